@@ -1,0 +1,9 @@
+"""What a history means: one module for each checker, and nothing that knows a world.
+
+``judge`` runs them all, ``verdict`` sums them up; ``docs/checks.md`` says what each of them holds.
+"""
+
+from patchstorm.check.model import Checker, Finding, Judgement, Range, Verdict
+from patchstorm.check.registry import CHECKERS, judge, verdict
+
+__all__ = ["CHECKERS", "Checker", "Finding", "Judgement", "Range", "Verdict", "judge", "verdict"]

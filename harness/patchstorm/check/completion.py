@@ -1,0 +1,104 @@
+"""``completion``: once everything is healed, the upload gets published, within the bound.
+
+Two closings. A client that asks HEAD and resends what is missing: then everything can be had, and only
+termination, expiry, a lost rivalry or an upload that never came to be excuses. The sweeper alone: it
+owes publication only where every byte was acknowledged, and only on targets that declare
+``completes-unattended``. A bound that passed while the harness itself was not running proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from patchstorm.check.case import FAR, Case, UploadCase
+from patchstorm.check.model import Finding
+from patchstorm.check.publication import began
+from patchstorm.check.rule import Rule, Unsure, either, survives_power
+from patchstorm.check.story import finding
+
+NAME = "completion"
+
+
+def _find(case: Case) -> Iterator[Finding | Unsure]:
+    assert case.heal_ns is not None
+    for upload in case.uploads.values():
+        if not owed(case, upload):
+            continue
+        missing = _missing(case, upload)
+        if missing is None:
+            continue
+        if case.faults.stalled(case.heal_ns, FAR):
+            yield Unsure(
+                f"upload {upload.id}: the bound after healing passed while the harness itself was not"
+                " scheduled"
+            )
+            continue
+        told = [one.op for one in upload.operations if one.call.phase == "heal"]
+        told = told[-12:] or [one.op for one in upload.operations][-12:]
+        yield finding(
+            case,
+            NAME,
+            f"{missing} ({_why(case, upload)})",
+            upload=upload,
+            spans=[(0, upload.size)],
+            operations=told,
+            causes={told[-1]: "the last request about it"} if told else {},
+        )
+
+
+def owed(case: Case, upload: UploadCase) -> bool:
+    """Whether this upload must get published in the end."""
+    if upload.final is None or upload.gone_from <= case.last_ns or upload.rejected:
+        return False
+    if upload.owner not in (None, upload.id):
+        return False  # a rival owns the name
+    if upload.size and upload.acked.covers(0, upload.size):
+        return case.history.header.closing == "client" or case.can("completes-unattended")
+    if case.history.header.closing == "sweeper":
+        return False
+    asked = any(one.call.phase == "heal" for one in upload.operations)
+    return asked and upload.existed
+
+
+def _missing(case: Case, upload: UploadCase) -> str | None:
+    final, heal = upload.final, case.heal_ns
+    assert final is not None and heal is not None
+    bound = heal + case.history.header.convergence_ms * 1_000_000
+    if not final.present:
+        if upload.announced != FAR:
+            return None  # a loss, which durability tells
+        return "the upload was not published after healing"
+    if (final.size or 0) < upload.size and not case.can("publishes-atomically"):
+        if upload.announced != FAR:
+            return None  # a loss as well
+        return f"the file still had {final.size} of {upload.size} bytes after healing"
+    late = [one for one in upload.sightings if not one.data.get("present") and began(one) > bound]
+    if late:
+        after = (began(late[-1]) - heal) // 1_000_000
+        limit = case.history.header.convergence_ms
+        return f"the upload was still not published {after} ms after healing, bound {limit} ms"
+    return None
+
+
+def _why(case: Case, upload: UploadCase) -> str:
+    if upload.acked.covers(0, upload.size):
+        return "every byte had been acknowledged"
+    return "a client asked for what was missing and sent it again"
+
+
+def _applies(case: Case) -> str | None:
+    if case.history.header.policy == "hostile":
+        return "policy hostile: liveness is not judged"
+    if case.heal_ns is None:
+        return "the run has no healing phase"
+    if not case.history.finals:
+        return "the published names were not looked at in the end"
+    return None
+
+
+RULE = Rule(
+    name=NAME,
+    says="after the last fault the upload is published within the bound",
+    find=_find,
+    applies=either(_applies, survives_power),
+)

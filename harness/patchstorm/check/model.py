@@ -1,0 +1,69 @@
+"""What a checker is: a pure function from a history to findings.
+
+A checker never learns which world made the history. It applies where the capabilities it needs are
+declared (``requires``), and says so when it does not apply; what does not apply is skipped with the
+reason, never counted as passed. A checker that spends its bound says unknown, never safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from patchstorm.history.model import History
+
+Verdict = Literal["safe", "violated", "unknown"]
+
+
+class Range(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes ``offset`` to ``offset + length`` of an upload."""
+
+    offset: int
+    length: int
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A violation: which checker, which bytes, which operations, and the story in a few lines.
+
+    ``summary`` is one sentence; ``story`` is at most a screen, the causal lines first to last.
+    """
+
+    checker: str
+    summary: str
+    upload: str | None = None
+    ranges: tuple[Range, ...] = ()
+    operations: tuple[int, ...] = ()
+    story: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What one checker says: findings, or why it could not say (``unknown``), or why it was skipped."""
+
+    checker: str
+    findings: tuple[Finding, ...] = ()
+    unknown: str | None = None
+    skipped: str | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """None for a skipped checker: it has no verdict."""
+        if self.skipped is not None:
+            return None
+        if self.findings:
+            return "violated"
+        return "unknown" if self.unknown is not None else "safe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checker:
+    """A registered checker. ``judge`` is pure; ``applies`` returns a reason to skip, or None."""
+
+    name: str
+    says: str  # one line for `patchstorm list checks`
+    judge: Callable[[History], Judgement]
+    applies: Callable[[History], str | None]
+    cheap: bool = True

@@ -1,0 +1,210 @@
+"""``publication``: the file appears once, whole, and never changes; nobody is told too early.
+
+Judged from sightings: what a watcher on the storage saw under the published name, and when. A sighting
+that began after an answer had announced the full length must find the file. The rest holds where the
+target declares ``publishes-atomically``: whatever is seen has a declared size, it is not seen before
+every byte had been handed over, and once seen it stays, with the same size, inode and time of last
+change. Uploads that name one target share its sightings: without ``overwrite`` the first file stands
+and only one upload may be announced; with it each file is whole and a later one may replace it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from patchstorm.check.case import FAR, Case, UploadCase
+from patchstorm.check.model import Finding
+from patchstorm.check.rule import Rule
+from patchstorm.check.story import finding
+from patchstorm.history.model import Event
+
+NAME = "publication"
+
+
+def _find(case: Case) -> Iterator[Finding]:
+    done: set[str] = set()
+    for upload in case.uploads.values():
+        if upload.info.target in done:
+            continue
+        done.add(upload.info.target)
+        family = [upload, *(case.uploads[rival] for rival in upload.rivals)]
+        seen = sorted((one for member in family for one in member.sightings), key=_looked)
+        yield from _too_early(case, family, seen)
+        yield from _two_winners(case, family)
+        if case.can("publishes-atomically"):
+            yield from _first(case, family, seen)
+            yield from _changed(case, family, seen)
+            yield from _size(case, family, seen)
+
+
+def began(sighting: Event) -> int:
+    """When the look began; ``time_ns`` says when it ended."""
+    value = sighting.data.get("began_ns")
+    return int(value) if isinstance(value, (int, float)) else sighting.time_ns
+
+
+def _looked(sighting: Event) -> tuple[int, int]:
+    return sighting.time_ns, began(sighting)
+
+
+def _at(case: Case, time_ns: int) -> str:
+    zero = case.history.operations[0].call.time_ns if case.history.operations else 0
+    return f"{(time_ns - zero) / 1e6:.3f} ms"
+
+
+def _removable(case: Case, family: list[UploadCase], upload: UploadCase) -> bool:
+    """Whether a DELETE may have taken the file away, or have kept it from appearing.
+
+    Of the reference's contract: a DELETE after publication leaves the file. Other targets may remove
+    it with the upload.
+    """
+    if case.sequential:
+        return any(member.delete_invoked < FAR for member in family)
+    return upload.delete_invoked < upload.announced
+
+
+def _too_early(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
+    for upload in family:
+        if upload.announcer is None or _removable(case, family, upload):
+            continue
+        for sighting in seen:
+            if began(sighting) <= upload.announced:
+                continue
+            size = sighting.data.get("size")
+            short = upload.rivals == () and isinstance(size, int) and size != upload.size
+            if sighting.data.get("present") and not short:
+                continue
+            what = f"with {size} bytes" if sighting.data.get("present") else "absent"
+            yield finding(
+                case,
+                NAME,
+                f"the full length was announced at {_at(case, upload.announced)} and the file was"
+                f" {what} at {_at(case, began(sighting))}",
+                upload=upload,
+                spans=[(0, upload.size)],
+                causes={upload.announcer: "announced the upload as complete"},
+                notes=[f"a look at the storage that began at {_at(case, began(sighting))}: {what}"],
+            )
+            break
+
+
+def _two_winners(case: Case, family: list[UploadCase]) -> Iterator[Finding]:
+    told = [one for one in family if one.announcer is not None and not one.info.overwrite]
+    if len(told) < 2 or case.sequential:
+        return
+    causes = {
+        one.announcer: f"upload {one.id} was announced as published"
+        for one in told
+        if one.announcer is not None
+    }
+    yield finding(
+        case,
+        NAME,
+        f"{len(told)} uploads were announced as published under the one name"
+        f" {told[0].info.target!r}",
+        upload=told[-1],
+        causes=causes,
+    )
+
+
+def _first(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
+    first = next((one for one in seen if one.data.get("present")), None)
+    if first is None or any(one.full_from <= first.time_ns for one in family):
+        return
+    upload = family[0]
+    yield finding(
+        case,
+        NAME,
+        f"the file was there at {_at(case, first.time_ns)}, before every byte of it had been sent",
+        upload=upload,
+        operations=[write.op for write in upload.writes if write.invoked <= first.time_ns][:16],
+        notes=[_sight(case, first)],
+    )
+
+
+def _changed(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
+    if any(one.info.overwrite for one in family):
+        return
+    before: Event | None = None
+    for sighting in seen:
+        if before is None:
+            before = sighting if sighting.data.get("present") else None
+            continue
+        what = _difference(before, sighting)
+        if what == "absent" and _removable(case, family, family[0]):
+            continue
+        if what is not None:
+            yield finding(
+                case,
+                NAME,
+                f"the published file changed: {what}",
+                upload=family[0],
+                operations=_around(family, began(before), sighting.time_ns),
+                notes=[_sight(case, before), _sight(case, sighting)],
+            )
+            return
+
+
+def _difference(before: Event, after: Event) -> str | None:
+    if not after.data.get("present"):
+        return "absent" if began(after) > before.time_ns else None
+    for name in ("size", "inode", "mtime_ns"):
+        old, new = before.data.get(name), after.data.get(name)
+        if old is not None and new is not None and old != new:
+            return f"{name} was {old}, then {new}"
+    return None
+
+
+def _around(family: list[UploadCase], since: int, until: int) -> list[int]:
+    """Requests under way between two looks: one of them did it."""
+    return [
+        operation.op
+        for upload in family
+        for operation in upload.operations
+        if operation.call.kind in ("PATCH", "POST", "DELETE", "HEAD")
+        and operation.call.time_ns <= until
+        and (operation.end is None or operation.end.time_ns >= since)
+    ][:16]
+
+
+def _size(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
+    sizes = {one.size for one in family}
+    for sighting in seen:
+        size = sighting.data.get("size")
+        if sighting.data.get("present") and isinstance(size, int) and size not in sizes:
+            declared = " or ".join(str(one) for one in sorted(sizes))
+            yield finding(
+                case,
+                NAME,
+                f"the published name showed {size} bytes, declared {declared}",
+                upload=family[0],
+                operations=_around(family, began(sighting), sighting.time_ns),
+                notes=[_sight(case, sighting)],
+            )
+            return
+
+
+def _sight(case: Case, sighting: Event) -> str:
+    data = sighting.data
+    if not data.get("present"):
+        return f"{_at(case, sighting.time_ns)}: no file"
+    return (
+        f"{_at(case, sighting.time_ns)}: size {data.get('size')}, inode {data.get('inode')},"
+        f" mtime_ns {data.get('mtime_ns')}"
+    )
+
+
+def _applies(case: Case) -> str | None:
+    if any(upload.sightings for upload in case.uploads.values()):
+        return None
+    if any(upload.rivals for upload in case.uploads.values()):
+        return None
+    return "nobody watched the published name (no sightings)"
+
+
+RULE = Rule(
+    name=NAME,
+    says="the file appears atomically, once, never changes, and is not announced before it is there",
+    find=_find,
+    applies=_applies,
+)

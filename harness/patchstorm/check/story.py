@@ -1,0 +1,145 @@
+"""A finding told in a few lines: who asked what of which replica, and what was answered.
+
+Lines are in order of time, in milliseconds since the first operation of the history; the causal ones
+carry an arrow. At most a screen: what does not fit is counted, never the causal lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from patchstorm.check.case import Case, UploadCase
+from patchstorm.check.model import Finding, Range
+from patchstorm.check.ranges import Span
+from patchstorm.history.model import Event, Operation
+
+LINES_MAX = 20
+RANGES_MAX = 64
+OPERATIONS_MAX = 32
+_ARROW, _PLAIN = "-> ", "   "
+_TOLD = ("fault", "damage", "phase", "beside")
+
+
+def finding(
+    case: Case,
+    checker: str,
+    summary: str,
+    *,
+    upload: UploadCase | None = None,
+    spans: Iterable[Span] = (),
+    operations: Iterable[int] = (),
+    causes: Mapping[int, str] | None = None,
+    notes: Iterable[str] = (),
+) -> Finding:
+    """A finding with its story.
+
+    ``operations`` are told in order; those in ``causes`` carry an arrow and that remark. ``notes`` are
+    closing lines, such as what stands in the published file.
+    """
+    remarks = dict(causes or {})
+    told = sorted({*operations, *remarks})
+    ranges = tuple(Range(offset=start, length=end - start) for start, end in spans)
+    return Finding(
+        checker=checker,
+        summary=summary,
+        upload=None if upload is None else upload.id,
+        ranges=ranges[:RANGES_MAX],
+        operations=tuple(told[:OPERATIONS_MAX]),
+        story=(*_lines(case, upload, told, remarks), *(_ARROW + note for note in notes)),
+    )
+
+
+def show(span: Span) -> str:
+    """A range as people read it."""
+    return f"[{span[0]}, {span[1]})"
+
+
+def shows(spans: Iterable[Span], limit: int = 3) -> str:
+    """A few ranges, then how many more."""
+    listed = list(spans)
+    text = ", ".join(show(span) for span in listed[:limit])
+    return text if len(listed) <= limit else f"{text} and {len(listed) - limit} more"
+
+
+def describe(operation: Operation) -> str:
+    """A request in one phrase."""
+    call = operation.call
+    text = f"op {call.op} {call.client} {call.kind}"
+    if call.length is not None and call.kind in ("PATCH", "POST"):
+        start = call.offset or 0
+        text += f" [{start}, {start + call.length}) content {call.content}"
+    if call.checksum != "none":
+        text += f" checksum {call.checksum}"
+    if call.replay_of is not None:
+        text += f" (replay of op {call.replay_of})"
+    return text
+
+
+def answer(operation: Operation) -> str:
+    """What came back, in one phrase."""
+    end = operation.end
+    if end is None:
+        return "no answer before the run ended"
+    if end.status is None:
+        return f"no answer ({end.error or end.outcome}, {end.sent} bytes sent)"
+    text = str(end.status)
+    if end.offset is not None:
+        text += f" Upload-Offset {end.offset}"
+    if end.document is not None:
+        gaps = [(at, at + length) for at, length in end.document.missing_ranges]
+        missing = shows(gaps) if gaps else "nothing"
+        text += f" committed {end.document.committed_offset}, missing {missing}"
+    return text
+
+
+def _lines(
+    case: Case, upload: UploadCase | None, told: list[int], remarks: Mapping[int, str]
+) -> list[str]:
+    if not told:
+        return []
+    zero = case.history.operations[0].call.time_ns
+    chosen = _chosen(told, remarks)
+    entries: list[tuple[int, int, str]] = []
+    for op in chosen:
+        operation = case.operation(op)
+        entries.append((operation.call.time_ns, op, _line(operation, zero, remarks.get(op))))
+    since = min(entry[0] for entry in entries)
+    until = max(entry[0] for entry in entries)
+    room = max(0, LINES_MAX - len(entries))
+    events = [
+        event
+        for event in case.history.events
+        if event.kind in _TOLD and since <= event.time_ns <= until and _concerns(event, upload)
+    ]
+    entries += [(event.time_ns, -1, _event_line(event, zero)) for event in events[:room]]
+    lines = [entry[2] for entry in sorted(entries, key=lambda entry: entry[:2])]
+    if len(told) > len(chosen):
+        lines.append(f"{_PLAIN}... and {len(told) - len(chosen)} more requests like these")
+    return lines
+
+
+def _chosen(told: list[int], remarks: Mapping[int, str]) -> list[int]:
+    causes = [op for op in told if op in remarks][:LINES_MAX]
+    others = [op for op in told if op not in remarks][: LINES_MAX - len(causes)]
+    return sorted({*causes, *others})
+
+
+def _line(operation: Operation, zero: int, remark: str | None) -> str:
+    call, end = operation.call, operation.end
+    at = (call.time_ns - zero) / 1e6
+    where = "balancer " if call.replica is None else f"replica {call.replica}"
+    took = "" if end is None else f" after {(end.time_ns - call.time_ns) / 1e6:.3f} ms"
+    line = f"{at:10.3f} ms  {where}  {describe(operation)}: {answer(operation)}{took}"
+    return _PLAIN + line if remark is None else f"{_ARROW}{line}  <- {remark}"
+
+
+def _event_line(event: Event, zero: int) -> str:
+    at = (event.time_ns - zero) / 1e6
+    where = "         " if event.replica is None else f"replica {event.replica}"
+    data = ", ".join(f"{name} {value}" for name, value in sorted(event.data.items()))
+    return f"{_PLAIN}{at:10.3f} ms  {where}  {event.kind}: {data}"
+
+
+def _concerns(event: Event, upload: UploadCase | None) -> bool:
+    named = event.data.get("upload")
+    return upload is None or named is None or named == upload.id

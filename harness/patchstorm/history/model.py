@@ -1,0 +1,197 @@
+"""What happened in one run, as frozen records: the contract between worlds and checkers.
+
+Rules of residence: only plain data lives here. A record says what was sent, what came back and
+when, on one monotonic clock of the clients' side; it never says what it means. Judgement lives in
+``patchstorm.check``, which sees these records and nothing else. ``docs/history.md`` is the same
+contract for recorders written by somebody else.
+
+Units: times are nanoseconds, sizes and offsets are bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+FORMAT = "patchstorm-history"
+VERSION = 1
+
+Kind = Literal["OPTIONS", "POST", "HEAD", "PATCH", "STATUS", "DELETE"]
+Outcome = Literal["ok", "fail", "info"]
+Checksum = Literal["none", "right", "wrong", "malformed", "unknown-algorithm"]
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    """A line of a history."""
+
+
+class UploadInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An upload as the plan declared it. ``id`` is the harness's name for it, not the server's."""
+
+    id: str
+    size: int
+    target: str  # the published name asked for, relative to the target's root
+    overwrite: bool = False
+    expires_ms: int | None = None
+
+
+class Header(_Record, frozen=True, kw_only=True, tag="header"):
+    """The first line."""
+
+    format: str = FORMAT
+    version: int = VERSION
+    scenario: str
+    seed: int
+    world: str
+    storage: str
+    target: str
+    capabilities: tuple[str, ...]
+    reading: Literal["offset-addressed", "sequential"]
+    replicas: int
+    clock: Literal["monotonic", "virtual"]
+    uploads: tuple[UploadInfo, ...]
+    policy: Literal["polite", "hostile"] = "polite"
+    leftovers: tuple[str, ...] = ()  # glob patterns, relative to the root, of what may stay
+    convergence_ms: int = 15_000  # bound after healing
+    closing: Literal["client", "sweeper"] = "client"
+
+
+class Invocation(_Record, frozen=True, kw_only=True, tag="invoke"):
+    """A request whose first byte is about to be handed to a socket.
+
+    ``length`` is the length of the body that the request announces; what was really handed over is
+    ``Completion.sent``. ``content`` names which of the contents (0 is the honest one) the body
+    carries. ``replay_of`` is the operation that this one repeats byte for byte. ``phase`` is
+    ``storm`` before healing, ``heal`` after.
+    """
+
+    op: int
+    time_ns: int
+    client: str
+    kind: Kind
+    upload: str | None = None
+    replica: int | None = None
+    offset: int | None = None
+    length: int | None = None
+    content: int = 0
+    checksum: Checksum = "none"
+    cut: bool = False  # the client itself ends the body early
+    replay_of: int | None = None
+    phase: Literal["storm", "heal"] = "storm"
+
+
+class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The JSON of ``GET .../status``, as far as it is judged; gaps are (offset, length)."""
+
+    total_size: int
+    committed_offset: int
+    chunks_received: tuple[int, ...]
+    missing_ranges: tuple[tuple[int, int], ...]
+    progress_percent: float
+    status: str
+
+
+class Completion(_Record, frozen=True, kw_only=True, tag="complete"):
+    """How an operation ended. No ``status`` means no answer, never "not applied".
+
+    ``sent`` counts the body bytes handed to the socket by then. ``headers`` are the answer's, names
+    in lower case. ``malformed`` says why a document could not be read.
+    """
+
+    op: int
+    time_ns: int
+    outcome: Outcome
+    status: int | None = None
+    offset: int | None = None  # Upload-Offset of the answer
+    upload_length: int | None = None  # Upload-Length of the answer
+    sent: int = 0
+    headers: dict[str, str] = {}
+    document: StatusDocument | None = None
+    malformed: str | None = None
+    error: str | None = (
+        None  # why there was no answer: "timeout", "reset", "refused", "dropped", ...
+    )
+
+
+class Event(_Record, frozen=True, kw_only=True, tag="event"):
+    """Anything that is not an operation: a fault, a sighting on storage, a phase, a file-system call.
+
+    Kinds that checkers understand:
+
+    ``fault``     data: fault (its kind), and what it hit: replica, path, ...; ``ends`` true when it stops
+    ``phase``     data: phase ("storm", "heal", "converged", "swept")
+    ``sighting``  data: upload, present (bool), size, inode, mtime_ns: the published name as a watcher saw it
+    ``beside``    data: path: something visible beside the targets that no upload asked for
+    ``damage``    data: upload, offset, length: stored bytes the harness itself destroyed
+    ``stall``     data: for_ms: the harness itself was not scheduled
+    ``step``      data: replica, call, path, ...: one file-system call
+    """
+
+    time_ns: int
+    kind: str
+    replica: int | None = None
+    data: dict[str, str | int | float | bool | None] = {}
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A maximal range of the published file that reads alike.
+
+    ``content`` is the content standing there; None: zero bytes (``zero``) or bytes of no payload.
+    ``source_offset`` is where these bytes belonged; equal to ``offset`` when they stand right.
+    ``upload`` is set when they belong to another upload.
+    """
+
+    offset: int
+    length: int
+    content: int | None = None
+    source_offset: int | None = None
+    zero: bool = False
+    upload: str | None = None
+
+
+class Final(_Record, frozen=True, kw_only=True, tag="final"):
+    """The published name of one upload after convergence."""
+
+    upload: str
+    present: bool
+    size: int | None = None
+    runs: tuple[Run, ...] = ()
+
+
+class Residue(_Record, frozen=True, kw_only=True, tag="residue"):
+    """What lies on the storage after convergence and one sweep, paths relative to the root.
+
+    ``paths`` leaves the published targets out; ``swept`` says that a sweep is known to have ended.
+    """
+
+    paths: tuple[str, ...]
+    swept: bool
+
+
+Record = Header | Invocation | Completion | Event | Final | Residue
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """An invocation with its completion; ``end`` is None when the run ended first (so: info)."""
+
+    call: Invocation
+    end: Completion | None
+
+    @property
+    def op(self) -> int:
+        return self.call.op
+
+    @property
+    def outcome(self) -> Outcome:
+        return "info" if self.end is None else self.end.outcome
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """One whole run. ``operations`` is indexed by ``op``; ``events`` are in time order."""
+
+    header: Header
+    operations: tuple[Operation, ...]
+    events: tuple[Event, ...]
+    finals: dict[str, Final]
+    residue: Residue | None = None

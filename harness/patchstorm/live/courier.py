@@ -1,0 +1,206 @@
+"""Carries out a workload's sends over real sockets and writes down what came of each.
+
+The courier knows what clients know: the URL that a creation gave out, which replicas a balancer
+would offer. Everything it decides for itself (which replica takes a request that names none, how a
+broken connection ends) comes from a generator seeded by the plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from patchstorm.errors import NondeterminismError
+from patchstorm.history import Recorder
+from patchstorm.history.model import Completion
+from patchstorm.live.coverage import Coverage
+from patchstorm.live.fleet import Fleet
+from patchstorm.live.http import Client, Delivery
+from patchstorm.live.network import Network
+from patchstorm.scenario import payload
+from patchstorm.scenario.actions import Answer, Request, Send, Sleep
+from patchstorm.scenario.machine import Machine, Step
+from patchstorm.scenario.plan import Plan
+from patchstorm.target.model import Target
+from patchstorm.target.wire import completion, created_url, head_for
+
+STREAM_BYTES = 1 << 20
+NO_URL = "no-url"
+Phase = Literal["storm", "heal"]
+Hook = Callable[[int], None]
+
+
+class Courier:
+    """One storm's clients, seen from the network.
+
+    ``on_patch`` is called with 1 for each PATCH begun, ``on_bytes`` with body bytes as they are
+    handed over, ``on_url`` with an upload's id once its URL is known.
+    """
+
+    def __init__(self, plan: Plan, target: Target, fleet: Fleet, recorder: Recorder) -> None:
+        self.urls: dict[str, str] = {}
+        self.acknowledged = {upload.id: Coverage(upload.size) for upload in plan.uploads}
+        self.ended: set[str] = set()  # uploads that a DELETE may have ended
+        self.network = Network()
+        self.on_patch: Hook = _ignore
+        self.on_bytes: Hook = _ignore
+        self.on_url: Callable[[str], None] = _forget
+        self._wire = target.wire
+        self._fleet = fleet
+        self._recorder = recorder
+        self._uploads = {upload.id: upload for upload in plan.uploads}
+        self._client = Client(timeout_ms=target.wire.request_ms)
+        self._random = random.Random(f"{plan.scenario}/{plan.seed}/{plan.index}/courier")
+        self._phase: Phase = "storm"
+
+    async def drive(self, machine: Machine, phase: Phase) -> None:
+        """Run a whole workload; returns when all of its clients have ended."""
+        self._phase = phase
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._begin(machine.start(), machine, group)
+        finally:
+            machine.close()
+
+    def _begin(self, steps: list[Step], machine: Machine, group: asyncio.TaskGroup) -> None:
+        for step in steps:
+            group.create_task(self._carry_out(step, machine, group))
+
+    async def _carry_out(self, step: Step, machine: Machine, group: asyncio.TaskGroup) -> None:
+        result: Answer | None = None
+        if isinstance(step.action, Sleep):
+            await asyncio.sleep(step.action.ms / 1_000)
+        else:
+            result = await self._send(step, step.action)
+        self._begin(machine.resume(step.task, result), machine, group)
+
+    async def _send(self, step: Step, send: Send) -> Answer:
+        request = send.request
+        replica = self._replica(request)
+        op = self._invoke(step, send, replica)
+        url = self.urls.get(request.upload)
+        if url is None and request.kind not in ("POST", "OPTIONS"):
+            end = completion(op, time.monotonic_ns(), request, None, sent=0, error=NO_URL)
+            self._recorder.add(end)
+            return Answer(op=op, end=end)
+        delivery = await self._deliver(send, replica, url)
+        end = completion(
+            op,
+            time.monotonic_ns(),
+            request,
+            delivery.reply,
+            sent=delivery.sent,
+            error=delivery.error,
+        )
+        self._recorder.add(end)
+        self._learn(request, delivery, end)
+        return Answer(op=op, end=end)
+
+    def _invoke(self, step: Step, send: Send, replica: int) -> int:
+        request, now = send.request, time.monotonic_ns()
+        has_body = request.kind == "PATCH" or request.whole
+        op = self._recorder.invoke(
+            time_ns=now,
+            client=step.client,
+            kind=request.kind,
+            upload=None if request.kind == "OPTIONS" else request.upload,
+            replica=replica,
+            offset=request.offset if has_body else None,
+            length=request.length if has_body else None,
+            content=request.content,
+            checksum=request.checksum,
+            cut=_cuts(send),
+            replay_of=step.replay_of,
+            phase=self._phase,
+        )
+        if op != step.op:
+            raise NondeterminismError(
+                f"operation {step.op} was begun as number {op}: requests left the order of the "
+                "plan. This is a fault of the harness; please report it with the plan."
+            )
+        for fault in send.faults:
+            self._recorder.event("fault", time_ns=now, replica=replica, fault=fault, op=op)
+        if request.kind == "PATCH":
+            self.on_patch(1)
+        return op
+
+    async def _deliver(self, send: Send, replica: int, url: str | None) -> Delivery:
+        request = send.request
+        upload = self._uploads[request.upload]
+        blocks = _blocks(upload.number, request)
+        head = head_for(self._wire, request, upload.info, url, blocks)
+        port = self._fleet.replicas[replica].port
+        assert port is not None
+        return await self.network.across(
+            replica,
+            self._client.deliver(
+                port,
+                head,
+                blocks if head.length else None,
+                send.mischief,
+                ending="reset" if self._random.random() < 0.5 else "fin",
+                on_sent=self.on_bytes,
+            ),
+        )
+
+    def _replica(self, request: Request) -> int:
+        """The replica asked for, or a balancer's choice among those that have not visibly died."""
+        replicas = self._fleet.replicas
+        if request.replica is not None:
+            return request.replica % len(replicas)
+        offered = [replica.index for replica in replicas if replica.alive]
+        return self._random.choice(offered or [replica.index for replica in replicas])
+
+    def _learn(self, request: Request, delivery: Delivery, end: Completion) -> None:
+        """Remember what a client would: the URL, what was acknowledged, what was ended."""
+        if request.kind == "POST" and delivery.reply is not None:
+            url = created_url(self._wire, delivery.reply)
+            if url is not None and request.upload not in self.urls:
+                self.urls[request.upload] = url
+                self.on_url(request.upload)
+        if request.kind == "DELETE" and end.outcome != "fail":
+            self.ended.add(request.upload)
+        if end.outcome == "ok" and (request.kind == "PATCH" or request.whole):
+            self.acknowledged[request.upload].add(request.offset, request.length)
+
+    def owed(self) -> list[str]:
+        """The uploads whose every byte was acknowledged and that nobody ended."""
+        return [
+            upload
+            for upload, coverage in self.acknowledged.items()
+            if coverage.whole and upload in self.urls and upload not in self.ended
+        ]
+
+
+def _cuts(send: Send) -> bool:
+    cut = send.mischief.cut_after
+    return cut is not None and cut < send.request.length
+
+
+def _blocks(number: int, request: Request) -> Callable[[], Iterator[memoryview]]:
+    """The request's body: small ones whole and cached, large ones through one reused buffer."""
+
+    def blocks() -> Iterator[memoryview]:
+        if request.length <= STREAM_BYTES:
+            yield memoryview(
+                payload.generate(number, request.content, request.offset, request.length)
+            )
+            return
+        buffer = bytearray(STREAM_BYTES)
+        for start in range(0, request.length, STREAM_BYTES):
+            block = memoryview(buffer)[: min(STREAM_BYTES, request.length - start)]
+            payload.fill(block, number, request.content, request.offset + start)
+            yield block
+
+    return blocks
+
+
+def _ignore(_: int) -> None:
+    return None
+
+
+def _forget(_: str) -> None:
+    return None

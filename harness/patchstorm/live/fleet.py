@@ -1,0 +1,112 @@
+"""The replicas of one storm: started side by side over one directory, brought down one and all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+
+from patchstorm.live.replica import Replica, values_for
+from patchstorm.live.storage import Storage
+from patchstorm.target.model import Target
+
+
+class Fleet:
+    """``count`` replicas of ``target`` on ``storage``; their logs go to ``log_dir``.
+
+    ``scratch`` is a directory of the storm's own, outside the shared one.
+    """
+
+    def __init__(
+        self, target: Target, storage: Storage, count: int, *, log_dir: Path, scratch: Path
+    ) -> None:
+        secret_file = scratch / "secret"
+        secret_file.write_text(secrets.token_hex(32), encoding="ascii")
+        log_dir.mkdir(parents=True, exist_ok=True)
+        self.target = target
+        self.replicas = tuple(
+            Replica(
+                target=target,
+                index=index,
+                values=values_for(
+                    target,
+                    index=index,
+                    root=storage.root,
+                    secret_file=secret_file,
+                    scratch=scratch / f"replica-{index}",
+                ),
+                log=log_dir / f"replica-{index}.log",
+                entry=storage.entry,
+            )
+            for index in range(count)
+        )
+
+    async def start(self) -> None:
+        """Start all replicas at once; TargetError with the first one's reason if one fails."""
+        await _all_or_error([replica.start() for replica in self.replicas])
+
+    async def restart(self, index: int) -> None:
+        """Stop one replica in order and start it again on its port."""
+        replica = self.replicas[index]
+        await replica.stop()
+        await replica.start()
+
+    async def rolling_restart(self) -> None:
+        """Restart every replica, one after the other, each ready before the next goes down."""
+        for replica in self.replicas:
+            await self.restart(replica.index)
+
+    async def heal(self) -> None:
+        """Continue what is paused and start what is down."""
+        for replica in self.replicas:
+            replica.resume()
+        await _all_or_error(
+            [self._revive(replica) for replica in self.replicas if not replica.alive]
+        )
+
+    @staticmethod
+    async def _revive(replica: Replica) -> None:
+        await replica.kill()  # reaps what ended by itself
+        await replica.start()
+
+    async def kill(self) -> None:
+        """SIGKILL to all, and wait until all are gone."""
+        for replica in self.replicas:
+            replica.kill_now()
+        for replica in self.replicas:
+            await replica.kill()
+
+    def deserters(self) -> list[str]:
+        """A line for each replica that ended by itself."""
+        return [
+            f"replica {replica.index} ended by itself with code {replica.exit_code}; "
+            f"see {replica.log}"
+            for replica in self.replicas
+            if not replica.expected_down and replica.exit_code is not None
+        ]
+
+
+@contextlib.asynccontextmanager
+async def running(
+    target: Target, storage: Storage, count: int, *, log_dir: Path, scratch: Path
+) -> AsyncIterator[Fleet]:
+    """A started fleet, killed at the end whatever happens."""
+    fleet = Fleet(target, storage, count, log_dir=log_dir, scratch=scratch)
+    try:
+        await fleet.start()
+        yield fleet
+    finally:
+        await asyncio.shield(fleet.kill())
+
+
+async def _all_or_error(starting: list[Coroutine[None, None, None]]) -> None:
+    """Await all; the first error cancels the others and is raised once they have ended."""
+    tasks = [asyncio.ensure_future(start) for start in starting]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,322 @@
+"""An HTTP/1.1 client that decides about every byte: one request, one connection, one network's mood.
+
+Ordinary clients hide what a storm needs to control and to know: how many bytes of a body were
+handed to the socket when the connection broke, whether an answer came before the body had ended,
+where exactly a body stops. So the request is written here by hand, byte counts come from ``send(2)``
+itself, and only answers are left to a library (h11).
+
+Each delivery uses a fresh connection from 127.0.0.2, so that the ports the client borrows can never
+be those on which a killed replica is about to listen again, nor connect to themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import h11
+
+from patchstorm.scenario.actions import Mischief
+from patchstorm.target.wire import Head, Reply
+
+CLIENT_ADDRESS = "127.0.0.2"
+SERVER_ADDRESS = "127.0.0.1"
+READ_BYTES = 64 * 1024
+ANSWER_BYTES_MAX = 4 * 1024 * 1024
+PARTITIONED = "partitioned"
+DRAIN_POLL_S = 0.001
+DRAIN_POLLS_MAX = 50
+
+Blocks = Callable[[], Iterator[memoryview]]
+Ending = Literal["reset", "fin"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What came of one delivery. ``reply`` is None when there was no (whole, wanted) answer.
+
+    ``sent`` counts body bytes that ``send(2)`` took, framing of chunks not included. ``error`` says
+    why there was no answer: refused, reset, closed, timeout, cut, lost, dropped, abandoned, garbled,
+    partitioned.
+    """
+
+    reply: Reply | None
+    sent: int
+    error: str | None = None
+
+
+class _Over(Exception):
+    """The delivery has ended without an answer, for the reason given."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the sender has done so far, kept where an interruption cannot lose it."""
+
+    sent: int = 0
+    tell: Callable[[int], None] | None = None
+
+    def count(self, taken: int) -> None:
+        self.sent += taken
+        if self.tell is not None:
+            self.tell(taken)
+
+
+@dataclass(slots=True, kw_only=True)
+class Client:
+    """How deliveries are made: bounds, and how a broken connection ends.
+
+    ``ending`` "reset" sends RST, as a killed process or a firewall does; "fin" closes in order.
+    """
+
+    timeout_ms: int = 10_000
+    ending: Ending = "reset"
+    dull: Mischief = field(default_factory=Mischief)
+
+    async def deliver(
+        self,
+        port: int,
+        head: Head,
+        blocks: Blocks | None = None,
+        mischief: Mischief | None = None,
+        ending: Ending | None = None,
+        on_sent: Callable[[int], None] | None = None,
+    ) -> Delivery:
+        """Send one request to ``port`` and await its end; never raises for what a network does.
+
+        ``blocks`` yields the body, ``head.length`` bytes in all; it is called once. ``ending``
+        overrides the client's own for this delivery, and ``on_sent`` is told of body bytes as they
+        go. A task cancelled with the message "partitioned" ends as a delivery with that error.
+        """
+        mischief = mischief or self.dull
+        if mischief.lose_request:
+            return Delivery(reply=None, sent=0, error="lost")
+        progress = _Progress(tell=on_sent)
+        limit_ms = mischief.abandon_ms if mischief.abandon_ms is not None else self.timeout_ms
+        reason = "timeout" if mischief.abandon_ms is None else "abandoned"
+        sock = _client_socket()
+        try:
+            async with asyncio.timeout(min(limit_ms, self.timeout_ms) / 1_000):
+                reply = await self._exchange(sock, port, head, blocks, mischief, progress)
+            _close(sock, "fin")
+            return Delivery(reply=reply, sent=progress.sent)
+        except TimeoutError:
+            error = reason
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args != (PARTITIONED,):
+                raise
+            error = PARTITIONED
+        except _Over as over:
+            error = str(over)
+        except ConnectionRefusedError:
+            error = "refused"
+        except h11.RemoteProtocolError:
+            error = "garbled"
+        except OSError:
+            error = "reset"
+        finally:
+            _close(sock, ending or self.ending)
+        return Delivery(reply=None, sent=progress.sent, error=error)
+
+    async def _exchange(
+        self,
+        sock: socket.socket,
+        port: int,
+        head: Head,
+        blocks: Blocks | None,
+        mischief: Mischief,
+        progress: _Progress,
+    ) -> Reply:
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(sock, (SERVER_ADDRESS, port))
+        sender = asyncio.ensure_future(_send(sock, head, blocks, mischief, progress))
+        reader = asyncio.ensure_future(_read(sock, head))
+        try:
+            await asyncio.wait((sender, reader), return_when=asyncio.FIRST_COMPLETED)
+            if not reader.done():
+                await _finish_sending(sender, reader)
+            reply = await reader
+        finally:
+            await _cancelled(sender, reader)
+        if mischief.drop_response:
+            raise _Over("dropped")
+        return reply
+
+
+async def _finish_sending(sender: asyncio.Future[None], reader: asyncio.Future[Reply]) -> None:
+    """Await the sender, unless the answer comes first or the peer stopped listening.
+
+    A server that refuses early closes its end; what it said before is still there to be read.
+    """
+    await asyncio.wait((sender, reader), return_when=asyncio.FIRST_COMPLETED)
+    if not sender.done():
+        return
+    error = sender.exception()
+    if error is not None and not isinstance(error, (BrokenPipeError, ConnectionResetError)):
+        raise error
+
+
+async def _cancelled(*tasks: asyncio.Future[None] | asyncio.Future[Reply]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError, OSError, _Over, h11.RemoteProtocolError):
+            await task
+
+
+def _client_socket() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.bind((CLIENT_ADDRESS, 0))
+    return sock
+
+
+def _close(sock: socket.socket, ending: Ending) -> None:
+    if sock.fileno() == -1:
+        return
+    with contextlib.suppress(OSError):
+        if ending == "reset":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+async def _send(
+    sock: socket.socket,
+    head: Head,
+    blocks: Blocks | None,
+    mischief: Mischief,
+    progress: _Progress,
+) -> None:
+    """Write the head, then the body up to where the mischief breaks it."""
+    await _send_all(sock, memoryview(head.encoded(chunked=mischief.chunked)))
+    if blocks is None:
+        return
+    for piece, pause in _pieces(blocks(), mischief):
+        framed = mischief.chunked and len(piece) > 0  # an empty chunk would end the body
+        if framed:
+            await _send_all(sock, memoryview(b"%x\r\n" % len(piece)))
+        await _send_all(sock, piece, progress)
+        if framed:
+            await _send_all(sock, memoryview(b"\r\n"))
+        if pause:
+            await asyncio.sleep(mischief.stall_ms / 1_000)
+    if mischief.cut_after is not None and mischief.cut_after < head.length:
+        await _drained(sock)
+        raise _Over("cut")
+    if mischief.chunked:
+        await _send_all(sock, memoryview(b"0\r\n\r\n"))
+
+
+def _pieces(blocks: Iterator[memoryview], mischief: Mischief) -> Iterator[tuple[memoryview, bool]]:
+    """The body cut at the stall and at the end of what may be sent; True: stall after this piece."""
+    stall = mischief.stall_after if mischief.stall_ms else None
+    if stall == 0:
+        yield memoryview(b""), True
+    position = 0
+    for block in blocks:
+        piece = block
+        if mischief.cut_after is not None:
+            piece = piece[: max(0, mischief.cut_after - position)]
+        if stall is not None and position < stall <= position + len(piece):
+            yield piece[: stall - position], True
+            piece = piece[stall - position :]
+            position = stall
+        if len(piece):
+            yield piece, False
+        position += len(piece)
+        if mischief.cut_after is not None and position >= mischief.cut_after:
+            return
+
+
+async def _send_all(
+    sock: socket.socket, data: memoryview, progress: _Progress | None = None
+) -> None:
+    """``send(2)`` until all is taken; the count is kept after each call."""
+    done = 0
+    while done < len(data):
+        try:
+            taken = sock.send(data[done:])
+        except BlockingIOError:
+            await _writable(sock)
+            continue
+        done += taken
+        if progress is not None:
+            progress.count(taken)
+
+
+async def _writable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    number = sock.fileno()
+    loop.add_writer(number, _wake, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_writer(number)
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+async def _drained(sock: socket.socket) -> None:
+    """Wait, bounded, until the peer's kernel has what was sent: a reset would take the rest back.
+
+    SIOCOUTQ (tcp(7)) tells how many bytes are not acknowledged yet.
+    """
+    for _ in range(DRAIN_POLLS_MAX):
+        left = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        if left == 0:
+            return
+        await asyncio.sleep(DRAIN_POLL_S)
+
+
+async def _read(sock: socket.socket, head: Head) -> Reply:
+    """The final answer; _Over where the connection ends before it does."""
+    loop = asyncio.get_running_loop()
+    parser = h11.Connection(our_role=h11.CLIENT)
+    parser.send(h11.Request(method=head.method, target="/", headers=[("Host", "parser")]))
+    found: h11.Response | None = None
+    body = bytearray()
+    while True:
+        event = parser.next_event()
+        if event is h11.NEED_DATA:
+            data = await loop.sock_recv(sock, READ_BYTES)
+            if not data and not _ends_with_connection(found):
+                raise _Over("closed")
+            parser.receive_data(data)
+        elif isinstance(event, h11.Response):
+            found = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > ANSWER_BYTES_MAX:
+                raise _Over("garbled")
+        elif isinstance(event, h11.EndOfMessage) and found is not None:
+            return _reply(found, bytes(body))
+        elif isinstance(event, h11.ConnectionClosed):
+            raise _Over("closed")
+
+
+def _ends_with_connection(found: h11.Response | None) -> bool:
+    """Whether the end of the connection is the proper end of this answer (RFC 9112, 6.3)."""
+    if found is None:
+        return False
+    names = {name for name, _ in found.headers}
+    return not names & {b"content-length", b"transfer-encoding"}
+
+
+def _reply(found: h11.Response, body: bytes) -> Reply:
+    headers: dict[str, str] = {}
+    for name, value in found.headers:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return Reply(status=found.status_code, headers=headers, body=body)

@@ -1,0 +1,67 @@
+"""A process that holds a mount namespace with a small tmpfs in it; gone with it, nothing is mounted.
+
+Run by path with ``python -I -S``: ``nsholder.py hold DIRECTORY BYTES`` mounts, prints ``ready`` and
+waits for the end of its standard input; ``nsholder.py enter PID COMMAND...`` becomes COMMAND inside
+that namespace. An ordinary user gets a user namespace as well (user_namespaces(7)), in which he
+keeps his own user id, so the server meets the permissions it would meet anywhere.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUSER = 0x10000000
+MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV = 0x4000, 0x40000, 2, 4
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _unshare() -> None:
+    """A mount namespace; with a user namespace where the first alone is not permitted."""
+    if _libc.unshare(CLONE_NEWNS) == 0:
+        return
+    uid, gid = os.getuid(), os.getgid()
+    _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare")
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{uid} {uid} 1"),
+        ("gid_map", f"{gid} {gid} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+
+def hold(directory: str, size: int) -> None:
+    """Mount a tmpfs of ``size`` bytes on ``directory`` where nobody outside sees it, and wait."""
+    _unshare()
+    _check(_libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount --make-rprivate")
+    data = f"size={size},mode=0700".encode()
+    flags = MS_NOSUID | MS_NODEV
+    _check(_libc.mount(b"tmpfs", os.fsencode(directory), b"tmpfs", flags, data), "mount tmpfs")
+    print("ready", flush=True)
+    sys.stdin.read()
+
+
+def enter(holder: int, command: list[str]) -> None:
+    """Become ``command`` in the namespaces of ``holder``."""
+    same_user = os.readlink(f"/proc/{holder}/ns/user") == os.readlink("/proc/self/ns/user")
+    for kind in ("mnt",) if same_user else ("user", "mnt"):
+        descriptor = os.open(f"/proc/{holder}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+        _check(_libc.setns(descriptor, 0), f"setns {kind}")
+    os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "hold":
+        hold(sys.argv[2], int(sys.argv[3]))
+    else:
+        enter(int(sys.argv[2]), sys.argv[3:])

@@ -1,0 +1,260 @@
+"""One replica: a process group of the target, its port, its log, and the signals it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from patchstorm.errors import TargetError
+from patchstorm.live.guard import guard
+from patchstorm.live.http import SERVER_ADDRESS, Client
+from patchstorm.scenario.actions import Request
+from patchstorm.history.model import UploadInfo
+from patchstorm.target.model import Target
+from patchstorm.target.wire import head_for
+
+POLL_S = 0.004
+PORT_TRIES = 6
+TAIL_BYTES = 2_000
+TAKEN = re.compile(r"address (is )?already in use|EADDRINUSE|Errno 98|os error 98", re.IGNORECASE)
+
+
+class PortTaken(Exception):
+    """Somebody else listens where this replica was to listen."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Replica:
+    """A replica of ``target``. ``port`` is None until it was up once; then it keeps its port.
+
+    ``values`` fill the placeholders of the command, save for the port.
+    """
+
+    target: Target
+    index: int
+    values: dict[str, str]
+    log: Path
+    entry: tuple[str, ...] = ()
+    port: int | None = None
+    paused: bool = False
+    expected_down: bool = True
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _log_start: int = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The leader of the replica's process group while there is one."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs, paused or not."""
+        return self._process is not None and self._process.poll() is None
+
+    async def start(self) -> None:
+        """Start, and wait until it takes requests. TargetError when it does not within its bound.
+
+        A restarted replica gets the port it had. A chosen port that somebody else took in between
+        is chosen again.
+        """
+        for attempt in range(PORT_TRIES):
+            port = self.port if self.port is not None else self._first_port()
+            self._spawn(port)
+            try:
+                self.port = await self._ready(port)
+                self.expected_down = False
+                return
+            except PortTaken:
+                await self.kill()
+                await asyncio.sleep(0.05 * attempt)
+            except BaseException:
+                await self.kill()
+                raise
+        raise TargetError(
+            f"{self._name}: its port {self.port or ''} is in use by somebody else.\n{self.tail()}"
+        )
+
+    def _first_port(self) -> int:
+        return 0 if self.target.ready.reports_port else free_port()
+
+    def _spawn(self, port: int) -> None:
+        values = {**self.values, "port": str(port)}
+        command = [part.format(**values) for part in self.target.start.command]
+        if shutil.which(command[0]) is None:
+            remedy = self.target.start.missing or "Install it, or correct start.command."
+            raise TargetError(f"{self._name}: no program `{command[0]}` here. {remedy}")
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        for key, value in self.target.start.environment.items():
+            environment[key] = value.format(**values)
+        Path(self.values["scratch"]).mkdir(parents=True, exist_ok=True)
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(
+                [*self.entry, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=self.values["scratch"],
+                start_new_session=True,
+            )
+        guard.adopt_group(self._process.pid)
+        self.paused = False
+
+    async def _ready(self, port: int) -> int:
+        """The port it listens on, once it does."""
+        ready = self.target.ready
+        deadline = time.monotonic() + ready.within_ms / 1_000
+        while time.monotonic() < deadline:
+            found = await self._probe(port)
+            if found is not None:
+                return found
+            if not self.alive:
+                self._died_at_start()
+            await asyncio.sleep(POLL_S)
+        raise TargetError(
+            f"{self._name}: not ready within {ready.within_ms} ms "
+            f"(waiting by `{ready.by}`). Raise ready.within_ms, or see what it says in "
+            f"{self.log}:\n{self.tail()}"
+        )
+
+    def _died_at_start(self) -> None:
+        tail = self.tail()
+        if TAKEN.search(tail):
+            raise PortTaken
+        assert self._process is not None
+        raise TargetError(
+            f"{self._name}: ended with code {self._process.returncode} before it was ready. "
+            f"Its last words ({self.log}):\n{tail or '(nothing)'}"
+        )
+
+    async def _probe(self, port: int) -> int | None:
+        ready = self.target.ready
+        if ready.by == "line":
+            assert ready.line is not None
+            found = re.search(ready.line, self._said())
+            if found is None:
+                return None
+            return int(found["port"]) if ready.reports_port else port
+        if ready.by == "tcp":
+            return port if await _takes_connections(port) else None
+        return port if await _answers(port, self.target) else None
+
+    def _said(self) -> str:
+        """What it wrote since it was last started."""
+        with open(self.log, "rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode("utf-8", "replace")
+
+    def tail(self) -> str:
+        """The end of what it wrote since it was last started."""
+        with contextlib.suppress(OSError):
+            return self._said()[-TAIL_BYTES:].strip()
+        return ""
+
+    async def kill(self) -> None:
+        """SIGKILL to the whole group, and wait until it is gone."""
+        self.expected_down = True
+        self.signal(signal.SIGKILL)
+        await self._reap()
+
+    def kill_now(self) -> None:
+        """SIGKILL without waiting: for the moment at which every microsecond counts."""
+        self.expected_down = True
+        self.signal(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """The target's own stop signal, then SIGKILL once ``stop_ms`` have passed."""
+        self.expected_down = True
+        self.resume()
+        self.signal(signal.Signals[self.target.start.stop])
+        deadline = time.monotonic() + self.target.start.stop_ms / 1_000
+        while self.alive and time.monotonic() < deadline:
+            await asyncio.sleep(POLL_S)
+        await self.kill()
+
+    def pause(self) -> None:
+        """SIGSTOP to the whole group."""
+        if self.alive:
+            self.signal(signal.SIGSTOP)
+            self.paused = True
+
+    def resume(self) -> None:
+        """SIGCONT to the whole group; nothing if it was not paused."""
+        if self.paused:
+            self.signal(signal.SIGCONT)
+            self.paused = False
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send ``number`` to every process of the group."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    async def _reap(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        while process.poll() is None:
+            await asyncio.sleep(POLL_S)
+        self.signal(signal.SIGKILL)  # children that outlived their leader
+        guard.release_group(process.pid)
+        self._process = None
+        self.paused = False
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended by itself; None while it runs or after it was taken down."""
+        return None if self._process is None else self._process.poll()
+
+    @property
+    def _name(self) -> str:
+        return f"target {self.target.name}, replica {self.index}"
+
+
+def values_for(
+    target: Target, *, index: int, root: Path, secret_file: Path, scratch: Path
+) -> dict[str, str]:
+    """What fills the placeholders of a target's command."""
+    return {
+        "python": sys.executable,
+        "root": str(root),
+        "secret_file": str(secret_file),
+        "replica": str(index),
+        "here": target.here,
+        "scratch": str(scratch),
+    }
+
+
+def free_port() -> int:
+    """A port nobody listens on just now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.bind((SERVER_ADDRESS, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+async def _takes_connections(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        _, writer = await asyncio.open_connection(SERVER_ADDRESS, port)
+        writer.close()
+        return True
+    return False
+
+
+async def _answers(port: int, target: Target) -> bool:
+    """Whether OPTIONS gets an answer below 500."""
+    probe = Request(kind="OPTIONS", upload="")
+    head = head_for(target.wire, probe, UploadInfo(id="", size=0, target=""), None)
+    delivery = await Client(timeout_ms=1_000).deliver(port, head)
+    return delivery.reply is not None and delivery.reply.status < 500

@@ -1,0 +1,228 @@
+"""The shared directory of one storm: fresh, on tmpfs where there is one, gone afterwards.
+
+A storage has two names. ``root`` is what the replicas are told; ``view`` is the same directory as
+the harness reads it. They differ only for a small tmpfs in a mount namespace of its own, which is
+how a disk is made that can be filled without filling anybody's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from patchstorm.errors import InconclusiveError, UsageError
+from patchstorm.live import nsholder
+from patchstorm.live.guard import guard
+
+SHARED_MEMORY = Path("/dev/shm")
+PREFIX = "patchstorm-"
+FILL_BLOCK = b"\xa5" * 65_536
+REMOVE_TRIES = 100
+REMOVE_POLL_S = 0.02
+
+
+class UnavailableStorage(InconclusiveError):
+    """This machine cannot provide the storage; the storm is skipped with this reason."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Storage:
+    """One storm's directory. ``flavour`` says what it is on, ``notes`` what it is not.
+
+    ``entry`` stands before a command that is to run where ``root`` is visible. ``fillable`` is the
+    path of a file that may grow until the disk is full; None where that would hurt others.
+    """
+
+    root: Path
+    view: Path
+    flavour: str
+    notes: tuple[str, ...] = ()
+    entry: tuple[str, ...] = ()
+    fillable: Path | None = None
+    _holder: subprocess.Popen[str] | None = field(default=None, repr=False)
+
+    def fill(self, *, leave_bytes: int = 0) -> int:
+        """Grow the fill file until the disk is full but for ``leave_bytes``; returns its size."""
+        if self.fillable is None:
+            raise UnavailableStorage(
+                "this storage cannot be filled without filling what others use; give the scenario "
+                "a tmpfs with a size, as in `tmpfs,size=16MiB`"
+            )
+        with open(self.fillable, "ab", buffering=0) as file:
+            _fill(file.fileno())
+            size = file.tell()
+            if leave_bytes:
+                file.truncate(max(0, size - leave_bytes))
+                size = max(0, size - leave_bytes)
+        return size
+
+    def free(self) -> None:
+        """Give back what :meth:`fill` took; nothing if it took nothing."""
+        if self.fillable is not None:
+            self.fillable.unlink(missing_ok=True)
+
+
+def _fill(descriptor: int) -> None:
+    block = FILL_BLOCK
+    while block:
+        try:
+            os.write(descriptor, block)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            block = block[: len(block) // 2]
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    spec: str = "tmpfs", *, size_bytes: int | None = None, keep: bool = False
+) -> AsyncIterator[Storage]:
+    """A storage for one storm, removed afterwards whatever happens.
+
+    ``spec`` is ``tmpfs`` or ``dir:PATH``; ``size_bytes`` asks for a tmpfs of that size of its own.
+    ``keep`` leaves the files behind. Raises UsageError for a directory that cannot be used and
+    UnavailableStorage for what this machine cannot do.
+    """
+    if spec.startswith("dir:"):
+        base, notes = _user_directory(Path(spec.removeprefix("dir:"))), ()
+        flavour = spec
+    elif spec == "tmpfs":
+        base, flavour, notes = _memory()
+    else:
+        raise UnavailableStorage(
+            f"storage `{spec}` is not one that server processes can share on this machine; "
+            "use `tmpfs` or `dir:PATH`, or another world (`--world sim`)"
+        )
+    top = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base)).resolve()
+    guard.adopt_dir(top)
+    storage: Storage | None = None
+    try:
+        storage = await _made(top, flavour, notes, size_bytes)
+        yield storage
+    finally:
+        if storage is not None and storage._holder is not None:
+            _dismiss(storage._holder)
+        if not keep:
+            remove(top)
+        guard.release_dir(top)
+
+
+async def _made(
+    top: Path, flavour: str, notes: tuple[str, ...], size_bytes: int | None
+) -> Storage:
+    root = top / "root"
+    root.mkdir()
+    if size_bytes is None:
+        return Storage(root=root, view=root, flavour=flavour, notes=notes)
+    if flavour.startswith("dir:"):
+        raise UnavailableStorage(f"`{flavour}` is a real directory: it cannot be given a size")
+    return await _small(root, size_bytes)
+
+
+async def _small(mount: Path, size_bytes: int) -> Storage:
+    """A tmpfs of its own on ``mount``, in a mount namespace held by a child."""
+    command = [sys.executable, "-I", "-S", nsholder.__file__]
+    holder = subprocess.Popen(
+        [*command, "hold", str(mount), str(size_bytes)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    guard.adopt_group(holder.pid)
+    try:
+        assert holder.stdout is not None and holder.stderr is not None
+        line = await asyncio.to_thread(holder.stdout.readline)
+        if line != "ready\n":
+            reason = holder.stderr.read().strip().rpartition("\n")[2]
+            raise UnavailableStorage(
+                f"a tmpfs of its own cannot be mounted here ({reason}); storms that fill the disk "
+                "need root or unprivileged user namespaces"
+            )
+    except BaseException:
+        _dismiss(holder)
+        raise
+    view = Path(f"/proc/{holder.pid}/root{mount}")
+    (view / "root").mkdir()
+    return Storage(
+        root=mount / "root",
+        view=view / "root",
+        flavour=f"tmpfs,size={size_bytes}",
+        entry=(*command, "enter", str(holder.pid)),
+        fillable=view / "fill",
+        _holder=holder,
+    )
+
+
+def _dismiss(holder: subprocess.Popen[str]) -> None:
+    holder.kill()
+    holder.wait()
+    for pipe in (holder.stdin, holder.stdout, holder.stderr):
+        if pipe is not None:
+            pipe.close()
+    guard.release_group(holder.pid)
+
+
+def _user_directory(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--storage dir:{path}: {error.strerror}. Give a directory you own.")
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UsageError(f"--storage dir:{path}: not writable. Give a directory you may write to.")
+    return path
+
+
+def _memory() -> tuple[Path, str, tuple[str, ...]]:
+    if _is_tmpfs(SHARED_MEMORY) and os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
+        return SHARED_MEMORY, "tmpfs", ()
+    base = Path(tempfile.gettempdir())
+    note = f"{SHARED_MEMORY} is no writable tmpfs: the storm ran in {base} instead"
+    return base, "tmpfs", (note,)
+
+
+@cache
+def _is_tmpfs(path: Path) -> bool:
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    kinds = {fields[1]: fields[2] for line in mounts.splitlines() if (fields := line.split())}
+    return kinds.get(str(path)) == "tmpfs"
+
+
+def remove(top: Path, *, tries: int = REMOVE_TRIES) -> None:
+    """Remove ``top`` and all below it, read-only directories included.
+
+    A server that is just dying may still write, so it is tried again for a while; what then stays
+    is an error that names it.
+    """
+    for attempt in range(tries):
+        shutil.rmtree(top, onerror=_unlock)
+        if not os.path.lexists(top):
+            return
+        if attempt:
+            time.sleep(REMOVE_POLL_S)
+    raise OSError(errno.ENOTEMPTY, "could not be removed after the storm", str(top))
+
+
+
+
+def _unlock(function: Callable[[str], object], path: str, _: object) -> None:
+    """Make the directory writable and try once more; the caller counts the attempts."""
+    with contextlib.suppress(OSError):
+        os.chmod(os.path.dirname(path), 0o700)
+        os.chmod(path, 0o700)
+        function(path)

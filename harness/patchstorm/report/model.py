@@ -1,0 +1,55 @@
+"""The result of one storm, and of a whole command: the shape that ``--json`` prints.
+
+Findings keep the keys of the contract: checker, summary, upload, ranges, operations.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from patchstorm.check.model import Finding, Verdict
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One storm against one target in one world.
+
+    ``verdict`` is None when the storm was skipped, and ``skipped`` says why. ``failure`` is the path
+    of a file that ``patchstorm replay`` takes. ``notes`` are remarks that change no verdict.
+    """
+
+    scenario: str
+    target: str
+    world: str
+    seed: int
+    verdict: Verdict | None
+    schedules: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    digest: str | None = None
+    skipped: str | None = None
+    unknown: str | None = None
+    findings: tuple[Finding, ...] = ()
+    failure: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one command found."""
+
+    verdict: Verdict
+    runs: tuple[RunReport, ...]
+
+
+def overall(runs: tuple[RunReport, ...]) -> Verdict:
+    """Violated beats unknown beats safe; if nothing ran, the whole is unknown."""
+    verdicts = [run.verdict for run in runs if run.verdict is not None]
+    if "violated" in verdicts:
+        return "violated"
+    if not verdicts or "unknown" in verdicts:
+        return "unknown"
+    return "safe"
+
+
+def exit_code(verdict: Verdict) -> int:
+    """0 nothing violated, 1 a violation, 2 unknown."""
+    return {"safe": 0, "violated": 1, "unknown": 2}[verdict]

@@ -1,0 +1,171 @@
+"""Every fault: what it does, in which worlds it can be brought about, and what can trigger it.
+
+One table, read by the schema (which names are right), by ``runnable`` (why a storm is skipped), by
+``patchstorm list faults`` and by ``docs/scenarios.md`` (a test holds the document to it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+
+from patchstorm.scenario.model import TriggerKind
+from patchstorm.scenario.options import NoOptions, count, millis, permille, size, words
+
+World = Literal["sim", "processes", "fuse", "nfs", "containers"]
+WORLDS: tuple[World, ...] = ("sim", "processes", "fuse", "nfs", "containers")
+
+_EVERYWHERE = WORLDS
+_MODELLED: tuple[World, ...] = ("sim", "fuse")
+
+TRIGGERS: dict[TriggerKind, tuple[str, tuple[World, ...]]] = {
+    "step": ("the file-system step of that number", _MODELLED),
+    "path": ("a path matching the glob appears; with `op`, that call is about to be made on it",
+             _EVERYWHERE),
+    "phase": ("the target is seen in that phase, as its description maps it", _EVERYWHERE),
+    "after_bytes": ("so many body bytes were handed to sockets", _EVERYWHERE),
+    "after_requests": ("so many PATCH requests were begun", _EVERYWHERE),
+    "after_ms": ("so long after the storm began", _EVERYWHERE),
+}
+OP_WORLDS = _MODELLED  # a watcher sees paths appear; only the model sees calls
+OPS = (
+    "open", "read", "write", "pwrite", "fsync", "fdatasync", "close", "truncate", "stat", "replace",
+    "rename", "link", "unlink", "mkdir", "rmdir", "listdir", "flock",
+)  # fmt: skip
+
+_ALL_TRIGGERS: tuple[TriggerKind, ...] = tuple(TRIGGERS)
+_COUNTED: tuple[TriggerKind, ...] = ("after_bytes", "after_requests")
+
+
+class SkewOptions(msgspec.Struct, frozen=True):
+    skew_ms: Annotated[int, millis("how far the clock goes ahead")] = 30_000
+
+
+class CutOptions(msgspec.Struct, frozen=True):
+    at_permille: Annotated[int, permille("where the body breaks off, as a share of its length")] = 500
+
+
+class WindowOptions(msgspec.Struct, frozen=True):
+    window: Annotated[int, count(2, 64, "how many requests in a row are held back")] = 4
+
+
+class CallOptions(msgspec.Struct, frozen=True):
+    path: Annotated[str, words("glob of the paths that are hit, relative to the root")] = "**"
+    calls: Annotated[int, count(1, 10_000, "how many calls are hit")] = 1
+
+
+class SlowOptions(msgspec.Struct, frozen=True):
+    path: Annotated[str, words("glob of the paths that are hit, relative to the root")] = "**"
+    call_ms: Annotated[int, millis("how long each call takes", high=60_000)] = 50
+
+
+class DamageOptions(msgspec.Struct, frozen=True):
+    path: Annotated[str, words("glob of the stored files, one of which is hit")] = "**"
+    length: Annotated[int, size(1, "how many stored bytes are overwritten")] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One row. ``aims`` are the values that ``whom`` may take, the default first.
+
+    ``lasting`` says what ``for_ms`` means; empty: the fault is over at once. ``default_ms`` is used
+    when a storm gives none; None: until healing. ``hostile``: more than a correct server must
+    survive. ``bounded_storage``: outside the model it needs a storage with a ``size``.
+    """
+
+    name: str
+    says: str
+    worlds: tuple[World, ...]
+    triggers: tuple[TriggerKind, ...] = _ALL_TRIGGERS
+    aims: tuple[str, ...]
+    lasting: str = ""
+    default_ms: int | None = None
+    hostile: bool = False
+    bounded_storage: bool = False
+    needs: tuple[str, ...] = ()  # capabilities of the target
+    options: type[msgspec.Struct] = NoOptions
+
+
+_REPLICA = ("any-replica", "replica-N", "acting", "all")
+_NETWORK = ("network",)
+
+_ROWS = (
+    Fault(name="crash", says="a replica dies without warning and is started again",
+          worlds=_EVERYWHERE, aims=("any-replica", "replica-N", "acting"),
+          lasting="how long it stays down", default_ms=150),
+    Fault(name="crash-all", says="every replica dies at once and is started again",
+          worlds=_EVERYWHERE, aims=("all",), lasting="how long they stay down", default_ms=150),
+    Fault(name="pause", says="a replica stands still and then goes on as if nothing had been",
+          worlds=_EVERYWHERE, aims=_REPLICA, lasting="how long it stands still", default_ms=500),
+    Fault(name="restart", says="a replica is asked to stop, and is started again",
+          worlds=_EVERYWHERE, aims=_REPLICA, lasting="how long it stays down", default_ms=50),
+    Fault(name="rolling-restart", says="one replica after the other is stopped and started again",
+          worlds=_EVERYWHERE, aims=("all",), lasting="how long each stays down", default_ms=50),
+    Fault(name="request-lost", says="the connection breaks before a byte of the request is sent",
+          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK),
+    Fault(name="response-lost", says="the request is served and the answer never arrives",
+          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK),
+    Fault(name="body-cut", says="the connection breaks inside the body",
+          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK, options=CutOptions),
+    Fault(name="duplicate", says="the network delivers a request a second time, to another replica",
+          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK,
+          lasting="how much later the second one comes", default_ms=0),
+    Fault(name="delay", says="a request is held back",
+          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK,
+          lasting="how long it is held back", default_ms=200),
+    Fault(name="reordering", says="several requests are held back, each for another time",
+          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK,
+          lasting="how long at most each is held back", default_ms=100, options=WindowOptions),
+    Fault(name="partition", says="clients cannot reach a replica, which goes on running",
+          worlds=_EVERYWHERE, aims=_REPLICA, lasting="how long it is out of reach", default_ms=500),
+    Fault(name="partition-storage", says="a replica cannot reach the shared storage",
+          worlds=("sim", "fuse", "nfs"), aims=_REPLICA,
+          lasting="how long the storage is out of reach", default_ms=500),
+    Fault(name="disk-full", says="the storage has no room left until something makes room again",
+          worlds=_EVERYWHERE, aims=("storage",), lasting="how long it stays full",
+          default_ms=500, bounded_storage=True),
+    Fault(name="enospc", says="single calls answer ENOSPC, no space left on device",
+          worlds=_MODELLED, aims=("any-replica", "replica-N", "acting", "all", "storage"),
+          options=CallOptions),
+    Fault(name="edquot", says="single calls answer EDQUOT, disk quota exceeded",
+          worlds=_MODELLED, aims=("any-replica", "replica-N", "acting", "all", "storage"),
+          options=CallOptions),
+    Fault(name="eio", says="single calls answer EIO; on fsync the unsynced bytes may be lost",
+          worlds=_MODELLED, aims=("any-replica", "replica-N", "acting", "all", "storage"),
+          options=CallOptions),
+    Fault(name="short-write", says="single writes take only a part of what they were given",
+          worlds=_MODELLED, aims=_REPLICA, options=CallOptions),
+    Fault(name="slow", says="calls take long", worlds=_MODELLED,
+          aims=("any-replica", "replica-N", "acting", "all", "storage"),
+          lasting="how long the slowness lasts", default_ms=500, options=SlowOptions),
+    Fault(name="power-loss", says="a host loses power, and with it any legal part of what it had not synced",
+          worlds=("sim", "fuse", "nfs"), aims=("any-replica", "replica-N", "acting", "all", "storage"),
+          lasting="how long it stays off", default_ms=150, needs=("survives-power-loss",)),
+    Fault(name="stale-attributes", says="a replica sees sizes and times as old as its mount allows",
+          worlds=_MODELLED, aims=_REPLICA, lasting="how long the caches stay", default_ms=3_000),
+    Fault(name="stale-entries",
+          says="a replica sees names that are gone, and misses names that are there, as its mount allows",
+          worlds=_MODELLED, aims=_REPLICA, lasting="how long the caches stay", default_ms=3_000),
+    Fault(name="lock-loss", says="a replica loses a lock that it holds, and is not told",
+          worlds=_MODELLED, aims=_REPLICA, hostile=True),
+    Fault(name="local-locks", says="locks exclude only within one host",
+          worlds=_MODELLED, aims=("all",), lasting="how long locks stay local", hostile=True),
+    Fault(name="estale", says="a handle that a replica holds answers ESTALE once",
+          worlds=_MODELLED, aims=_REPLICA, options=CallOptions),
+    Fault(name="lost-reply",
+          says="a rename, link or unlink is carried out and its repetition answers ENOENT or EEXIST",
+          worlds=_MODELLED, aims=_REPLICA, options=CallOptions),
+    Fault(name="silly-rename",
+          says="replacing a file that the same host has open leaves its name missing for a moment",
+          worlds=_MODELLED, aims=_REPLICA, lasting="how long the name is missing", default_ms=50),
+    Fault(name="clock-skew", says="a replica's clock is ahead of the others'",
+          worlds=("sim",), aims=_REPLICA, lasting="how long it is ahead", options=SkewOptions),
+    Fault(name="clock-jump", says="a replica's clock jumps forward once",
+          worlds=("sim",), aims=_REPLICA, options=SkewOptions),
+    Fault(name="damage", says="the harness overwrites bytes that are already stored",
+          worlds=_EVERYWHERE, aims=("storage",), options=DamageOptions),
+)  # fmt: skip
+
+FAULTS: dict[str, Fault] = {row.name: row for row in _ROWS}

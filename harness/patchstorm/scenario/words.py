@@ -1,0 +1,34 @@
+"""The words that scenarios and targets share: capabilities and phases, each with what it promises."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CAPABILITIES: Final[dict[str, str]] = {
+    "offset-addressed": "a PATCH is accepted at any offset inside the upload",
+    "sequential": "a PATCH is accepted only at the current offset; any other is 409",
+    "creation": "POST creates an upload (tus creation)",
+    "creation-with-upload": "POST may carry the first bytes (tus creation-with-upload)",
+    "defer-length": "POST may leave the length open (tus creation-defer-length)",
+    "expiration": "Upload-Expires is announced and kept (tus expiration)",
+    "checksum-md5": "Upload-Checksum with md5",
+    "checksum-sha1": "Upload-Checksum with sha1",
+    "checksum-sha256": "Upload-Checksum with sha256",
+    "checksum-sha512": "Upload-Checksum with sha512",
+    "termination": "DELETE ends an upload (tus termination)",
+    "concatenation": "partial uploads can be joined (tus concatenation)",
+    "status": "a status document tells what has arrived and what is missing",
+    "keeps-partial-body": "bytes of a body that broke off stay stored",
+    "head-after-finish": "HEAD still answers once the upload is complete",
+    "publishes-atomically": "the published name appears whole, at once",
+    "completes-unattended": "a complete upload is published although no client returns",
+    "survives-power-loss": "what was acknowledged is synced to stable storage first",
+}
+
+PHASES: Final[dict[str, str]] = {
+    "receiving": "a request body is being stored",
+    "committing": "an accepted body is being recorded",
+    "assembling": "the published file is being put together",
+    "publishing": "the published name is being made visible",
+    "cleaning": "what is no longer needed is being removed",
+}

@@ -1,0 +1,82 @@
+"""From a path to an inode, for anybody who can look one name up in one directory.
+
+``walk`` is the whole of path resolution (path_resolution(7)): it is given a ``lookup``, which for a
+local file system reads the directory and for an NFS client asks its caches. A path is relative to
+the root of the mount if it starts with a slash, else to ``base``.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from patchstorm.storage.constants import NAME_BYTES_MAX, PATH_BYTES_MAX, SYMLINKS_MAX
+from patchstorm.storage.errors import failure
+from patchstorm.storage.inode import Inode
+
+Lookup = Callable[[Inode, str], Inode | None]
+
+DOTS = frozenset(("", ".", ".."))
+
+ASCII_LENGTH_SAFE = NAME_BYTES_MAX // 4
+"""A name of so many characters fits in 255 bytes whatever they are."""
+
+
+def check_name(name: str) -> None:
+    """ENAMETOOLONG for a name of more than 255 bytes, EINVAL for one that holds a NUL."""
+    if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES_MAX:
+        raise failure(errno.ENAMETOOLONG)
+
+
+def walk(
+    path: str, root: Inode, base: Inode | None, follow: bool, lookup: Lookup
+) -> tuple[Inode, str, Inode | None]:
+    """Resolve ``path`` to (directory, last name, inode or None).
+
+    A last component ``.`` or ``..``, and the root, come back with the name ``"."`` and the
+    directory itself. A last component that is a symbolic link is followed if ``follow``, or if the
+    path ends in a slash. Errors: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG.
+    """
+    if not path:
+        raise failure(errno.ENOENT)
+    if len(path) >= PATH_BYTES_MAX:
+        raise failure(errno.ENAMETOOLONG)
+    directory = root if base is None or path[0] == "/" else base
+    todo = [part for part in reversed(path.split("/")) if part]
+    must_be_directory = path[-1] == "/"
+    links = 0
+    while todo:
+        name = todo.pop()
+        if directory.entries is None:
+            raise failure(errno.ENOTDIR)
+        if name == ".":
+            continue
+        if name == "..":
+            directory = directory.parent or root
+            continue
+        if len(name) > ASCII_LENGTH_SAFE:
+            check_name(name)
+        child = lookup(directory, name)
+        last = not todo
+        if child is None:
+            if last:
+                return directory, name, None
+            raise failure(errno.ENOENT)
+        if child.target is not None and (follow or must_be_directory or not last):
+            links += 1
+            if links > SYMLINKS_MAX:
+                raise failure(errno.ELOOP)
+            if child.target[0] == "/":
+                directory = root
+            if child.target[-1] == "/" and last:
+                must_be_directory = True
+            todo.extend(part for part in reversed(child.target.split("/")) if part)
+            continue
+        if last:
+            if must_be_directory and child.entries is None:
+                raise failure(errno.ENOTDIR)
+            return directory, name, child
+        directory = child
+    if directory.entries is None:
+        raise failure(errno.ENOTDIR)
+    return directory, ".", directory

@@ -1,0 +1,149 @@
+"""What is under test: how a server is started, spoken to, and found on the disk.
+
+Rules of residence: plain data, one struct for each table of a target's TOML file;
+``docs/targets.md`` documents the same fields. Nothing here starts a process or opens a file.
+
+Times are milliseconds. Patterns are those of :mod:`patchstorm.target.patterns`, matched against
+paths relative to the storm's shared directory.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+import msgspec
+
+REFERENCE = "reference"
+T = TypeVar("T")
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the TOML file."""
+
+
+class Start(_Table, frozen=True, kw_only=True):
+    """How one replica is started and stopped.
+
+    ``command`` may hold the placeholders of :data:`patchstorm.target.vocabulary.PLACEHOLDERS`.
+    ``missing`` tells a person how to install the program when it is not there.
+    """
+
+    command: tuple[str, ...]
+    environment: dict[str, str] = {}
+    stop: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL"] = "SIGTERM"
+    stop_ms: int = 2_000
+    missing: str | None = None
+
+
+class Ready(_Table, frozen=True, kw_only=True):
+    """How a replica tells that it can take requests.
+
+    ``line``: a regular expression found in its output; a group called ``port`` reports the port.
+    ``http``: OPTIONS on the wire's path answers anything below 500. ``tcp``: a connection is taken.
+    """
+
+    by: Literal["line", "http", "tcp"] = "http"
+    line: str | None = None
+    within_ms: int = 15_000
+
+    @property
+    def reports_port(self) -> bool:
+        """Whether the target may be asked for port 0 and tells which one it got."""
+        return self.line is not None and "(?P<port>" in self.line
+
+
+class Wire(_Table, frozen=True, kw_only=True):
+    """How requests are spelt.
+
+    ``path`` takes POST and OPTIONS. ``status`` is the path of the status document, with ``{path}``
+    and ``{query}`` of the upload's own URL. ``metadata`` are further pairs for Upload-Metadata.
+    ``request_ms`` bounds one request, from connecting to the last byte of the answer.
+    """
+
+    path: str
+    status: str | None = None
+    headers: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    request_ms: int = 10_000
+
+
+class Files(_Table, frozen=True, kw_only=True):
+    """Where things lie below the shared directory.
+
+    ``published`` is the path of the finished file, with ``{target}`` (the name asked for) or
+    ``{id}`` (the last segment of the upload's URL). ``internal`` are patterns that users never look
+    at; anything else that shows is a sighting beside the target. ``leftovers`` may stay for good.
+    """
+
+    published: str = "{target}"
+    internal: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
+
+
+class Settle(_Table, frozen=True, kw_only=True):
+    """How long the target may take to come to rest after the last fault, and to sweep."""
+
+    convergence_ms: int = 15_000
+    sweep_ms: int = 5_000
+
+
+class Variant(_Table, frozen=True, kw_only=True):
+    """A variation of the target: more arguments, and what differs; None leaves a thing as it is."""
+
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    capabilities: tuple[str, ...] | None = None
+    needs: tuple[str, ...] | None = None
+    files: Files | None = None
+    phases: dict[str, tuple[str, ...]] | None = None
+
+
+class Target(_Table, frozen=True, kw_only=True):
+    """A server under test.
+
+    ``phases`` maps the name of a phase to the patterns that show it: the phase begins when a path
+    that matches appears, or, with a minus sign before the pattern, when it vanishes. The pattern
+    ``{published}`` stands for any published name. ``here`` is filled in by the loader.
+    """
+
+    name: str
+    capabilities: tuple[str, ...]
+    start: Start
+    wire: Wire
+    title: str = ""
+    needs: tuple[str, ...] = ()
+    ready: Ready = Ready()
+    files: Files = Files()
+    settle: Settle = Settle()
+    phases: dict[str, tuple[str, ...]] = {}
+    variants: dict[str, Variant] = {}
+    here: str = "."
+
+    @property
+    def reading(self) -> Literal["offset-addressed", "sequential"]:
+        """Which of the two readings of a storm this target gets."""
+        return "offset-addressed" if "offset-addressed" in self.capabilities else "sequential"
+
+
+def varied(target: Target, name: str) -> Target:
+    """``target`` as its variant ``name``, which must exist; it is then called ``target:name``."""
+    variant = target.variants[name]
+    start = msgspec.structs.replace(
+        target.start,
+        command=target.start.command + variant.arguments,
+        environment={**target.start.environment, **variant.environment},
+    )
+    return msgspec.structs.replace(
+        target,
+        name=f"{target.name}:{name}",
+        start=start,
+        capabilities=_either(variant.capabilities, target.capabilities),
+        needs=_either(variant.needs, target.needs),
+        files=_either(variant.files, target.files),
+        phases=_either(variant.phases, target.phases),
+        variants={},
+    )
+
+
+def _either(new: T | None, old: T) -> T:
+    return old if new is None else new

@@ -1,0 +1,44 @@
+"""Path patterns: the globs by which a target names its files.
+
+The rules are those of ``.gitignore`` kept small: ``*`` and ``?`` stop at a slash, ``**`` as a whole
+segment stands for any number of segments (none included), everything else is itself. A pattern
+matches a whole path relative to the shared directory, without a leading slash.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+
+@lru_cache(maxsize=1024)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The regular expression of one pattern, to be used with ``fullmatch``."""
+    segments = pattern.strip("/").split("/")
+    parts: list[str] = []
+    for index, segment in enumerate(segments):
+        last = index == len(segments) - 1
+        if segment == "**":
+            parts.append(".*" if last else "(?:[^/]+/)*")
+        else:
+            parts.append(_segment(segment) + ("" if last else "/"))
+    return re.compile("".join(parts))
+
+
+def _segment(text: str) -> str:
+    wild = {"*": "[^/]*", "?": "[^/]"}
+    return "".join(wild.get(letter) or re.escape(letter) for letter in text)
+
+
+def matches(path: str, patterns: tuple[str, ...]) -> bool:
+    """Whether ``path`` matches any of ``patterns``."""
+    return any(compiled(pattern).fullmatch(path) is not None for pattern in patterns)
+
+
+def covers(path: str, patterns: tuple[str, ...]) -> bool:
+    """Whether ``path`` or one of the directories above it matches any of ``patterns``."""
+    while path:
+        if matches(path, patterns):
+            return True
+        path = path.rpartition("/")[0]
+    return False

@@ -1,0 +1,226 @@
+"""A scenario's request as HTTP, and an HTTP answer as a completion: pure translation both ways.
+
+Rules of residence: no socket, no clock, no state. The caller remembers which URL a creation gave
+out; the live client and the simulated network both speak through this module, so a request means
+the same bytes in every world.
+
+A completion is classed by its status alone (:func:`patchstorm.history.recorder.outcome_of`): 2xx ok,
+4xx fail, 5xx and no answer info. That a 409 or 423 may hide an effect on a request that completes the
+byte set is judged by the checkers, which see the other requests.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from patchstorm.history.model import Completion, StatusDocument, UploadInfo
+from patchstorm.history.recorder import outcome_of
+from patchstorm.scenario.actions import Request
+from patchstorm.target.model import Wire
+
+TUS_VERSION = "1.0.0"
+PATCH_TYPE = "application/offset+octet-stream"
+METHODS = {"STATUS": "GET"}
+
+Buffer = bytes | bytearray | memoryview
+Blocks = Callable[[], Iterable[Buffer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A request line and its headers; ``length`` is that of the body, 0 where there is none."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    length: int = 0
+    has_body: bool = False
+
+    def framed(self, *, chunked: bool = False) -> tuple[tuple[str, str], ...]:
+        """The headers with the one that tells where the body ends (RFC 9112, section 6)."""
+        if not self.has_body:
+            return self.headers
+        if chunked:
+            return (*self.headers, ("Transfer-Encoding", "chunked"))
+        return (*self.headers, ("Content-Length", str(self.length)))
+
+    def encoded(self, host: str = "127.0.0.1", *, chunked: bool = False) -> bytes:
+        """The head as it goes over the wire, up to and with the empty line."""
+        lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}"]
+        lines += [f"{name}: {value}" for name, value in self.framed(chunked=chunked)]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A whole answer; header names in lower case."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def head_for(
+    wire: Wire,
+    request: Request,
+    upload: UploadInfo,
+    url: str | None,
+    blocks: Blocks | None = None,
+) -> Head:
+    """The head of ``request``; ``url`` is what the creation gave out (a path with its query).
+
+    ``blocks`` yields the body and is read only when a checksum is to be announced. Raises
+    ValueError where a URL is needed and there is none.
+    """
+    headers = [("Tus-Resumable", TUS_VERSION)] if request.kind != "OPTIONS" else []
+    headers += wire.headers.items()
+    path, length, has_body = wire.path, 0, False
+    if request.kind == "POST":
+        headers += _creation(wire, upload)
+        has_body, length = True, request.length if request.whole else 0
+        if request.whole:
+            headers.append(("Content-Type", PATCH_TYPE))
+    elif request.kind != "OPTIONS":
+        path = _upload_path(wire, request, url)
+    if request.kind == "PATCH":
+        headers += [("Content-Type", PATCH_TYPE), ("Upload-Offset", str(request.offset))]
+        has_body, length = True, request.length
+    if request.checksum != "none":
+        headers.append(("Upload-Checksum", checksum(request, blocks or tuple)))
+    return Head(
+        method=METHODS.get(request.kind, request.kind),
+        path=path,
+        headers=tuple(headers),
+        length=length,
+        has_body=has_body,
+    )
+
+
+def _creation(wire: Wire, upload: UploadInfo) -> list[tuple[str, str]]:
+    pairs = {"filename": upload.target, **wire.metadata}
+    metadata = [f"{key} {_base64(value.encode())}" for key, value in pairs.items()]
+    if upload.overwrite:
+        metadata.append("overwrite")
+    return [("Upload-Length", str(upload.size)), ("Upload-Metadata", ",".join(metadata))]
+
+
+def _upload_path(wire: Wire, request: Request, url: str | None) -> str:
+    if url is None:
+        raise ValueError(f"{request.kind} for `{request.upload}`: no creation gave out its URL")
+    if request.kind != "STATUS":
+        return url
+    if wire.status is None:
+        raise ValueError("the target has no status document; its `wire.status` is not set")
+    path, _, query = url.partition("?")
+    return wire.status.format(path=path.rstrip("/"), query=query).rstrip("?")
+
+
+def checksum(request: Request, blocks: Blocks) -> str:
+    """The value of Upload-Checksum, right or wrong as the request asks (tus checksum)."""
+    if request.checksum == "malformed":
+        return f"{request.algorithm} not*base64!"
+    if request.checksum == "unknown-algorithm":
+        return f"md99 {_base64(b'an algorithm nobody has')}"
+    digest = hashlib.new(request.algorithm)
+    for block in blocks():
+        digest.update(block)
+    value = digest.digest()
+    if request.checksum == "wrong":
+        value = bytes((value[0] ^ 0xFF,)) + value[1:]
+    return f"{request.algorithm} {_base64(value)}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def created_url(wire: Wire, reply: Reply) -> str | None:
+    """The upload's URL from a creation's answer, as a path with its query; None if it has none.
+
+    A Location may be absolute or relative (RFC 9110, section 10.2.2). Its host is not followed:
+    a balancer decides which replica is asked.
+    """
+    location = reply.headers.get("location")
+    if not 200 <= reply.status < 300 or not location:
+        return None
+    parts = urlsplit(urljoin(f"http://host{wire.path}", location))
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def upload_id(url: str) -> str:
+    """The server's own name for an upload: the last segment of its URL's path."""
+    return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+
+
+def published_path(pattern: str, upload: UploadInfo, url: str | None) -> str | None:
+    """Where ``upload`` gets published below the root; None while its URL is needed and unknown."""
+    if "{id}" in pattern and url is None:
+        return None
+    return pattern.format(target=upload.target, id=upload_id(url or ""))
+
+
+def completion(
+    op: int,
+    time_ns: int,
+    request: Request,
+    reply: Reply | None,
+    *,
+    sent: int,
+    error: str | None = None,
+) -> Completion:
+    """What the history records of an answer, or of its absence (``error`` says why)."""
+    if reply is None:
+        return Completion(op=op, time_ns=time_ns, outcome="info", sent=sent, error=error)
+    document, malformed = _document(request, reply)
+    offset, bad_offset = _integer(reply, "upload-offset")
+    length, bad_length = _integer(reply, "upload-length")
+    return Completion(
+        op=op,
+        time_ns=time_ns,
+        outcome=outcome_of(reply.status),
+        status=reply.status,
+        offset=offset,
+        upload_length=length,
+        sent=sent,
+        headers=reply.headers,
+        document=document,
+        malformed=malformed or bad_offset or bad_length,
+    )
+
+
+def _integer(reply: Reply, name: str) -> tuple[int | None, str | None]:
+    text = reply.headers.get(name)
+    if text is None:
+        return None, None
+    if text.isascii() and text.isdigit():
+        return int(text), None
+    return None, f"{name} is `{text}`, not a plain decimal number"
+
+
+def _document(request: Request, reply: Reply) -> tuple[StatusDocument | None, str | None]:
+    if request.kind != "STATUS" or reply.status != 200:
+        return None, None
+    try:
+        return _status(json.loads(reply.body)), None
+    except (ValueError, KeyError, TypeError) as error:
+        return None, f"status document: {type(error).__name__}: {error}"
+
+
+def _status(raw: dict[str, Any]) -> StatusDocument:
+    gaps: Iterator[tuple[int, int]] = (
+        (int(gap["offset"]), int(gap["length"])) for gap in raw["missing_ranges"]
+    )
+    return StatusDocument(
+        total_size=int(raw["total_size"]),
+        committed_offset=int(raw["committed_offset"]),
+        chunks_received=tuple(int(offset) for offset in raw["chunks_received"]),
+        missing_ranges=tuple(gaps),
+        progress_percent=float(raw["progress_percent"]),
+        status=str(raw["status"]),
+    )

@@ -1,0 +1,40 @@
+"""Taking away what a finished session no longer needs. Safe to run twice, anywhere, at any time.
+
+A finished session never comes back to life, so its chunks and records go without the lock. Temporary
+and staging files go when nobody holds their flock; what is still in use waits for the next sweep.
+"""
+
+from __future__ import annotations
+
+from .files import Files
+from .layout import CHUNKS, RECORDS, TOMBSTONE, Paths
+
+
+class Cleaner:
+    """Removes files of sessions."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def clean(self, paths: Paths) -> bool:
+        """Leave only the tombstone of a finished session; whether nothing else is left."""
+        names = self._files.names(paths.directory)
+        clean = True
+        for name in sorted(names):
+            if name in (CHUNKS, RECORDS):
+                self._empty(paths.of(name))
+            elif name not in TOMBSTONE and not name.startswith("info_"):
+                clean &= self.discard_unused(paths.of(name))
+        return clean
+
+    def discard_unused(self, path: str) -> bool:
+        """Remove a temporary file unless somebody holds it; whether it is gone."""
+        if self._files.in_use(path):
+            return False
+        self._files.discard(path)
+        return True
+
+    def _empty(self, directory: str) -> None:
+        for name in sorted(self._files.names(directory)):
+            self._files.discard(f"{directory}/{name}")
+        self._files.remove_directory(directory)

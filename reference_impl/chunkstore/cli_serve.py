@@ -1,0 +1,173 @@
+"""``python -m chunkstore --root DIR ...``: run one replica until it is told to stop.
+
+Everything that can be wrong is looked at before the server's own modules are loaded, so that a
+mistake is told at once and in one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import gc
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from . import cli_values as values
+from .cli_values import UsageError
+from .config import LIFETIME_S_DEFAULT, SIZE_MAX_DEFAULT, ServerConfig, Settings
+from .layout import UPLOADS
+from .log import LEVELS
+
+if TYPE_CHECKING:
+    from .store import Store
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Serve. Raises ``UsageError`` for whatever keeps the replica from starting."""
+    options = _parser().parse_args(arguments)
+    config = _config(options)
+    _prepare_root(config.root)
+    with _listen(config.host, config.port) as listener:
+        with _quick_start():
+            from .server import run as serve
+
+            store = _make_store(config)
+        serve(config, store, listener)
+    return 0
+
+
+@contextmanager
+def _quick_start() -> Iterator[None]:
+    """Load the server in about half the time; only for a process that is nothing but a server.
+
+    aiohttp reads the host's certificate authorities as soon as it is imported, for TLS clients that
+    this process never has. And nothing that is imported becomes garbage, so collecting waits.
+    """
+    authorities = os.environ.get("SSL_CERT_FILE")
+    os.environ["SSL_CERT_FILE"] = os.devnull
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
+        del os.environ["SSL_CERT_FILE"]
+        if authorities is not None:
+            os.environ["SSL_CERT_FILE"] = authorities
+
+
+def _make_store(config: ServerConfig) -> Store:
+    from .model import Options
+    from .port import OsPort
+    from .store import Store
+
+    options = Options(size_max=config.settings.size_max)
+    if config.variant == "reference":
+        return Store(OsPort(), config.root, options)
+    from .variants import VARIANTS
+
+    variant = VARIANTS.get(config.variant)
+    if variant is None:
+        known = ", ".join(["reference", *sorted(VARIANTS)])
+        raise UsageError(f"--variant {config.variant} is not known; there are {known}")
+    return variant(OsPort(), config.root, options)
+
+
+def _config(options: argparse.Namespace) -> ServerConfig:
+    creation_secret = b""
+    if options.creation == "bearer":
+        if options.creation_secret_file is None:
+            raise UsageError("--creation bearer needs --creation-secret-file")
+        creation_secret = values.read_secret(options.creation_secret_file, "--creation-secret-file")
+    settings = Settings(
+        secret=values.read_secret(options.secret_file, "--secret-file"),
+        base_path=options.base_path,
+        size_max=options.max_size,
+        lifetime_s=options.expires_in,
+        creation=options.creation,
+        creation_secret=creation_secret,
+    )
+    return ServerConfig(
+        root=os.path.realpath(options.root),
+        settings=settings,
+        host=options.host,
+        port=options.port,
+        variant=options.variant,
+        lock_wait_s=options.lock_wait,
+        idle_s=options.idle_timeout,
+        grace_s=options.grace,
+        sweep_s=options.sweep_seconds,
+        workers=options.workers,
+        log_level=options.log_level,
+    )
+
+
+def _prepare_root(root: str) -> None:
+    """Make the root and the place of uploads in it, and see that both can be written to."""
+    uploads = f"{root}/{UPLOADS}"
+    try:
+        os.makedirs(uploads, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"--root {root} cannot hold uploads ({error.strerror}); name a directory you can write to"
+        ) from error
+    for path in (root, uploads):
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise UsageError(f"--root {root} is read-only; name a directory you can write to")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            remedy = "stop the other server, or pass --port 0 for a free port"
+            raise UsageError(f"port {port} on {host} is in use; {remedy}") from error
+        raise UsageError(
+            f"cannot listen on {host} port {port} ({error.strerror or error}); "
+            "name an address of this host and a port that you may use"
+        ) from error
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; write 0 to 65535")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m chunkstore",
+        description="Run one replica of the chunk store. See also: python -m chunkstore token --help",
+    )
+    add = parser.add_argument
+    add("--root", required=True, metavar="DIR", help="the shared directory that files appear in")
+    add("--secret-file", required=True, metavar="F", help="the fleet's secret, 16 bytes or more")
+    add("--host", default="127.0.0.1", metavar="H", help="address to listen on (%(default)s)")
+    add("--port", type=_port, default=8080, metavar="P", help="0 for a free port (%(default)s)")
+    add("--base-path", type=values.base_path, default="/upload", metavar="PATH")
+    add("--variant", default="reference", metavar="NAME", help="a store kept for comparison")
+    _add_limits(parser)
+    add("--log-level", choices=sorted(LEVELS, key=LEVELS.__getitem__), default="info")
+    return parser
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--creation", choices=("on", "off", "bearer"), default="on", help="who may POST")
+    add("--creation-secret-file", metavar="F", help="what creators show as a bearer token")
+    add("--max-size", type=values.size, default=SIZE_MAX_DEFAULT, metavar="N", help="1TiB")
+    add("--expires-in", type=values.whole_seconds, default=LIFETIME_S_DEFAULT, metavar="TIME")
+    add("--lock-wait", type=values.seconds, default=10.0, metavar="TIME", help="then 423 (10s)")
+    add("--idle-timeout", type=values.positive_seconds, default=60.0, metavar="TIME", help="60s")
+    add("--grace", type=values.positive_seconds, default=10.0, metavar="TIME", help="for a stop")
+    add("--sweep-seconds", type=values.positive_seconds, default=1.0, metavar="TIME", help="1s")
+    add("--workers", type=values.count, default=_workers_default(), metavar="N", help="threads")
+
+
+def _workers_default() -> int:
+    return max(4, min(32, 4 * (os.cpu_count() or 1)))

@@ -1,0 +1,105 @@
+"""A PATCH that arrives after publication: its bytes are judged, never stored.
+
+True bytes again are a success, false ones a conflict. What judges them is, in this order, a digest
+still on record for exactly this range, or the published file while it is still the file that was
+published (same inode, size and modification time). When neither can tell: gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from .errors import Conflict, Gone, TooLarge
+from .files import GONE
+from .model import Claims, Identity, Info, View
+
+if TYPE_CHECKING:
+    from .port import Data
+    from .store import Store
+
+
+class LateBody:
+    """Takes a body like :class:`chunkstore.body.Body`, and keeps nothing of it."""
+
+    def __init__(self, store: Store, claims: Claims, info: Info, offset: int) -> None:
+        self._store = store
+        self._claims = claims
+        self._info = info
+        self._port = store.files.port
+        self._fd = self._open()
+        self._same = True
+        self._judged = False
+        self.offset = offset
+        self.received = 0
+        self.sha256 = hashlib.sha256()
+
+    def write(self, block: Data) -> None:
+        """Compare a block. ``TooLarge`` past the declared end."""
+        at = self.offset + self.received
+        if at + len(block) > self._info.size:
+            raise TooLarge("The body goes past the upload's declared end.", size=self._info.size)
+        if self._fd is not None and self._same:
+            self._same = self._store.files.read_at(self._fd, len(block), at) == block
+        self.sha256.update(block)
+        self.received += len(block)
+
+    def judge(self) -> None:
+        """``Conflict`` for false bytes, ``Gone`` when nobody can tell any more."""
+        if not self.received:
+            return
+        for record in self._info.recent:
+            if (record.offset, record.length) == (self.offset, self.received):
+                if record.sha256 != self.sha256.hexdigest():
+                    raise self._contradiction()
+                return
+        if self._fd is None or not self._unchanged(self._fd):
+            raise Gone("The published file has changed since; this request can't be judged.")
+        if not self._same:
+            raise self._contradiction()
+
+    def commit(self) -> View:
+        """The finished upload's view, if the bytes are true."""
+        if not self._judged:
+            self.judge()
+            self._judged = True
+            self.abort()
+        return self._store.finished(self._claims)
+
+    def abort(self) -> None:
+        """Let go of the published file."""
+        if self._fd is not None:
+            with suppress(OSError):
+                self._port.close(self._fd)
+            self._fd = None
+
+    def _open(self) -> int | None:
+        if self._info.published is None:
+            return None
+        path = self._store.target_path(self._info.target)
+        try:
+            fd = self._port.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        if self._unchanged(fd):
+            return fd
+        self._port.close(fd)
+        return None
+
+    def _unchanged(self, fd: int) -> bool:
+        try:
+            found = self._port.fstat(fd)
+        except OSError as error:
+            if error.errno in GONE:
+                return False
+            raise
+        identity = Identity(found.st_ino, found.st_size, found.st_mtime_ns)
+        return identity == self._info.published
+
+    def _contradiction(self) -> Conflict:
+        return Conflict(
+            "The body contradicts the published file.",
+            received={"offset": self.offset, "length": self.received},
+        )

@@ -1,0 +1,59 @@
+"""Where published files go: below the root, through real directories only.
+
+A link anywhere on the way is refused, wherever it points: what it points to can change after the
+check, and a directory that nobody can redirect needs no second thought.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from .errors import BadRequest, TargetTaken
+from .files import Files, is_directory, is_link
+from .layout import target_parts
+
+
+class Places:
+    """Target names below one root."""
+
+    def __init__(self, files: Files, root: str) -> None:
+        self._files = files
+        self._root = root
+
+    def path(self, target: str) -> str:
+        return f"{self._root}/{target}"
+
+    def check(self, target: str, *, overwrite: bool) -> None:
+        """``BadRequest`` for a name that leaves the root, ``TargetTaken`` for one that is in use."""
+        self._walk(target, make=False)
+        found = self._files.find(self.path(target))
+        if found is not None and (not overwrite or is_directory(found)):
+            raise TargetTaken("The target name is taken.", target=target)
+
+    def prepare(self, target: str) -> str:
+        """The target's path, its directories made and durable."""
+        self._walk(target, make=True)
+        return self.path(target)
+
+    def _walk(self, target: str, *, make: bool) -> None:
+        directory = self._root
+        for part in target_parts(target)[:-1]:
+            parent, directory = directory, f"{directory}/{part}"
+            found = self._files.find(directory)
+            if found is None:
+                if not make:
+                    return
+                try:
+                    self._files.make_directory(directory)
+                except OSError as error:
+                    if error.errno == errno.ENOTDIR:
+                        raise self._refused(target) from None
+                    raise
+                self._files.sync_directory(parent)
+            elif is_link(found) or not is_directory(found):
+                raise self._refused(target)
+
+    def _refused(self, target: str) -> BadRequest:
+        return BadRequest(
+            "The target name passes through a link or a file instead of a directory.", target=target
+        )

@@ -1,0 +1,416 @@
+"""tus 1.0.0 over a chunk store, without a socket, a clock or a thread.
+
+Two rules say what lives here:
+
+* An :class:`Exchange` is one request. It is given the head, then blocks of the body, then the end
+  (or an abort), and gives back a response; ``None`` means *go on*. Every answer that the contract of
+  the wire knows is decided here, so an HTTP server and a simulated network are thin adapters, and
+  they cannot disagree.
+* Nothing here may wait, sleep, open a file or ask for the time. The store does the former through
+  its port; when it is *busy*, :class:`~chunkstore.errors.Busy` passes through, nothing is held, and
+  the adapter calls the same method again. Only when its patience ends does it ask for
+  :meth:`Exchange.busy_response`.
+
+The calls, in order: ``begin`` once; while it said ``None``: ``data`` for each block, then ``end``.
+``abort`` may come at any time between two calls and ends the exchange.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from . import protocol_headers as fields
+from . import tokens
+from .errors import (
+    BadRequest,
+    Busy,
+    ChecksumMismatch,
+    Locked,
+    NotAllowed,
+    StoreError,
+    TooLarge,
+)
+from .model import Claims, StatusDocument, View
+from .protocol_headers import Head
+from .responses import (
+    COMMON,
+    TUS_VERSION,
+    CreationUnauthorized,
+    Headers,
+    NoSuchResource,
+    Response,
+    WrongContentType,
+    WrongMethod,
+    WrongVersion,
+    as_refusal,
+    problem,
+)
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .files import Files
+    from .port import Data
+
+__all__ = ["Exchange", "Head", "Response"]
+
+BODY_TYPE = "application/offset+octet-stream"
+_EXTENSIONS = ("checksum", "termination", "expiration")
+_CREATION = ("creation", "creation-with-upload")
+_SESSION_BYTES = 16
+
+
+class Body(Protocol):
+    """What the protocol asks of a body on its way into the store."""
+
+    sha256: hashlib._Hash
+
+    def write(self, block: Data) -> None: ...
+    def commit(self) -> View: ...
+    def abort(self) -> None: ...
+
+
+class Store(Protocol):
+    """What the protocol asks of a store; the reference and its variants all have it."""
+
+    @property
+    def files(self) -> Files: ...
+    def create(self, claims: Claims, metadata: str) -> View: ...
+    def view(self, claims: Claims) -> View: ...
+    def status(self, claims: Claims) -> StatusDocument: ...
+    def begin(self, claims: Claims, offset: int, length: int | None) -> Body: ...
+    def terminate(self, claims: Claims) -> None: ...
+
+
+class Exchange:
+    """One request and its response. Not thread-safe: one call at a time, on any thread."""
+
+    def __init__(self, store: Store, settings: Settings, head: Head) -> None:
+        self._store = store
+        self._settings = settings
+        self._head = head
+        self._method = head.method
+        self.claims: Claims | None = None
+        self.received = 0
+        self._created: View | None = None
+        self._checksum: fields.Checksum | None = None
+        self._sha1: hashlib._Hash | None = None
+        self._body: Body | None = None
+        self._length: int | None = None
+        self._busy: Busy | None = None
+
+    def begin(self) -> Response | None:
+        """Judge the head. ``None``: the body is wanted. Raises ``Busy``: call again."""
+        return self._answer(self._begin)
+
+    def data(self, block: Data) -> Response | None:
+        """Take a block of the body. A response ends the exchange: the rest is not wanted."""
+        return self._answer(lambda: self._take(block))
+
+    def end(self) -> Response:
+        """The body is complete. Raises ``Busy``: call again."""
+        response = self._answer(self._commit)
+        assert response is not None
+        return response
+
+    def abort(self) -> None:
+        """The request was cut off: leave no trace of its body. Idempotent."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.abort()
+
+    def busy_response(self) -> Response:
+        """The adapter's patience has ended: the answer to what raised ``Busy`` last.
+
+        An upload that this very request created is announced with what is known to be stored of it:
+        nothing (tus 1.0.0, creation-with-upload). Everything else is 423 with ``Retry-After``.
+        """
+        self.abort()
+        if self._created is not None and self.claims is not None:
+            return self._created_response(self.claims, 0)
+        return problem(self._busy or Busy("The upload is busy."))
+
+    # From here on: a refusal is an exception, and _answer turns it into a response.
+
+    def _answer(self, step: Callable[[], Response | None]) -> Response | None:
+        try:
+            return step()
+        except Busy as busy:
+            self._busy = busy
+            raise
+        except (StoreError, OSError) as error:
+            self.abort()
+            return self._refuse(as_refusal(error))
+
+    def _refuse(self, refusal: StoreError) -> Response:
+        if self._method == "HEAD" and refusal.status >= 500:
+            # tus-js-client forgets an upload whose HEAD fails, unless the answer is 423.
+            return problem(Locked(f"The upload cannot be judged right now. {refusal.detail}"))
+        if self._created is not None:
+            self._forget_created()
+        return problem(refusal)
+
+    def _begin(self) -> Response | None:
+        head = self._head
+        override = head.get("x-http-method-override")
+        self._method = (override or head.method).upper()
+        handlers = self._resource(head.path)
+        handler = handlers.get(self._method)
+        if handler is None:
+            raise WrongMethod(
+                "The method is not served here.",
+                expected=sorted(handlers),
+                received=fields.shown(self._method),
+            )
+        self._check_version()
+        return handler(self)
+
+    def _resource(self, path: str) -> dict[str, Callable[[Exchange], Response | None]]:
+        base = self._settings.base_path
+        if path in (base, f"{base}/"):
+            return _UPLOAD
+        if path == f"{base}/status":
+            return _STATUS
+        raise NoSuchResource("Nothing is served at this path.", expected=base)
+
+    def _check_version(self) -> None:
+        """tus 1.0.0, core: every request but OPTIONS names its version. Status is not of tus."""
+        found = self._head.get("tus-resumable")
+        if self._method == "OPTIONS" or (found is None and self._method == "GET"):
+            return
+        if found != TUS_VERSION:
+            raise WrongVersion(
+                "The header Tus-Resumable names no version that is served here.",
+                expected=TUS_VERSION,
+                received=None if found is None else fields.shown(found),
+            )
+
+    def _verified(self) -> Claims:
+        if self.claims is None:
+            token = fields.token_of(self._head.query)
+            self.claims = tokens.verify(token, self._settings.secret)
+        return self.claims
+
+    # The methods.
+
+    def _options(self) -> Response:
+        creation = () if self._settings.creation == "off" else _CREATION
+        return Response(
+            204,
+            (
+                ("Tus-Resumable", TUS_VERSION),
+                ("Tus-Version", TUS_VERSION),
+                ("Tus-Max-Size", str(self._settings.size_max)),
+                ("Tus-Extension", fields.joined((*creation, *_EXTENSIONS))),
+                ("Tus-Checksum-Algorithm", fields.joined(fields.DIGEST_BYTES)),
+            ),
+        )
+
+    def _create(self) -> Response | None:
+        if self._created is None:
+            self._check_creator()
+            metadata = self._head.joined("upload-metadata") or ""
+            claims = self.claims = self.claims or self._new_claims(metadata)
+            if self._has_body():
+                self._check_body(claims, 0)
+            self._created = self._store.create(claims, metadata)
+        if self.claims is not None and self._has_body():
+            self._open_body(self.claims, 0)
+            return None
+        return self._created_response(self.claims, None)
+
+    def _head_of(self) -> Response:
+        view = self._store.view(self._verified())
+        metadata: Headers = (("Upload-Metadata", view.metadata),) if view.metadata else ()
+        return Response(
+            200,
+            (
+                *COMMON,
+                ("Upload-Offset", str(view.offset)),
+                ("Upload-Length", str(view.size)),
+                ("Upload-Expires", formatdate(view.expires_s, usegmt=True)),
+                *metadata,
+            ),
+        )
+
+    def _patch(self) -> None:
+        claims = self._verified()
+        self._check_type()
+        offset = fields.decimal("Upload-Offset", self._head.get("upload-offset"))
+        length = self._head.get("upload-length")
+        if length is not None and fields.decimal("Upload-Length", length) != claims.size:
+            raise BadRequest(
+                "The upload's length is settled.", expected=claims.size, received=length
+            )
+        self._check_body(claims, offset)
+        self._open_body(claims, offset)
+
+    def _status(self) -> Response:
+        document = msgspec.json.encode(self._store.status(self._verified()))
+        return Response(200, (*COMMON, ("Content-Type", "application/json")), document)
+
+    def _terminate(self) -> Response:
+        self._store.terminate(self._verified())
+        return Response(204)
+
+    # Creation.
+
+    def _check_creator(self) -> None:
+        settings = self._settings
+        if settings.creation == "off":
+            raise NotAllowed("Uploads are not created here; a manager mints their tokens.")
+        if settings.creation == "bearer":
+            scheme, _, shown = (self._head.get("authorization") or "").partition(" ")
+            raw = shown.strip().encode("utf-8", "surrogateescape")
+            known = hmac.compare_digest(raw, settings.creation_secret)
+            if scheme.lower() != "bearer" or not known:
+                raise CreationUnauthorized(
+                    "Creating an upload needs the creation secret.",
+                    expected="Authorization: Bearer",
+                )
+
+    def _new_claims(self, metadata: str) -> Claims:
+        for unsupported in ("upload-defer-length", "upload-concat"):
+            if self._head.get(unsupported) is not None:
+                raise BadRequest(f"The header {unsupported} is not supported.")
+        size = fields.decimal("Upload-Length", self._head.get("upload-length"))
+        if size > self._settings.size_max:
+            raise TooLarge(
+                "The upload is larger than allowed.",
+                expected=f"at most {self._settings.size_max} bytes",
+                received=size,
+            )
+        pairs = fields.metadata(metadata)
+        port = self._store.files.port
+        return Claims(
+            session=port.urandom(_SESSION_BYTES).hex(),
+            size=size,
+            target=fields.target(pairs),
+            overwrite=fields.overwrite(pairs),
+            expires_s=port.time_ns() // 1_000_000_000 + self._settings.lifetime_s,
+            created=True,
+        )
+
+    def _created_response(self, claims: Claims | None, offset: int | None) -> Response:
+        assert claims is not None
+        token = tokens.mint(claims, self._settings.secret)
+        upload: Headers = () if offset is None else (("Upload-Offset", str(offset)),)
+        return Response(
+            201,
+            (
+                *COMMON,
+                ("Location", f"{self._settings.base_path}?token={token}"),
+                ("Upload-Expires", formatdate(claims.expires_s, usegmt=True)),
+                *upload,
+            ),
+        )
+
+    def _forget_created(self) -> None:
+        """A creation whose body was refused: its address is told to nobody, so it ends here."""
+        self._created = None
+        try:
+            if self.claims is not None:
+                self._store.terminate(self.claims)
+        except (StoreError, OSError):
+            return  # it expires by itself
+
+    # Bodies.
+
+    def _has_body(self) -> bool:
+        typed = self._head.get("content-type") == BODY_TYPE
+        return typed or fields.body_length(self._head) != 0
+
+    def _check_type(self) -> None:
+        found = self._head.get("content-type")
+        if found is None or found.lower() != BODY_TYPE:
+            raise WrongContentType(
+                "The body is of the wrong type.",
+                expected=BODY_TYPE,
+                received=None if found is None else fields.shown(found),
+            )
+        coding = self._head.joined("content-encoding")
+        if coding is not None and coding.lower() != "identity":
+            raise WrongContentType(
+                "An encoded body is not taken.", expected="identity", received=fields.shown(coding)
+            )
+
+    def _check_body(self, claims: Claims, offset: int) -> None:
+        """What can be known of the body before it comes."""
+        self._check_type()
+        self._checksum = fields.checksum(self._head.get("upload-checksum"))
+        self._length = fields.body_length(self._head)
+        if self._length is not None and offset <= claims.size < offset + self._length:
+            raise TooLarge(
+                "The body goes past the upload's declared end.",
+                expected=f"at most {claims.size - offset} bytes",
+                received=self._length,
+            )
+
+    def _open_body(self, claims: Claims, offset: int) -> None:
+        self._body = self._store.begin(claims, offset, self._length)
+        if self._checksum is not None and self._checksum.algorithm == "sha1":
+            self._sha1 = hashlib.sha1(usedforsecurity=False)
+
+    def _take(self, block: Data) -> None:
+        assert self._body is not None, "data() is for an exchange that wants its body"
+        self._body.write(block)
+        if self._sha1 is not None:
+            self._sha1.update(block)
+        self.received += len(block)
+
+    def _commit(self) -> Response:
+        assert self._body is not None, "end() is for an exchange that wants its body"
+        if self._length is not None and self.received != self._length:
+            raise BadRequest(
+                "The body is shorter than it was announced.",
+                expected=self._length,
+                received=self.received,
+            )
+        self._check_digest(self._body)
+        view = self._body.commit()
+        self._body = None
+        if self._created is not None:
+            return self._created_response(self.claims, view.offset)
+        return Response(204, (*COMMON, *_progress(view)))
+
+    def _check_digest(self, body: Body) -> None:
+        wanted = self._checksum
+        if wanted is None:
+            return
+        found = (self._sha1 or body.sha256).digest()
+        if found != wanted.digest:
+            raise ChecksumMismatch(
+                "The body does not have the announced checksum; nothing of it was kept.",
+                algorithm=wanted.algorithm,
+                expected=wanted.digest.hex(),
+                received=found.hex(),
+            )
+
+
+def _progress(view: View) -> Headers:
+    percent = 100.0 if view.size == 0 else 100.0 * view.offset / view.size
+    return (
+        ("Upload-Offset", str(view.offset)),
+        ("Upload-Expires", formatdate(view.expires_s, usegmt=True)),
+        ("X-Backend-Ai-Chunks-Received", str(view.count)),
+        ("X-Backend-Ai-Progress-Percent", f"{percent:.2f}"),
+    )
+
+
+_UPLOAD: dict[str, Callable[[Exchange], Response | None]] = {
+    "OPTIONS": Exchange._options,
+    "POST": Exchange._create,
+    "HEAD": Exchange._head_of,
+    "PATCH": Exchange._patch,
+    "DELETE": Exchange._terminate,
+}
+_STATUS: dict[str, Callable[[Exchange], Response | None]] = {
+    "OPTIONS": Exchange._options,
+    "GET": Exchange._status,
+    "HEAD": Exchange._status,
+}

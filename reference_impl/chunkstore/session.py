@@ -1,0 +1,210 @@
+"""One session under its lock: the only place where ``info.json`` is read or replaced.
+
+What lives here: taking ``.lock``, refreshing the directory, loading, finding records, saving. What
+this file may not know: bodies, assembly, publication, HTTP.
+
+Two orders make everything else simple:
+
+* What ``info.json`` names is durable before ``info.json`` is replaced, and the replacement is durable
+  before anybody answers from it. A replica that reads a generation it did not itself sync therefore
+  syncs the directory first: the writer may have died between its rename and its fsync.
+* The directory is listed after the lock is had and before ``info.json`` is opened. On NFS the lock
+  refreshes only the inode of ``.lock``; a client with a fresh directory cache would reopen the
+  *replaced* ``info.json`` by its file handle. Listing revalidates the directory (close-to-open for
+  directories, nfs(5)), and afterwards names resolve fresh. A name missing from that listing is
+  missing; an ENOENT from anything else is not an answer.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import msgspec
+
+from .errors import Busy, StoreError
+from .files import GONE, Files
+from .layout import INFO, LOCK, Paths
+from .model import FORMAT_VERSION, Info, Record, Segment
+
+_decode_info = msgspec.json.Decoder(Info).decode
+_decode_records = msgspec.json.Decoder(list[Record]).decode
+_encode = msgspec.json.Encoder().encode
+_ATTEMPTS = 3
+
+
+class DamagedInfo(StoreError):
+    """``info.json`` does not read as one of ours. Nothing is overwritten; a person must look."""
+
+    status, title = 500, "Damaged session"
+
+
+class Missing(Exception):
+    """There is no such session. Not an answer for a client by itself."""
+
+
+class Session:
+    """The session's state, valid while the lock is held."""
+
+    def __init__(
+        self, files: Files, paths: Paths, names: frozenset[str], info: Info | None
+    ) -> None:
+        self.files = files
+        self.paths = paths
+        self.names = names
+        self._info = info
+
+    @property
+    def exists(self) -> bool:
+        return self._info is not None
+
+    @property
+    def info(self) -> Info:
+        if self._info is None:
+            raise Missing(self.paths.directory)
+        return self._info
+
+    def save(self, info: Info) -> None:
+        """Replace ``info.json`` and make it durable. Raises ``OSError``; see :attr:`replaced`."""
+        info.generation += 1
+        temporary = self.paths.of(self.files.unique("info"))
+        inode = self.files.create(temporary, _encode(info))
+        self.replaced = True
+        if not self.files.replace(temporary, self.paths.info, inode):
+            raise Busy("The session's state could not be replaced: its directory is being removed.")
+        self.files.sync_directory(self.paths.directory)
+        self._info = info
+
+    replaced = False
+    """Whether :meth:`save` got as far as renaming: from there on its outcome may be unknown."""
+
+    def segment(self, segment: Segment) -> list[Record]:
+        return _decode_records(self.files.read(self.paths.segment(segment.name)))
+
+    def records(self) -> list[Record]:
+        """All records, by offset."""
+        info = self.info
+        found = list(info.recent)
+        for segment in info.segments:
+            found += self.segment(segment)
+        return sorted(found, key=lambda record: record.offset)
+
+    def overlapping(self, start: int, end: int) -> list[Record]:
+        """The records that share a byte with ``[start, end)``; reads only segments that may."""
+        candidates = list(self.info.recent)
+        for segment in self.info.segments:
+            if segment.start < end and start < segment.end:
+                candidates += self.segment(segment)
+        return [record for record in candidates if record.offset < end and start < record.end]
+
+    def write_segment(self, records: list[Record]) -> Segment:
+        """A new immutable file of records, durable before it is named."""
+        name = self.files.unique("seg", ".json")
+        self.files.create(self.paths.segment(name), _encode(records))
+        self.files.sync_directory(self.paths.records)
+        return Segment(
+            name,
+            len(records),
+            min(record.offset for record in records),
+            max(record.end for record in records),
+        )
+
+
+class Sessions:
+    """Opens sessions under their lock. Remembers which generations it knows to be durable."""
+
+    _REMEMBERED_MAX = 4096
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self._durable: dict[str, int] = {}
+
+    @contextmanager
+    def locked(self, paths: Paths, *, create: bool = False) -> Iterator[Session]:
+        """The session, its lock held. ``Busy`` when the lock is taken, ``Missing`` without a lock file.
+
+        With ``create`` the lock file is made if need be. :attr:`Session.exists` tells whether there
+        is an ``info.json``.
+        """
+        fd = self._lock(paths, create)
+        try:
+            session = self._load(paths, fd)
+            if session.exists:
+                self._settle(session)
+            yield session
+            if session.exists:
+                self._remember(paths, session.info.generation)
+        finally:
+            self.files.port.close(fd)
+
+    def forget(self, paths: Paths) -> None:
+        self._durable.pop(paths.directory, None)
+
+    def _lock(self, paths: Paths, create: bool) -> int:
+        port = self.files.port
+        flags = os.O_RDWR | (os.O_CREAT if create else 0)
+        try:
+            fd = port.open(paths.lock, flags)
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            if create:
+                raise Busy("The session's directory is being removed.") from None
+            raise Missing(paths.directory) from None
+        try:
+            port.flock(fd, fcntl.LOCK_EX)
+        except BlockingIOError:
+            port.close(fd)
+            raise Busy("Another request holds the session's lock.") from None
+        except OSError:
+            port.close(fd)
+            raise
+        return fd
+
+    def refresh(self, paths: Paths) -> frozenset[str] | None:
+        """The names in the session's directory, true now; None from a store that does not look."""
+        return frozenset(self.files.names(paths.directory))
+
+    def _load(self, paths: Paths, fd: int) -> Session:
+        for _ in range(_ATTEMPTS):
+            names = self.refresh(paths)
+            if names is not None and LOCK not in names:
+                break
+            found = self.files.find(paths.lock)
+            if found is None or found.st_ino != self.files.port.fstat(fd).st_ino:
+                break  # we hold the lock of a file that is no longer the lock
+            if names is not None and INFO not in names:
+                return Session(self.files, paths, names, None)
+            with suppress(FileNotFoundError):
+                return Session(self.files, paths, names or frozenset({INFO}), self._read(paths))
+            if names is None:
+                return Session(self.files, paths, frozenset(), None)
+        raise Busy("The session's state is being replaced.")
+
+    def _read(self, paths: Paths) -> Info:
+        try:
+            data = self.files.read(paths.info)
+        except OSError as error:
+            if error.errno in GONE:
+                raise FileNotFoundError(paths.info) from None
+            raise
+        try:
+            info = _decode_info(data)
+        except msgspec.DecodeError as error:
+            raise DamagedInfo(f"The session's info.json does not parse: {error}") from None
+        if info.version != FORMAT_VERSION:
+            raise DamagedInfo(f"The session's info.json has version {info.version}.")
+        return info
+
+    def _settle(self, session: Session) -> None:
+        """Make sure that what was read is durable: its writer may have died before its fsync."""
+        if self._durable.get(session.paths.directory) != session.info.generation:
+            self.files.sync_directory(session.paths.directory)
+            self._remember(session.paths, session.info.generation)
+
+    def _remember(self, paths: Paths, generation: int) -> None:
+        if len(self._durable) >= self._REMEMBERED_MAX:
+            self._durable.clear()
+        self._durable[paths.directory] = generation

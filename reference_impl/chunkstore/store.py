@@ -1,0 +1,275 @@
+"""The store: what a replica can be asked for. Plain synchronous code over one port.
+
+Every call is safe to make from any thread, on any replica of the fleet, at any time, and to repeat.
+A call that raises ``Busy`` holds nothing and changed nothing that its repetition would not find;
+whoever calls waits and calls again within its own bound. The other errors end the request.
+
+What the rules need of the storage is in :data:`NEEDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from . import ledger, ranges
+from .body import Body, check_room
+from .errors import (
+    BadRequest,
+    Busy,
+    Conflict,
+    Gone,
+    Locked,
+    OutOfSpace,
+    TooLarge,
+    UnknownUpload,
+)
+from .files import Files, no_space
+from .late import LateBody
+from .layout import UPLOADS, Paths, check_session
+from .model import Claims, Info, MissingRange, Options, Record, StatusDocument, View
+from .places import Places
+from .port import Data, Port
+from .publish import Publisher
+from .session import Missing, Session, Sessions
+from .sweep import Sweeper
+
+NEEDS = frozenset({"exclusive-locks", "lock-release-on-host-death", "durable-fsync"})
+"""Mutual exclusion keeps committed bytes from changing and publication from happening twice; locks
+that outlive a dead host stop an upload until somebody clears them; and what fsync does not keep, no
+acknowledgement can promise. Coherent names are not needed: directories are refreshed first."""
+
+
+if TYPE_CHECKING:
+    import hashlib
+
+
+class Incoming(Protocol):
+    """A body on its way in, whatever becomes of it."""
+
+    sha256: hashlib._Hash
+    offset: int
+    received: int
+
+    def write(self, block: Data) -> None: ...
+    def commit(self) -> View: ...
+    def abort(self) -> None: ...
+
+
+class Store:
+    """One replica's access to the uploads under ``root`` (an absolute path, which must exist)."""
+
+    sessions_type = Sessions
+
+    def __init__(self, port: Port, root: str, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.files = Files(port)
+        self.root = root.rstrip("/")
+        self.uploads = f"{self.root}/{UPLOADS}"
+        self.places = Places(self.files, self.root)
+        self.sessions = self.sessions_type(self.files)
+        self.publisher = Publisher(self)
+        self._sweeper = Sweeper(self)
+
+    # What clients ask for.
+
+    def create(self, claims: Claims, metadata: str = "") -> View:
+        """A new session, durable on return; an upload of no bytes is published at once.
+
+        ``TargetTaken`` when the name is in use, ``BadRequest`` when it leaves the root, ``TooLarge``.
+        """
+        with no_space(), self._opened(claims, make=True, metadata=metadata):
+            pass
+        return self.view(claims)
+
+    def view(self, claims: Claims) -> View:
+        """What HEAD announces. Finishes a pending publication first, or says ``Busy`` or ``Locked``."""
+        with self.session(claims) as session:
+            info = session.info
+            self.require_open(info)
+        if info.finished or not info.complete:
+            return self.view_of(info)
+        try:
+            return self.finished(claims)
+        except (Conflict, OutOfSpace, BadRequest) as error:
+            raise Locked(f"All bytes are here; publishing waits: {error.detail}") from None
+        except OSError as error:
+            reason = error.strerror or "an error of the storage"
+            raise Locked(f"All bytes are here; publishing waits: {reason}.") from None
+
+    def status(self, claims: Claims) -> StatusDocument:
+        """The whole picture: what has come, what is missing."""
+        self.view(claims)
+        with self.session(claims) as session:
+            info = session.info
+            self.require_open(info)
+            received = ranges.unfold(info.received)
+            if not info.finished:
+                received = [record.offset for record in session.records()]
+        covered = sum(end - start for start, end in info.ranges)
+        return StatusDocument(
+            session=info.session,
+            total_size=info.size,
+            committed_offset=info.offset,
+            chunks_received=received,
+            missing_ranges=[
+                MissingRange(start, end - start)
+                for start, end in ranges.gaps(info.ranges, 0, info.size)
+            ],
+            progress_percent=percent(covered, info.size),
+            status=info.state,
+        )
+
+    def begin(self, claims: Claims, offset: int, length: int | None = None) -> Incoming:
+        """A PATCH at ``offset``. ``Conflict`` when it lies past the end, ``TooLarge`` when the body will."""
+        with self.session(claims) as session:
+            info = session.info
+            self.require_open(info)
+        if not 0 <= offset <= info.size:
+            raise Conflict("The offset lies outside the upload.", size=info.size, offset=offset)
+        check_room(claims, offset, length or 0)
+        if info.state == "published":
+            return LateBody(self, claims, info, offset)
+        return Body(self, claims, offset)
+
+    def terminate(self, claims: Claims) -> None:
+        """End the session: before publication its bytes go, after it the file stays."""
+        with no_space(), self.session(claims) as session:
+            self.publisher.settle(session, resume=False)
+            info = session.info
+            self.require_open(info)
+            info.state = "terminated"
+            info.ranges, info.recent, info.segments, info.received = [], [], [], []
+            info.count, info.intent = 0, None
+            session.save(info)
+        self.publisher.cleaner.clean(self.paths(claims.session))
+
+    def sweep(self) -> list[str]:
+        """One pass over all sessions; see :mod:`chunkstore.sweep`."""
+        return self._sweeper.sweep()
+
+    # What the parts of the store ask of it.
+
+    @contextmanager
+    def session(self, claims: Claims) -> Iterator[Session]:
+        """The session of these claims, its lock held; made first if a manager's token names a new one.
+
+        ``Gone`` when the token has expired (without touching the storage), ``UnknownUpload`` when this
+        fleet made the session and it is not there, ``Conflict`` when it is another upload's.
+        """
+        with self._opened(claims, make=not claims.created) as session:
+            yield session
+
+    def finished(self, claims: Claims) -> View:
+        """The view after finishing a pending publication; errors as of :meth:`Publisher.finish`."""
+        info = self.publisher.finish(claims)
+        self.require_open(info)
+        return self.view_of(info)
+
+    def drop_damaged(self, claims: Claims, record: Record) -> Info:
+        """Return the range of a chunk that does not match its record to missing."""
+        with self.session(claims) as session:
+            if not session.info.finished and ledger.drop(session, record):
+                self.files.discard(session.paths.chunk(record.offset))
+            return session.info
+
+    def view_of(self, info: Info) -> View:
+        return View(
+            session=info.session,
+            size=info.size,
+            offset=info.offset,
+            count=info.count,
+            expires_s=info.expires_s,
+            metadata=info.metadata,
+            state=info.state,
+        )
+
+    def require_open(self, info: Info) -> None:
+        """``Gone`` for a session that was terminated or has expired."""
+        if info.state in ("terminated", "expired"):
+            raise Gone(
+                f"The upload has {'been ' if info.state == 'terminated' else ''}{info.state}."
+            )
+
+    def paths(self, session: str) -> Paths:
+        return Paths(f"{self.uploads}/{check_session(session)}")
+
+    def target_path(self, target: str) -> str:
+        return self.places.path(target)
+
+    def now_s(self) -> float:
+        return self.files.port.time_ns() / 1e9
+
+    # Opening and making sessions.
+
+    @contextmanager
+    def _opened(self, claims: Claims, *, make: bool, metadata: str = "") -> Iterator[Session]:
+        if self.now_s() > claims.expires_s:
+            raise Gone("The token has expired.")
+        with ExitStack() as stack:
+            session = self._enter(stack, claims, make)
+            if not session.exists:
+                self._initialise(session, claims, metadata)
+            self._match(session, claims)
+            yield session
+
+    def _enter(self, stack: ExitStack, claims: Claims, make: bool) -> Session:
+        paths = self.paths(claims.session)
+        try:
+            session = stack.enter_context(self.sessions.locked(paths))
+            if session.exists or make:
+                return session
+        except Missing:
+            if make:
+                self._make_directory(paths)
+                return stack.enter_context(self.sessions.locked(paths, create=True))
+        if claims.session in self.files.names(self.uploads):
+            raise Busy("The session's state cannot be read just now.")
+        raise UnknownUpload("There is no such upload.")
+
+    def _make_directory(self, paths: Paths) -> None:
+        try:
+            self.files.make_directory(paths.directory)
+        except FileNotFoundError:
+            self.files.make_directory(self.uploads)
+            self.files.sync_directory(self.root)
+            self.files.make_directory(paths.directory)
+
+    def _initialise(self, session: Session, claims: Claims, metadata: str) -> None:
+        """The first ``info.json``. All directories are durable before it is there to be seen."""
+        if claims.size > self.options.size_max:
+            raise TooLarge("The upload is larger than allowed.", maximum=self.options.size_max)
+        self.places.check(claims.target, overwrite=claims.overwrite)
+        self.files.sync_directory(self.root)
+        self.files.sync_directory(self.uploads)
+        self.files.make_directory(session.paths.chunks)
+        self.files.make_directory(session.paths.records)
+        session.save(
+            Info(
+                session=claims.session,
+                size=claims.size,
+                target=claims.target,
+                overwrite=claims.overwrite,
+                expires_s=claims.expires_s,
+                created=claims.created,
+                metadata=metadata,
+            )
+        )
+
+    def _match(self, session: Session, claims: Claims) -> None:
+        info = session.info
+        if (claims.size, claims.target, claims.overwrite) != (
+            info.size,
+            info.target,
+            info.overwrite,
+        ):
+            raise Conflict("The token's claims are not those the session was made with.")
+        if claims.expires_s > info.expires_s:  # the tombstone has to outlive every token
+            info.expires_s = claims.expires_s
+            session.save(info)
+
+
+def percent(part: int, whole: int) -> float:
+    """Progress in percent, to two places; an upload of no bytes is done."""
+    return round(100.0 * part / whole, 2) if whole else 100.0

@@ -1,0 +1,129 @@
+"""One pass over all sessions: finish what is complete, end what has expired, take away what is dead.
+
+Every replica sweeps, so that completion and cleanliness do not hang on a client's return or on any
+one replica's life. A session that is locked is somebody's business already and is left for next time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .errors import Locked, StoreError, TargetTaken
+from .layout import CHUNKS, INFO, LOCK, RECORDS, TOMBSTONE, Paths
+from .model import Claims, Info
+from .session import Missing, Session
+
+if TYPE_CHECKING:
+    from .store import Store
+
+
+class Sweeper:
+    """Sweeps one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._files = store.files
+        self._cleaner = store.publisher.cleaner
+        self._tombstones: dict[str, int] = {}  # clean ones, and when their time is over
+
+    def sweep(self) -> list[str]:
+        """One pass. Returns a line for each session that could not be dealt with; never raises for one."""
+        problems = []
+        names = sorted(self._files.names(self._store.uploads))
+        for name in names:
+            try:
+                self._sweep_one(name)
+            except (Locked, TargetTaken):
+                continue  # somebody is at work on it, or a rival owns its name: not now
+            except (StoreError, OSError) as error:
+                problems.append(f"session {name}: {type(error).__name__}: {error}")
+        for gone in self._tombstones.keys() - set(names):
+            del self._tombstones[gone]
+        return problems
+
+    def _sweep_one(self, name: str) -> None:
+        now_s = self._store.now_s()
+        paths = self._store.paths(name)
+        if now_s <= self._tombstones.get(name, -1) and self._only_tombstone(paths):
+            return
+        try:
+            with self._store.sessions.locked(paths) as session:
+                if not session.exists:
+                    self._remove(session, paths)
+                    return
+                info = session.info
+                self._settle(session, now_s)
+                if self._over(info, now_s) and self._cleaner.clean(paths):
+                    self._remove(session, paths)
+                    return
+        except Missing:
+            self._remove_debris(paths)
+            return
+        if not info.finished and info.complete:
+            self._store.publisher.finish(claims_of(info))
+        elif info.finished:
+            self._clean(name, paths, info)
+        else:
+            self._discard_abandoned(session)
+
+    def _over(self, info: Info, now_s: float) -> bool:
+        return info.finished and now_s > info.expires_s + self._store.options.skew_s
+
+    def _settle(self, session: Session, now_s: float) -> None:
+        """What needs the lock: dead writers' next states, unfinished publications, expiry."""
+        for name in session.names:
+            if name.startswith("info_"):
+                self._files.discard(session.paths.of(name))
+        self._store.publisher.settle(session)
+        info = session.info
+        if not info.finished and now_s > info.expires_s and not info.complete:
+            self._end(session)
+        elif not info.finished and now_s > info.expires_s + self._store.options.skew_s:
+            self._end(session)  # complete, but it never could be published
+
+    def _end(self, session: Session) -> None:
+        info = session.info
+        info.state = "expired"
+        info.ranges, info.recent, info.segments, info.count = [], [], [], 0
+        session.save(info)
+
+    def _clean(self, name: str, paths: Paths, info: Info) -> None:
+        if self._cleaner.clean(paths) and self._only_tombstone(paths):
+            self._tombstones[name] = info.expires_s + self._store.options.skew_s
+
+    def _only_tombstone(self, paths: Paths) -> bool:
+        return TOMBSTONE.issuperset(self._files.names(paths.directory))
+
+    def _discard_abandoned(self, session: Session) -> None:
+        for name in sorted(session.names):
+            if name.startswith(("body_", "stage_")):
+                self._cleaner.discard_unused(session.paths.of(name))
+
+    def _remove(self, session: Session, paths: Paths) -> None:
+        """Under the lock: the session's last files, the lock itself last of all."""
+        for name in sorted(self._files.names(paths.directory)):
+            if name in (CHUNKS, RECORDS):
+                self._files.remove_directory(paths.of(name))
+            elif name != LOCK:
+                self._files.discard(paths.of(name))
+        self._files.discard(paths.of(INFO))
+        self._files.discard(paths.lock)
+        self._files.remove_directory(paths.directory)
+        self._store.sessions.forget(paths)
+
+    def _remove_debris(self, paths: Paths) -> None:
+        """A directory without a lock file: its maker died, or its remover did."""
+        self._cleaner.clean(paths)
+        self._files.remove_directory(paths.directory)
+
+
+def claims_of(info: Info) -> Claims:
+    """Claims that open this session, for work that no client's token stands behind."""
+    return Claims(
+        session=info.session,
+        size=info.size,
+        target=info.target,
+        overwrite=info.overwrite,
+        expires_s=info.expires_s,
+        created=True,
+    )
