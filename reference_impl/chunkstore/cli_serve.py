@@ -22,20 +22,30 @@ from .layout import UPLOADS
 from .log import LEVELS
 
 if TYPE_CHECKING:
+    from .protocol import Exchange
     from .store import Store
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Serve. Raises ``UsageError`` for whatever keeps the replica from starting."""
+def run(
+    arguments: Sequence[str],
+    *,
+    store_type: type[Store] | None = None,
+    exchange_type: type[Exchange] | None = None,
+) -> int:
+    """Serve. Raises ``UsageError`` for whatever keeps the replica from starting.
+
+    A store or exchange given here is served instead of the reference's, for those who test tests.
+    """
     options = _parser().parse_args(arguments)
     config = _config(options)
     _prepare_root(config.root)
     with _listen(config.host, config.port) as listener:
         with _quick_start():
+            from .protocol import Exchange as Reference
             from .server import run as serve
 
-            store = _make_store(config)
-        serve(config, store, listener)
+            store = _make_store(config, store_type)
+        serve(config, store, listener, exchange_type or Reference)
     return 0
 
 
@@ -59,14 +69,14 @@ def _quick_start() -> Iterator[None]:
             os.environ["SSL_CERT_FILE"] = authorities
 
 
-def _make_store(config: ServerConfig) -> Store:
+def _make_store(config: ServerConfig, store_type: type[Store] | None) -> Store:
     from .model import Options
     from .port import OsPort
     from .store import Store
 
     options = Options(size_max=config.settings.size_max)
     if config.variant == "reference":
-        return Store(OsPort(), config.root, options)
+        return (store_type or Store)(OsPort(), config.root, options)
     from .variants import VARIANTS
 
     variant = VARIANTS.get(config.variant)

@@ -32,11 +32,14 @@ class Head:
     headers: tuple[tuple[str, str], ...] = ()
 
     def get(self, name: str) -> str | None:
-        """The value of a field that may stand once; ``BadRequest`` if it stands there twice."""
+        """The value of a field that may stand once; ``BadRequest`` if it stands there twice.
+
+        The adapter has already taken off the blanks that HTTP allows around a value.
+        """
         found = [value for key, value in self.headers if key.lower() == name]
         if len(found) > 1:
             raise BadRequest(f"The header {name} stands in the request more than once.")
-        return found[0].strip(" \t") if found else None
+        return found[0] if found else None
 
     def joined(self, name: str) -> str | None:
         """The value of a list field, repeated fields joined by commas (RFC 9110, section 5.3)."""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 from aiohttp import web
 
 from .errors import Busy, StoreError
-from .log import LibraryHandler, Log
+from .log import LibraryHandler, Log, redacted
 from .protocol import Exchange, Head, Response
 from .responses import problem
 
@@ -110,9 +110,9 @@ class Turn:
         exchange = self._exchange
         content = self._request.content
         if self._request.headers.get("Expect", "").lower() == "100-continue":
-            assert self._request.transport is not None or self._gone()
-            if self._request.transport is not None:
-                self._request.transport.write(_CONTINUE)
+            if self._request.transport is None:
+                raise Cut(400, "The client left before its body.")
+            self._request.transport.write(_CONTINUE)
         while True:
             block = await self._read()
             if content.at_eof():
@@ -151,9 +151,6 @@ class Turn:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
             pause_s = min(2 * pause_s, _PAUSE_S_MAX)
 
-    def _gone(self) -> bool:
-        raise Cut(400, "The client left before its body.")
-
 
 def _finish(exchange: Exchange, block: bytes) -> Response:
     response = exchange.data(block) if block else None
@@ -163,9 +160,16 @@ def _finish(exchange: Exchange, block: bytes) -> Response:
 class Replica:
     """One server process over a shared store."""
 
-    def __init__(self, config: ServerConfig, store: Store, log: Log) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        store: Store,
+        log: Log,
+        exchange_type: type[Exchange] = Exchange,
+    ) -> None:
         self._config = config
         self._store = store
+        self._exchange_type = exchange_type
         self._log = log
         self._workers = Workers(config.workers)
         self._stopping = asyncio.Event()
@@ -204,7 +208,7 @@ class Replica:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         head = _head(request)
-        exchange = Exchange(self._store, self._config.settings, head)
+        exchange = self._exchange_type(self._store, self._config.settings, head)
         try:
             response = await Turn(self._workers, self._config, request, exchange).run()
         except Cut as cut:
@@ -251,7 +255,8 @@ class Replica:
         while True:
             await asyncio.sleep(pause_s * random.uniform(0.75, 1.25))
             try:
-                await self._workers.call(self._store.sweep, sweeper=True)
+                for trouble in await self._workers.call(self._store.sweep, sweeper=True):
+                    self._log.write("warning", "sweep", trouble=redacted(trouble))
             except Exception as error:
                 self._log.failure("sweep-failed", error)
             pause_s = self._config.sweep_s
@@ -291,8 +296,13 @@ def _head(request: web.BaseRequest) -> Head:
     return Head(method=request.method, path=path, query=query, headers=headers)
 
 
-def run(config: ServerConfig, store: Store, listener: socket.socket) -> None:
-    """Serve on a bound socket until told to stop."""
+def run(
+    config: ServerConfig,
+    store: Store,
+    listener: socket.socket,
+    exchange_type: type[Exchange] = Exchange,
+) -> None:
+    """Serve on a bound socket until told to stop. Another ``exchange_type`` is for tests."""
     log = Log(config.log_level)
     for name in ("aiohttp", "asyncio"):
         library = logging.getLogger(name)
@@ -300,6 +310,6 @@ def run(config: ServerConfig, store: Store, listener: socket.socket) -> None:
         library.propagate = False
 
     async def main() -> None:
-        await Replica(config, store, log).serve(listener)
+        await Replica(config, store, log, exchange_type).serve(listener)
 
     asyncio.run(main())

@@ -61,6 +61,10 @@ class Store:
     """One replica's access to the uploads under ``root`` (an absolute path, which must exist)."""
 
     sessions_type = Sessions
+    body_type = Body
+    late_type = LateBody
+    publisher_type = Publisher
+    sweeper_type = Sweeper
 
     def __init__(self, port: Port, root: str, options: Options | None = None) -> None:
         self.options = options or Options()
@@ -69,8 +73,8 @@ class Store:
         self.uploads = f"{self.root}/{UPLOADS}"
         self.places = Places(self.files, self.root)
         self.sessions = self.sessions_type(self.files)
-        self.publisher = Publisher(self)
-        self._sweeper = Sweeper(self)
+        self.publisher = self.publisher_type(self)
+        self._sweeper = self.sweeper_type(self)
 
     # What clients ask for.
 
@@ -130,8 +134,8 @@ class Store:
             raise Conflict("The offset lies outside the upload.", size=info.size, offset=offset)
         check_room(claims, offset, length or 0)
         if info.state == "published":
-            return LateBody(self, claims, info, offset)
-        return Body(self, claims, offset)
+            return self.late_type(self, claims, info, offset)
+        return self.body_type(self, claims, offset)
 
     def terminate(self, claims: Claims) -> None:
         """End the session: before publication its bytes go, after it the file stays."""

@@ -58,7 +58,7 @@ class ReplicaProcess:
             raise NotStarted(self.log.read_text(errors="replace")[-2000:])
         self.port = json.loads(line)["port"]
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         self._process.send_signal(number)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
