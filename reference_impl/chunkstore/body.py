@@ -111,12 +111,12 @@ class Body:
     def _claim(self, offset: int) -> Piece:
         path = self._paths.of(self._files.unique("body"))
         try:
-            fd = self._files.claim_new(path)
+            fd, inode = self._files.claim_new(path)
         except OSError as error:
             if error.errno in GONE:
                 raise Locked("The session is being cleaned up.") from None
             raise
-        return Piece(path, fd, self._files.port.fstat(fd).st_ino, offset)
+        return Piece(path, fd, inode, offset)
 
     def _sync(self) -> None:
         if self._whole is None or self._synced:
@@ -189,17 +189,21 @@ class Body:
                 raise self._contradiction(record)
             self._agreed.add(record)
             return
+        if not self._agrees(whole, record):
+            self._files.names(self._paths.chunks)  # a name cached from before a repair is no damage
+            if not self._agrees(whole, record):
+                if chunks.intact(self._files, self._paths.chunk(record.offset), record):
+                    raise self._contradiction(record)
+                self._store.drop_damaged(self._claims, record)
+                return
+        self._agreed.add(record)
+
+    def _agrees(self, whole: Piece, record: Record) -> bool:
         start, end = max(record.offset, self.offset), min(record.end, self.end)
-        agrees = chunks.agrees(
+        return chunks.agrees(
             self._files, self._paths.chunk(record.offset), start - record.offset,
             whole.fd, start - self.offset, end - start,
         )  # fmt: skip
-        if agrees:
-            self._agreed.add(record)
-        elif chunks.intact(self._files, self._paths.chunk(record.offset), record):
-            raise self._contradiction(record)
-        else:
-            self._store.drop_damaged(self._claims, record)
 
     def _contradiction(self, record: Record) -> Conflict:
         return Conflict(

@@ -71,9 +71,11 @@ def copy(files: Files, path: str, record: Record, fd: int, offset: int) -> bool:
             digest = hashlib.sha256()
             copied = 0
             for at, block in blocks(files.port, chunk, 0, record.length + 1):
+                copied += len(block)
+                if copied > record.length:
+                    return False
                 files.write_all(fd, block, offset + at)
                 digest.update(block)
-                copied += len(block)
             return copied == record.length and digest.hexdigest() == record.sha256
     except OSError as error:
         if error.errno in GONE:

@@ -22,19 +22,13 @@ class Cleaner:
         clean = True
         for name in sorted(names):
             if name in (CHUNKS, RECORDS):
-                self._empty(paths.of(name))
+                self.empty(paths.of(name))
             elif name not in TOMBSTONE and not name.startswith("info_"):
-                clean &= self.discard_unused(paths.of(name))
+                clean &= self._files.discard_unused(paths.of(name))
         return clean
 
-    def discard_unused(self, path: str) -> bool:
-        """Remove a temporary file unless somebody holds it; whether it is gone."""
-        if self._files.in_use(path):
-            return False
-        self._files.discard(path)
-        return True
-
-    def _empty(self, directory: str) -> None:
+    def empty(self, directory: str) -> None:
+        """Remove a directory of chunks or records and all that is in it."""
         for name in sorted(self._files.names(directory)):
             self._files.discard(f"{directory}/{name}")
         self._files.remove_directory(directory)

@@ -95,6 +95,7 @@ def _config(options: argparse.Namespace) -> ServerConfig:
     settings = Settings(
         secret=values.read_secret(options.secret_file, "--secret-file"),
         base_path=options.base_path,
+        public_url=options.public_url,
         size_max=options.max_size,
         lifetime_s=options.expires_in,
         creation=options.creation,
@@ -160,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", metavar="H", help="address to listen on (%(default)s)")
     add("--port", type=_port, default=8080, metavar="P", help="0 for a free port (%(default)s)")
     add("--base-path", type=values.base_path, default="/upload", metavar="PATH")
+    add("--public-url", type=values.public_url, default="", metavar="URL", help="as clients see us")
     add("--variant", default="reference", metavar="NAME", help="a store kept for comparison")
     _add_limits(parser)
     add("--log-level", choices=sorted(LEVELS, key=LEVELS.__getitem__), default="info")

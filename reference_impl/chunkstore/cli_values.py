@@ -70,6 +70,13 @@ def base_path(text: str) -> str:
     return text
 
 
+def public_url(text: str) -> str:
+    """Scheme and host such as ``https://files.example.org``, without a path; or nothing."""
+    if text and not re.fullmatch(r"https?://[A-Za-z0-9._\[\]:-]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no origin; write https://files.example.org")
+    return text
+
+
 def read_secret(path: str, option: str) -> bytes:
     """The secret in a file, without the line end that editors and ``echo`` leave.
 

@@ -16,11 +16,14 @@ class Settings:
     """What the wire needs to know; the same for every replica of a fleet.
 
     ``size_max`` bounds an upload in bytes, ``lifetime_s`` is how long a token minted by POST holds.
-    ``creation`` says who may POST: anyone, nobody, or who shows ``creation_secret`` as a bearer token.
+    ``public_url`` is how clients reach the fleet, such as ``https://files.example.org``; empty means:
+    as the request says. ``creation`` says who may POST: anyone, nobody, or who shows
+    ``creation_secret`` as a bearer token.
     """
 
     secret: bytes = field(repr=False)
     base_path: str = "/upload"
+    public_url: str = ""
     size_max: int = SIZE_MAX_DEFAULT
     lifetime_s: int = LIFETIME_S_DEFAULT
     creation: Creation = "on"

@@ -115,6 +115,7 @@ class Files:
         except OSError as error:
             if error.errno not in GONE:
                 raise
+            self.names(os.path.dirname(target))  # what is cached of the target may be older
             found = self.find(target)
             return found is not None and found.st_ino == inode
         return True
@@ -152,31 +153,46 @@ class Files:
                 return []
             raise
 
-    def claim_new(self, path: str) -> int:
-        """A new file, its flock held as the sign that it is in use."""
+    def claim_new(self, path: str) -> tuple[int, int]:
+        """A new file and its inode, its flock held as the sign that it is in use.
+
+        ``Busy`` when a sweeper came between and takes it for an abandoned one.
+        """
         fd = self.port.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             self.port.flock(fd, fcntl.LOCK_EX)
-        except BlockingIOError:  # a sweeper is just looking at it, and will remove it
-            self.port.close(fd)
-            raise Busy("A new temporary file was taken for an abandoned one.") from None
-        return fd
+            inode = self.port.fstat(fd).st_ino
+            found = self.find(path)
+            if found is None or found.st_ino != inode:
+                raise BlockingIOError
+        except OSError as error:
+            with suppress(OSError):
+                self.port.close(fd)
+            if isinstance(error, BlockingIOError):
+                raise Busy("A new temporary file was taken for an abandoned one.") from None
+            self.discard(path)
+            raise
+        return fd, inode
 
-    def in_use(self, path: str) -> bool:
-        """Whether somebody holds the file's flock."""
+    def discard_unused(self, path: str) -> bool:
+        """Unlink a temporary file unless somebody holds its flock; whether it is gone.
+
+        The flock is held meanwhile, so that whoever has just made the file cannot take it for his.
+        """
         try:
             fd = self.port.open(path, os.O_RDWR)
         except OSError as error:
             if error.errno in GONE:
-                return False
+                return True
             raise
         try:
             self.port.flock(fd, fcntl.LOCK_EX)
+            self.discard(path)
         except BlockingIOError:
-            return True
+            return False
         finally:
             self.port.close(fd)
-        return False
+        return True
 
     @contextmanager
     def opened(self, path: str, flags: int) -> Iterator[int]:

@@ -37,14 +37,18 @@ def check_session(session: str) -> str:
 def target_parts(target: str) -> list[str]:
     """The components of a target name relative to the root; ``BadRequest`` if it could leave it."""
     parts = target.split("/")
-    if not target or "\0" in target or len(target.encode("utf-8", "replace")) > _PATH_BYTES_MAX:
+    try:
+        length = len(target.encode())
+    except UnicodeEncodeError:
+        raise BadRequest("The target name is no text (it holds half a surrogate pair).") from None
+    if not target or "\0" in target or length > _PATH_BYTES_MAX:
         raise BadRequest("The target name is empty, too long or holds a NUL.", target=target[:200])
     for part in parts:
         if part in ("", ".", ".."):
             raise BadRequest(
                 "The target name must be relative and must not climb.", target=target[:200]
             )
-        if len(part.encode("utf-8", "surrogatepass")) > _NAME_BYTES_MAX:
+        if len(part.encode()) > _NAME_BYTES_MAX:
             raise BadRequest("A component of the target name is too long.", target=target[:200])
     if parts[0] == UPLOADS:
         raise BadRequest("The target name lies among the uploads' own files.", target=target[:200])

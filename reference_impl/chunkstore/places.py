@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import errno
 
-from .errors import BadRequest, TargetTaken
+from .errors import BadRequest, Conflict, TargetTaken
 from .files import Files, is_directory, is_link
 from .layout import target_parts
+from .port import Stat
 
 
 class Places:
@@ -31,8 +32,14 @@ class Places:
             raise TargetTaken("The target name is taken.", target=target)
 
     def prepare(self, target: str) -> str:
-        """The target's path, its directories made and durable."""
-        self._walk(target, make=True)
+        """The target's path, its directories made and durable.
+
+        ``Conflict`` when there is something else in the way by now.
+        """
+        try:
+            self._walk(target, make=True)
+        except BadRequest as error:
+            raise Conflict(error.detail, **error.extra) from None
         return self.path(target)
 
     def _walk(self, target: str, *, make: bool) -> None:
@@ -40,18 +47,23 @@ class Places:
         for part in target_parts(target)[:-1]:
             parent, directory = directory, f"{directory}/{part}"
             found = self._files.find(directory)
+            if found is None and not make:
+                return
             if found is None:
-                if not make:
-                    return
-                try:
-                    self._files.make_directory(directory)
-                except OSError as error:
-                    if error.errno == errno.ENOTDIR:
-                        raise self._refused(target) from None
-                    raise
-                self._files.sync_directory(parent)
-            elif is_link(found) or not is_directory(found):
+                found = self._make(directory, target)
+            if is_link(found) or not is_directory(found):
                 raise self._refused(target)
+            if make:  # even if it was there: its maker may have died before syncing its name
+                self._files.sync_directory(parent)
+
+    def _make(self, directory: str, target: str) -> Stat:
+        try:
+            self._files.make_directory(directory)
+        except OSError as error:
+            if error.errno == errno.ENOTDIR:
+                raise self._refused(target) from None
+            raise
+        return self._files.port.lstat(directory)  # which need not be what was made
 
     def _refused(self, target: str) -> BadRequest:
         return BadRequest(

@@ -299,12 +299,14 @@ class Exchange:
     def _created_response(self, claims: Claims | None, offset: int | None) -> Response:
         assert claims is not None
         token = tokens.mint(claims, self._settings.secret)
+        # Absolute where it can be: aiotus drops the query of a relative Location.
+        origin = self._settings.public_url or fields.origin(self._head)
         upload: Headers = () if offset is None else (("Upload-Offset", str(offset)),)
         return Response(
             201,
             (
                 *COMMON,
-                ("Location", f"{self._settings.base_path}?token={token}"),
+                ("Location", f"{origin}{self._settings.base_path}?token={token}"),
                 ("Upload-Expires", formatdate(claims.expires_s, usegmt=True)),
                 *upload,
             ),

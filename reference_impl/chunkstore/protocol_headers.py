@@ -17,6 +17,7 @@ from .errors import BadRequest
 
 DIGEST_BYTES = {"sha1": 20, "sha256": 32}
 _DECIMAL = re.compile(r"[0-9]{1,19}", re.ASCII)
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 _METADATA_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]+")
 _FLAGS = {b"": True, b"1": True, b"true": True, b"0": False, b"false": False}
 _SHOWN_CHARS_MAX = 120
@@ -66,6 +67,19 @@ def body_length(head: Head) -> int | None:
         return None
     text = head.get("content-length")
     return 0 if text is None else decimal("Content-Length", text)
+
+
+def origin(head: Head) -> str:
+    """Scheme and host as the client knows them, or nothing if the request does not tell.
+
+    A proxy that ends TLS or renames the host says so in ``X-Forwarded-Proto`` and
+    ``X-Forwarded-Host``. They only shape the answer to the one who sent them.
+    """
+    host = head.get("x-forwarded-host") or head.get("host") or ""
+    scheme = head.get("x-forwarded-proto") or "http"
+    if scheme not in ("http", "https") or not _HOST.fullmatch(host):
+        return ""
+    return f"{scheme}://{host}"
 
 
 def token_of(query: str) -> str:

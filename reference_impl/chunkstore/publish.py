@@ -67,19 +67,20 @@ class Publisher:
         """
         paths = self._store.paths(claims.session)
         with no_space():
-            with self._store.session(claims) as session:
+            with self._store.existing(claims) as session:
                 info = session.info
                 self.settle(session)
                 pending = not info.finished and info.complete
                 if pending:
                     self._require_free(info)
                     self._leave_to_others(session)
-                    stage = self._claim_stage(paths)
                     records = session.records()
+                    stage = self._claim_stage(paths)
             if pending:
                 info = self._assemble_and_publish(claims, stage, records)
         if info.finished:
-            self.cleaner.clean(paths)
+            with suppress(OSError):  # it is finished all the same, and a sweep comes back to this
+                self.cleaner.clean(paths)
         return info
 
     def settle(self, session: Session, *, resume: bool = True) -> None:
@@ -104,45 +105,55 @@ class Publisher:
             session.save(info)
 
     def _assemble_and_publish(self, claims: Claims, stage: Stage, records: list[Record]) -> Info:
-        published = False
+        intended = False
         try:
             damaged = self._assemble(self._store.paths(claims.session), stage, records)
             if damaged is not None:
-                return self._store.drop_damaged(claims, damaged)
-            with self._store.session(claims) as session:
+                return self._returned(claims, damaged)
+            with self._store.existing(claims) as session:
                 info = session.info
                 self.settle(session)
                 if not info.finished and info.complete:
+                    intended = True
                     self._publish(session, stage.name, stage.inode)
-                    published = info.state == "published"
                 return info
+        except TargetTaken:
+            intended = False  # and the books say so
+            raise
         finally:
-            self._let_go(stage, keep_name=published)
+            self._let_go(stage, keep_name=intended)
+
+    def _returned(self, claims: Claims, damaged: Record) -> Info:
+        info = self._store.drop_damaged(claims, damaged)
+        if info.complete and not info.finished:
+            raise Busy("A damaged chunk was repaired by another request.")
+        return info
 
     def _let_go(self, stage: Stage, *, keep_name: bool) -> None:
-        """Drop the flock; and the name too, unless the cleaning that follows will."""
+        """Drop the flock; and the name too, unless an intent may be on record.
+
+        Such an intent is decided by this inode. Its number must not go to another file before that.
+        """
         with suppress(OSError):
             self._files.port.close(stage.fd)
         if not keep_name:
-            self._discard_unless_intended(stage)
-
-    def _discard_unless_intended(self, stage: Stage) -> None:
-        """An intent that may have been recorded still needs its staging file: leave that to settle."""
-        with suppress(OSError):
-            if self._files.port.lstat(stage.path).st_nlink == 1:
+            with suppress(OSError):
                 self._files.discard(stage.path)
 
     # Assembly, without the lock.
 
     def _claim_stage(self, paths: Paths) -> Stage:
         name = self._files.unique(STAGE)
-        fd = self._files.claim_new(paths.of(name))
-        return Stage(name, paths.of(name), fd, self._files.port.fstat(fd).st_ino)
+        fd, inode = self._files.claim_new(paths.of(name))
+        return Stage(name, paths.of(name), fd, inode)
 
     def _assemble(self, paths: Paths, stage: Stage, records: list[Record]) -> Record | None:
         """Copy all chunks; the first damaged one's record, or None when the file is whole."""
         for record in records:
             path = paths.chunk(record.offset)
+            if chunks.copy(self._files, path, record, stage.fd, record.offset):
+                continue
+            self._files.names(paths.chunks)  # a name cached from before a repair is no damage
             if not chunks.copy(self._files, path, record, stage.fd, record.offset):
                 return record
         self._files.port.fsync(stage.fd)
@@ -155,8 +166,7 @@ class Publisher:
             if not name.startswith(STAGE):
                 continue
             path = session.paths.of(name)
-            if not self._files.in_use(path):
-                self._files.discard(path)
+            if self._files.discard_unused(path):
                 self._watched.pop(path, None)
                 continue
             found = self._files.find(path)
@@ -187,16 +197,17 @@ class Publisher:
             self._second_link(stage)
         if info.intent is None:
             previous = self._files.find(target)
+            self._files.sync_directory(session.paths.directory)  # the names that decide recovery
             info.intent = Intent(name, inode, previous.st_ino if previous is not None else None)
             session.save(info)
         if info.overwrite:
             put = self._files.replace(stage + RENAMED, target, inode)
         else:
-            put = self._link(stage, target, inode)
-        if not put:
+            put = self._link(stage, target)
+        if not put and not self._happened(info, info.intent, stage):
             info.intent = None
             session.save(info)
-            if self._files.find(target) is not None:
+            if not info.overwrite and self._files.find(target) is not None:
                 raise self._taken(info)
             raise Busy("The staging file has vanished.")
         self._record_published(session, stage)
@@ -211,16 +222,14 @@ class Publisher:
                 raise Busy("The staging file has vanished.") from None
             raise
 
-    def _link(self, stage: str, target: str, inode: int) -> bool:
-        """link(2), believing neither EEXIST nor ENOENT before looking whose inode stands there."""
+    def _link(self, stage: str, target: str) -> bool:
+        """link(2); EEXIST and ENOENT are no answers yet: it may have happened already."""
         try:
             self._files.port.link(stage, target)
         except OSError as error:
             if error.errno not in (errno.EEXIST, *GONE):
                 raise
-            self._files.names(os.path.dirname(target))
-            found = self._files.find(target)
-            return found is not None and found.st_ino == inode
+            return False
         return True
 
     def _record_published(self, session: Session, stage: str) -> None:
@@ -238,7 +247,9 @@ class Publisher:
 
     def _happened(self, info: Info, intent: Intent, stage: str) -> bool:
         """Whether the publication that ``intent`` announces took place."""
-        target = self._files.find(self._store.target_path(info.target))
+        path = self._store.target_path(info.target)
+        self._files.names(os.path.dirname(path))  # its writer may have been another host
+        target = self._files.find(path)
         if target is not None and target.st_ino == intent.inode:
             return True
         if not info.overwrite:

@@ -36,7 +36,10 @@ _ATTEMPTS = 3
 
 
 class DamagedInfo(StoreError):
-    """``info.json`` does not read as one of ours. Nothing is overwritten; a person must look."""
+    """``info.json`` or a segment of records does not read as one of ours.
+
+    Nothing is overwritten; a person must look.
+    """
 
     status, title = 500, "Damaged session"
 
@@ -81,7 +84,10 @@ class Session:
     """Whether :meth:`save` got as far as renaming: from there on its outcome may be unknown."""
 
     def segment(self, segment: Segment) -> list[Record]:
-        return _decode_records(self.files.read(self.paths.segment(segment.name)))
+        try:
+            return _decode_records(self.files.read(self.paths.segment(segment.name)))
+        except msgspec.DecodeError as error:
+            raise DamagedInfo(f"The session's {segment.name} does not parse: {error}") from None
 
     def records(self) -> list[Record]:
         """All records, by offset."""
@@ -137,7 +143,8 @@ class Sessions:
             if session.exists:
                 self._remember(paths, session.info.generation)
         finally:
-            self.files.port.close(fd)
+            with suppress(OSError):  # nothing was written through it, and it is closed all the same
+                self.files.port.close(fd)
 
     def forget(self, paths: Paths) -> None:
         self._durable.pop(paths.directory, None)

@@ -10,13 +10,12 @@ What the rules need of the storage is in :data:`NEEDS`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from . import ledger, ranges
 from .body import Body, check_room
 from .errors import (
-    BadRequest,
     Busy,
     Conflict,
     Gone,
@@ -83,24 +82,22 @@ class Store:
 
         ``TargetTaken`` when the name is in use, ``BadRequest`` when it leaves the root, ``TooLarge``.
         """
+        self._require_unexpired(claims)
         with no_space(), self._opened(claims, make=True, metadata=metadata):
             pass
         return self.view(claims)
 
     def view(self, claims: Claims) -> View:
         """What HEAD announces. Finishes a pending publication first, or says ``Busy`` or ``Locked``."""
-        with self.session(claims) as session:
+        with no_space(), self.session(claims) as session:
             info = session.info
             self.require_open(info)
         if info.finished or not info.complete:
             return self.view_of(info)
         try:
             return self.finished(claims)
-        except (Conflict, OutOfSpace, BadRequest) as error:
+        except (Conflict, OutOfSpace) as error:
             raise Locked(f"All bytes are here; publishing waits: {error.detail}") from None
-        except OSError as error:
-            reason = error.strerror or "an error of the storage"
-            raise Locked(f"All bytes are here; publishing waits: {reason}.") from None
 
     def status(self, claims: Claims) -> StatusDocument:
         """The whole picture: what has come, what is missing."""
@@ -108,6 +105,8 @@ class Store:
         with self.session(claims) as session:
             info = session.info
             self.require_open(info)
+            if info.complete and not info.finished:
+                raise Busy("The last bytes have just come; they are being published.")
             received = ranges.unfold(info.received)
             if not info.finished:
                 received = [record.offset for record in session.records()]
@@ -127,7 +126,7 @@ class Store:
 
     def begin(self, claims: Claims, offset: int, length: int | None = None) -> Incoming:
         """A PATCH at ``offset``. ``Conflict`` when it lies past the end, ``TooLarge`` when the body will."""
-        with self.session(claims) as session:
+        with no_space(), self.session(claims) as session:
             info = session.info
             self.require_open(info)
         if not 0 <= offset <= info.size:
@@ -147,7 +146,8 @@ class Store:
             info.ranges, info.recent, info.segments, info.received = [], [], [], []
             info.count, info.intent = 0, None
             session.save(info)
-        self.publisher.cleaner.clean(self.paths(claims.session))
+        with suppress(OSError):  # it is terminated all the same, and a sweep comes back to this
+            self.publisher.cleaner.clean(self.paths(claims.session))
 
     def sweep(self) -> list[str]:
         """One pass over all sessions; see :mod:`chunkstore.sweep`."""
@@ -162,18 +162,32 @@ class Store:
         ``Gone`` when the token has expired (without touching the storage), ``UnknownUpload`` when this
         fleet made the session and it is not there, ``Conflict`` when it is another upload's.
         """
+        self._require_unexpired(claims)
         with self._opened(claims, make=not claims.created) as session:
             yield session
 
+    @contextmanager
+    def existing(self, claims: Claims) -> Iterator[Session]:
+        """The session, for work on it that its token's expiry does not end. Never made anew."""
+        with self._opened(claims, make=False) as session:
+            yield session
+
     def finished(self, claims: Claims) -> View:
-        """The view after finishing a pending publication; errors as of :meth:`Publisher.finish`."""
-        info = self.publisher.finish(claims)
+        """The view after finishing a pending publication; errors as of :meth:`Publisher.finish`.
+
+        A failed call to the storage is ``Locked``: the bytes are there, only publishing has to wait.
+        """
+        try:
+            info = self.publisher.finish(claims)
+        except OSError as error:
+            reason = error.strerror or "an error of the storage"
+            raise Locked(f"All bytes are here; publishing waits: {reason}.") from None
         self.require_open(info)
         return self.view_of(info)
 
     def drop_damaged(self, claims: Claims, record: Record) -> Info:
         """Return the range of a chunk that does not match its record to missing."""
-        with self.session(claims) as session:
+        with self.existing(claims) as session:
             if not session.info.finished and ledger.drop(session, record):
                 self.files.discard(session.paths.chunk(record.offset))
             return session.info
@@ -209,14 +223,16 @@ class Store:
 
     @contextmanager
     def _opened(self, claims: Claims, *, make: bool, metadata: str = "") -> Iterator[Session]:
-        if self.now_s() > claims.expires_s:
-            raise Gone("The token has expired.")
         with ExitStack() as stack:
             session = self._enter(stack, claims, make)
             if not session.exists:
                 self._initialise(session, claims, metadata)
             self._match(session, claims)
             yield session
+
+    def _require_unexpired(self, claims: Claims) -> None:
+        if self.now_s() > claims.expires_s:
+            raise Gone("The token has expired.")
 
     def _enter(self, stack: ExitStack, claims: Claims, make: bool) -> Session:
         paths = self.paths(claims.session)
@@ -249,6 +265,7 @@ class Store:
         self.files.sync_directory(self.uploads)
         self.files.make_directory(session.paths.chunks)
         self.files.make_directory(session.paths.records)
+        self.files.sync_directory(session.paths.directory)
         session.save(
             Info(
                 session=claims.session,
@@ -275,5 +292,5 @@ class Store:
 
 
 def percent(part: int, whole: int) -> float:
-    """Progress in percent, to two places; an upload of no bytes is done."""
-    return round(100.0 * part / whole, 2) if whole else 100.0
+    """Progress in percent, to two places and not rounded up; an upload of no bytes is done."""
+    return 10_000 * part // whole / 100 if whole else 100.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import Locked, StoreError, TargetTaken
+from .files import FULL
 from .layout import CHUNKS, INFO, LOCK, RECORDS, TOMBSTONE, Paths
 from .model import Claims, Info
 from .session import Missing, Session
@@ -47,45 +48,69 @@ class Sweeper:
         if now_s <= self._tombstones.get(name, -1) and self._only_tombstone(paths):
             return
         try:
-            with self._store.sessions.locked(paths) as session:
-                if not session.exists:
-                    self._remove(session, paths)
-                    return
-                info = session.info
-                self._settle(session, now_s)
-                if self._over(info, now_s) and self._cleaner.clean(paths):
-                    self._remove(session, paths)
-                    return
-        except Missing:
-            self._remove_debris(paths)
+            info = self._look(paths, now_s)
+        except Missing:  # the maker of this directory died, or its remover, or the maker is at it
+            info = self._look(paths, now_s, create=True)
+        if info is None:
             return
-        if not info.finished and info.complete:
-            self._store.publisher.finish(claims_of(info))
-        elif info.finished:
+        if info.finished:
             self._clean(name, paths, info)
-        else:
-            self._discard_abandoned(session)
+        elif info.complete:
+            self._finish(paths, info, now_s)
+
+    def _look(self, paths: Paths, now_s: float, *, create: bool = False) -> Info | None:
+        """What needs the lock. None when the session is gone."""
+        with self._store.sessions.locked(paths, create=create) as session:
+            if not session.exists:
+                self._remove(session, paths)
+                return None
+            self._settle(session, now_s)
+            info = session.info
+            if info.finished and self._over(info, now_s) and self._cleaner.clean(paths):
+                self._remove(session, paths)
+                return None
+            if not info.finished:
+                self._discard_abandoned(session)
+            return info
 
     def _over(self, info: Info, now_s: float) -> bool:
-        return info.finished and now_s > info.expires_s + self._store.options.skew_s
+        return now_s > info.expires_s + self._store.options.skew_s
 
     def _settle(self, session: Session, now_s: float) -> None:
-        """What needs the lock: dead writers' next states, unfinished publications, expiry."""
-        for name in session.names:
+        """Dead writers' next states, unfinished publications, expiry."""
+        for name in sorted(session.names):
             if name.startswith("info_"):
                 self._files.discard(session.paths.of(name))
-        self._store.publisher.settle(session)
         info = session.info
-        if not info.finished and now_s > info.expires_s and not info.complete:
+        self._store.publisher.settle(session, resume=not self._over(info, now_s))
+        if not info.finished and not info.complete and now_s > info.expires_s:
             self._end(session)
-        elif not info.finished and now_s > info.expires_s + self._store.options.skew_s:
-            self._end(session)  # complete, but it never could be published
+
+    def _finish(self, paths: Paths, info: Info, now_s: float) -> None:
+        """Publish a complete upload, expired or not; one that cannot be ends when its time is over."""
+        try:
+            self._store.publisher.finish(claims_of(info))
+        except Locked:
+            raise
+        except (StoreError, OSError):
+            if not self._over(info, now_s):
+                raise
+            with self._store.sessions.locked(paths) as session:
+                self._store.publisher.settle(session, resume=False)
+                if not session.info.finished:
+                    self._end(session)
 
     def _end(self, session: Session) -> None:
         info = session.info
         info.state = "expired"
         info.ranges, info.recent, info.segments, info.count = [], [], [], 0
-        session.save(info)
+        try:
+            session.save(info)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self._cleaner.empty(session.paths.chunks)  # nobody's bytes any more: they make room
+            session.save(info)
 
     def _clean(self, name: str, paths: Paths, info: Info) -> None:
         if self._cleaner.clean(paths) and self._only_tombstone(paths):
@@ -95,26 +120,22 @@ class Sweeper:
         return TOMBSTONE.issuperset(self._files.names(paths.directory))
 
     def _discard_abandoned(self, session: Session) -> None:
+        """Under the lock, since a staging file must not go once an intent names it."""
         for name in sorted(session.names):
             if name.startswith(("body_", "stage_")):
-                self._cleaner.discard_unused(session.paths.of(name))
+                self._files.discard_unused(session.paths.of(name))
 
     def _remove(self, session: Session, paths: Paths) -> None:
         """Under the lock: the session's last files, the lock itself last of all."""
         for name in sorted(self._files.names(paths.directory)):
             if name in (CHUNKS, RECORDS):
-                self._files.remove_directory(paths.of(name))
+                self._cleaner.empty(paths.of(name))
             elif name != LOCK:
                 self._files.discard(paths.of(name))
         self._files.discard(paths.of(INFO))
         self._files.discard(paths.lock)
         self._files.remove_directory(paths.directory)
         self._store.sessions.forget(paths)
-
-    def _remove_debris(self, paths: Paths) -> None:
-        """A directory without a lock file: its maker died, or its remover did."""
-        self._cleaner.clean(paths)
-        self._files.remove_directory(paths.directory)
 
 
 def claims_of(info: Info) -> Claims:

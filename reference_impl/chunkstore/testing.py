@@ -142,7 +142,8 @@ class Fleet:
     def logs(self) -> str:
         """Everything the replicas have written to standard error."""
         return "".join(
-            path.read_text(errors="replace") for path in sorted(self.directory.glob("replica-*.log"))
+            path.read_text(errors="replace")
+            for path in sorted(self.directory.glob("replica-*.log"))
         )
 
     def _spawn(self, index: int) -> ReplicaProcess:

@@ -3,7 +3,18 @@
 ``judge`` runs them all, ``verdict`` sums them up; ``docs/checks.md`` says what each of them holds.
 """
 
+from patchstorm.check.linearizable import Budget
 from patchstorm.check.model import Checker, Finding, Judgement, Range, Verdict
 from patchstorm.check.registry import CHECKERS, judge, verdict
 
-__all__ = ["CHECKERS", "Checker", "Finding", "Judgement", "Range", "Verdict", "judge", "verdict"]
+__all__ = [
+    "CHECKERS",
+    "Budget",
+    "Checker",
+    "Finding",
+    "Judgement",
+    "Range",
+    "Verdict",
+    "judge",
+    "verdict",
+]

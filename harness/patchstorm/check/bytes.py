@@ -49,7 +49,7 @@ def _size(case: Case, upload: UploadCase, final: Final) -> Iterator[Finding | Un
             f" {upload.size}",
             upload=upload,
             spans=[(upload.size, size)],
-            causes={op: "sent the bytes that stand past the end" for op in sent},
+            causes=dict.fromkeys(sent, "sent the bytes that stand past the end"),
             notes=[_stands(run) for run in runs[:3]],
         )
     elif size < upload.size and not unfinished(case, upload):
@@ -62,7 +62,7 @@ def _size(case: Case, upload: UploadCase, final: Final) -> Iterator[Finding | Un
             f" {upload.size}",
             upload=upload,
             spans=[lost],
-            causes={op: "its bytes are not in the file" for op in sent},
+            causes=dict.fromkeys(sent, "its bytes are not in the file"),
         )
 
 
@@ -164,9 +164,8 @@ def _stands(run: Run) -> str:
 
 def _writers(upload: UploadCase, start: int, end: int) -> list[Write]:
     """Who sent bytes for a range: the acknowledged requests, or else whoever tried."""
-    near = [write for write in upload.writes if write.start < end and start < write.end]
-    acked = [write for write in near if write.acked > start]
-    return (acked or near)[:8]
+    tried = [write for write in upload.writes if write.start < end and start < write.end]
+    return (upload.ackers(start, end) or tried)[:8]
 
 
 def _senders(case: Case, upload: UploadCase, run: Run) -> list[int]:

@@ -4,8 +4,9 @@ This is the one place that decides what an answer means for the stored bytes:
 
 - 2xx: it took effect between its invocation and its completion.
 - 4xx: no effect. Except 409 and 423 on a PATCH that can have completed the byte set: the target may
-  refuse to *announce* (a lost rivalry, a lock not had) while the bytes stay committed. And except a
-  400 or 408 to a body that the client itself cut, where the target keeps partial bodies.
+  refuse to *announce* (a lost rivalry, a lock not had) while the bytes stay committed. And except
+  where a target keeps partial bodies: a 400 or 408 may end a body that was cut or interrupted by
+  another request, a 404 or 410 one that a DELETE overtook, after a part of it was stored.
 - 5xx, a broken connection, no answer: it may take effect once, at any time after its invocation, or
   never. Wholly on an offset-addressed target, and only if every byte was handed over; on a sequential
   target that keeps partial bodies, any prefix of what was handed over.
@@ -16,7 +17,6 @@ Everything is computed once for all checkers; intervals and sorted lists only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -72,6 +72,14 @@ class UploadCase:
     full_from: int = FAR  # earliest moment at which every byte can have been committed
     announced: int = FAR  # earliest end of an answer that gave the full length as offset
     announcer: int | None = None
+
+    def ackers(self, start: int, end: int) -> list[Write]:
+        """The requests that were acknowledged for a byte of this range."""
+        return [
+            write
+            for write in self.writes
+            if write.acked > write.start and write.start < end and start < write.acked
+        ]
 
     @property
     def id(self) -> str:
@@ -216,30 +224,36 @@ def _rivals(case: Case) -> None:
         by_target.setdefault(upload.info.target, []).append(upload.id)
     for ids in by_target.values():
         finals = [final for one in ids if (final := case.history.finals.get(one)) is not None]
+        sizes = {one: case.uploads[one].size for one in ids}
         for one in ids:
             upload = case.uploads[one]
             upload.rivals = tuple(other for other in ids if other != one)
             upload.final = case.history.finals.get(one)
-            upload.owner = _owner(finals, upload)
+            upload.owner = _owner(finals, upload, sizes)
 
 
-def _owner(finals: Iterable[Final], upload: UploadCase) -> str | None:
-    """The upload whose bytes stand most in the published file; itself when nothing tells."""
+def _owner(finals: list[Final], upload: UploadCase, sizes: dict[str, int]) -> str | None:
+    """The upload whose bytes stand most in the published file.
+
+    An empty file belongs to whoever declared it empty; where nothing tells, it is the upload's own.
+    """
+    present = [final for final in finals if final.present]
+    if not present:
+        return None
     held: dict[str, int] = {}
-    present = False
-    for final in finals:
-        present = present or final.present
+    for final in present:
         for run in final.runs:
             if run.content is not None:
                 name = run.upload or final.upload
                 held[name] = held.get(name, 0) + run.length
-    if not present:
-        return None
-    family = [name for name in held if name == upload.id or name in upload.rivals]
-    return max(family, key=lambda name: (held[name], name), default=upload.id)
+    family = [name for name in held if name in sizes]
+    if not family and present[0].size != upload.size:
+        family = [name for name in sizes if sizes[name] == present[0].size]
+    return max(family, key=lambda name: (held.get(name, 0), name), default=upload.id)
 
 
 def _requests(case: Case, upload: UploadCase, start_ns: int) -> None:
+    _deletes(upload)
     bodies = [operation for operation in upload.operations if bodied(operation)]
     upload.full_from = _full_from(case, upload, bodies)
     upload.writes = [_write(case, upload, operation) for operation in bodies]
@@ -251,10 +265,6 @@ def _requests(case: Case, upload: UploadCase, start_ns: int) -> None:
             upload.expires = min(upload.expires, start_ns)
     for operation in upload.operations:
         call, end = operation.call, operation.end
-        if call.kind == "DELETE" and effect_of(operation) != "none":
-            upload.delete_invoked = min(upload.delete_invoked, call.time_ns)
-            if operation.outcome == "ok" and end is not None:
-                upload.delete_done = min(upload.delete_done, end.time_ns)
         if (
             end is not None
             and operation.outcome == "ok"
@@ -263,6 +273,15 @@ def _requests(case: Case, upload: UploadCase, start_ns: int) -> None:
             and end.time_ns < upload.announced
         ):
             upload.announced, upload.announcer = end.time_ns, operation.op
+
+
+def _deletes(upload: UploadCase) -> None:
+    for operation in upload.operations:
+        call, end = operation.call, operation.end
+        if call.kind == "DELETE" and effect_of(operation) != "none":
+            upload.delete_invoked = min(upload.delete_invoked, call.time_ns)
+            if operation.outcome == "ok" and end is not None:
+                upload.delete_done = min(upload.delete_done, end.time_ns)
 
 
 def effect_of(operation: Operation) -> Effect:
@@ -356,8 +375,9 @@ def _effect(case: Case, upload: UploadCase, operation: Operation, announced: int
     if status in (409, 423) and ended(operation) >= upload.full_from:
         closes = announced >= upload.size if case.sequential else True
         return "maybe" if closes else "none"
-    if status in (400, 408) and operation.call.cut and case.keeps_partial:
-        return "maybe"
+    if case.sequential and case.keeps_partial:
+        stopped = upload.delete_invoked <= ended(operation) and status in (404, 409, 410, 423)
+        return "maybe" if stopped or status in (400, 408) else "none"
     return "none"
 
 

@@ -1,7 +1,8 @@
 """``completion``: once everything is healed, the upload gets published, within the bound.
 
 Two closings. A client that asks HEAD and resends what is missing: then everything can be had, and only
-termination, expiry, a lost rivalry or an upload that never came to be excuses. The sweeper alone: it
+termination, expiry, a lost rivalry, a 409 for bytes of another content, or an upload that never came
+to be excuses. The sweeper alone: it
 owes publication only where every byte was acknowledged, and only on targets that declare
 ``completes-unattended``. A bound that passed while the harness itself was not running proves nothing.
 """
@@ -57,7 +58,27 @@ def owed(case: Case, upload: UploadCase) -> bool:
     if case.history.header.closing == "sweeper":
         return False
     asked = any(one.call.phase == "heal" for one in upload.operations)
-    return asked and upload.existed
+    return asked and upload.existed and not _contradicted(case, upload)
+
+
+def _contradicted(case: Case, upload: UploadCase) -> bool:
+    """Whether the closing client ran into bytes of another content, so that it could not go on.
+
+    A target is right to refuse them; sending exactly what is missing would have avoided it.
+    """
+    return any(
+        case.operation(write.op).call.phase == "heal"
+        and (end := case.operation(write.op).end) is not None
+        and end.status == 409
+        and any(
+            other.content != write.content
+            and other.effect != "none"
+            and other.start < write.end
+            and write.start < other.reach
+            for other in upload.writes
+        )
+        for write in upload.writes
+    )
 
 
 def _missing(case: Case, upload: UploadCase) -> str | None:

@@ -59,11 +59,7 @@ def _both_acknowledged(
 
 
 def _ackers(upload: UploadCase, contents: tuple[int, ...], span: Span) -> list[Write]:
-    return [
-        write
-        for write in upload.writes
-        if write.content in contents and write.start < span[1] and span[0] < write.acked
-    ]
+    return [write for write in upload.ackers(*span) if write.content in contents]
 
 
 def _overwritten(case: Case, upload: UploadCase, acked: dict[int, Ranges]) -> Iterator[Finding]:

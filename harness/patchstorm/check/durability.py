@@ -103,12 +103,14 @@ def _missing(case: Case, upload: UploadCase, operation: Operation, lost: list[Sp
 
 
 def _ackers(upload: UploadCase, lost: list[Span], before: int) -> list[int]:
-    return [
-        write.op
-        for write in upload.writes
-        if write.completed < before
-        and any(write.start < end and start < write.acked for start, end in lost[:8])
-    ]
+    return sorted(
+        {
+            write.op
+            for span in lost[:8]
+            for write in upload.ackers(*span)
+            if write.completed < before
+        }
+    )
 
 
 def _published(case: Case, upload: UploadCase) -> Iterator[Finding]:
@@ -134,7 +136,7 @@ def _published(case: Case, upload: UploadCase) -> Iterator[Finding]:
             f"{shows(lost)} had been acknowledged and is missing from the published file",
             upload=upload,
             spans=lost,
-            causes={op: "was acknowledged" for op in _ackers(upload, lost, FAR)},
+            causes=dict.fromkeys(_ackers(upload, lost, FAR), "was acknowledged"),
             notes=[f"the published file has {final.size} bytes and nothing at {show(lost[0])}"],
         )
 

@@ -144,10 +144,8 @@ def _behind(case: Case, upload: UploadCase) -> Iterator[Finding]:
             spans=[(end.offset, least)],
             operations=[
                 write.op
-                for write in upload.writes
+                for write in upload.ackers(end.offset, least)
                 if write.completed < operation.call.time_ns
-                and write.start < least
-                and end.offset < write.acked
             ],
             causes={operation.op: f"gave {end.offset}, not at least {least}"},
         )
@@ -161,9 +159,7 @@ def _least(upload: UploadCase, operation: Operation, promised: Ranges) -> int:
         return prefix if operation.call.kind in ("HEAD", "PATCH") else 0
     if upload.damaged.touches(write.start, write.end) or write.start > prefix:
         return prefix
-    both = Ranges(promised)
-    both.add(write.start, write.end)
-    return both.prefix()
+    return max(prefix, promised.extends(write.end))
 
 
 RULE = Rule(

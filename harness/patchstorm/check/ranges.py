@@ -54,6 +54,13 @@ class Ranges:
         """The length of the contiguous part that begins at byte 0."""
         return self._ends[0] if self._starts and self._starts[0] <= 0 else 0
 
+    def extends(self, at: int) -> int:
+        """How far the bytes go on without a gap from ``at``, which need not belong itself."""
+        index = bisect_left(self._ends, at)
+        if index < len(self._starts) and self._starts[index] <= at:
+            return self._ends[index]
+        return at
+
     def overlap(self, start: int, end: int) -> list[Span]:
         """The parts of ``[start, end)`` that belong."""
         if start >= end:

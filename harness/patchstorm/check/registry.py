@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from patchstorm.check import (
+    availability,
+    checksum,
+    completion,
+    conflict,
+    durability,
+    linearizable,
+    offsets,
+    protocol,
+    publication,
+    replay,
+    residue,
+    status,
+)
 from patchstorm.check import bytes as bytes_
-from patchstorm.check import completion, conflict, durability, offsets, publication
 from patchstorm.check.case import lay_out
+from patchstorm.check.linearizable import Budget
 from patchstorm.check.model import Checker, Judgement, Verdict
 from patchstorm.check.rule import Rule
 from patchstorm.history.model import History
@@ -16,17 +30,28 @@ _CHEAP: tuple[Rule, ...] = (
     durability.RULE,
     offsets.RULE,
     conflict.RULE,
+    replay.RULE,
+    checksum.RULE,
     publication.RULE,
     completion.RULE,
+    status.RULE,
+    residue.RULE,
+    protocol.RULE,
+    availability.RULE,
 )
 
-CHECKERS: tuple[Checker, ...] = tuple(rule.checker() for rule in _CHEAP)
+CHECKERS: tuple[Checker, ...] = (*(rule.checker() for rule in _CHEAP), linearizable.checker())
 
 
-def judge(history: History) -> tuple[Judgement, ...]:
-    """What every checker says, cheap ones first."""
+def judge(history: History, budget: Budget | None = None) -> tuple[Judgement, ...]:
+    """What every checker says: the cheap ones, then the search for a legal order.
+
+    ``budget`` bounds that search; a search that spends it says unknown. The result is a function of
+    the history and the budget alone.
+    """
     case = lay_out(history)
-    return tuple(rule.judge(case) for rule in _CHEAP)
+    cheap = tuple(rule.judge(case) for rule in _CHEAP)
+    return (*cheap, linearizable.judge(case, budget or Budget()))
 
 
 def verdict(judgements: Iterable[Judgement]) -> Verdict:

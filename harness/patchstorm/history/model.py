@@ -36,8 +36,8 @@ class UploadInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_ms: int | None = None
 
 
-class Header(_Record, frozen=True, kw_only=True, tag="header"):
-    """The first line."""
+class Header(_Record, frozen=True, kw_only=True, tag="header", omit_defaults=False):
+    """The first line, with every field written out: a reader tells by it what it reads."""
 
     format: str = FORMAT
     version: int = VERSION

@@ -96,6 +96,7 @@ class Courier:
             error=delivery.error,
         )
         self._recorder.add(end)
+        self._note_faults(send, op, replica, ends=True)
         self._learn(request, delivery, end)
         return Answer(op=op, end=end)
 
@@ -121,11 +122,18 @@ class Courier:
                 f"operation {step.op} was begun as number {op}: requests left the order of the "
                 "plan. This is a fault of the harness; please report it with the plan."
             )
-        for fault in send.faults:
-            self._recorder.event("fault", time_ns=now, replica=replica, fault=fault, op=op)
+        self._note_faults(send, op, replica, ends=False)
         if request.kind == "PATCH":
             self.on_patch(1)
         return op
+
+    def _note_faults(self, send: Send, op: int, replica: int, *, ends: bool) -> None:
+        """What the network does to this delivery lasts as long as the delivery."""
+        more: dict[str, bool] = {"ends": True} if ends else {}
+        for fault in send.faults:
+            self._recorder.event(
+                "fault", time_ns=time.monotonic_ns(), replica=replica, fault=fault, op=op, **more
+            )
 
     async def _deliver(self, send: Send, replica: int, url: str | None) -> Delivery:
         request = send.request

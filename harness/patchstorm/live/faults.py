@@ -9,61 +9,39 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from patchstorm.history import Recorder
-from patchstorm.live.fleet import Fleet
-from patchstorm.live.network import Network
-from patchstorm.live.storage import Storage
-from patchstorm.live.watch import tree
+from patchstorm.live.fault_kinds import KINDS, Scene
 from patchstorm.scenario.plan import FaultPlan
-from patchstorm.target.patterns import matches
-
-Kind = Callable[["Faults", FaultPlan, tuple[int, ...]], Awaitable[None]]
-LOCATE = Callable[[str, int], tuple[str, int, int] | None]
 
 
 class Faults:
     """The faults of one storm. ``strike`` begins one; ``end`` takes back what still lasts."""
 
-    def __init__(
-        self,
-        fleet: Fleet,
-        storage: Storage,
-        network: Network,
-        recorder: Recorder,
-        *,
-        seed: str,
-    ) -> None:
-        self.fleet = fleet
-        self.storage = storage
-        self.network = network
-        self.notes: list[str] = []
+    def __init__(self, scene: Scene, recorder: Recorder) -> None:
+        self.scene = scene
         self._recorder = recorder
-        self._random = random.Random(seed)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._healing = asyncio.Event()
 
-    def strike(self, fault: FaultPlan, path: str | None) -> None:
-        """Begin ``fault`` now. ``path`` is what the trigger saw."""
+    def strike(self, fault: FaultPlan, path: str | None, time_ns: int | None) -> None:
+        """Begin ``fault`` now. ``path`` is what the trigger saw, ``time_ns`` when."""
         hit = self._hit(fault, path)
-        IMMEDIATE[fault.kind](self, hit)
+        began_ns = time.monotonic_ns() if time_ns is None else time_ns
+        KINDS[fault.kind].now(self.scene, fault, hit)
         for replica in hit or (None,):
-            self._note(fault, replica, path, ends=False)
+            self._note(fault, replica, path, began_ns)
         task = asyncio.get_running_loop().create_task(self._follow(fault, hit, path))
         self._tasks.add(task)
 
     async def _follow(self, fault: FaultPlan, hit: tuple[int, ...], path: str | None) -> None:
-        await AFTERWARDS[fault.kind](self, fault, hit)
+        await KINDS[fault.kind].then(self.scene, fault, hit)
         for replica in hit or (None,):
-            self._note(fault, replica, path, ends=True)
+            self._note(fault, replica, path, time.monotonic_ns(), ends=True)
 
     async def end(self) -> None:
         """Have every fault end now, and wait until it has. Errors of a fault are raised here."""
-        self._healing.set()
+        self.scene.healing.set()
         tasks, self._tasks = self._tasks, set()
         await asyncio.gather(*tasks)
 
@@ -72,17 +50,8 @@ class Faults:
         for task in self._tasks:
             task.cancel()
 
-    async def last(self, fault: FaultPlan) -> None:
-        """Wait as long as ``fault`` lasts, or until healing."""
-        limit_s = None if fault.for_ms is None else fault.for_ms / 1_000
-        try:
-            async with asyncio.timeout(limit_s):
-                await self._healing.wait()
-        except TimeoutError:
-            return
-
     def _hit(self, fault: FaultPlan, path: str | None) -> tuple[int, ...]:
-        count = len(self.fleet.replicas)
+        count = len(self.scene.fleet.replicas)
         if fault.whom == "all":
             return tuple(range(count))
         if fault.whom == "acting" and path is not None:
@@ -93,42 +62,27 @@ class Faults:
 
     def _acting(self, path: str) -> int | None:
         """The replica that has ``path`` open just now, by /proc/PID/fd; None if none shows."""
-        wanted = str(self.storage.root / path)
-        for replica in self.fleet.replicas:
+        wanted = str(self.scene.storage.root / path)
+        for replica in self.scene.fleet.replicas:
             if replica.pid is not None and _has_open(replica.pid, wanted):
                 return replica.index
         return None
 
-    def _note(self, fault: FaultPlan, replica: int | None, path: str | None, *, ends: bool) -> None:
+    def _note(
+        self,
+        fault: FaultPlan,
+        replica: int | None,
+        path: str | None,
+        time_ns: int,
+        *,
+        ends: bool = False,
+    ) -> None:
         data: dict[str, str | int | float | bool | None] = {"fault": fault.kind, "id": fault.id}
         if path is not None:
             data["path"] = path
         if ends:
             data["ends"] = True
-        self._recorder.event("fault", time_ns=time.monotonic_ns(), replica=replica, **data)
-
-    def damage(self, fault: FaultPlan) -> None:
-        """Overwrite stored bytes of one file that the fault's pattern names."""
-        pattern = str(fault.options.get("path", "**"))
-        files = [
-            path
-            for path in tree(self.storage.view)
-            if matches(path, (pattern,)) and (self.storage.view / path).is_file()
-        ]
-        if not files:
-            self.notes.append(f"fault {fault.id}: nothing matches `{pattern}`; nothing was damaged")
-            return
-        victim = self.storage.view / self._random.choice(files)
-        length = int(fault.options.get("length", 1))
-        _overwrite(victim, self._random.randrange(max(1, victim.stat().st_size)), length)
-
-
-def _overwrite(path: Path, offset: int, length: int) -> None:
-    with open(path, "r+b") as file:
-        file.seek(offset)
-        old = file.read(length)
-        file.seek(offset)
-        file.write(bytes(byte ^ 0xFF for byte in old))
+        self._recorder.event("fault", time_ns=time_ns, replica=replica, **data)
 
 
 def _has_open(pid: int, wanted: str) -> bool:

@@ -24,6 +24,7 @@ class Fleet:
     ) -> None:
         secret_file = scratch / "secret"
         secret_file.write_text(secrets.token_hex(32), encoding="ascii")
+        secret_file.chmod(0o600)
         log_dir.mkdir(parents=True, exist_ok=True)
         self.target = target
         self.replicas = tuple(
@@ -47,29 +48,21 @@ class Fleet:
         """Start all replicas at once; TargetError with the first one's reason if one fails."""
         await _all_or_error([replica.start() for replica in self.replicas])
 
-    async def restart(self, index: int) -> None:
-        """Stop one replica in order and start it again on its port."""
-        replica = self.replicas[index]
-        await replica.stop()
-        await replica.start()
-
-    async def rolling_restart(self) -> None:
-        """Restart every replica, one after the other, each ready before the next goes down."""
-        for replica in self.replicas:
-            await self.restart(replica.index)
-
     async def heal(self) -> None:
         """Continue what is paused and start what is down."""
         for replica in self.replicas:
             replica.resume()
-        await _all_or_error(
-            [self._revive(replica) for replica in self.replicas if not replica.alive]
-        )
+        await _all_or_error([replica.start() for replica in self.replicas])
 
-    @staticmethod
-    async def _revive(replica: Replica) -> None:
-        await replica.kill()  # reaps what ended by itself
-        await replica.start()
+    def thaw(self) -> None:
+        """Go on after the sentinel has frozen everybody."""
+        for replica in self.replicas:
+            replica.thaw()
+
+    @property
+    def pids(self) -> list[int]:
+        """The leaders of the process groups that run."""
+        return [replica.pid for replica in self.replicas if replica.pid is not None]
 
     async def kill(self) -> None:
         """SIGKILL to all, and wait until all are gone."""

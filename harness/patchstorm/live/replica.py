@@ -12,14 +12,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from patchstorm.errors import TargetError
+from patchstorm.history.model import UploadInfo
 from patchstorm.live.guard import guard
 from patchstorm.live.http import SERVER_ADDRESS, Client
 from patchstorm.scenario.actions import Request
-from patchstorm.history.model import UploadInfo
 from patchstorm.target.model import Target
 from patchstorm.target.wire import head_for
 
@@ -31,6 +32,10 @@ TAKEN = re.compile(r"address (is )?already in use|EADDRINUSE|Errno 98|os error 9
 
 class PortTaken(Exception):
     """Somebody else listens where this replica was to listen."""
+
+
+class KilledAtStart(Exception):
+    """A fault struck this replica before it was ready."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +53,8 @@ class Replica:
     port: int | None = None
     paused: bool = False
     expected_down: bool = True
+    on_spawn: Callable[[], None] | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _log_start: int = 0
 
@@ -62,23 +69,30 @@ class Replica:
         return self._process is not None and self._process.poll() is None
 
     async def start(self) -> None:
-        """Start, and wait until it takes requests. TargetError when it does not within its bound.
+        """Start unless it runs, and wait until it takes requests; TargetError if it never does.
 
         A restarted replica gets the port it had. A chosen port that somebody else took in between
-        is chosen again.
+        is chosen again. One that is killed by a fault while it starts is simply down.
         """
+        async with self._turn:
+            if not self.alive:
+                await self._reap()
+                await self._start()
+
+    async def _start(self) -> None:
         for attempt in range(PORT_TRIES):
             port = self.port if self.port is not None else self._first_port()
             self._spawn(port)
             try:
                 self.port = await self._ready(port)
-                self.expected_down = False
                 return
             except PortTaken:
-                await self.kill()
+                await self._end()
                 await asyncio.sleep(0.05 * attempt)
+            except KilledAtStart:
+                return
             except BaseException:
-                await self.kill()
+                await self._end()
                 raise
         raise TargetError(
             f"{self._name}: its port {self.port or ''} is in use by somebody else.\n{self.tail()}"
@@ -109,7 +123,9 @@ class Replica:
                 start_new_session=True,
             )
         guard.adopt_group(self._process.pid)
-        self.paused = False
+        self.paused = self.expected_down = False
+        if self.on_spawn is not None:
+            self.on_spawn()
 
     async def _ready(self, port: int) -> int:
         """The port it listens on, once it does."""
@@ -129,6 +145,8 @@ class Replica:
         )
 
     def _died_at_start(self) -> None:
+        if self.expected_down:
+            raise KilledAtStart
         tail = self.tail()
         if TAKEN.search(tail):
             raise PortTaken
@@ -162,26 +180,31 @@ class Replica:
             return self._said()[-TAIL_BYTES:].strip()
         return ""
 
+    def kill_now(self) -> None:
+        """SIGKILL to the whole group without waiting: when every microsecond counts."""
+        self.expected_down = True
+        self.signal(signal.SIGKILL)
+
     async def kill(self) -> None:
         """SIGKILL to the whole group, and wait until it is gone."""
-        self.expected_down = True
-        self.signal(signal.SIGKILL)
-        await self._reap()
-
-    def kill_now(self) -> None:
-        """SIGKILL without waiting: for the moment at which every microsecond counts."""
-        self.expected_down = True
-        self.signal(signal.SIGKILL)
+        self.kill_now()
+        async with self._turn:
+            await self._end()
 
     async def stop(self) -> None:
         """The target's own stop signal, then SIGKILL once ``stop_ms`` have passed."""
-        self.expected_down = True
-        self.resume()
-        self.signal(signal.Signals[self.target.start.stop])
-        deadline = time.monotonic() + self.target.start.stop_ms / 1_000
-        while self.alive and time.monotonic() < deadline:
-            await asyncio.sleep(POLL_S)
-        await self.kill()
+        async with self._turn:
+            self.expected_down = True
+            self.resume()
+            self.signal(signal.Signals[self.target.start.stop])
+            deadline = time.monotonic() + self.target.start.stop_ms / 1_000
+            while self.alive and time.monotonic() < deadline:
+                await asyncio.sleep(POLL_S)
+            await self._end()
+
+    async def _end(self) -> None:
+        self.kill_now()
+        await self._reap()
 
     def pause(self) -> None:
         """SIGSTOP to the whole group."""
@@ -194,6 +217,11 @@ class Replica:
         if self.paused:
             self.signal(signal.SIGCONT)
             self.paused = False
+
+    def thaw(self) -> None:
+        """Go on after a freeze, unless it is paused for reasons of its own."""
+        if not self.paused:
+            self.signal(signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> None:
         """Send ``number`` to every process of the group."""

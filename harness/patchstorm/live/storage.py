@@ -24,6 +24,7 @@ from pathlib import Path
 from patchstorm.errors import InconclusiveError, UsageError
 from patchstorm.live import nsholder
 from patchstorm.live.guard import guard
+from patchstorm.scenario.units import parse_size
 
 SHARED_MEMORY = Path("/dev/shm")
 PREFIX = "patchstorm-"
@@ -40,12 +41,14 @@ class UnavailableStorage(InconclusiveError):
 class Storage:
     """One storm's directory. ``flavour`` says what it is on, ``notes`` what it is not.
 
+    ``scratch`` is a directory for what the replicas do not share, on no size-limited disk.
     ``entry`` stands before a command that is to run where ``root`` is visible. ``fillable`` is the
     path of a file that may grow until the disk is full; None where that would hurt others.
     """
 
     root: Path
     view: Path
+    scratch: Path
     flavour: str
     notes: tuple[str, ...] = ()
     entry: tuple[str, ...] = ()
@@ -84,6 +87,23 @@ def _fill(descriptor: int) -> None:
             block = block[: len(block) // 2]
 
 
+def parse_storage(spec: str) -> tuple[str, int | None]:
+    """``tmpfs``, ``tmpfs,size=16MiB`` or ``dir:PATH`` as the arguments of :func:`opened`."""
+    if spec.startswith("dir:"):
+        return spec, None
+    kind, *options = spec.split(",")
+    size_bytes = None
+    for option in options:
+        name, _, value = option.partition("=")
+        if name != "size":
+            raise UsageError(f"storage `{spec}`: unknown option `{name}`: a tmpfs knows `size`")
+        try:
+            size_bytes = parse_size(value)
+        except ValueError as error:
+            raise UsageError(f"storage `{spec}`: {error}") from None
+    return kind, size_bytes
+
+
 @contextlib.asynccontextmanager
 async def opened(
     spec: str = "tmpfs", *, size_bytes: int | None = None, keep: bool = False
@@ -95,8 +115,8 @@ async def opened(
     UnavailableStorage for what this machine cannot do.
     """
     if spec.startswith("dir:"):
-        base, notes = _user_directory(Path(spec.removeprefix("dir:"))), ()
-        flavour = spec
+        base, flavour = _user_directory(Path(spec.removeprefix("dir:"))), spec
+        notes: tuple[str, ...] = ()
     elif spec == "tmpfs":
         base, flavour, notes = _memory()
     else:
@@ -118,19 +138,18 @@ async def opened(
         guard.release_dir(top)
 
 
-async def _made(
-    top: Path, flavour: str, notes: tuple[str, ...], size_bytes: int | None
-) -> Storage:
-    root = top / "root"
+async def _made(top: Path, flavour: str, notes: tuple[str, ...], size_bytes: int | None) -> Storage:
+    root, scratch = top / "root", top / "scratch"
     root.mkdir()
+    scratch.mkdir()
     if size_bytes is None:
-        return Storage(root=root, view=root, flavour=flavour, notes=notes)
+        return Storage(root=root, view=root, scratch=scratch, flavour=flavour, notes=notes)
     if flavour.startswith("dir:"):
         raise UnavailableStorage(f"`{flavour}` is a real directory: it cannot be given a size")
-    return await _small(root, size_bytes)
+    return await _small(root, scratch, size_bytes)
 
 
-async def _small(mount: Path, size_bytes: int) -> Storage:
+async def _small(mount: Path, scratch: Path, size_bytes: int) -> Storage:
     """A tmpfs of its own on ``mount``, in a mount namespace held by a child."""
     command = [sys.executable, "-I", "-S", nsholder.__file__]
     holder = subprocess.Popen(
@@ -159,6 +178,7 @@ async def _small(mount: Path, size_bytes: int) -> Storage:
     return Storage(
         root=mount / "root",
         view=view / "root",
+        scratch=scratch,
         flavour=f"tmpfs,size={size_bytes}",
         entry=(*command, "enter", str(holder.pid)),
         fillable=view / "fill",
@@ -179,7 +199,9 @@ def _user_directory(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--storage dir:{path}: {error.strerror}. Give a directory you own.")
+        raise UsageError(
+            f"--storage dir:{path}: {error.strerror}. Give a directory you own."
+        ) from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise UsageError(f"--storage dir:{path}: not writable. Give a directory you may write to.")
     return path
@@ -216,8 +238,6 @@ def remove(top: Path, *, tries: int = REMOVE_TRIES) -> None:
         if attempt:
             time.sleep(REMOVE_POLL_S)
     raise OSError(errno.ENOTEMPTY, "could not be removed after the storm", str(top))
-
-
 
 
 def _unlock(function: Callable[[str], object], path: str, _: object) -> None:

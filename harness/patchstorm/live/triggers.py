@@ -1,37 +1,33 @@
-"""When a fault strikes: by time, by count, or by what is seen on the disk."""
+"""When a fault strikes: by time, by count, or by what is seen on the storage."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
-from patchstorm.live.watch import Change
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
-from patchstorm.target.patterns import matches
 
-PUBLISHED = "{published}"
 VANISHES = "-"
-Strike = Callable[[FaultPlan, str | None], None]
+Strike = Callable[[FaultPlan, str | None, int | None], None]
 
 
 class Triggers:
-    """Watches for every trigger of a plan and calls ``strike`` once for each fault.
+    """Waits for every trigger of a plan and calls ``strike`` once for each fault.
 
-    ``strike`` gets the path that was seen, or None. It is called at once, inside the callback that
-    saw it: a window of microseconds is only hit if nothing is queued in between.
+    ``strike`` gets the path and the time at which it was seen, or None and None. It is called at
+    once, inside the callback that brought the news.
     """
 
     def __init__(self, plan: Plan, target: Target, strike: Strike) -> None:
         self._strike = strike
         self._waiting = list(plan.world_faults)
-        self._seen = {fault.id: 0 for fault in plan.world_faults}
-        self._patterns = {fault.id: _patterns(fault, target) for fault in plan.world_faults}
         self._timers: list[asyncio.TimerHandle] = []
         self._bytes = 0
         self._requests = 0
         self._armed = False
-        self.published: frozenset[str] = frozenset()
+        self.rules = [rule for fault in self._waiting if (rule := _rule(fault, target))]
 
     @property
     def unspent(self) -> tuple[FaultPlan, ...]:
@@ -45,7 +41,7 @@ class Triggers:
         for fault in tuple(self._waiting):
             if fault.trigger.after_ms is not None:
                 after_s = fault.trigger.after_ms / 1_000
-                self._timers.append(loop.call_later(after_s, self._fire, fault, None))
+                self._timers.append(loop.call_later(after_s, self._fire, fault))
         self._count()
 
     def disarm(self) -> None:
@@ -64,23 +60,11 @@ class Triggers:
         self._bytes += count
         self._count()
 
-    def saw(self, change: Change) -> None:
-        """Something happened on the storage."""
-        if not self._armed:
-            return
+    def saw(self, rule: str, path: str, time_ns: int) -> None:
+        """The sentinel saw what one of ``rules`` waits for."""
         for fault in tuple(self._waiting):
-            if self._shows(fault, change):
-                self._seen[fault.id] += 1
-                if self._seen[fault.id] >= fault.trigger.nth:
-                    self._fire(fault, change.path)
-
-    def _shows(self, fault: FaultPlan, change: Change) -> bool:
-        appeared, vanished = self._patterns[fault.id]
-        if change.what == "appeared":
-            if PUBLISHED in appeared and change.path in self.published:
-                return True
-            return matches(change.path, appeared)
-        return change.what == "vanished" and matches(change.path, vanished)
+            if fault.id == rule:
+                self._fire(fault, path, time_ns)
 
     def _count(self) -> None:
         if not self._armed:
@@ -90,23 +74,26 @@ class Triggers:
             if (trigger.after_bytes is not None and self._bytes >= trigger.after_bytes) or (
                 trigger.after_requests is not None and self._requests >= trigger.after_requests
             ):
-                self._fire(fault, None)
+                self._fire(fault)
 
-    def _fire(self, fault: FaultPlan, path: str | None) -> None:
+    def _fire(self, fault: FaultPlan, path: str | None = None, time_ns: int | None = None) -> None:
         if self._armed and fault in self._waiting:
             self._waiting.remove(fault)
-            self._strike(fault, path)
+            self._strike(fault, path, time_ns)
 
 
-def _patterns(fault: FaultPlan, target: Target) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The patterns whose appearance, and whose vanishing, trigger ``fault``."""
+def _rule(fault: FaultPlan, target: Target) -> dict[str, Any] | None:
+    """What the sentinel has to wait for; None where the trigger is not on the storage."""
     trigger = fault.trigger
     if trigger.kind == "path":
-        return ((trigger.path or "",), ())
-    if trigger.kind != "phase":
-        return ((), ())
-    shown = target.phases.get(trigger.phase or "", ())
-    return (
-        tuple(pattern for pattern in shown if not pattern.startswith(VANISHES)),
-        tuple(pattern[1:] for pattern in shown if pattern.startswith(VANISHES)),
-    )
+        shown: tuple[str, ...] = (trigger.path or "",)
+    elif trigger.kind == "phase":
+        shown = target.phases.get(trigger.phase or "", ())
+    else:
+        return None
+    return {
+        "id": fault.id,
+        "nth": trigger.nth,
+        "appeared": [pattern for pattern in shown if not pattern.startswith(VANISHES)],
+        "vanished": [pattern[1:] for pattern in shown if pattern.startswith(VANISHES)],
+    }

@@ -11,6 +11,7 @@ up within milliseconds. Lines: ``+group PID STARTTIME``, ``-group PID``, ``+dir 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -56,10 +57,8 @@ def _kill(groups: dict[int, str]) -> None:
         now = start_time(pid)
         if now is not None and now != started:
             continue  # the number was given to somebody else
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
 def _remove(dirs: set[str]) -> None:

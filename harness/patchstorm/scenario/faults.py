@@ -22,8 +22,10 @@ _MODELLED: tuple[World, ...] = ("sim", "fuse")
 
 TRIGGERS: dict[TriggerKind, tuple[str, tuple[World, ...]]] = {
     "step": ("the file-system step of that number", _MODELLED),
-    "path": ("a path matching the glob appears; with `op`, that call is about to be made on it",
-             _EVERYWHERE),
+    "path": (
+        "a path matching the glob appears; with `op`, that call is about to be made on it",
+        _EVERYWHERE,
+    ),
     "phase": ("the target is seen in that phase, as its description maps it", _EVERYWHERE),
     "after_bytes": ("so many body bytes were handed to sockets", _EVERYWHERE),
     "after_requests": ("so many PATCH requests were begun", _EVERYWHERE),
@@ -44,7 +46,9 @@ class SkewOptions(msgspec.Struct, frozen=True):
 
 
 class CutOptions(msgspec.Struct, frozen=True):
-    at_permille: Annotated[int, permille("where the body breaks off, as a share of its length")] = 500
+    at_permille: Annotated[int, permille("where the body breaks off, as a share of its length")] = (
+        500
+    )
 
 
 class WindowOptions(msgspec.Struct, frozen=True):

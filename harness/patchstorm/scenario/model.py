@@ -40,6 +40,9 @@ def always(value: Scalar) -> Spread:
     return Spread(among=(value,))
 
 
+EITHER_CLOSING = Spread(among=("client", "sweeper"))
+
+
 class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
     """``[fleet]``. ``storage`` None leaves the flavour to the world."""
 
@@ -103,7 +106,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     requires: tuple[str, ...] = ()
     policy: Policy = "polite"
-    closing: Spread = Spread(among=("client", "sweeper"))
+    closing: Spread = EITHER_CLOSING
     convergence_ms: int = 15_000
     fleet: FleetSpec = FleetSpec()
     uploads: tuple[UploadSpec, ...] = ()

@@ -156,21 +156,19 @@ class Table:
         return Spread(low=low, high=high)
 
     def _scalar(self, key: str, value: Any, option: Option) -> Scalar:
-        expected = _EXPECTED[option.unit]
-        if option.unit == "flag":
-            if isinstance(value, bool):
-                return value
-        elif option.unit == "word":
-            if isinstance(value, str):
-                return self.known_word(key, value, option.words) if option.words else value
-        elif isinstance(value, int) and not isinstance(value, bool):
+        if option.unit == "flag" and isinstance(value, bool):
             return value
-        elif isinstance(value, str):
+        if option.unit == "word" and isinstance(value, str):
+            return self.known_word(key, value, option.words) if option.words else value
+        if option.unit in _PARSERS and isinstance(value, str):
             try:
                 return _PARSERS[option.unit](value)
             except ValueError as error:
                 self.fail(key, str(error))
-        self.fail(key, f"expected {expected}, not {_shown(value)}")
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if option.unit not in _PARSERS or not whole:
+            self.fail(key, f"expected {_EXPECTED[option.unit]}, not {_shown(value)}")
+        return int(value)
 
     def _bounded(self, key: str, value: Scalar, option: Option) -> None:
         if isinstance(value, bool) or not isinstance(value, int):

@@ -45,4 +45,3 @@ SUMMARY: dict[str, str] = {
     "nfs4.1": "NFS version 4.1: opens a cached name by file handle",
     "nfs4.2": "NFS version 4.2, also called nfs4: like 4.1, with real holes",
 }
-

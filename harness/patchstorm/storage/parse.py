@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from patchstorm.storage.catalogue import ALIASES, BASES
 from patchstorm.storage.constants import SECOND_NS
-from patchstorm.storage.flavour import Disk, Flavour, LookupCache, NfsMount, Recovery
+from patchstorm.storage.flavour import Disk, Flavour, LookupCache, NfsMount
 from patchstorm.storage.guarantees import guarantees
 
 _UNITS = {"": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "g": 1 << 30}
@@ -191,6 +191,12 @@ def _data(flavour: Flavour, value: str) -> Flavour:
     return replace(flavour, disk=disk)
 
 
+def _noauto_da_alloc(flavour: Flavour, value: str) -> Flavour:
+    if not flavour.name.startswith("ext4"):
+        raise ValueError("is an option of ext4")
+    return _disk(flush_replaced=False)(flavour, value)
+
+
 def _torn(flavour: Flavour, value: str) -> Flavour:
     return _disk(torn_bytes=int(_one_of(value, "512", "4096")))(flavour, value)
 
@@ -224,9 +230,9 @@ _NFS_OPTIONS: dict[str, Apply] = {
     "nocto": _mount(close_to_open=False),
     "local_lock": _local_lock,
     "nolock": _no_lock,
-    "hard": _mount(recovery=cast(Recovery, "hard")),
-    "soft": _mount(recovery=cast(Recovery, "soft")),
-    "softerr": _mount(recovery=cast(Recovery, "softerr")),
+    "hard": _mount(recovery="hard"),
+    "soft": _mount(recovery="soft"),
+    "softerr": _mount(recovery="softerr"),
     "kernel": _kernel,
     "server_serves_unlinked_by_handle": _serves_unlinked,
     "noalignwrite": _mount(extends_writes=False),
@@ -239,7 +245,7 @@ _NFS_OPTIONS: dict[str, Apply] = {
 _LOCAL_OPTIONS: dict[str, Apply] = {
     **_COMMON,
     "data": _data,
-    "noauto_da_alloc": _disk(flush_replaced=False),
+    "noauto_da_alloc": _noauto_da_alloc,
     "torn": _torn,
 }
 

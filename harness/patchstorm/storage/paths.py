@@ -29,9 +29,17 @@ def check_name(name: str) -> None:
 
 
 def walk(
-    path: str, root: Inode, base: Inode | None, follow: bool, lookup: Lookup
+    path: str,
+    root: Inode,
+    base: Inode | None,
+    follow: bool,
+    lookup: Lookup,
+    lookup_last: Lookup | None = None,
 ) -> tuple[Inode, str, Inode | None]:
     """Resolve ``path`` to (directory, last name, inode or None).
+
+    ``lookup_last`` is asked for the last component, where that differs: an NFS client may trust its
+    cache on the way and have to ask the server at the end.
 
     A last component ``.`` or ``..``, and the root, come back with the name ``"."`` and the
     directory itself. A last component that is a symbolic link is followed if ``follow``, or if the
@@ -56,8 +64,11 @@ def walk(
             continue
         if len(name) > ASCII_LENGTH_SAFE:
             check_name(name)
-        child = lookup(directory, name)
         last = not todo
+        if last and lookup_last is not None:
+            child = lookup_last(directory, name)
+        else:
+            child = lookup(directory, name)
         if child is None:
             if last:
                 return directory, name, None

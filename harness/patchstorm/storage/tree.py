@@ -31,11 +31,22 @@ _ENTRY_BYTES = 20
 class Tree:
     """Inodes under one root. ``log`` is None where nothing outlives a power loss anyway."""
 
-    __slots__ = ("free_pages", "freed_numbers", "log", "next_serial", "root", "settings", "spill", "walks")
+    __slots__ = (
+        "free_pages",
+        "freed_numbers",
+        "log",
+        "next_serial",
+        "root",
+        "settings",
+        "spill",
+        "total_pages",
+        "walks",
+    )
 
     def __init__(self, settings: Settings, capacity_bytes: int | None, logged: bool) -> None:
         self.settings = settings
-        self.free_pages = None if capacity_bytes is None else capacity_bytes // PAGE_BYTES
+        self.total_pages = None if capacity_bytes is None else capacity_bytes // PAGE_BYTES
+        self.free_pages = self.total_pages
         self.log: oplog.OpLog | None = [] if logged else None
         self.spill: Callable[[], None] | None = None
         self.next_serial = 1
@@ -84,7 +95,7 @@ class Tree:
         entries[name] = inode
         self._changed(directory)
         if self.log is not None:
-            self._record((oplog.CREATE, directory, name, inode))
+            self._record((oplog.CREATE, directory, name, inode, inode.mode))
         return inode
 
     def create_unnamed(self, mode: int) -> Inode:
@@ -101,7 +112,7 @@ class Tree:
         directory.nlink += 1
         self._changed(directory)
         if self.log is not None:
-            self._record((oplog.CREATE, directory, name, inode))
+            self._record((oplog.CREATE, directory, name, inode, inode.mode))
         return inode
 
     def symlink(self, directory: Inode, name: str, target: str) -> Inode:
@@ -113,7 +124,7 @@ class Tree:
         entries[name] = inode
         self._changed(directory)
         if self.log is not None:
-            self._record((oplog.CREATE, directory, name, inode))
+            self._record((oplog.CREATE, directory, name, inode, inode.mode))
         return inode
 
     def link(self, inode: Inode, directory: Inode, name: str) -> None:
@@ -191,8 +202,10 @@ class Tree:
         target_entries[to_name] = inode
         if inode.entries is not None:
             self._move_directory(inode, from_dir, to_dir)
-        if inode.entries is not None or inode.target is not None or (
-            target is not None and target.target is not None
+        if (
+            inode.entries is not None
+            or inode.target is not None
+            or (target is not None and target.target is not None)
         ):
             self.walks.clear()
         self._changed(from_dir)
@@ -227,7 +240,7 @@ class Tree:
         pages.write(inode.pages, offset, data)
         end = offset + count
         inode.size = max(inode.size, end)
-        self._contents_changed(inode)
+        self.touch_contents(inode)
         if self.log is not None:
             self._record((oplog.WRITE, inode, offset, data))
         return count
@@ -241,7 +254,7 @@ class Tree:
             pages.cut(inode.pages, size)
             self._give_back(before - len(inode.pages))
         inode.size = size
-        self._contents_changed(inode)
+        self.touch_contents(inode)
         if self.log is not None:
             self._record((oplog.RESIZE, inode, size))
 
@@ -261,14 +274,14 @@ class Tree:
             inode.size = end
             if self.log is not None:
                 self._record((oplog.RESIZE, inode, end))
-        self._contents_changed(inode)
+        self.touch_contents(inode)
 
     def punch(self, inode: Inode, offset: int, count: int) -> None:
         """fallocate(2) PUNCH_HOLE: zeros, and the whole pages given back."""
         before = len(inode.pages)
         pages.punch(inode.pages, offset, count)
         self._give_back(before - len(inode.pages))
-        self._contents_changed(inode)
+        self.touch_contents(inode)
         if self.log is not None:
             self._record((oplog.PUNCH, inode, offset, count))
 
@@ -309,6 +322,14 @@ class Tree:
         if self.settings.reuse_numbers:
             self.freed_numbers.append(inode.number)
 
+    def wipe(self) -> None:
+        """The memory of a tmpfs is gone."""
+        self.root.entries = {}
+        self.root.nlink = 2
+        self._changed(self.root)
+        self.walks.clear()
+        self.free_pages = self.total_pages
+
     # -- how ----------------------------------------------------------------------------------
 
     def _new(self, mode: int) -> Inode:
@@ -348,7 +369,7 @@ class Tree:
         directory.change += 1
         directory.stat = None
 
-    def _contents_changed(self, inode: Inode) -> None:
+    def touch_contents(self, inode: Inode) -> None:
         self._changed(inode)
         inode.data_change += 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 
 from patchstorm.errors import UsageError
+from patchstorm.scenario.units import nearest
 from patchstorm.target.model import Files, Ready, Settle, Start, Target, Variant, Wire
 from patchstorm.target.vocabulary import CAPABILITIES, NEEDS, PHASES, PLACEHOLDERS
 
@@ -25,6 +25,9 @@ TABLES: dict[str, type[msgspec.Struct]] = {
 }
 
 
+FILLED_IN = ("here", "origin")
+
+
 def load_target(path: Path) -> Target:
     """The target that the TOML file at ``path`` describes; UsageError if it describes none."""
     try:
@@ -33,10 +36,12 @@ def load_target(path: Path) -> Target:
         raise UsageError(
             f"{path}: cannot be read ({error}). Give the path of a target's TOML file."
         ) from None
-    return parse_target(text, source=str(path), here=str(path.resolve().parent))
+    return parse_target(
+        text, source=str(path), here=str(path.resolve().parent), origin=str(path.resolve())
+    )
 
 
-def parse_target(text: str, *, source: str, here: str = ".") -> Target:
+def parse_target(text: str, *, source: str, here: str = ".", origin: str = "") -> Target:
     """As :func:`load_target`, from text; ``source`` names it in errors."""
     try:
         document = tomllib.loads(text)
@@ -44,7 +49,7 @@ def parse_target(text: str, *, source: str, here: str = ".") -> Target:
         raise UsageError(f"{source}: not valid TOML: {error}. Correct that line.") from None
     _check_keys(document, source)
     try:
-        target = msgspec.convert(document | {"here": here}, Target)
+        target = msgspec.convert(document | {"here": here, "origin": origin}, Target)
     except msgspec.ValidationError as error:
         raise UsageError(f"{source}: {_plain(error)}. See docs/targets.md for each key.") from None
     _check_meaning(target, source)
@@ -52,7 +57,7 @@ def parse_target(text: str, *, source: str, here: str = ".") -> Target:
 
 
 def _check_keys(document: dict[str, Any], source: str) -> None:
-    fields = tuple(name for name in _fields(Target) if name != "here")
+    fields = tuple(name for name in _fields(Target) if name not in FILLED_IN)
     _known(document, fields, source, "")
     for table, struct in TABLES.items():
         _known_table(document.get(table), struct, source, table)
@@ -75,20 +80,11 @@ def _known(table: dict[str, Any], names: tuple[str, ...], source: str, where: st
     for key in table:
         if key not in names:
             full = f"{where}.{key}" if where else key
-            raise UsageError(f"{source}: unknown key `{full}`. {nearest(key, names)}")
+            raise UsageError(f"{source}: unknown key `{full}`: {nearest(key, list(names))}")
 
 
 def _fields(struct: type[msgspec.Struct]) -> tuple[str, ...]:
     return struct.__struct_fields__
-
-
-def nearest(word: str, names: Iterable[str]) -> str:
-    """``Did you mean ...?``, or the whole list where nothing is near."""
-    known = list(names)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean `{close[0]}`?"
-    return f"Known here: {', '.join(known)}."
 
 
 def _plain(error: msgspec.ValidationError) -> str:
@@ -120,7 +116,9 @@ def _check_meaning(target: Target, source: str) -> None:
 def _check_words(words: Iterable[str], known: Iterable[str], source: str, where: str) -> None:
     for word in words:
         if word not in known:
-            raise UsageError(f"{source}: {where}: unknown word `{word}`. {nearest(word, known)}")
+            raise UsageError(
+                f"{source}: {where}: unknown word `{word}`: {nearest(word, list(known))}"
+            )
 
 
 def _check_reading(capabilities: tuple[str, ...], source: str, where: str) -> None:
@@ -149,7 +147,7 @@ def check_template(text: str, known: Iterable[str], source: str, where: str) -> 
     for name in names:
         if name not in known:
             raise UsageError(
-                f"{source}: {where}: unknown placeholder `{{{name}}}`. {nearest(name, known)}"
+                f"{source}: {where}: unknown placeholder `{{{name}}}`: {nearest(name, list(known))}"
             )
 
 
@@ -157,12 +155,12 @@ def _check_ready(target: Target, source: str) -> None:
     ready = target.ready
     if ready.by == "line" and ready.line is None:
         raise UsageError(
-            f"{source}: ready.line is missing. With `by = \"line\"` give the regular expression "
+            f'{source}: ready.line is missing. With `by = "line"` give the regular expression '
             "that shows in the output once the server listens."
         )
     if ready.line is not None:
         if ready.by != "line":
-            raise UsageError(f"{source}: ready.line is unused. Set `by = \"line\"` or remove it.")
+            raise UsageError(f'{source}: ready.line is unused. Set `by = "line"` or remove it.')
         try:
             re.compile(ready.line)
         except re.error as error:
@@ -185,3 +183,5 @@ def _check_wire(target: Target, source: str) -> None:
             "give both or neither."
         )
     check_template(target.files.published, ("target", "id"), source, "files.published")
+    if target.files.stored is not None:
+        check_template(target.files.stored, ("id", "offset"), source, "files.stored")

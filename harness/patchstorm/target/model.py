@@ -56,12 +56,15 @@ class Wire(_Table, frozen=True, kw_only=True):
     """How requests are spelt.
 
     ``path`` takes POST and OPTIONS. ``status`` is the path of the status document, with ``{path}``
-    and ``{query}`` of the upload's own URL. ``metadata`` are further pairs for Upload-Metadata.
+    and ``{query}`` of the upload's own URL. ``id`` says where that URL holds the server's name for
+    the upload: ``path`` (its last segment), a query parameter, or ``PARAMETER:CLAIM`` where the
+    parameter is a JWT. ``metadata`` are further pairs for Upload-Metadata.
     ``request_ms`` bounds one request, from connecting to the last byte of the answer.
     """
 
     path: str
     status: str | None = None
+    id: str = "path"
     headers: dict[str, str] = {}
     metadata: dict[str, str] = {}
     request_ms: int = 10_000
@@ -71,13 +74,16 @@ class Files(_Table, frozen=True, kw_only=True):
     """Where things lie below the shared directory.
 
     ``published`` is the path of the finished file, with ``{target}`` (the name asked for) or
-    ``{id}`` (the last segment of the upload's URL). ``internal`` are patterns that users never look
-    at; anything else that shows is a sighting beside the target. ``leftovers`` may stay for good.
+    ``{id}`` (the server's name for the upload). ``internal`` are patterns that users never look at;
+    anything else that shows is a sighting beside the target. ``leftovers`` may stay for good.
+    ``stored`` is the path of a file that holds an upload's bytes from an offset on, with ``{id}`` and
+    ``{offset}``; without it the harness cannot damage stored bytes and know which.
     """
 
     published: str = "{target}"
     internal: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
+    stored: str | None = None
 
 
 class Settle(_Table, frozen=True, kw_only=True):
@@ -103,7 +109,8 @@ class Target(_Table, frozen=True, kw_only=True):
 
     ``phases`` maps the name of a phase to the patterns that show it: the phase begins when a path
     that matches appears, or, with a minus sign before the pattern, when it vanishes. The pattern
-    ``{published}`` stands for any published name. ``here`` is filled in by the loader.
+    ``{published}`` stands for any published name. ``here`` (its directory) and
+    ``origin`` (the word that names it to ``--target``) are filled in by the loader.
     """
 
     name: str
@@ -118,6 +125,7 @@ class Target(_Table, frozen=True, kw_only=True):
     phases: dict[str, tuple[str, ...]] = {}
     variants: dict[str, Variant] = {}
     here: str = "."
+    origin: str = ""
 
     @property
     def reading(self) -> Literal["offset-addressed", "sequential"]:
@@ -136,6 +144,7 @@ def varied(target: Target, name: str) -> Target:
     return msgspec.structs.replace(
         target,
         name=f"{target.name}:{name}",
+        origin=f"{target.origin}:{name}",
         start=start,
         capabilities=_either(variant.capabilities, target.capabilities),
         needs=_either(variant.needs, target.needs),

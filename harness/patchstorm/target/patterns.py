@@ -1,8 +1,8 @@
 """Path patterns: the globs by which a target names its files.
 
 The rules are those of ``.gitignore`` kept small: ``*`` and ``?`` stop at a slash, ``**`` as a whole
-segment stands for any number of segments (none included), everything else is itself. A pattern
-matches a whole path relative to the shared directory, without a leading slash.
+segment stands for any number of segments, none included (so ``a/**`` is ``a`` and all below it), and
+everything else is itself. A pattern matches a whole path relative to the shared directory.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from functools import lru_cache
 def compiled(pattern: str) -> re.Pattern[str]:
     """The regular expression of one pattern, to be used with ``fullmatch``."""
     segments = pattern.strip("/").split("/")
-    parts: list[str] = []
+    text = ""
     for index, segment in enumerate(segments):
         last = index == len(segments) - 1
-        if segment == "**":
-            parts.append(".*" if last else "(?:[^/]+/)*")
+        if segment != "**":
+            text += _segment(segment) + ("" if last else "/")
+        elif not last:
+            text += "(?:[^/]+/)*"
         else:
-            parts.append(_segment(segment) + ("" if last else "/"))
-    return re.compile("".join(parts))
+            text = f"{text[:-1]}(?:/.+)?" if text.endswith("/") else f"{text}.*"
+    return re.compile(text, re.DOTALL)
 
 
 def _segment(text: str) -> str:

@@ -13,10 +13,12 @@ from pathlib import Path
 import msgspec
 
 from patchstorm.errors import UsageError
-from patchstorm.target.load import load_target, nearest, parse_target
+from patchstorm.scenario.units import nearest
+from patchstorm.target.load import load_target, parse_target
 from patchstorm.target.model import REFERENCE, Target, varied
 
 BUG = "bug"
+BUG_SERVER = "patchstorm.catalog.serve"
 
 
 def resolve(name: str) -> Target:
@@ -30,13 +32,13 @@ def resolve(name: str) -> Target:
         target = load_target(Path(base))
     else:
         known = [*bundled_names(), "bug:NAME", "PATH.toml"]
-        raise UsageError(f"--target {name}: no such target. {nearest(name, known)}")
+        raise UsageError(f"--target {name}: no such target: {nearest(name, known)}")
     if not variant:
         return target
     if variant not in target.variants:
         raise UsageError(
-            f"--target {name}: `{base}` has no variant `{variant}`. "
-            + nearest(variant, target.variants or ["(none)"])
+            f"--target {name}: `{base}` has no variant `{variant}`: "
+            + nearest(variant, list(target.variants) or ["(it has none)"])
         )
     return varied(target, variant)
 
@@ -55,7 +57,9 @@ def _bundled(name: str) -> Target:
     entry = _folder() / f"{name}.toml"
     with resources.as_file(entry) as path:
         here = str(path.resolve().parent)
-    return parse_target(entry.read_text(encoding="utf-8"), source=f"{name}.toml", here=here)
+    return parse_target(
+        entry.read_text(encoding="utf-8"), source=f"{name}.toml", here=here, origin=name
+    )
 
 
 def _folder() -> Traversable:
@@ -63,11 +67,18 @@ def _folder() -> Traversable:
 
 
 def _with_bug(bug: str) -> Target:
-    """The reference started with one planted bug; the bug's name is the server's to judge."""
-    if not bug:
-        raise UsageError("--target bug: name the bug, as in `bug:NAME`; `list bugs` shows them.")
+    """The reference, served by the catalogue's own command with one planted bug in it."""
+    from patchstorm.catalog.table import BY_NAME
+
+    if bug not in BY_NAME:
+        raise UsageError(
+            f"--target {BUG}:{bug}: no such planted bug: {nearest(bug, list(BY_NAME))}"
+        )
     reference = _bundled(REFERENCE)
+    command = reference.start.command
+    at = command.index("chunkstore")
     start = msgspec.structs.replace(
-        reference.start, command=(*reference.start.command, "--variant", f"bug-{bug}")
+        reference.start, command=(*command[:at], BUG_SERVER, bug, *command[at + 1 :])
     )
-    return msgspec.structs.replace(reference, name=f"{BUG}:{bug}", start=start, variants={})
+    name = f"{BUG}:{bug}"
+    return msgspec.structs.replace(reference, name=name, origin=name, start=start, variants={})

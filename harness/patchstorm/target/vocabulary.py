@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from patchstorm.scenario.faults import PHASES
-from patchstorm.scenario.words import CAPABILITIES
+from patchstorm.scenario.words import CAPABILITIES, PHASES
 
 __all__ = ["CAPABILITIES", "NEEDS", "PHASES", "PLACEHOLDERS"]
 

@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from patchstorm.history.model import Completion, StatusDocument, UploadInfo
 from patchstorm.history.recorder import outcome_of
@@ -153,16 +153,33 @@ def created_url(wire: Wire, reply: Reply) -> str | None:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-def upload_id(url: str) -> str:
-    """The server's own name for an upload: the last segment of its URL's path."""
-    return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+def upload_id(wire: Wire, url: str) -> str:
+    """The server's own name for an upload, as ``wire.id`` says where it stands in the URL."""
+    parts = urlsplit(url)
+    if wire.id == "path":
+        return unquote(parts.path.rstrip("/").rpartition("/")[2])
+    parameter, _, claim = wire.id.partition(":")
+    value = dict(parse_qsl(parts.query)).get(parameter, "")
+    return str(_claims(value).get(claim, "")) if claim else value
 
 
-def published_path(pattern: str, upload: UploadInfo, url: str | None) -> str | None:
+def _claims(token: str) -> dict[str, Any]:
+    """What a JWT says (RFC 7519), unverified; nothing where it is none."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def published_path(pattern: str, wire: Wire, upload: UploadInfo, url: str | None) -> str | None:
     """Where ``upload`` gets published below the root; None while its URL is needed and unknown."""
-    if "{id}" in pattern and url is None:
+    if "{id}" not in pattern:
+        return pattern.format(target=upload.target)
+    if url is None:
         return None
-    return pattern.format(target=upload.target, id=upload_id(url or ""))
+    return pattern.format(target=upload.target, id=upload_id(wire, url))
 
 
 def completion(

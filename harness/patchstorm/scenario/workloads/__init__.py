@@ -1,0 +1,48 @@
+"""The workloads: who sends what. One module each; this table is the only list of them."""
+
+from __future__ import annotations
+
+from patchstorm.scenario.workloads import (
+    abandoning,
+    checksums,
+    conflicting,
+    creating,
+    empty,
+    expiring,
+    late,
+    many,
+    overlapping,
+    parallel,
+    replaying,
+    resuming,
+    retrying,
+    rivals,
+    sequential,
+    stalling,
+    terminating,
+    truncated,
+)
+from patchstorm.scenario.workloads.base import WorkloadKind
+
+_MODULES = (
+    sequential,
+    parallel,
+    replaying,
+    retrying,
+    conflicting,
+    overlapping,
+    truncated,
+    checksums,
+    empty,
+    creating,
+    resuming,
+    late,
+    expiring,
+    rivals,
+    terminating,
+    stalling,
+    abandoning,
+    many,
+)
+
+WORKLOADS: dict[str, WorkloadKind] = {module.KIND.name: module.KIND for module in _MODULES}

@@ -135,7 +135,7 @@ def advance(
     """The plain tus client: HEAD, then PATCH at the offset, and HEAD again after any failure.
 
     Goes on to ``until`` (default: the end) and returns the offset reached, or None when the upload is
-    gone. It works in both readings. ``replica`` makes it stay with one replica.
+    gone. It works in both readings; a conflict, where offsets are addressed, ends it. ``replica`` makes it stay with one replica.
     """
     end = upload.size if until is None else until
     step = chunk or upload.chunk
@@ -146,7 +146,7 @@ def advance(
         answer: Answer = yield patch(ctx, upload, at, content=content, replica=replica)
         if answer.ok and answer.end.offset is not None and answer.end.offset > offset:
             offset = answer.end.offset
-        elif refused(answer):
+        elif refused(answer) or (answer.status == 409 and not ctx.sequential):
             return None if gone(answer) else offset
         else:
             failures += 1
@@ -155,3 +155,26 @@ def advance(
         if offset is not None and best is not None and offset > best:
             best, failures = offset, 0
     return offset
+
+
+def single(send: Send, *, after_ms: int = 0) -> Workload:
+    """One request, possibly later: a part for ``Together``."""
+    if after_ms:
+        yield Sleep(ms=after_ms)
+    answer: Answer = yield send
+    return answer
+
+
+def racing(ctx: Context, upload: UploadPlan, connections: int) -> list[Workload]:
+    """The sequential reading of anything parallel: several clients PATCH at the current offset."""
+    parts = [ctx.part(i) for i in range(connections)]
+    return [advance(part, upload, replica=part.replica()) for part in parts]
+
+
+def one_by_one(sends: Iterable[Send]) -> Move[list[Answer]]:
+    """Requests in a row, whatever becomes of each."""
+    answers = []
+    for send in sends:
+        answer: Answer = yield send
+        answers.append(answer)
+    return answers

@@ -1,0 +1,1 @@
+"""From one storm to many: running, judging, keeping what failed."""

@@ -1,0 +1,268 @@
+"""One storm in the world ``processes``, whole: plan, run, judge, keep what failed.
+
+This is where the layers meet: the plan is drawn, :mod:`patchstorm.live` makes a history of it,
+:mod:`patchstorm.check` judges that, and a violated run leaves a file from which it can be replayed.
+Real processes race as they please, so a replay repeats the plan and says how often it failed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from patchstorm.campaign.failure import Failure, write_failure
+from patchstorm.check import judge, verdict
+from patchstorm.check.model import Finding, Judgement, Verdict
+from patchstorm.errors import TargetError
+from patchstorm.history.model import History
+from patchstorm.live.run import HISTORY_FILE, WORLD, LiveOutcome, run_live
+from patchstorm.report.model import RunReport
+from patchstorm.scenario.draw import draw_plan
+from patchstorm.scenario.library import load
+from patchstorm.scenario.model import Scenario
+from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.reach import reached
+from patchstorm.scenario.runnable import runnable
+from patchstorm.target.model import Target
+from patchstorm.target.registry import resolve
+
+FAILURE_FILE = "failure.json"
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StormResult:
+    """A run and its judgement. ``history`` and ``plan`` are None where the storm was not run."""
+
+    report: RunReport
+    history: History | None = None
+    plan: Plan | None = None
+    judgements: tuple[Judgement, ...] = ()
+    failure: Path | None = None
+    history_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """How often a failure came back: ``reproduced`` of ``repeats`` runs were violated likewise."""
+
+    repeats: int
+    reproduced: int
+    results: tuple[StormResult, ...]
+
+
+def run_storm(
+    scenario: Scenario | str,
+    target: Target | str,
+    *,
+    seed: int,
+    index: int = 0,
+    replicas: int | None = None,
+    storage: str | None = None,
+    out_dir: Path | None = None,
+    keep_safe: bool = True,
+) -> StormResult:
+    """Run one storm and judge it; see :func:`storm`, which does the same inside an event loop."""
+    return asyncio.run(
+        storm(
+            scenario,
+            target,
+            seed=seed,
+            index=index,
+            replicas=replicas,
+            storage=storage,
+            out_dir=out_dir,
+            keep_safe=keep_safe,
+        )
+    )
+
+
+async def storm(
+    scenario: Scenario | str,
+    target: Target | str,
+    *,
+    seed: int,
+    index: int = 0,
+    replicas: int | None = None,
+    storage: str | None = None,
+    out_dir: Path | None = None,
+    keep_safe: bool = True,
+) -> StormResult:
+    """Draw the plan of ``scenario`` for ``seed`` and ``index``, run it, judge it.
+
+    Files go to a directory of the run's own below ``out_dir``; ``keep_safe`` False leaves there only
+    what is worth a look, the runs that ended violated or unknown. Without ``out_dir`` they are kept
+    in a temporary one, and only if something was found. Raises UsageError for what was asked wrongly.
+    """
+    chosen = load(scenario) if isinstance(scenario, str) else scenario
+    aim = resolve(target) if isinstance(target, str) else target
+    reason = runnable(chosen, WORLD, aim.capabilities, storage=storage, phases=tuple(aim.phases))
+    if reason is not None:
+        return StormResult(report=_report(chosen.name, aim.name, seed, skipped=reason))
+    plan = draw_plan(
+        chosen,
+        seed=seed,
+        index=index,
+        capabilities=aim.capabilities,
+        replicas=replicas,
+        storage=storage,
+    )
+    return await run_plan(plan, aim, out_dir=out_dir, keep_safe=keep_safe)
+
+
+async def run_plan(
+    plan: Plan, target: Target, *, out_dir: Path | None = None, keep_safe: bool = True
+) -> StormResult:
+    """Run and judge a plan that is drawn already."""
+    kept = False
+    folder = _folder(plan, target, out_dir)
+    try:
+        result = await _run_in(folder, plan, target)
+        kept = _worth_keeping(result, out_dir, keep_safe)
+        return result
+    finally:
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _worth_keeping(result: StormResult, out_dir: Path | None, keep_safe: bool) -> bool:
+    if out_dir is None:
+        return result.failure is not None
+    return keep_safe or result.report.verdict in ("violated", "unknown")
+
+
+async def _run_in(folder: Path, plan: Plan, target: Target) -> StormResult:
+    (folder / PLAN_FILE).write_bytes(msgspec.json.encode(plan) + b"\n")
+    try:
+        outcome = await run_live(plan, target, out_dir=folder)
+    except TargetError as error:
+        outcome = LiveOutcome(log_dir=folder, unknown=str(error))
+    if outcome.history is None:
+        report = _report(
+            plan.scenario,
+            target.name,
+            plan.seed,
+            verdict=None if outcome.skipped else "unknown",
+            skipped=outcome.skipped,
+            unknown=outcome.unknown,
+            notes=outcome.notes,
+            seconds=outcome.seconds,
+        )
+        return StormResult(report=report, plan=plan)
+    return _judged(folder, plan, target, outcome, outcome.history)
+
+
+def _judged(
+    folder: Path, plan: Plan, target: Target, outcome: LiveOutcome, history: History
+) -> StormResult:
+    history_path = folder / HISTORY_FILE
+    judgements = judge(history)
+    findings = tuple(finding for one in judgements for finding in one.findings)
+    failure = _keep(folder, plan, target, findings) if findings else None
+    unknown = [f"{one.checker}: {one.unknown}" for one in judgements if one.unknown is not None]
+    skipped = [f"{one.checker} does not apply: {one.skipped}" for one in judgements if one.skipped]
+    report = _report(
+        plan.scenario,
+        target.name,
+        plan.seed,
+        verdict=verdict(judgements),
+        schedules=1,
+        steps=len(history.operations),
+        seconds=outcome.seconds,
+        unknown="; ".join(unknown) or None,
+        findings=findings,
+        failure=None if failure is None else str(failure),
+        notes=(*outcome.notes, *_unreached(plan, history), *skipped),
+    )
+    return StormResult(
+        report=report,
+        history=history,
+        plan=plan,
+        judgements=judgements,
+        failure=failure,
+        history_path=history_path,
+    )
+
+
+def _unreached(plan: Plan, history: History) -> list[str]:
+    """A note for each thing the storm was meant to reach and did not."""
+    notes = []
+    for name in plan.reaches:
+        result = reached(name, history)
+        if not result.met:
+            what = "not reached" if result.met is False else "not judged"
+            notes.append(f"{name} was {what}: {result.reason}")
+    return notes
+
+
+def _keep(folder: Path, plan: Plan, target: Target, findings: tuple[Finding, ...]) -> Path:
+    path = folder / FAILURE_FILE
+    failure = Failure(
+        world=WORLD,
+        scenario=plan.scenario,
+        target=target.origin,
+        seed=plan.seed,
+        index=plan.index,
+        replicas=plan.replicas,
+        storage=plan.storage,
+        plan=plan,
+        findings=findings,
+        history=HISTORY_FILE,
+        command=f"patchstorm replay {path}",
+    )
+    write_failure(path, failure)
+    return path
+
+
+def replay_live(failure: Failure, *, repeats: int = 1, out_dir: Path | None = None) -> Replayed:
+    """Run the failure's plan ``repeats`` times and count the runs that failed in the same way."""
+
+    async def run() -> list[StormResult]:
+        target = resolve(failure.target)
+        return [await run_plan(failure.plan, target, out_dir=out_dir) for _ in range(repeats)]
+
+    results = tuple(asyncio.run(run()))
+    again = [
+        result
+        for result in results
+        if failure.checkers & {finding.checker for finding in result.report.findings}
+    ]
+    return Replayed(repeats=repeats, reproduced=len(again), results=results)
+
+
+def _report(
+    scenario: str,
+    target: str,
+    seed: int,
+    *,
+    verdict: Verdict | None = None,
+    **rest: Any,
+) -> RunReport:
+    return RunReport(
+        scenario=scenario, target=target, world=WORLD, seed=seed, verdict=verdict, **rest
+    )
+
+
+def _folder(plan: Plan, target: Target, out_dir: Path | None) -> Path:
+    """A new directory named after the run."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{plan.scenario}-{target.name}-{plan.seed}")
+    if plan.index:
+        name = f"{name}-{plan.index}"
+    if out_dir is None:
+        return Path(tempfile.mkdtemp(prefix=f"patchstorm-run-{name}-"))
+    out_dir.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 10_000):
+        folder = out_dir / (name if number == 1 else f"{name}.{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"{out_dir / name}: too many runs of this name; clear the directory")

@@ -1,0 +1,160 @@
+"""``availability``: without a fault that explains it, no 5xx, no hang, and no refusal for good.
+
+A 423, and a 503 that says when to retry, are legal while others are at work; they become a violation
+when the upload is unfinished in the end and nothing but refusals came after healing. tus 1.0.0 leaves
+the answer to a busy lock open, so on a sequential target a 5xx beside another request about the same
+upload counts as a busy lock. A request that the client itself cut is owed no answer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from patchstorm.check.case import FAR, Case, UploadCase, bodied, effect_of, ended
+from patchstorm.check.completion import owed
+from patchstorm.check.model import Finding
+from patchstorm.check.rule import Rule, Unsure
+from patchstorm.check.story import finding
+from patchstorm.history.model import Operation
+
+NAME = "availability"
+_REFUSALS_TOLD = 8
+
+
+def _find(case: Case) -> Iterator[Finding | Unsure]:
+    contention = {upload.id: _Contention(upload) for upload in case.uploads.values()}
+    told: set[str] = set()
+    for operation in case.history.operations:
+        said = _failing(case, operation, contention)
+        if said is None:
+            continue
+        if _stalled(case, operation):
+            yield Unsure(f"op {operation.op} {said} while the harness itself was not scheduled")
+        elif said not in told:
+            told.add(said)
+            yield finding(
+                case,
+                NAME,
+                f"{operation.call.kind} (op {operation.op}) {said} and no fault explains it",
+                upload=case.uploads.get(operation.call.upload or ""),
+                causes={operation.op: said},
+            )
+    for upload in case.uploads.values():
+        yield from _refused_for_good(case, upload)
+
+
+def _stalled(case: Case, operation: Operation) -> bool:
+    end = operation.end
+    if end is None or end.status is not None:
+        return False  # an answer that came does not depend on how long anybody waited
+    return case.faults.stalled(operation.call.time_ns, end.time_ns)
+
+
+def _failing(case: Case, operation: Operation, contention: dict[str, _Contention]) -> str | None:
+    """What is wrong with an answer when no fault explains it, or None."""
+    call, end = operation.call, operation.end
+    if end is None or call.cut:
+        return None
+    said = _said(operation)
+    if said is None:
+        return None
+    if bodied(operation) and end.sent < (call.length or 0) and end.error != "timeout":
+        return None
+    if case.faults.explains(call.time_ns, end.time_ns, call.replica):
+        return None
+    busy = contention.get(call.upload or "")
+    if case.sequential and end.status in (500, 503) and busy is not None and busy.beside(operation):
+        return None
+    return said
+
+
+def _said(operation: Operation) -> str | None:
+    end = operation.end
+    assert end is not None
+    if end.status is not None:
+        if end.status < 500:
+            return None
+        if end.status == 503 and (not end.headers or "retry-after" in end.headers):
+            return None
+        return f"was answered {end.status}"
+    if end.error == "timeout":
+        return "was never answered"
+    if end.error == "refused":
+        return "found nobody listening"
+    return None
+
+
+class _Contention:
+    """Whether another request about an upload was, or may still have been, under way."""
+
+    def __init__(self, upload: UploadCase) -> None:
+        spans = sorted((one.call.time_ns, _until(one), one.op) for one in upload.operations)
+        self._since = [span[0] for span in spans]
+        self._latest: list[tuple[tuple[int, int], tuple[int, int]]] = []
+        first, second = (-1, -1), (-1, -1)
+        for _, until, op in spans:
+            if (until, op) > first:
+                first, second = (until, op), first
+            elif (until, op) > second:
+                second = (until, op)
+            self._latest.append((first, second))
+
+    def beside(self, operation: Operation) -> bool:
+        at = bisect_right(self._since, ended(operation)) - 1
+        if at < 0:
+            return False
+        first, second = self._latest[at]
+        until, _ = second if first[1] == operation.op else first
+        return until >= operation.call.time_ns
+
+
+def _until(operation: Operation) -> int:
+    """Until when a request may occupy its upload: one without an answer, for ever."""
+    return FAR if effect_of(operation) == "maybe" else ended(operation)
+
+
+def _refused_for_good(case: Case, upload: UploadCase) -> Iterator[Finding | Unsure]:
+    if case.heal_ns is None or upload.rivals or not owed(case, upload) or _published(upload):
+        return
+    for kind in ("HEAD", "PATCH"):
+        asked = [
+            one for one in upload.operations if one.call.phase == "heal" and one.call.kind == kind
+        ]
+        answered = [one for one in asked if one.end is not None and one.end.status is not None]
+        if not answered or any(one.outcome == "ok" for one in asked):
+            continue
+        statuses = sorted({one.end.status for one in answered if one.end and one.end.status})
+        listed = ", ".join(str(status) for status in statuses)
+        if case.faults.stalled(case.heal_ns, case.last_ns):
+            yield Unsure(f"every {kind} after healing was refused while the harness was stalled")
+            return
+        yield finding(
+            case,
+            NAME,
+            f"after healing every {kind} of upload {upload.id} was refused ({listed}), in"
+            f" {len(answered)} attempts",
+            upload=upload,
+            operations=[one.op for one in answered[-_REFUSALS_TOLD:]],
+            causes={answered[-1].op: "the last attempt, refused as well"},
+        )
+        return
+
+
+def _published(upload: UploadCase) -> bool:
+    final = upload.final
+    return final is not None and final.present and (final.size or 0) >= upload.size
+
+
+def _applies(case: Case) -> str | None:
+    if case.history.header.policy == "hostile":
+        return "policy hostile: liveness is not judged"
+    return None
+
+
+RULE = Rule(
+    name=NAME,
+    says="without a fault that explains it no 5xx, no hang, and no correct request refused for good",
+    find=_find,
+    applies=_applies,
+)

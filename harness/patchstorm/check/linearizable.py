@@ -1,0 +1,146 @@
+"""``linearizable``: the whole concurrent history, unknown outcomes included, has a legal order.
+
+Uploads are independent objects, so each is searched by itself (P-compositionality: Horn and
+Kroening, Faster linearizability checking via P-compositionality, FORTE 2015), and one that violates
+makes the whole violate. Every search is of the whole upload. Where that does not end within its first
+turn, an offset-addressed upload is searched cell by cell as well: a legal order of the whole gives one
+for each cell, so a cell without one is a violation; cells that all have one prove nothing, because
+the prefix that HEAD reads binds them together.
+
+All searches take turns of a fixed number of steps, so that one hard search cannot starve an easy
+violation. What is still open when the budget is spent is unknown.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from patchstorm.check.case import Case, UploadCase, lay_out
+from patchstorm.check.model import Checker, Finding, Judgement
+from patchstorm.check.rule import FINDINGS_MAX, survives_power
+from patchstorm.check.upload_entries import Problem, cell_problems, problem_of
+from patchstorm.check.upload_model import State, UploadOp, initial, stepper
+from patchstorm.check.upload_story import explain
+from patchstorm.check.wgl import Search
+from patchstorm.history.model import History
+
+NAME = "linearizable"
+SAYS = "the whole concurrent history, unknown outcomes included, has a legal order"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What the searches of one history may spend together.
+
+    ``steps``: placements tried. ``configurations``: remembered at one time, about 200 bytes each
+    plus an eighth of a byte for every operation. ``turn``: steps before it is another search's turn.
+    """
+
+    steps: int = 300_000
+    configurations: int = 200_000
+    turn: int = 2_000
+
+
+class _Task:
+    """One search of one upload, whole or of one cell, built when its first turn comes."""
+
+    def __init__(self, upload: UploadCase, problem: Problem, *, whole: bool) -> None:
+        self.upload = upload
+        self.problem = problem
+        self.whole = whole
+        self.search: Search[State, UploadOp] | None = None
+
+    def advance(self, steps: int) -> int:
+        if self.search is None:
+            self.search = search_of(self.problem)
+        return self.search.advance(steps)
+
+
+def search_of(problem: Problem) -> Search[State, UploadOp]:
+    """The search of one problem."""
+    return Search(
+        problem.entries,
+        initial(problem.contents),
+        stepper(problem.cells, fading=problem.fading),
+        forgetful=not problem.fading,
+    )
+
+
+def judge(case: Case, budget: Budget) -> Judgement:
+    """Search every upload within the budget they share."""
+    reason = _applies(case)
+    if reason is not None:
+        return Judgement(checker=NAME, skipped=reason)
+    tasks = deque(
+        _Task(upload, problem_of(case, upload), whole=True) for upload in case.uploads.values()
+    )
+    left = budget.steps
+    findings: list[Finding] = []
+    violated: set[str] = set()
+    open_: list[_Task] = []
+    held = 0
+    while tasks:
+        task = tasks.popleft()
+        if task.upload.id in violated:
+            continue
+        if left <= 0 or held > budget.configurations:
+            open_.append(task)
+            continue
+        first = task.search is None
+        before = 0 if task.search is None else task.search.configurations
+        left -= task.advance(min(budget.turn, left))
+        search = task.search
+        assert search is not None
+        held += search.configurations - before
+        if search.verdict is None:
+            tasks.append(task)
+            if first and task.whole:
+                tasks.extend(_cells(case, task))
+            continue
+        held -= search.configurations
+        search.forget()
+        if search.verdict is False:
+            violated.add(task.upload.id)
+            findings.append(explain(case, task.upload, task.problem, search, NAME))
+    unknown = _unknown([task for task in open_ if task.upload.id not in violated], budget)
+    return Judgement(checker=NAME, findings=tuple(findings[:FINDINGS_MAX]), unknown=unknown)
+
+
+def _cells(case: Case, task: _Task) -> Iterator[_Task]:
+    for problem in cell_problems(case, task.upload, task.problem):
+        yield _Task(task.upload, problem, whole=False)
+
+
+def _unknown(open_: list[_Task], budget: Budget) -> str | None:
+    whole = [task for task in open_ if task.whole]
+    if not whole:
+        return None
+    task = whole[0]
+    furthest = None if task.search is None else task.search.furthest
+    placed = 0 if furthest is None else len(furthest.order)
+    return (
+        f"the search of {len(whole)} uploads was not finished within {budget.steps} steps and"
+        f" {budget.configurations} configurations; upload {task.upload.id}: {placed} of"
+        f" {len(task.problem.entries)} moments placed"
+    )
+
+
+def _applies(case: Case) -> str | None:
+    if not case.history.operations:
+        return "no operation was recorded"
+    return survives_power(case)
+
+
+def checker(budget: Budget | None = None) -> Checker:
+    """The checker for one history by itself."""
+    spend = budget or Budget()
+
+    def judge_history(history: History) -> Judgement:
+        return judge(lay_out(history), spend)
+
+    def applies(history: History) -> str | None:
+        return _applies(lay_out(history))
+
+    return Checker(name=NAME, says=SAYS, judge=judge_history, applies=applies, cheap=False)

@@ -1,0 +1,254 @@
+"""``protocol``: status codes and headers are those of tus 1.0.0 and of the announced extensions.
+
+Only what the specification says MUST, with sets where it is open (a busy lock, a finished upload, a
+PATCH past the end), and only what the history records: rules about headers apply to answers whose
+headers were recorded. The status document is no part of tus and is not judged here.
+
+What an offset-addressed target waives of the core is exactly one rule: the 409 on an offset other than
+the current one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+
+from patchstorm.check.case import FAR, Case, UploadCase
+from patchstorm.check.model import Finding
+from patchstorm.check.rule import Rule
+from patchstorm.check.story import finding
+from patchstorm.history.model import Completion, Operation
+
+NAME = "protocol"
+_HTTP_ONLY = frozenset({401, 408, 411, 414, 417, 421, 429, 431})  # may come from before the target
+_EXPIRY_TOLERANCE_NS = 61_000_000_000  # clock skew that a token may be granted
+
+Complaint = str | None
+Judge = Callable[[Case, UploadCase | None, Operation, Completion], Complaint]
+
+
+def _find(case: Case) -> Iterator[Finding]:
+    told: set[str] = set()
+    for operation in case.history.operations:
+        end = operation.end
+        if end is None or end.status is None:
+            continue
+        upload = case.uploads.get(operation.call.upload or "")
+        for name, rule in _RULES:
+            if name in told:
+                continue
+            complaint = rule(case, upload, operation, end)
+            if complaint is not None:
+                told.add(name)
+                yield finding(
+                    case,
+                    NAME,
+                    f"{operation.call.kind} (op {operation.op}) {complaint}",
+                    upload=upload,
+                    causes={operation.op: complaint},
+                )
+    for upload in case.uploads.values():
+        yield from _wrong_offset(case, upload)
+
+
+def _tus_resumable(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    if operation.call.kind in ("OPTIONS", "STATUS") or not end.headers:
+        return None
+    assert end.status is not None
+    if not 200 <= end.status < 500 or end.status in _HTTP_ONLY:
+        return None
+    if end.headers.get("tus-resumable") == "1.0.0":
+        return None
+    return f"was answered {end.status} without Tus-Resumable: 1.0.0"
+
+
+def _options(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    if operation.call.kind != "OPTIONS" or operation.outcome != "ok":
+        return None
+    if end.status not in (200, 204):
+        return f"was answered {end.status}, expected 204 or 200"
+    if not end.headers:
+        return None
+    versions = [part.strip() for part in end.headers.get("tus-version", "").split(",")]
+    return None if "1.0.0" in versions else "was answered without 1.0.0 in Tus-Version"
+
+
+def _head(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    if operation.call.kind != "HEAD" or upload is None:
+        return None
+    if operation.outcome != "ok":
+        if end.status in (403, 404, 410) and end.offset is not None:
+            return f"was answered {end.status} with an Upload-Offset"
+        return None
+    if end.status not in (200, 204):
+        return f"was answered {end.status}, expected 200 or 204"
+    if end.offset is None:
+        return "was answered without Upload-Offset"
+    if end.upload_length is None and not case.can("defer-length"):
+        return "was answered without Upload-Length, which is known"
+    if end.upload_length not in (None, upload.size):
+        return f"was answered Upload-Length {end.upload_length}, declared {upload.size}"
+    if end.headers and "no-store" not in end.headers.get("cache-control", "").lower():
+        return "was answered without Cache-Control: no-store"
+    return None
+
+
+def _patch(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    call = operation.call
+    if call.kind != "PATCH" or operation.outcome != "ok" or upload is None:
+        return None
+    if end.status != 204:
+        return f"was answered {end.status}, expected 204"
+    if end.offset is None:
+        return "was answered 204 without Upload-Offset"
+    past = (call.offset or 0) + (call.length or 0) > upload.size
+    if past and call.length and not (case.sequential and end.offset == upload.size):
+        return f"went past the declared end {upload.size} and was accepted"
+    return None
+
+
+def _expires_header(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    if operation.call.kind != "PATCH" or operation.outcome != "ok" or not end.headers:
+        return None
+    if upload is None or not case.can("expiration") or upload.info.expires_ms is None:
+        return None
+    if end.offset is None or end.offset >= upload.size or "upload-expires" in end.headers:
+        return None
+    return "was answered without Upload-Expires although the upload expires"
+
+
+def _created(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    if operation.call.kind != "POST" or operation.outcome != "ok":
+        return None
+    if end.status != 201:
+        return f"was answered {end.status}, expected 201"
+    if end.headers and not end.headers.get("location"):
+        return "was answered 201 without Location"
+    body = bool(operation.call.length) and case.can("creation-with-upload")
+    if body and end.offset is None:
+        return "carried a body and was answered 201 without Upload-Offset"
+    return None
+
+
+def _terminated(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    call = operation.call
+    if upload is None or not case.can("termination"):
+        return None
+    if call.kind == "DELETE":
+        if operation.outcome == "ok" and end.status != 204:
+            return f"was answered {end.status}, expected 204"
+        return None
+    if call.kind not in ("HEAD", "PATCH") or operation.outcome != "ok":
+        return None
+    if call.time_ns <= upload.delete_done or upload.delete_done == FAR:
+        return None
+    if not case.sequential and upload.full_from <= upload.delete_done:
+        return None  # it may have been published first, and then what is said of it is open
+    return f"was answered {end.status} after the upload had been terminated, expected 404 or 410"
+
+
+def _expired(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    if upload is None or upload.info.expires_ms is None or not case.can("expiration"):
+        return None
+    if operation.call.kind not in ("HEAD", "PATCH") or operation.outcome != "ok":
+        return None
+    born = [one.end for one in upload.operations if one.call.kind == "POST" and one.outcome == "ok"]
+    if len(born) != 1 or born[0] is None or case.faults.clock:
+        return None
+    limit = born[0].time_ns + upload.info.expires_ms * 1_000_000 + _EXPIRY_TOLERANCE_NS
+    if operation.call.time_ns <= limit or upload.full_from <= limit:
+        return None
+    return f"was answered {end.status} long after the upload had expired, expected 404 or 410"
+
+
+_RULES: tuple[tuple[str, Judge], ...] = (
+    ("tus-resumable", _tus_resumable),
+    ("options", _options),
+    ("head", _head),
+    ("patch", _patch),
+    ("expires", _expires_header),
+    ("creation", _created),
+    ("termination", _terminated),
+    ("expiration", _expired),
+)
+
+
+def _wrong_offset(case: Case, upload: UploadCase) -> Iterator[Finding]:
+    """Sequential: a PATCH at an offset that was not current at any time of it was accepted.
+
+    Below: something further on had been acknowledged or announced before it was sent. Above: not
+    even all bodies under way by then reach so far.
+    """
+    if not case.sequential or upload.damages:
+        return
+    known = sorted(_known(upload))
+    calls = sorted((write.invoked, write.reach) for write in upload.writes)
+    sent = [since for since, _ in calls]
+    heights = list(accumulate((end for _, end in calls), max))
+    reached, at = 0, 0
+    for write in sorted(upload.writes, key=lambda one: (one.invoked, one.op)):
+        while at < len(known) and known[at][0] < write.invoked:
+            reached = max(reached, known[at][1])
+            at += 1
+        operation = case.operation(write.op)
+        if operation.outcome != "ok" or operation.call.kind != "PATCH" or write.start == write.end:
+            continue
+        highest = heights[bisect_right(sent, write.completed) - 1]
+        wrong = None
+        if write.start < reached:
+            wrong = f"at {write.start} was accepted although the offset had reached {reached}"
+        elif write.start > highest:
+            wrong = f"at {write.start} was accepted although nothing reached beyond {highest}"
+        if wrong is not None:
+            yield finding(
+                case,
+                NAME,
+                f"PATCH (op {write.op}) {wrong}; it must be refused with 409",
+                upload=upload,
+                spans=[(write.start, write.end)],
+                operations=[op for _, end, op in known[:at] if end == reached][:4],
+                causes={write.op: "accepted at an offset that was not current"},
+            )
+            return
+
+
+def _known(upload: UploadCase) -> Iterator[tuple[int, int, int]]:
+    """When an offset was known to be reached: by an acknowledgement or an announcement."""
+    for write in upload.writes:
+        if write.acked > write.start:
+            yield write.completed, write.acked, write.op
+    for operation in upload.operations:
+        end = operation.end
+        if end is not None and operation.outcome == "ok" and end.offset is not None:
+            yield end.time_ns, min(end.offset, upload.size), operation.op
+
+
+def _applies(case: Case) -> str | None:
+    if any(one.end is not None and one.end.status is not None for one in case.history.operations):
+        return None
+    return "no request was answered"
+
+
+RULE = Rule(
+    name=NAME,
+    says="status codes and headers are those of tus 1.0.0 and of the announced extensions",
+    find=_find,
+    applies=_applies,
+)

@@ -1,0 +1,105 @@
+"""``residue``: after one sweep nothing is left but what the target declares.
+
+``leftovers`` are patterns relative to the root: ``*`` and ``?`` stay within one path component,
+``**`` spans any number of them. A directory that holds what may stay may stay as well. Files of an upload
+that is still unfinished belong to it, so they are judged only when no upload is. What was visible
+beside the targets at any time is judged always.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from patchstorm.check.case import FAR, Case, UploadCase
+from patchstorm.check.model import Finding
+from patchstorm.check.rule import Rule
+from patchstorm.check.story import finding
+from patchstorm.history.model import Event
+
+NAME = "residue"
+PATHS_SHOWN = 8
+_WILD = {"**/": "(?:[^/]+/)*", "/**": "(?:/.+)?", "*": "[^/]*", "?": "[^/]"}
+
+
+def _find(case: Case) -> Iterator[Finding]:
+    beside = sorted({str(one.data.get("path")) for one in _beside(case)})
+    if beside:
+        yield finding(
+            case,
+            NAME,
+            f"{len(beside)} names were visible beside the targets, the first {beside[0]!r}",
+            notes=beside[:PATHS_SHOWN],
+        )
+    left = litter(case)
+    if left and not _unfinished(case):
+        yield finding(
+            case,
+            NAME,
+            f"{len(left)} paths were left after a sweep that the target does not declare, the first"
+            f" {left[0]!r}",
+            notes=left[:PATHS_SHOWN],
+        )
+
+
+def _beside(case: Case) -> list[Event]:
+    return [event for event in case.history.events if event.kind == "beside"]
+
+
+def litter(case: Case) -> list[str]:
+    """Paths that no pattern of the target allows, sorted."""
+    residue = case.history.residue
+    if residue is None or not residue.swept:
+        return []
+    patterns = case.history.header.leftovers
+    paths = [path.rstrip("/") for path in residue.paths]
+    kept = [path for path in paths if any(matches(path, pattern) for pattern in patterns)]
+    parents = {path[:at] for path in kept for at, letter in enumerate(path) if letter == "/"}
+    return sorted(set(paths) - set(kept) - parents)
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a path, relative to the root, matches a pattern as a whole."""
+    return _expression(pattern.strip("/")).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=256)
+def _expression(pattern: str) -> re.Pattern[str]:
+    text = ""
+    for part in re.split(r"(\*\*/|/\*\*$|\*|\?)", pattern):
+        text += _WILD.get(part) or re.escape(part)
+    return re.compile(text, re.DOTALL)
+
+
+def _unfinished(case: Case) -> bool:
+    return any(not _finished(upload) for upload in case.uploads.values())
+
+
+def _finished(upload: UploadCase) -> bool:
+    if upload.delete_done < FAR or upload.rejected or not upload.operations:
+        return True
+    published = upload.final is not None and upload.final.present and upload.owner == upload.id
+    return published or upload.announced < FAR
+
+
+def _applies(case: Case) -> str | None:
+    if _beside(case):
+        return None
+    residue = case.history.residue
+    if residue is None:
+        return "the storage was not listed in the end"
+    if not residue.swept:
+        return "no sweep is known to have ended"
+    if _unfinished(case) and litter(case):
+        return "an upload is unfinished, and what is left may belong to it"
+    return None
+
+
+RULE = Rule(
+    name=NAME,
+    says="after one sweep nothing is left but what the target declares; nothing was visible beside"
+    " the targets",
+    find=_find,
+    applies=_applies,
+)

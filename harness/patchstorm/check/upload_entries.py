@@ -1,0 +1,319 @@
+"""The moments of one upload that the search has to put in order.
+
+A request may have two: a PATCH commits, and later, before it is answered, the prefix that its answer
+announces is read. (A store that reads the prefix within its commit has both at once; demanding that
+would accuse one that reads it a moment later.) On a sequential target that keeps partial bodies a body
+arrives in parts, cut at every offset that anybody observed or asked for, so that whatever others saw of
+it can be explained, and an unanswered one may stop after any part.
+
+Refusals (4xx) have no moment: what they owe is for other checkers to say. Except that an upload said
+to be gone, where a DELETE may be the reason, must be gone from then on.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from patchstorm.check.case import FAR, Case, UploadCase, Write, effect_of
+from patchstorm.check.upload_model import (
+    Append,
+    Commit,
+    Erase,
+    Gone,
+    Holds,
+    Offset,
+    Shows,
+    Terminate,
+    UploadOp,
+)
+from patchstorm.check.wgl import Entry
+from patchstorm.history.model import Operation
+
+
+@dataclass(slots=True, kw_only=True)
+class Problem:
+    """What one search is given. ``origin``: per entry, the operation it belongs to, or -1."""
+
+    cells: int
+    contents: int
+    fading: bool
+    bounds: list[int]  # cell i is the bytes [bounds[i], bounds[i + 1])
+    entries: list[Entry[UploadOp]] = field(default_factory=list)
+    origin: list[int] = field(default_factory=list)
+
+    def add(self, origin: int, op: UploadOp, call: int, end: int | None, after: int = -1) -> int:
+        """Add an entry; the result is its index."""
+        pure = not isinstance(op, (Commit, Append, Erase, Terminate)) or (
+            isinstance(op, Commit) and not self.fading
+        )
+        self.entries.append(Entry(op=op, call=call, end=end, after=after, pure=pure))
+        self.origin.append(origin)
+        return len(self.entries) - 1
+
+    def cell(self, byte: int) -> int:
+        """The index of the cell that begins at this byte; it must be a boundary."""
+        return bisect_left(self.bounds, byte)
+
+    def span(self, start: int, end: int) -> int:
+        """The set of cells of a byte range, whose ends must be boundaries."""
+        return (1 << self.cell(end)) - (1 << self.cell(start))
+
+
+def problem_of(case: Case, upload: UploadCase) -> Problem:
+    """The whole upload as one problem, entries in order of their calls."""
+    contents = sorted({write.content for write in upload.writes} | _final_contents(upload))
+    problem = Problem(
+        bounds=_bounds(case, upload),
+        cells=0,
+        contents=max(1, len(contents)),
+        fading=bool(upload.damages),
+    )
+    problem.cells = len(problem.bounds) - 1
+    index = {content: at for at, content in enumerate(contents)}
+    for operation in sorted(upload.operations, key=lambda one: (one.call.time_ns, one.op)):
+        _operation(case, upload, problem, operation, index)
+    for event in upload.damages:
+        start = min(int(event.data.get("offset") or 0), upload.size)
+        end = min(start + int(event.data.get("length") or 0), upload.size)
+        problem.add(-1, Erase(problem.span(start, end)), event.time_ns, None)
+    _final(case, upload, problem, index)
+    return problem
+
+
+def _bounds(case: Case, upload: UploadCase) -> list[int]:
+    bounds = {0, upload.size}
+    for write in upload.writes:
+        bounds.update((write.start, write.end, write.reach, write.acked))
+    for operation in upload.operations:
+        end = operation.end
+        if end is None:
+            continue
+        if end.offset is not None:
+            bounds.add(end.offset)
+        if end.document is not None:
+            for at, length in end.document.missing_ranges:
+                bounds.update((at, at + length))
+    for event in upload.damages:
+        start = int(event.data.get("offset") or 0)
+        bounds.update((start, start + int(event.data.get("length") or 0)))
+    if upload.final is not None:
+        for run in upload.final.runs:
+            bounds.update((run.offset, run.offset + run.length))
+        bounds.add(upload.final.size or 0)
+    return sorted(bound for bound in bounds if 0 <= bound <= upload.size)
+
+
+def _final_contents(upload: UploadCase) -> set[int]:
+    runs = () if upload.final is None else upload.final.runs
+    return {run.content for run in runs if run.content is not None}
+
+
+def _operation(
+    case: Case,
+    upload: UploadCase,
+    problem: Problem,
+    operation: Operation,
+    contents: dict[int, int],
+) -> None:
+    call, end = operation.call, operation.end
+    write = upload.by_op.get(operation.op)
+    after = -1
+    if write is not None and write.effect != "none":
+        store = _append if case.sequential else _commit
+        after = store(case, problem, write, contents[write.content])
+    if call.kind == "DELETE" and effect_of(operation) != "none":
+        sure = effect_of(operation) == "done" and end is not None
+        due = end.time_ns if sure and end is not None else None
+        problem.add(operation.op, Terminate(), call.time_ns, due)
+    if end is None or end.status is None:
+        return
+    if operation.outcome == "ok":
+        _read(upload, problem, operation, after)
+    elif end.status in (404, 410) and call.kind in ("HEAD", "PATCH", "STATUS"):
+        explained = upload.delete_invoked < FAR and upload.expires > end.time_ns
+        if explained and _created_before(upload, call.time_ns):
+            problem.add(operation.op, Gone(), call.time_ns, end.time_ns)
+
+
+def _created_before(upload: UploadCase, time_ns: int) -> bool:
+    return any(
+        one.call.kind == "POST"
+        and one.outcome == "ok"
+        and one.end is not None
+        and one.end.time_ns < time_ns
+        for one in upload.operations
+    )
+
+
+def _read(upload: UploadCase, problem: Problem, operation: Operation, after: int) -> None:
+    call, end = operation.call, operation.end
+    assert end is not None
+    if end.document is not None:
+        missing = 0
+        for at, length in end.document.missing_ranges:
+            start, stop = min(at, upload.size), min(at + length, upload.size)
+            missing |= problem.span(start, stop)
+        full = (1 << problem.cells) - 1
+        problem.add(call.op, Shows(full & ~missing, full), call.time_ns, end.time_ns)
+        return
+    if call.kind not in ("HEAD", "PATCH", "POST") or end.offset is None:
+        return
+    if 0 <= end.offset <= upload.size:  # beyond: no legal order, and ``offsets`` tells
+        problem.add(call.op, Offset(problem.cell(end.offset)), call.time_ns, end.time_ns, after)
+
+
+def _due(write: Write) -> int | None:
+    return write.completed if write.effect == "done" and write.completed < FAR else None
+
+
+def _commit(case: Case, problem: Problem, write: Write, content: int) -> int:
+    index = -1
+    if write.effect == "done" and write.acked > write.start:
+        op = Commit(problem.span(write.start, write.acked), content)
+        index = problem.add(write.op, op, write.invoked, _due(write))
+    if write.reach > write.acked:  # stored or not, nobody was told
+        op = Commit(problem.span(write.start, write.reach), content)
+        problem.add(write.op, op, write.invoked, None)
+    return index if _due(write) is not None else -1
+
+
+def _append(case: Case, problem: Problem, write: Write, content: int) -> int:
+    """The parts of one body, in order; the index of the last one that was acknowledged.
+
+    What lies beyond the acknowledgement may have been stored or not.
+    """
+    first, told = problem.cell(write.start), problem.cell(write.acked)
+    last = problem.cell(write.reach)
+    every = case.keeps_partial
+    stops = range(first + 1, last + 1) if every else sorted({told, last} - {first})
+    start, index = first, -1
+    for stop in stops:
+        due = _due(write) if stop <= told else None
+        op = Append(start, stop, content, write.op + 1, opening=start == first, last=stop == last)
+        added = problem.add(write.op, op, write.invoked, due)
+        index = index if due is None else added
+        start = stop
+    return index
+
+
+def _final(case: Case, upload: UploadCase, problem: Problem, contents: dict[int, int]) -> None:
+    """The published file is the last thing read; one that holds foreign bytes is ``bytes``' to tell."""
+    final = upload.final
+    if final is None or not final.present or upload.owner != upload.id or not final.runs:
+        return
+    if (final.size or 0) > upload.size:
+        return
+    held = [0] * max(1, len(contents))
+    for run in final.runs:
+        mine = run.upload in (None, upload.id) and run.source_offset in (None, run.offset)
+        if run.content is None or not mine:
+            return
+        held[contents[run.content]] |= problem.span(run.offset, run.offset + run.length)
+    if not case.can("publishes-atomically") and upload.announced == FAR and not case.sequential:
+        return
+    cells = 0
+    for one in held:
+        cells |= one
+    latest = max((entry.call for entry in problem.entries), default=0)
+    latest = max(latest, max((entry.end or 0 for entry in problem.entries), default=0))
+    problem.add(-1, Holds(cells, tuple(held[1:])), latest + 1, latest + 1)
+
+
+def cell_problems(case: Case, upload: UploadCase, whole: Problem) -> Iterator[Problem]:
+    """One problem for each cell that differs from its neighbour, of an offset-addressed upload.
+
+    What an answer says of one cell: an offset says that all cells before it are committed and the cell
+    at it is not. Of all answers that say *committed* only the one that ended first can matter, of those
+    that say *missing* only the one asked last, because cells stay committed.
+    """
+    if case.sequential or whole.fading or upload.delete_invoked < FAR:
+        return
+    committed = _earliest_committed(whole)
+    missing = _latest_missing(whole)
+    covering = _covering(whole)
+    final = next((one.op for one in whole.entries if isinstance(one.op, Holds)), None)
+    before: object = None
+    for cell in range(whole.cells):
+        held = None if final is None else _held(final, cell)
+        looks = (tuple(covering[cell]), committed[cell], missing.get(cell), held)
+        if looks == before:
+            continue
+        before = looks
+        problem = _cell_problem(whole, cell, covering[cell], (committed[cell], missing.get(cell)))
+        if final is not None and held is not None:
+            last = whole.entries[-1]
+            problem.add(-1, _holds_one(held, whole.contents), last.call, last.end)
+        yield problem
+
+
+def _covering(whole: Problem) -> list[list[int]]:
+    covering: list[list[int]] = [[] for _ in range(whole.cells)]
+    for index, entry in enumerate(whole.entries):
+        if isinstance(entry.op, Commit):
+            first = (entry.op.cells & -entry.op.cells).bit_length() - 1
+            for cell in range(first, entry.op.cells.bit_length()):
+                covering[cell].append(index)
+    return covering
+
+
+def _earliest_committed(whole: Problem) -> list[int | None]:
+    """Per cell, the answer that ended first among those that say it is committed."""
+    earliest: list[int | None] = [None] * whole.cells
+    reads = [
+        (entry.end, index, entry.op.at)
+        for index, entry in enumerate(whole.entries)
+        if isinstance(entry.op, Offset) and entry.end is not None
+    ]
+    done = 0
+    for _, index, at in sorted(reads):
+        for cell in range(done, at):
+            earliest[cell] = index
+        done = max(done, at)
+    return earliest
+
+
+def _latest_missing(whole: Problem) -> dict[int, int]:
+    """Per cell, the answer asked last among those that say it is missing."""
+    latest: dict[int, int] = {}
+    for index, entry in enumerate(whole.entries):
+        if isinstance(entry.op, Offset) and entry.op.at < whole.cells:
+            known = latest.get(entry.op.at)
+            if known is None or whole.entries[known].call < entry.call:
+                latest[entry.op.at] = index
+    return latest
+
+
+def _cell_problem(
+    whole: Problem, cell: int, covering: list[int], reads: tuple[int | None, int | None]
+) -> Problem:
+    problem = Problem(
+        cells=1, contents=whole.contents, fading=False, bounds=whole.bounds[cell : cell + 2]
+    )
+    for index in covering:
+        entry = whole.entries[index]
+        assert isinstance(entry.op, Commit)
+        problem.add(whole.origin[index], Commit(1, entry.op.content), entry.call, entry.end)
+    for value, read in zip((1, 0), reads, strict=True):
+        if read is not None:
+            entry = whole.entries[read]
+            problem.add(whole.origin[read], Shows(value, 1), entry.call, entry.end)
+    return problem
+
+
+def _held(final: UploadOp, cell: int) -> int | None:
+    """Which content index a cell of the file holds; None for one the file does not reach."""
+    assert isinstance(final, Holds)
+    if not final.cells >> cell & 1:
+        return None
+    return next((at + 1 for at, one in enumerate(final.others) if one >> cell & 1), 0)
+
+
+def _holds_one(content: int, contents: int) -> Holds:
+    return Holds(1, tuple(int(at == content) for at in range(1, contents)))
+
+
+def boundary(whole: Problem, byte: int) -> int:
+    """The cell that contains a byte."""
+    return min(max(0, bisect_right(whole.bounds, byte) - 1), max(0, whole.cells - 1))

@@ -1,0 +1,61 @@
+"""A small, fast generator of pseudo-random integers, fixed to the bit.
+
+SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+Strategies draw tens of numbers in each of hundreds of schedules a second; the keyed SHA-256 of
+:mod:`patchstorm.choice.chooser` would be the most expensive thing they do. The state is derived from
+the same kind of material, so one seed still means one schedule everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+_MASK = (1 << 64) - 1
+_GAMMA = 0x9E3779B97F4A7C15
+
+
+class Prng:
+    """A stream of integers; equal material gives equal streams in every process."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, *material: str | int) -> None:
+        text = "\x1f".join(f"{type(item).__name__}:{item}" for item in material)
+        self._state = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+    def bits(self) -> int:
+        """The next 64 bits."""
+        self._state = state = (self._state + _GAMMA) & _MASK
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        return state ^ (state >> 31)
+
+    def below(self, n: int) -> int:
+        """One of ``range(n)``; n is at least 1 and far below 2**64, so the bias cannot be seen."""
+        return (self.bits() * n) >> 64
+
+    def chance(self, permille: int) -> bool:
+        """True in ``permille`` of a thousand cases."""
+        return self.below(1000) < permille
+
+    def gap(self, mean: int) -> int:
+        """A waiting time of at least 1 whose mean is ``mean``: geometric, by inversion in integers.
+
+        Sums coin flips at a coarse grain instead of taking a logarithm, whose last bit differs
+        between C libraries.
+        """
+        if mean <= 1:
+            return 1
+        grain = (mean + 7) // 8
+        gap = 1 + self.below(grain)
+        while self.below(mean) >= grain:
+            gap += grain
+        return gap
+
+    def shuffled(self, count: int) -> list[int]:
+        """The integers of ``range(count)`` in random order (Fisher and Yates)."""
+        items = list(range(count))
+        for i in range(count - 1, 0, -1):
+            j = self.below(i + 1)
+            items[i], items[j] = items[j], items[i]
+        return items

@@ -1,0 +1,70 @@
+"""The strategy that repeats a recorded schedule: each listed choice where its name comes up, 0 elsewhere."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+
+from patchstorm.choice.schedule import Choice, by_key
+from patchstorm.choice.strategy import GO_ON, NEVER, Dull, Runnable
+
+SWITCH = "switch"
+NEXT = "next"
+TIMER = "timer"
+"""Kinds of choices about order. The target of a choice for the earliest timer is ``TIMER``."""
+
+ORDER_KINDS = (SWITCH, NEXT)
+
+
+class Replay(Dull):
+    """Repeats ``choices``. ``used`` collects the names that came up."""
+
+    def __init__(self, choices: Iterable[Choice]) -> None:
+        self._by_key = by_key(choices)
+        self._steps: dict[str, list[int]] = {}
+        for task, step, kind in self._by_key:
+            if kind == SWITCH:
+                self._steps.setdefault(task, []).append(step)
+        for steps in self._steps.values():
+            steps.sort()
+        self.used: set[tuple[str, int, str]] = set()
+
+    def due(self, steps: int, task: Runnable, local: int) -> int:
+        at = self._steps.get(task.path)
+        if at is None:
+            return NEVER
+        place = bisect_left(at, local + 1)
+        return steps + at[place] - local if place < len(at) else NEVER
+
+    def preempt(
+        self, steps: int, task: Runnable, local: int, ready: Sequence[Runnable], timer: bool
+    ) -> int:
+        choice = self._by_key.get((task.path, local, SWITCH))
+        return GO_ON if choice is None else self._found(choice, ready, timer, GO_ON)
+
+    def pick(
+        self, steps: int, after: str, local: int, ready: Sequence[Runnable], timer: bool
+    ) -> int:
+        choice = self._by_key.get((after, local, NEXT))
+        return 0 if choice is None else self._found(choice, ready, timer, 0)
+
+    def value(self, steps: int, task: str, local: int, kind: str, n: int) -> int:
+        choice = self._by_key.get((task, local, kind))
+        if choice is None:
+            return 0
+        self.used.add(choice.key)
+        return min(choice.value, n - 1)
+
+    def _found(
+        self, choice: Choice, ready: Sequence[Runnable], timer: bool, otherwise: int
+    ) -> int:
+        if choice.target == TIMER:
+            if not timer:
+                return otherwise
+            self.used.add(choice.key)
+            return len(ready)
+        for index, task in enumerate(ready):
+            if task.path == choice.target:
+                self.used.add(choice.key)
+                return index
+        return otherwise

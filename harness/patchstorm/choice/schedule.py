@@ -1,0 +1,65 @@
+"""A schedule as it is kept: the choices that were not dull, each under its name.
+
+Everything that is not listed was 0: go on with the task that runs, take the first that is ready, no
+fault, the fresh answer. A schedule is therefore short, and its length is what shrinking reduces.
+
+A choice is named by the task that took it, how many steps that task had made by then, and its kind,
+so an edit of one choice does not shift the meaning of the others. A choice of *who runs next* also
+names the task that was chosen: where that task cannot run, the dull choice is taken instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from patchstorm.errors import UsageError
+
+VERSION = 1
+"""Raised whenever the same choices would mean another run: steps, names or dull defaults changed."""
+
+Key = tuple[str, int, str]
+
+
+class Choice(msgspec.Struct, frozen=True, array_like=True):
+    """One decision that was not dull. ``target`` is the path of the task that was chosen, if one was."""
+
+    task: str
+    step: int
+    kind: str
+    value: int
+    target: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return (self.task, self.step, self.kind)
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """All choices of one run, and the digest that its history had (None: never measured)."""
+
+    choices: tuple[Choice, ...] = ()
+    digest: str | None = None
+    version: int = VERSION
+
+    def __len__(self) -> int:
+        return len(self.choices)
+
+
+def check_version(found: object, what: str) -> None:
+    """Refuse what another release recorded. Raises :class:`UsageError`."""
+    if found != VERSION:
+        raise UsageError(
+            f"{what} was recorded as schedule version {found}, and this release runs version "
+            f"{VERSION}: the same choices would mean another run. Replay it with the release that "
+            "wrote it, or search again with its scenario, target and seed."
+        )
+
+
+def by_key(choices: Iterable[Choice]) -> dict[Key, Choice]:
+    """Choices by name; of two with one name the first counts."""
+    found: dict[Key, Choice] = {}
+    for choice in choices:
+        found.setdefault(choice.key, choice)
+    return found

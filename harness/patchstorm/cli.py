@@ -1,0 +1,218 @@
+"""The ``patchstorm`` command: names, options and exit codes, and nothing else.
+
+Each command is a function here that declares its options and a module in ``patchstorm.commands``
+that does the work. The modules are imported when their command is called, so that ``--help`` and
+``list`` answer at once.
+
+Exit codes: 0 nothing violated, 1 a violation, 2 unknown or a usage error, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from patchstorm.errors import PatchstormError, UsageError
+
+INTERRUPTED = 130
+DEFAULT_SEED = 1
+
+
+class _Commands(TyperGroup):
+    """A word that is no command is answered with the ones there are."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if command is None:
+            raise UsageError(
+                f"There is no command `{cmd_name}` in this release. "
+                f"Commands: {', '.join(self.commands)}."
+            )
+        return command
+
+
+app = typer.Typer(
+    name="patchstorm",
+    cls=_Commands,
+    help="Storm resumable-upload servers that share one file system, and prove every byte.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+@app.command()
+def run(
+    scenario: Annotated[
+        list[str] | None,
+        typer.Argument(help="Bundled storms or paths of TOML files; none: all bundled ones."),
+    ] = None,
+    *,
+    target: Annotated[
+        str, typer.Option(metavar="T", help="What is under test; `list targets` shows names.")
+    ] = "reference",
+    world: Annotated[
+        str, typer.Option(metavar="W", help="Where: `processes`, real server processes.")
+    ] = "processes",
+    storage: Annotated[
+        str | None, typer.Option(metavar="S", help="`tmpfs` or `dir:PATH`; `list storages`.")
+    ] = None,
+    replicas: Annotated[
+        int | None, typer.Option(metavar="N", help="Replicas; the scenario says, mostly 3.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Which storm of each family.")
+    ] = DEFAULT_SEED,
+    schedules: Annotated[
+        int, typer.Option(metavar="N", help="Plans drawn per scenario, numbered from 0.")
+    ] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Storms at once; none: as the machine allows.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep histories, plans and logs here.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="F", help="Write a JUnit XML report here.")
+    ] = None,
+    unclaimed: Annotated[
+        bool,
+        typer.Option("--unclaimed", help="Also run on storage that lacks what the target needs."),
+    ] = False,
+    json: _Json = False,
+) -> int:
+    """Storm a target and judge every byte."""
+    from patchstorm.commands.run import Request, execute
+
+    return execute(
+        Request(
+            scenarios=tuple(scenario or ()),
+            target=target,
+            world=world,
+            storage=storage,
+            replicas=replicas,
+            seed=seed,
+            schedules=schedules,
+            jobs=jobs,
+            out=out,
+            junit=junit,
+            unclaimed=unclaimed,
+            json=json,
+        )
+    )
+
+
+@app.command()
+def check(
+    history: Annotated[Path, typer.Argument(metavar="HISTORY.jsonl", help="A stored history.")],
+    json: _Json = False,
+) -> int:
+    """Judge any history, whoever recorded it."""
+    from patchstorm.commands.check import execute
+
+    return execute(history, json=json)
+
+
+@app.command()
+def replay(
+    failure: Annotated[Path, typer.Argument(metavar="FAILURE.json", help="What `run` left.")],
+    times: Annotated[int, typer.Option(metavar="N", help="How often the plan is run.")] = 10,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep histories and logs here.")
+    ] = None,
+) -> int:
+    """Run a failure's plan again: exit 1 when the violation comes back, 0 when it does not."""
+    from patchstorm.commands.replay import execute
+
+    return execute(failure, times=times, out=out)
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="scenarios|targets|checks|faults|storages|bugs", help="Of what."),
+    ],
+    json: _Json = False,
+) -> int:
+    """Name what there is."""
+    from patchstorm.commands.listing import execute
+
+    return execute(what, json=json)
+
+
+@app.command()
+def report(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="What `run --out` filled.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="FILE.html, or any name for text."),
+    ] = None,
+) -> int:
+    """Tell what a run found, from the files it left."""
+    from patchstorm.commands.report import execute
+
+    return execute(run_dir, output=output)
+
+
+@app.command()
+def doctor() -> int:
+    """Say what this machine can do, and whether runs repeat."""
+    from patchstorm.commands.doctor import execute
+
+    return execute()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code. What a user did wrong is one message, no traceback."""
+    try:
+        code = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="patchstorm",
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+    except PatchstormError as error:
+        return _refuse(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _refuse("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        return _reader_gone()
+    except Exception as error:
+        said = getattr(error, "format_message", None)  # the parser's own, in any release of it
+        if said is None:
+            return _broken()
+        return _refuse(f"{said().rstrip('.')}. `patchstorm --help` shows what there is.", 2)
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(message: str, code: int) -> int:
+    sys.stderr.write(f"patchstorm: {message}\n")
+    return code
+
+
+def _broken() -> int:
+    """A mistake of the harness itself: told in full, and never taken for a violation."""
+    traceback.print_exc()
+    return _refuse("this is a bug in patchstorm, not in the target; nothing was concluded", 2)
+
+
+def _reader_gone() -> int:
+    """Whoever read our output left (``patchstorm ... | head``): say nothing more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UsageError.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What each command does, one module each; ``patchstorm.cli`` declares their options."""

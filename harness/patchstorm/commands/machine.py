@@ -1,0 +1,122 @@
+"""What the machine offers, one row each: what is there, what is not, and how to get it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+ASK_S: Final = 10
+WATCHES: Final = Path("/proc/sys/fs/inotify/max_user_instances")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``broken`` is for what no storm can do without; ``no`` for what only some things need."""
+
+    what: str
+    state: Literal["yes", "no", "broken"]
+    says: str
+
+
+def machine() -> Iterator[Row]:
+    """Every row that needs nothing started, the indispensable ones first."""
+    yield _python()
+    yield _linux()
+    yield _inotify()
+    yield _fuse()
+    yield _docker()
+    yield _user_mode_linux()
+    yield _kernel_nfs()
+    yield _program("Node", ("node", "--version"), "drives the npm tus client in the tests")
+    yield _program("Go", ("go", "version"), "builds servers written in Go")
+
+
+def _python() -> Row:
+    cores = len(os.sched_getaffinity(0))
+    return Row("Python", "yes", f"{platform.python_version()}, {cores} cores")
+
+
+def _linux() -> Row:
+    if sys.platform != "linux":
+        return Row("Linux", "broken", f"this is {sys.platform}; replicas are run on Linux only")
+    return Row("Linux", "yes", platform.release())
+
+
+def _inotify() -> Row:
+    from patchstorm.live import inotify
+
+    try:
+        os.close(inotify.opened())
+    except OSError as error:
+        return Row("inotify", "broken", f"{error.strerror}; raise {WATCHES} or end what uses them")
+    limit = WATCHES.read_text().strip() if WATCHES.exists() else "unknown"
+    return Row("inotify", "yes", f"{limit} instances for each user")
+
+
+def _fuse() -> Row:
+    device = Path("/dev/fuse")
+    if not (device.exists() and os.access(device, os.R_OK | os.W_OK)):
+        return Row("FUSE", "no", f"{device} cannot be opened; no world of this release needs it")
+    helper = shutil.which("fusermount3")
+    package = importlib.util.find_spec("mfusepy") is not None
+    said = f"{device} opens, fusermount3 {_there(helper)}, Python package mfusepy {_there(package)}"
+    return Row("FUSE", "yes" if package and (helper or os.geteuid() == 0) else "no", said)
+
+
+def _there(found: object) -> str:
+    return "there" if found else "missing"
+
+
+def _docker() -> Row:
+    return _program(
+        "Docker",
+        ("docker", "version", "--format", "server {{.Server.Version}}"),
+        "no world of this release needs it",
+    )
+
+
+def _user_mode_linux() -> Row:
+    for name in ("linux.uml", "linux"):
+        found = shutil.which(name)
+        if found:
+            return Row("User-Mode Linux", "yes", found)
+    return Row("User-Mode Linux", "no", "not installed; no world of this release needs it")
+
+
+def _kernel_nfs() -> Row:
+    try:
+        kinds = Path("/proc/filesystems").read_text(encoding="ascii").split()
+    except OSError:
+        kinds = []
+    if "nfs4" in kinds or "nfs" in kinds:
+        return Row("NFS in the kernel", "yes", "mounts can be made by an administrator")
+    return Row("NFS in the kernel", "no", "not loaded; no world of this release needs it")
+
+
+def _program(what: str, command: tuple[str, ...], purpose: str) -> Row:
+    """Whether ``command`` answers; ``purpose`` is what it is for."""
+    if shutil.which(command[0]) is None:
+        return Row(what, "no", f"`{command[0]}` is not installed; {purpose}")
+    try:
+        asked = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ASK_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Row(what, "no", f"`{command[0]}` does not answer: {error}")
+    if asked.returncode:
+        reason = asked.stderr.strip().rpartition("\n")[2] or f"exit code {asked.returncode}"
+        return Row(what, "no", f"`{command[0]}` answers: {reason}")
+    return Row(what, "yes", asked.stdout.strip().partition("\n")[0])

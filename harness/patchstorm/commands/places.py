@@ -1,0 +1,37 @@
+"""Whether what a command is to write can be written, asked before hours of work rather than after."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from patchstorm.errors import UsageError
+
+
+def writable_file(path: Path, option: str) -> None:
+    """UsageError unless a file can be written at ``path``; leaves none that was not there."""
+    new = not os.path.lexists(path)
+    try:
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"{option} {path}: cannot be written ({error.strerror}). "
+            "Give a file in a directory that exists and that you may write to."
+        ) from None
+    if new:
+        path.unlink(missing_ok=True)
+
+
+def writable_dir(path: Path, option: str) -> None:
+    """Make the directory ``path`` where it is missing; UsageError unless files can be made in it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"{option} {path}: cannot be written ({error.strerror}). "
+            "Give a directory that you may write to, or one that can be made."
+        ) from None

@@ -1,0 +1,70 @@
+"""Many storms, a few at a time, and what had ended when somebody pressed Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from patchstorm.report.model import RunReport
+from patchstorm.report.progress import Progress
+from patchstorm.scenario.model import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One plan of one scenario. ``index`` counts the plans of a scenario from 0."""
+
+    scenario: Scenario
+    index: int
+
+    @property
+    def name(self) -> str:
+        return self.scenario.name if self.index == 0 else f"{self.scenario.name} #{self.index}"
+
+
+Play = Callable[[Job], Awaitable[RunReport]]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The reports of the jobs that ended, in the order in which the jobs were given."""
+
+    reports: tuple[tuple[Job, RunReport], ...]
+    interrupted: bool
+
+
+def play_all(jobs: Sequence[Job], play: Play, *, at_once: int, shown: Progress) -> Played:
+    """Play every job, ``at_once`` at a time.
+
+    The first error cancels the others, waits until they have cleaned up, and is raised. Ctrl-C does
+    the same and is no error: what had ended is returned.
+    """
+    ended: dict[int, RunReport] = {}
+    interrupted = False
+    try:
+        with shown:
+            asyncio.run(_play_all(jobs, play, at_once, shown, ended))
+    except KeyboardInterrupt:
+        interrupted = True
+    reports = tuple((jobs[number], ended[number]) for number in sorted(ended))
+    return Played(reports=reports, interrupted=interrupted)
+
+
+async def _play_all(
+    jobs: Sequence[Job], play: Play, at_once: int, shown: Progress, ended: dict[int, RunReport]
+) -> None:
+    waiting = iter(enumerate(jobs))
+
+    async def worker() -> None:
+        for number, job in waiting:
+            shown.began(job.name)
+            ended[number] = await play(job)
+            shown.ended(job.name, ended[number])
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(worker())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

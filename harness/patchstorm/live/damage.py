@@ -1,0 +1,59 @@
+"""Destroys stored bytes on purpose, and writes down first which bytes of which upload they were."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+from patchstorm.history import Recorder
+from patchstorm.live import tree
+from patchstorm.live.places import Places
+from patchstorm.live.storage import Storage
+from patchstorm.scenario.plan import FaultPlan, Plan
+from patchstorm.target.patterns import matches
+
+
+class Damage:
+    """Overwrites bytes in one stored file of a known upload, chosen by the plan's seed."""
+
+    def __init__(self, plan: Plan, places: Places, storage: Storage, recorder: Recorder) -> None:
+        self.missed: list[str] = []
+        self._places = places
+        self._storage = storage
+        self._recorder = recorder
+        self._random = random.Random(f"{plan.scenario}/{plan.seed}/{plan.index}/damage")
+
+    def strike(self, fault: FaultPlan) -> None:
+        """Carry ``fault`` out. Where nothing is stored yet it is noted in ``missed``."""
+        pattern = str(fault.options.get("path", "**"))
+        stored = [
+            path
+            for path in tree.paths(self._storage.view)
+            if matches(path, (pattern,)) and self._places.stored(path) is not None
+        ]
+        if not stored:
+            self.missed.append(f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged")
+            return
+        self._destroy(self._random.choice(stored), int(fault.options.get("length", 1)))
+
+    def _destroy(self, path: str, length: int) -> None:
+        """The whole file's range is written down: a store gives up a chunk, not single bytes."""
+        owner, file = self._places.stored(path), self._storage.view / path
+        size = file.stat().st_size
+        if owner is None or size == 0:
+            return
+        upload, offset = owner
+        self._recorder.event(
+            "damage", time_ns=time.monotonic_ns(), upload=upload, offset=offset, length=size
+        )
+        _overwrite(file, self._random.randrange(size), length)
+
+
+def _overwrite(path: Path, offset: int, length: int) -> None:
+    """Every byte becomes another one."""
+    with open(path, "r+b", buffering=0) as file:
+        file.seek(offset)
+        old = file.read(length)
+        file.seek(offset)
+        file.write(bytes(byte ^ 0xFF for byte in old))

@@ -1,0 +1,63 @@
+"""The last look at the storage: each published file read and identified, and what else is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from patchstorm.history.model import Final, Residue
+from patchstorm.live import tree
+from patchstorm.live.places import Places
+from patchstorm.scenario import payload
+from patchstorm.scenario.plan import Plan, UploadPlan
+
+
+def finals(plan: Plan, places: Places, view: Path) -> list[Final]:
+    """A record for each upload, in the plan's order. Reads every published file once for each."""
+    names = {upload.number: upload.id for upload in plan.uploads}
+    return [_final(upload, places.path(upload.id), view, names) for upload in plan.uploads]
+
+
+def _final(upload: UploadPlan, path: str | None, view: Path, names: dict[int, str]) -> Final:
+    if path is None:
+        return Final(upload=upload.id, present=False)
+    try:
+        with open(view / path, "rb", buffering=0) as file:
+            size = file.seek(0, 2)
+            runs = payload.identify(_reader(file), size, upload.number, names)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return Final(upload=upload.id, present=False)
+    return Final(upload=upload.id, present=True, size=size, runs=runs)
+
+
+def _reader(file: BinaryIO) -> Callable[[int, int], bytes]:
+    def read(offset: int, length: int) -> bytes:
+        file.seek(offset)
+        parts = bytearray()
+        while len(parts) < length:
+            part = file.read(length - len(parts))
+            if not part:
+                raise OSError("the published file became shorter while it was read")
+            parts += part
+        return bytes(parts)
+
+    return read
+
+
+def residue(places: Places, view: Path, *, swept: bool) -> Residue:
+    """What lies on the storage now, published files left out: files, and directories that are empty."""
+    paths = tuple(path for path in leaves(view) if path not in places.published)
+    return Residue(paths=paths, swept=swept)
+
+
+def untidy(places: Places, view: Path) -> tuple[str, ...]:
+    """What a sweep should still remove."""
+    return tuple(path for path in leaves(view) if not places.may_stay(path))
+
+
+def leaves(view: Path) -> tuple[str, ...]:
+    """Every file and every empty directory below ``view``, in order."""
+    paths = tree.paths(view)
+    parents = {path.rpartition("/")[0] for path in paths}
+    return tuple(path for path in paths if path not in parents)

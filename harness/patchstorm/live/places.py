@@ -1,0 +1,74 @@
+"""Which path on the storage is whose: published names, stored chunks, and what is nobody's."""
+
+from __future__ import annotations
+
+import re
+
+from patchstorm.history.model import UploadInfo
+from patchstorm.target.model import Target
+from patchstorm.target.patterns import covers, matches
+from patchstorm.target.wire import published_path, upload_id
+
+
+class Places:
+    """The paths of one storm's uploads, as far as their URLs are known yet."""
+
+    def __init__(self, target: Target, uploads: tuple[UploadInfo, ...]) -> None:
+        self._target = target
+        self._files = target.files
+        self._uploads = {upload.id: upload for upload in uploads}
+        self._urls: dict[str, str] = {}
+        self.published: dict[str, tuple[str, ...]] = {}  # path -> ids; rivals share a path
+        for upload in uploads:
+            self._place(upload.id)
+
+    def learn(self, upload: str, url: str) -> None:
+        """The creation of ``upload`` gave out ``url``."""
+        self._urls[upload] = url
+        self._place(upload)
+
+    def _place(self, upload: str) -> None:
+        path = self.path(upload)
+        if path is not None and upload not in self.published.get(path, ()):
+            self.published[path] = (*self.published.get(path, ()), upload)
+
+    def path(self, upload: str) -> str | None:
+        """Where ``upload`` is published; None while that depends on a URL nobody has."""
+        info, url = self._uploads[upload], self._urls.get(upload)
+        return published_path(self._files.published, self._target.wire, info, url)
+
+    @property
+    def all_known(self) -> bool:
+        """Whether every upload's published name is known, so that strangers can be told apart."""
+        return all(self.path(upload) is not None for upload in self._uploads)
+
+    def is_beside(self, path: str) -> bool:
+        """Whether ``path`` shows to users and belongs to no upload."""
+        if covers(path, self._files.internal) or covers(path, self._files.leftovers):
+            return False
+        return not any(name == path or name.startswith(f"{path}/") for name in self.published)
+
+    def may_stay(self, path: str) -> bool:
+        """Whether ``path`` may be there after a sweep: published, declared, or a directory above."""
+        if matches(path, self._files.leftovers):
+            return True
+        return any(name == path or name.startswith(f"{path}/") for name in self.published)
+
+    def stored(self, path: str) -> tuple[str, int] | None:
+        """The upload and offset whose stored bytes lie at ``path``; None if it is no such file."""
+        pattern = self._files.stored
+        if pattern is None:
+            return None
+        found = _stored_regex(pattern).fullmatch(path)
+        if found is None:
+            return None
+        for upload, url in self._urls.items():
+            if upload_id(self._target.wire, url) == found["id"]:
+                return upload, int(found["offset"])
+        return None
+
+
+def _stored_regex(pattern: str) -> re.Pattern[str]:
+    text = re.escape(pattern)
+    text = text.replace(r"\{id\}", "(?P<id>[^/]+)").replace(r"\{offset\}", r"(?P<offset>\d+)")
+    return re.compile(text)

@@ -1,0 +1,48 @@
+"""Several plans of one storm as one line of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from patchstorm.check.model import Verdict
+from patchstorm.report.model import RunReport
+
+FINDINGS_MAX: Final = 32
+_WORST_FIRST: tuple[Verdict, ...] = ("violated", "unknown", "safe")
+
+
+def combined(runs: Sequence[RunReport]) -> RunReport:
+    """One report for the ``runs`` of one scenario, in the order of their plans; at least one.
+
+    The verdict is the worst; the failure file is the first one's, and the findings its findings
+    first. Skipped plans count for nothing unless all were skipped.
+    """
+    judged = [run for run in runs if run.verdict is not None]
+    if len(runs) == 1 or not judged:
+        return runs[0]
+    verdict = next(word for word in _WORST_FIRST if any(run.verdict == word for run in judged))
+    worst = [run for run in judged if run.verdict == verdict]
+    findings = tuple(finding for run in worst for finding in run.findings)
+    return msgspec.structs.replace(
+        worst[0],
+        schedules=sum(run.schedules for run in judged),
+        steps=sum(run.steps for run in judged),
+        seconds=sum(run.seconds for run in judged),
+        digest=None,
+        findings=findings[:FINDINGS_MAX],
+        notes=(*_tally(judged, verdict), *_distinct(judged)),
+    )
+
+
+def _tally(judged: Sequence[RunReport], verdict: Verdict) -> tuple[str, ...]:
+    if verdict == "safe":
+        return ()
+    count = sum(run.verdict == verdict for run in judged)
+    return (f"{count} of {len(judged)} plans {verdict}",)
+
+
+def _distinct(judged: Sequence[RunReport]) -> list[str]:
+    return list(dict.fromkeys(note for run in judged for note in run.notes))

@@ -1,0 +1,74 @@
+"""A report as JUnit XML, which every CI system reads.
+
+One test suite per target and world, one test case per storm. A violation is a failure, unknown is
+an error, and a skipped storm is skipped with its reason. The schema is the one that CI systems have
+agreed on in practice; there is no standard.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+from patchstorm.report.model import Report, RunReport
+from patchstorm.report.story import headline, remark, story
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write_junit(report: Report, path: Path) -> None:
+    """Write ``report`` to ``path``; OSError if that cannot be done."""
+    root = Xml.Element("testsuites", name="patchstorm")
+    runs = sorted(report.runs, key=_suite_of)
+    for suite, members in groupby(runs, key=_suite_of):
+        root.append(_suite(suite, list(members)))
+    Xml.indent(root)
+    path.write_bytes(Xml.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+
+
+def _suite_of(run: RunReport) -> str:
+    return f"patchstorm.{run.world}.{run.target}"
+
+
+def _suite(name: str, runs: Sequence[RunReport]) -> Xml.Element:
+    suite = Xml.Element(
+        "testsuite",
+        name=_clean(name),
+        tests=str(len(runs)),
+        failures=str(sum(run.verdict == "violated" for run in runs)),
+        errors=str(sum(run.verdict == "unknown" for run in runs)),
+        skipped=str(sum(run.verdict is None for run in runs)),
+        time=_seconds(sum(run.seconds for run in runs)),
+    )
+    suite.extend(_case(name, run) for run in runs)
+    return suite
+
+
+def _case(suite: str, run: RunReport) -> Xml.Element:
+    case = Xml.Element(
+        "testcase",
+        classname=_clean(suite),
+        name=_clean(f"{run.scenario}[seed={run.seed}]"),
+        time=_seconds(run.seconds),
+    )
+    if run.verdict is None:
+        Xml.SubElement(case, "skipped", message=_clean(remark(run)))
+    elif run.verdict == "violated":
+        failure = Xml.SubElement(case, "failure", type="violated", message=_clean(remark(run)))
+        failure.text = _clean("\n".join([headline(run), *story(run)]))
+    elif run.verdict == "unknown":
+        error = Xml.SubElement(case, "error", type="unknown", message=_clean(remark(run)))
+        error.text = _clean(f"{headline(run)}\n{remark(run)}")
+    return case
+
+
+def _clean(text: str) -> str:
+    """``text`` without the characters that XML 1.0 (section 2.2) has no place for."""
+    return _NOT_XML.sub("?", text)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f}"

@@ -1,0 +1,40 @@
+"""The report that ``run --out`` leaves in its directory, written and read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from patchstorm.errors import UsageError
+from patchstorm.report.model import Report
+
+REPORT_FILE: Final = "report.json"
+
+
+def encode(report: Report) -> bytes:
+    """``report`` as the one JSON object that ``--json`` prints, with a line end."""
+    return msgspec.json.encode(report) + b"\n"
+
+
+def store(report: Report, run_dir: Path) -> None:
+    """Write ``report`` into ``run_dir``, which must exist."""
+    (run_dir / REPORT_FILE).write_bytes(encode(report))
+
+
+def read(run_dir: Path) -> Report:
+    """The report in ``run_dir``, or in the file it names; UsageError if there is none."""
+    path = run_dir / REPORT_FILE if run_dir.is_dir() else run_dir
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Report)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be read ({error.strerror}). Give the directory that "
+            "`patchstorm run --out DIR` filled, or what `--json` printed."
+        ) from None
+    except msgspec.DecodeError as error:
+        raise UsageError(
+            f"{path}: not a report of this tool ({error}). Give the directory that "
+            "`patchstorm run --out DIR` filled, or what `--json` printed."
+        ) from None

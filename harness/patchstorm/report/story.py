@@ -1,0 +1,103 @@
+"""What a run found, in words: the lines that console, text, JUnit and pytest share."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from patchstorm.check.model import Finding, Range
+from patchstorm.report.model import RunReport
+
+FINDINGS_TOLD: Final = 3
+RANGES_TOLD: Final = 4
+NOT_APPLYING: Final = " does not apply: "
+_ORDER: Final = ("violated", "unknown", "safe", "skipped")
+
+
+def word(run: RunReport) -> str:
+    """The verdict, or ``skipped``: a skipped storm has none."""
+    return run.verdict or "skipped"
+
+
+def remark(run: RunReport) -> str:
+    """Why, in a few words: the reason of a skip or an unknown, or the checkers that found something."""
+    if run.skipped is not None:
+        return run.skipped
+    parts = [run.unknown] if run.unknown is not None else []
+    if run.findings:
+        parts.append(", ".join(dict.fromkeys(finding.checker for finding in run.findings)))
+    return "; ".join((*parts, *_notes(run)))
+
+
+def _notes(run: RunReport) -> list[str]:
+    """The notes, save for those on checkers that do not apply: :func:`idle_checkers` sums them up."""
+    return [note for note in run.notes if NOT_APPLYING not in note]
+
+
+def idle_checkers(runs: Sequence[RunReport]) -> str | None:
+    """Which checkers did not apply to how many storms; None where all applied to all."""
+    counts = Counter(
+        note.partition(NOT_APPLYING)[0]
+        for run in runs
+        for note in run.notes
+        if NOT_APPLYING in note
+    )
+    if not counts:
+        return None
+    said = [f"{name} to {count}" for name, count in sorted(counts.items())]
+    return f"Checkers that did not apply, to how many storms: {', '.join(said)}"
+
+
+def headline(run: RunReport) -> str:
+    """One line that says what was violated where."""
+    return f"{run.scenario} against {run.target} in {run.world}, seed {run.seed}: {word(run)}"
+
+
+def story(run: RunReport) -> list[str]:
+    """The findings, at most a few of them, and last the command that replays them."""
+    lines: list[str] = []
+    told = _varied(run.findings)
+    for finding in told:
+        lines += [f"  {line}" if line else "" for line in _finding(finding)]
+        lines.append("")
+    rest = len(run.findings) - len(told)
+    if rest:
+        where = f"; all are in {run.failure}" if run.failure else ""
+        lines += [f"  and {rest} more finding{'s' * (rest > 1)}{where}", ""]
+    command = replay_command(run)
+    if command is not None:
+        lines.append(command)
+    return lines
+
+
+def replay_command(run: RunReport) -> str | None:
+    """The command that runs the failure's plan again; None if no failure file was written."""
+    return None if run.failure is None else f"patchstorm replay {shlex.quote(run.failure)}"
+
+
+def tally(runs: Sequence[RunReport]) -> str:
+    """How many storms ended how."""
+    counts = Counter(word(run) for run in runs)
+    return ", ".join(f"{counts[one]} {one}" for one in _ORDER if counts[one]) or "nothing ran"
+
+
+def _varied(findings: Sequence[Finding]) -> list[Finding]:
+    """A few findings, the first of each checker before any second one."""
+    firsts = {finding.checker: finding for finding in reversed(findings)}
+    ordered = sorted(findings, key=lambda one: one is not firsts[one.checker])
+    return ordered[:FINDINGS_TOLD]
+
+
+def _finding(finding: Finding) -> list[str]:
+    lines = [f"{finding.checker}: {finding.summary}"]
+    if finding.ranges:
+        lines.append(f"  bytes {_ranges(finding.ranges)}")
+    return lines + [f"  {line}" for line in finding.story]
+
+
+def _ranges(ranges: Sequence[Range]) -> str:
+    said = ", ".join(f"[{one.offset}, {one.offset + one.length})" for one in ranges[:RANGES_TOLD])
+    rest = len(ranges) - RANGES_TOLD
+    return said if rest <= 0 else f"{said} and {rest} more"

@@ -1,0 +1,114 @@
+"""Payloads that know where they came from: make them, and read back what became of them.
+
+``generate`` and ``fill`` make any range of an upload's content. ``identify`` looks at a published file
+and says, range by range, which content stands there and where it belonged: in place, displaced (by
+whole cells or by any number of bytes), of another upload, zero, or of no payload at all. The encoding
+is in ``patchstorm.scenario.cells``, the search in ``patchstorm.scenario.provenance``.
+
+Uploads are given by number (``UploadPlan.number``), contents are 0 (the honest one) to 14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+
+from patchstorm.history.model import Run
+from patchstorm.scenario.cells import (
+    CELL,
+    CONTENTS,
+    SIZE_MAX,
+    UPLOADS,
+    content_array,
+    write_cells,
+)
+from patchstorm.scenario.provenance import Key, Read, key_runs
+
+SMALL = 64 * 1024  # what is not longer is kept, since storms send the same chunks again and again
+_KEPT = 512
+
+
+def generate(upload: int, content: int, offset: int, length: int) -> bytes:
+    """The bytes ``offset`` to ``offset + length`` of a content. Raises ValueError out of bounds."""
+    _check(upload, content, offset, length)
+    if length <= SMALL:
+        return _small(upload, content, offset, length)
+    return content_array(upload, content, offset, length).tobytes()
+
+
+def fill(buffer: bytearray | memoryview, upload: int, content: int, offset: int) -> None:
+    """Write the content from ``offset`` on over the whole of a writable buffer, without a copy."""
+    view = np.frombuffer(buffer, dtype=np.uint8)
+    _check(upload, content, offset, len(view))
+    first = -(-offset // CELL)
+    lead = min(first * CELL - offset, len(view))
+    whole = (len(view) - lead) // CELL * CELL
+    body = view[lead : lead + whole]
+    if body.ctypes.data % 8:
+        view[:] = content_array(upload, content, offset, len(view))
+        return
+    write_cells(body.view(np.uint64), upload, content, first)
+    if lead:
+        view[:lead] = content_array(upload, content, offset, lead)
+    tail = len(view) - lead - whole
+    if tail:
+        view[lead + whole :] = content_array(upload, content, offset + lead + whole, tail)
+
+
+def identify(
+    read: Read, size: int, upload: int, names: Mapping[int, str] | None = None
+) -> tuple[Run, ...]:
+    """What stands in a published file of ``size`` bytes that ``upload`` was meant to fill.
+
+    ``read(offset, length)`` gives exactly that many bytes; ranges are read in order, those that are
+    not in place a second time. ``names`` are the other uploads' names by number; one that is missing is
+    called ``#number``. Runs are maximal, lie side by side and cover the file. Memory is bounded.
+    """
+    return tuple(
+        _run(offset, length, key, upload, names or {})
+        for offset, length, key in key_runs(read, size, upload)
+    )
+
+
+def identify_bytes(
+    data: bytes | memoryview,
+    upload: int,
+    names: Mapping[int, str] | None = None,
+    base_offset: int = 0,
+) -> tuple[Run, ...]:
+    """``identify`` for bytes at hand, which stand at ``base_offset`` of the file."""
+    view = memoryview(data)
+
+    def read(offset: int, length: int) -> bytes:
+        return bytes(view[offset - base_offset : offset - base_offset + length])
+
+    return tuple(
+        _run(offset, length, key, upload, names or {})
+        for offset, length, key in key_runs(read, base_offset + len(view), upload, base_offset)
+    )
+
+
+def _run(offset: int, length: int, key: Key, upload: int, names: Mapping[int, str]) -> Run:
+    if isinstance(key, str):
+        return Run(offset=offset, length=length, zero=key == "zero")
+    source_upload, content, shift = key
+    other = None if source_upload == upload else names.get(source_upload, f"#{source_upload}")
+    return Run(
+        offset=offset, length=length, content=content, source_offset=offset + shift, upload=other
+    )
+
+
+def _check(upload: int, content: int, offset: int, length: int) -> None:
+    if not 0 <= upload < UPLOADS:
+        raise ValueError(f"upload numbers are 0 to {UPLOADS - 1}, not {upload}")
+    if not 0 <= content < CONTENTS:
+        raise ValueError(f"contents are 0 to {CONTENTS - 1}, not {content}")
+    if offset < 0 or length < 0 or offset + length > SIZE_MAX:
+        raise ValueError(f"offset {offset} and length {length} do not lie within {SIZE_MAX} bytes")
+
+
+@lru_cache(maxsize=_KEPT)
+def _small(upload: int, content: int, offset: int, length: int) -> bytes:
+    return content_array(upload, content, offset, length).tobytes()

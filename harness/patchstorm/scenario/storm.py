@@ -1,0 +1,120 @@
+"""A plan as three workloads: open the uploads, storm them, close what is left.
+
+A world drives ``opening``, arms the plan's ``world_faults``, drives ``storm``, heals everything, and
+drives ``closing``. Each is pure and takes its choices from the plan's seed; another chooser can be given, to
+replay or to shrink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import msgspec
+
+from patchstorm.choice.chooser import Chooser, TaskChooser, seeded
+from patchstorm.scenario.actions import Sleep, Together, Workload
+from patchstorm.scenario.disturb import Network
+from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
+from patchstorm.scenario.workloads import WORKLOADS
+from patchstorm.scenario.workloads.base import Context
+from patchstorm.scenario.workloads.client import Move, advance, head
+from patchstorm.scenario.workloads.creating import create
+from patchstorm.scenario.workloads.resuming import send_missing
+
+CLOSING_TRIES = 24
+OPENING_AT_ONCE = 16
+
+
+def opening(plan: Plan, chooser: Chooser | None = None) -> Move[tuple[str, ...]]:
+    """Create every upload that no client creates itself; returns the ids that could not be."""
+    choices = chooser or seeded(plan.seed, plan.scenario, plan.index, "opening")
+    owned = {
+        upload
+        for client in plan.clients
+        if WORKLOADS[client.kind].creates
+        for upload in client.uploads
+    }
+    uploads = [upload for upload in plan.uploads if upload.id not in owned]
+    parts = [
+        _create_all(context(plan, choices, f"opening.{i}", lane), lane)
+        for i in range(OPENING_AT_ONCE)
+        if (lane := uploads[i::OPENING_AT_ONCE])
+    ]
+    failed: list[list[str]] = yield Together(workloads=tuple(parts))
+    return tuple(ident for lane in failed for ident in lane)
+
+
+def storm(plan: Plan, chooser: Chooser | None = None) -> Workload:
+    """All clients at once, under the plan's network faults."""
+    choices = chooser or seeded(plan.seed, plan.scenario, plan.index, "storm")
+    network = Network([fault for fault in plan.faults if fault.in_workload], choices, plan.replicas)
+    return network.around(_clients(plan, choices))
+
+
+def closing(plan: Plan, chooser: Chooser | None = None) -> Workload:
+    """After healing. ``client``: resend what is missing; ``sweeper``: do nothing at all.
+
+    An upload that is gone (terminated, expired) or refused for good (a lost rivalry) is left as it is.
+    """
+    if plan.closing == "sweeper":
+        return
+    choices = chooser or seeded(plan.seed, plan.scenario, plan.index, "closing")
+    parts = []
+    for upload in plan.uploads:
+        ctx = context(plan, choices, f"closing.{upload.id}", (upload,))
+        parts.append(_close(replace(ctx, tries=CLOSING_TRIES), upload))
+    yield Together(workloads=tuple(parts), names=tuple(f"closing.{u.id}" for u in plan.uploads))
+
+
+def context(plan: Plan, choices: Chooser, client: str, uploads: Iterable[UploadPlan]) -> Context:
+    """What a client of this plan is given."""
+    return Context(
+        client=client,
+        uploads=tuple(uploads),
+        choices=choices,
+        task=TaskChooser(choices, client),
+        capabilities=frozenset(plan.capabilities),
+        reading=plan.reading,
+        replicas=plan.replicas,
+    )
+
+
+def client_workload(plan: Plan, client: ClientPlan, choices: Chooser) -> Workload:
+    """One client's generator, its options complete with their defaults."""
+    kind = WORKLOADS[client.kind]
+    by_id = {upload.id: upload for upload in plan.uploads}
+    ctx = context(plan, choices, client.name, [by_id[ident] for ident in client.uploads])
+    options = msgspec.convert(client.options, kind.options)
+    if client.start_ms:
+        yield Sleep(ms=client.start_ms)
+    result = yield from kind.run(ctx, options)
+    return result
+
+
+def _clients(plan: Plan, choices: Chooser) -> Workload:
+    parts = tuple(client_workload(plan, client, choices) for client in plan.clients)
+    yield Together(workloads=parts, names=tuple(client.name for client in plan.clients))
+
+
+def _create_all(ctx: Context, uploads: Iterable[UploadPlan]) -> Move[list[str]]:
+    failed = []
+    for upload in uploads:
+        created = yield from create(ctx, upload)
+        if not created:
+            failed.append(upload.id)
+    return failed
+
+
+def _close(ctx: Context, upload: UploadPlan) -> Workload:
+    """HEAD, resend, and HEAD again: the last word is the server's.
+
+    Where somebody else's bytes lie in the way of a whole chunk (409), the status document says which
+    gaps are left round them.
+    """
+    reached = yield from advance(ctx, upload)
+    if reached is None:
+        return
+    if reached < upload.size and not ctx.sequential and "status" in ctx.capabilities:
+        yield from send_missing(ctx, upload)
+    yield from head(ctx, upload)

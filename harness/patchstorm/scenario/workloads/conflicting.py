@@ -1,0 +1,86 @@
+"""conflicting: several writers send different bytes for the same range at the same moment.
+
+Writer 0 is the honest one, writer k sends content k, each to another replica. ``range`` says how
+their ranges lie: ``same``; ``inside``: the others send a drawn part of the honest chunk, at least one
+byte; ``across``: the others begin in the middle of the honest chunk and reach into the next.
+
+Offset-addressed: whoever is committed first owns the bytes, the others must get 409. Sequential: the
+writers race at the current offset, so at most one is accepted and ranges are always ``same``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from patchstorm.scenario.actions import Together, Workload
+from patchstorm.scenario.options import count, words
+from patchstorm.scenario.plan import UploadPlan
+from patchstorm.scenario.workloads.base import Context, WorkloadKind
+from patchstorm.scenario.workloads.client import Range, chunks, gone, head, patch, push, single
+
+
+class Options(msgspec.Struct, frozen=True):
+    writers: Annotated[int, count(2, 15, "how many writers contradict each other")] = 2
+    range: Annotated[
+        Literal["same", "inside", "across"], words("how the writers' ranges lie to each other")
+    ] = "same"
+
+
+def conflicting(ctx: Context, options: Options) -> Workload:
+    for upload in ctx.uploads:
+        if ctx.sequential:
+            yield from _at_the_offset(ctx, upload, options)
+        else:
+            yield from _at_each_offset(ctx, upload, options)
+        yield from head(ctx, upload)
+
+
+def _at_each_offset(ctx: Context, upload: UploadPlan, options: Options) -> Workload:
+    for at in ctx.shuffled(chunks(upload)):
+        first = ctx.replica()
+        parts = []
+        for writer in range(options.writers):
+            where = at if writer == 0 else _beside(ctx, upload, at, options)
+            part = ctx.part(f"{at[0]}.w{writer}")
+            replica = ctx.other(first, writer)
+            parts.append(push(part, upload, where, content=writer, replica=replica))
+        answers = yield Together(workloads=tuple(ctx.shuffled(parts)))
+        if any(answer is not None and gone(answer) for answer in answers):
+            return
+
+
+def _beside(ctx: Context, upload: UploadPlan, at: Range, options: Options) -> Range:
+    offset, length = at
+    if options.range == "inside":
+        skip = ctx.draw("skip", length)
+        return offset + skip, 1 + ctx.draw("length", length - skip)
+    if options.range == "across":
+        begin = offset + length // 2
+        return begin, min(length, upload.size - begin)
+    return at
+
+
+def _at_the_offset(ctx: Context, upload: UploadPlan, options: Options) -> Workload:
+    offset = yield from head(ctx, upload)
+    failures = 0
+    while offset is not None and offset < upload.size and failures < ctx.tries:
+        at = (offset, min(upload.chunk, upload.size - offset))
+        first = ctx.replica()
+        sends = [
+            patch(ctx, upload, at, content=writer, replica=ctx.other(first, writer))
+            for writer in range(options.writers)
+        ]
+        yield Together(workloads=tuple(single(send) for send in ctx.shuffled(sends)))
+        reached = yield from head(ctx, upload)
+        failures = 0 if reached is not None and reached > offset else failures + 1
+        offset = reached
+
+
+KIND = WorkloadKind(
+    name="conflicting",
+    says="several writers send different bytes for the same range at the same moment",
+    run=conflicting,
+    options=Options,
+)

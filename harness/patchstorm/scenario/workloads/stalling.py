@@ -1,0 +1,64 @@
+"""stalling: a client stands still in the middle of a body, and nobody else may have to wait.
+
+One connection sends half a chunk and stalls for ``stall_ms`` before the rest (or gives up, at the seed's
+choice). Meanwhile others ask HEAD of the same upload at every replica and, where offsets are
+addressed, send the other chunks; further uploads of this client are sent as well.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from patchstorm.scenario.actions import Mischief, Sleep, Together, Workload
+from patchstorm.scenario.options import count, millis, permille
+from patchstorm.scenario.plan import UploadPlan
+from patchstorm.scenario.workloads.base import Context, WorkloadKind
+from patchstorm.scenario.workloads.client import advance, chunks, head, patch, push_all, single
+
+
+class Options(msgspec.Struct, frozen=True):
+    stall_ms: Annotated[int, millis("how long the body stands still")] = 800
+    heads: Annotated[int, count(1, 50, "how often HEAD is asked meanwhile")] = 4
+    abandon_permille: Annotated[int, permille("how many stalled bodies are then given up")] = 300
+
+
+def stalling(ctx: Context, options: Options) -> Workload:
+    upload, *others = ctx.uploads
+    offset = yield from head(ctx, upload)
+    if offset is None or offset >= upload.size:
+        return
+    at = (offset, min(upload.chunk, upload.size - offset))
+    parts = [single(patch(ctx, upload, at, mischief=_mischief(ctx, at[1], options)))]
+    parts.append(_asking(ctx.part("head"), upload, options))
+    if not ctx.sequential:
+        rest = [other for other in chunks(upload) if other[0] >= at[0] + at[1]]
+        parts.append(push_all(ctx.part("rest"), upload, rest))
+    parts.extend(advance(ctx.part(other.id), other) for other in others)
+    yield Together(workloads=tuple(parts))
+    yield from advance(ctx, upload)
+    yield from head(ctx, upload)
+
+
+def _mischief(ctx: Context, length: int, options: Options) -> Mischief:
+    given_up = ctx.chance("abandon", options.abandon_permille)
+    return Mischief(
+        stall_after=length // 2,
+        stall_ms=options.stall_ms,
+        cut_after=length // 2 if given_up else None,
+    )
+
+
+def _asking(ctx: Context, upload: UploadPlan, options: Options) -> Workload:
+    for i in range(options.heads):
+        yield Sleep(ms=max(1, options.stall_ms // (options.heads + 1)))
+        yield from head(ctx, upload, replica=i % ctx.replicas)
+
+
+KIND = WorkloadKind(
+    name="stalling",
+    says="a client stands still inside a body, and nobody else may have to wait",
+    run=stalling,
+    options=Options,
+)

@@ -1,0 +1,354 @@
+"""The storm's clients and their network: carries out a workload's sends and writes down what came.
+
+A delivery is one task on the replica that it reaches; the client's side of it is this module, which
+never blocks. So a client that gives up goes on at once, while the replica works on what it has.
+
+Paths of tasks: the client's name and a count of its sends. They depend on the plan and on what this one
+client did, not on what others did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from patchstorm.errors import NondeterminismError
+from patchstorm.history.model import UploadInfo
+from patchstorm.history.recorder import Recorder
+from patchstorm.scenario import payload
+from patchstorm.scenario.actions import Answer, Mischief, Request, Send, Sleep
+from patchstorm.scenario.machine import Machine, Step
+from patchstorm.scenario.plan import Plan
+from patchstorm.sim.app import Answer as Response
+from patchstorm.sim.app import Subject
+from patchstorm.sim.kernel import Kernel, Timer
+from patchstorm.sim.replica import MS, Replica
+from patchstorm.sim.serving import Broken, serve
+from patchstorm.live.coverage import Coverage
+from patchstorm.target.wire import Head, Reply, completion, created_url, head_for
+
+NO_URL = "no-url"
+REFUSED_MS = 1
+UNREACHABLE_MS = 20
+BLOCKS_MAX = 3
+Hook = Callable[[int], None]
+
+
+class Stamps:
+    """Record times: virtual time, but strictly increasing, since order is what they are read for."""
+
+    __slots__ = ("_kernel", "_last")
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._last = -1
+
+    def __call__(self) -> int:
+        self._last = max(self._last + 1, self._kernel.now_ns)
+        return self._last
+
+
+class Delivery:
+    """One request on its way. ``gone``: the client does not listen any more."""
+
+    __slots__ = ("gone", "head", "mischief", "op", "patience", "path", "replica", "request", "sent", "step")
+
+    def __init__(self, step: Step, request: Request, mischief: Mischief, op: int, path: str) -> None:
+        self.step = step
+        self.request = request
+        self.mischief = mischief
+        self.op = op
+        self.path = path
+        self.sent = 0
+        self.gone = False
+        self.replica: int = 0
+        self.head: Head | None = None
+        self.patience: Timer | None = None
+
+
+class Clients:
+    """Everything on the clients' side of one run."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        subject: Subject,
+        kernel: Kernel,
+        replicas: list[Replica],
+        recorder: Recorder,
+        stamp: Stamps,
+    ) -> None:
+        self.urls: dict[str, str] = {}
+        self.acknowledged = {upload.id: Coverage(upload.size) for upload in plan.uploads}
+        self.offered = {upload.id: Coverage(upload.size) for upload in plan.uploads}
+        self.ended: set[str] = set()
+        self.away: set[int] = set()
+        self.on_patch: Hook = _ignore
+        self.on_bytes: Hook = _ignore
+        self.on_url: Callable[[str], None] = _forget
+        self._plan = plan
+        self._wire = subject.target.wire
+        self._subject = subject
+        self._kernel = kernel
+        self._replicas = replicas
+        self._recorder = recorder
+        self._stamp = stamp
+        self._uploads = {upload.id: upload for upload in plan.uploads}
+        self._infos: dict[str, UploadInfo] = {upload.id: upload.info for upload in plan.uploads}
+        self._sends: dict[str, int] = {}
+        self._under_way: dict[int, Delivery] = {}
+        self._machine: Machine | None = None
+        self._phase = "storm"
+
+    # -- driving a workload -----------------------------------------------------------------------
+
+    def begin(self, machine: Machine, phase: str) -> None:
+        """Start ``machine``; the kernel is stopped when it is done."""
+        self._machine = machine
+        self._phase = phase
+        self._carry_out(machine.start())
+        if machine.done:
+            self._kernel.stop()
+
+    def abandon(self) -> None:
+        """End the workload where it stands; deliveries under way find nobody to answer to."""
+        if self._machine is not None:
+            self._machine.close()
+            self._machine = None
+        for delivery in list(self._under_way.values()):
+            delivery.gone = True
+
+    def _carry_out(self, steps: list[Step]) -> None:
+        for step in steps:
+            action = step.action
+            if isinstance(action, Sleep):
+                self._kernel.after(action.ms * MS, self._resumer(step))
+            else:
+                self._send(step, action)
+
+    def _resumer(self, step: Step) -> Callable[[], None]:
+        return lambda: self._resume(step, None)
+
+    def _resume(self, step: Step, result: Answer | None) -> None:
+        machine = self._machine
+        if machine is None:
+            return
+        self._carry_out(machine.resume(step.task, result))
+        if machine.done:
+            self._kernel.stop()
+
+    # -- one request --------------------------------------------------------------------------------
+
+    def _send(self, step: Step, send: Send) -> None:
+        request = send.request
+        count = self._sends.get(step.client, 0)
+        self._sends[step.client] = count + 1
+        assert step.op is not None
+        delivery = Delivery(step, request, send.mischief, step.op, f"{step.client}#{count}")
+        delivery.replica = self._balanced(request, delivery.path)
+        self._invoke(delivery, send)
+        url = self.urls.get(request.upload)
+        if url is None and request.kind not in ("POST", "OPTIONS"):
+            self._finish(delivery, None, NO_URL)
+            return
+        self._under_way[delivery.op] = delivery
+        if request.kind == "PATCH" or request.whole:
+            self.offered[request.upload].add(request.offset, request.length)
+        number = self._uploads[request.upload].number
+        delivery.head = head_for(
+            self._wire, request, self._infos[request.upload], url,
+            lambda: (
+                payload.generate(number, request.content, request.offset, request.length),
+            ),
+        )  # fmt: skip
+        self._depart(delivery)
+
+    def _depart(self, delivery: Delivery) -> None:
+        kernel, mischief = self._kernel, delivery.mischief
+        replica = self._replicas[delivery.replica]
+        if mischief.lose_request:
+            kernel.after(REFUSED_MS * MS, lambda: self._finish(delivery, None, "lost"))
+        elif delivery.replica in self.away:
+            kernel.after(UNREACHABLE_MS * MS, lambda: self._finish(delivery, None, "unreachable"))
+        elif not replica.serves:
+            kernel.after(REFUSED_MS * MS, lambda: self._finish(delivery, None, "refused"))
+        else:
+            limit_ms = self._wire.request_ms
+            error = "timeout"
+            if mischief.abandon_ms is not None and mischief.abandon_ms < limit_ms:
+                limit_ms, error = mischief.abandon_ms, "abandoned"
+            delivery.patience = kernel.after(
+                limit_ms * MS, lambda: self._finish(delivery, None, error)
+            )
+            replica.busy_requests += 1
+            kernel.spawn(
+                delivery.path,
+                lambda: self._handle(delivery, replica),
+                replica.domain,
+                lambda died: self._ended(delivery, replica, died),
+            )
+
+    def _handle(self, delivery: Delivery, replica: Replica) -> None:
+        """What the task on the replica does."""
+        app = replica.app
+        assert app is not None
+        assert delivery.head is not None
+        try:
+            response = serve(
+                self._kernel,
+                app,
+                delivery.head,
+                self._body(delivery),
+                chunked=delivery.mischief.chunked,
+                gone=lambda: delivery.gone,
+                lock_wait_ns=self._subject.lock_wait_ms * MS,
+            )
+        except Broken:
+            self._finish(delivery, None, "cut")
+            return
+        if delivery.gone:
+            return
+        if delivery.mischief.drop_response:
+            self._finish(delivery, None, "dropped")
+        else:
+            self._finish(delivery, _reply(response), None)
+
+    def _body(self, delivery: Delivery) -> Iterator[bytes]:
+        """The body in blocks, as far as the network lets it through; raises :class:`Broken`."""
+        request, mischief = delivery.request, delivery.mischief
+        assert delivery.head is not None
+        length = delivery.head.length
+        number = self._uploads[request.upload].number
+        whole = payload.generate(number, request.content, request.offset, length)
+        end = length if mischief.cut_after is None else min(length, max(0, mischief.cut_after))
+        pieces = 1 + self._kernel.value("blocks", BLOCKS_MAX, delivery.path)
+        marks = sorted({end * i // pieces for i in range(1, pieces + 1)} - {0})
+        stall = mischief.stall_after if mischief.stall_ms else None
+        if stall is not None and 0 < stall < end:
+            marks = sorted({*marks, stall})
+        start = 0
+        if stall == 0:
+            self._kernel.sleep(mischief.stall_ms * MS)
+        for mark in marks:
+            if delivery.gone:
+                raise Broken
+            block = whole[start:mark]
+            delivery.sent += len(block)
+            self.on_bytes(len(block))
+            yield block
+            start = mark
+            if stall == mark:
+                self._kernel.sleep(mischief.stall_ms * MS)
+        if end < length:
+            raise Broken
+
+    def _ended(self, delivery: Delivery, replica: Replica, died: bool) -> None:
+        replica.busy_requests -= 1
+        if not delivery.gone:
+            self._finish(delivery, None, "reset" if died else "closed")
+
+    # -- what the client sees -----------------------------------------------------------------------
+
+    def _finish(self, delivery: Delivery, reply: Reply | None, error: str | None) -> None:
+        """The delivery has ended, as far as its client is concerned."""
+        if delivery.gone:
+            return
+        delivery.gone = True
+        self._under_way.pop(delivery.op, None)
+        if delivery.patience is not None:
+            self._kernel.cancel(delivery.patience)
+        request = delivery.request
+        end = completion(
+            delivery.op, self._stamp(), request, reply, sent=delivery.sent, error=error,
+        )  # fmt: skip
+        self._recorder.add(end)
+        send = delivery.step.action
+        assert isinstance(send, Send)
+        self._note_faults(send, delivery, ends=True)
+        if request.kind == "POST" and reply is not None:
+            url = created_url(self._wire, reply)
+            if url is not None and request.upload not in self.urls:
+                self.urls[request.upload] = url
+                self.on_url(request.upload)
+        if request.kind == "DELETE" and end.outcome != "fail":
+            self.ended.add(request.upload)
+        if end.outcome == "ok" and (request.kind == "PATCH" or request.whole):
+            self.acknowledged[request.upload].add(request.offset, request.length)
+        self._resume(delivery.step, Answer(op=delivery.op, end=end))
+
+    def part(self, replica: int) -> None:
+        """Clients cannot reach ``replica``; what is under way to it breaks."""
+        self.away.add(replica)
+        for delivery in list(self._under_way.values()):
+            if delivery.replica == replica:
+                self._finish(delivery, None, "partitioned")
+
+    def rejoin(self, replica: int) -> None:
+        self.away.discard(replica)
+
+    def owed(self) -> list[str]:
+        """The uploads whose every byte was acknowledged and that nobody ended."""
+        return [
+            upload
+            for upload, coverage in self.acknowledged.items()
+            if coverage.whole and upload in self.urls and upload not in self.ended
+        ]
+
+    # -- records ------------------------------------------------------------------------------------
+
+    def _balanced(self, request: Request, path: str) -> int:
+        count = len(self._replicas)
+        if request.replica is not None:
+            return request.replica % count
+        offered = [one.index for one in self._replicas if one.serves] or list(range(count))
+        return offered[self._kernel.value("balancer", len(offered), path)]
+
+    def _invoke(self, delivery: Delivery, send: Send) -> None:
+        request, mischief = delivery.request, delivery.mischief
+        has_body = request.kind == "PATCH" or request.whole
+        cut = mischief.cut_after is not None and mischief.cut_after < request.length
+        op = self._recorder.invoke(
+            time_ns=self._stamp(),
+            client=delivery.step.client,
+            kind=request.kind,
+            upload=None if request.kind == "OPTIONS" else request.upload,
+            replica=delivery.replica,
+            offset=request.offset if has_body else None,
+            length=request.length if has_body else None,
+            content=request.content,
+            checksum=request.checksum,
+            cut=cut,
+            replay_of=delivery.step.replay_of,
+            phase=self._phase,
+        )
+        if op != delivery.op:
+            raise NondeterminismError(
+                f"operation {delivery.op} was begun as number {op}: requests left the plan's order. "
+                "This is a fault of the simulator; please report it with the failure's file."
+            )
+        self._note_faults(send, delivery, ends=False)
+        if request.kind == "PATCH":
+            self.on_patch(1)
+
+    def _note_faults(self, send: Send, delivery: Delivery, *, ends: bool) -> None:
+        more: dict[str, bool] = {"ends": True} if ends else {}
+        for fault in send.faults:
+            self._recorder.event(
+                "fault", time_ns=self._stamp(), replica=delivery.replica, fault=fault,
+                op=delivery.op, **more,
+            )  # fmt: skip
+
+
+def _reply(response: Response) -> Reply:
+    headers: dict[str, str] = {}
+    for name, value in response.headers:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return Reply(status=response.status, headers=headers, body=response.body)
+
+
+def _ignore(_: int) -> None:
+    return None
+
+
+def _forget(_: str) -> None:
+    return None

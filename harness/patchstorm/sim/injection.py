@@ -1,0 +1,130 @@
+"""Faults of single calls: put between a watched port and the storage while they last.
+
+``enospc``, ``edquot``, ``eio`` and ``estale`` fail the next fitting calls, ``short-write`` lets them take
+half, ``lost-reply`` carries them out and then answers as their repetition would, ``slow`` makes them
+take time. ``stale-attributes`` and ``stale-entries`` make the replica's caches answer with the oldest
+that the flavour allows, wherever the model offers a choice.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from patchstorm.scenario.plan import FaultPlan, Plan
+from patchstorm.sim.kernel import Kernel
+from patchstorm.sim.replica import MS
+from patchstorm.sim.truth import ROOT
+from patchstorm.sim.watched import Observer
+from patchstorm.storage.errors import failure
+from patchstorm.target.patterns import matches
+
+_NAMES = ("replace", "link", "unlink", "mkdir", "rmdir")
+_HANDLES = ("pread", "pwrite", "write", "fstat", "fsync", "ftruncate")
+_WRITES = ("pwrite", "write")
+
+INJECTED: dict[str, tuple[str, ...]] = {
+    "enospc": ("write", "pwrite", "mkdir", "link", "open"),
+    "edquot": ("write", "pwrite", "mkdir", "link", "open"),
+    "eio": (*_WRITES, "pread", "fsync"),
+    "short-write": _WRITES,
+    "slow": (*_HANDLES, *_NAMES, "open", "close", "lstat", "listdir", "flock"),
+    "estale": _HANDLES,
+    "lost-reply": ("replace", "link", "unlink"),
+    "stale-attributes": (),
+    "stale-entries": (),
+}
+_ERRNO = {"enospc": errno.ENOSPC, "edquot": errno.EDQUOT, "eio": errno.EIO, "estale": errno.ESTALE}
+_REPEATED = {
+    "replace": errno.ENOENT, "unlink": errno.ENOENT, "link": errno.EEXIST, "mkdir": errno.EEXIST,
+    "rmdir": errno.ENOENT,
+}  # fmt: skip
+
+
+def needs_watching(plan: Plan) -> bool:
+    return any(fault.kind in INJECTED for fault in plan.world_faults)
+
+
+@dataclass(slots=True)
+class _Active:
+    fault: FaultPlan
+    replicas: tuple[int, ...]
+    left: int
+
+    def hits(self, replica: int, call: str, path: str) -> bool:
+        return (
+            self.left != 0
+            and replica in self.replicas
+            and call in INJECTED[self.fault.kind]
+            and matches(path, (str(self.fault.options.get("path", "**")),))
+        )
+
+
+class Injections(Observer):
+    """What is in force now."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._active: list[_Active] = []
+
+    def begin(self, fault: FaultPlan, hit: tuple[int, ...]) -> Callable[[], None]:
+        """Put ``fault`` in force; the result takes it back."""
+        endless = fault.kind in ("slow", "stale-attributes", "stale-entries")
+        active = _Active(fault, hit, -1 if endless else int(fault.options.get("calls", 1)))
+        self._active.append(active)
+
+        def over() -> None:
+            if active in self._active:
+                self._active.remove(active)
+
+        return over
+
+    def stale(self, replica: int | None) -> bool:
+        """Whether this replica's caches are to answer with the oldest they may."""
+        return any(
+            active.fault.kind in ("stale-attributes", "stale-entries")
+            and replica in active.replicas
+            for active in self._active
+        )
+
+    def before(
+        self, replica: int, call: str, path: str, execute: Callable[[], Any]
+    ) -> Callable[[], Any] | None:
+        relative = path[len(ROOT) + 1 :]
+        for active in self._active:
+            if active.hits(replica, call, relative):
+                active.left -= 1
+                return self._substitute(active.fault, call, path, execute)
+        return None
+
+    def _substitute(
+        self, fault: FaultPlan, call: str, path: str, execute: Callable[[], Any]
+    ) -> Callable[[], Any]:
+        if fault.kind == "slow":
+            self._kernel.sleep(int(fault.options.get("call_ms", 50)) * MS)
+            return execute
+        if fault.kind == "lost-reply":
+            return lambda: _lost(execute, _REPEATED[call], path)
+        if fault.kind == "short-write":
+            return _shortened(execute)
+        return lambda: _refused(_ERRNO[fault.kind], path)
+
+
+def _refused(code: int, path: str) -> Any:
+    raise failure(code, path)
+
+
+def _lost(execute: Callable[[], Any], code: int, path: str) -> Any:
+    execute()
+    raise failure(code, path)
+
+
+def _shortened(execute: Callable[[], Any]) -> Callable[[], Any]:
+    """The same write of half as many bytes, at least one."""
+    if not isinstance(execute, partial):
+        return execute
+    fd, data, *rest = execute.args
+    return partial(execute.func, fd, data[: max(1, len(data) // 2)], *rest)

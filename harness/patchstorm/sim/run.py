@@ -1,0 +1,316 @@
+"""One schedule, from an empty storage to a history: the simulator's counterpart of ``live.run``.
+
+The order of events is that of every world: storage, replicas, watchers; the uploads are created; faults are
+armed and the storm runs; everything is healed; the closing workload runs; the storage comes to rest, is
+swept and looked at. Only time is virtual, and who goes next is a strategy's choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from patchstorm.choice.chooser import Chooser
+from patchstorm.choice.schedule import Choice
+from patchstorm.choice.strategy import Strategy
+from patchstorm.history.model import Final, Header, History, Residue
+from patchstorm.history.recorder import Recorder
+from patchstorm.live.places import Places
+from patchstorm.scenario import payload
+from patchstorm.scenario import storm as storms
+from patchstorm.scenario.actions import Workload
+from patchstorm.scenario.machine import Machine
+from patchstorm.scenario.plan import Plan, UploadPlan
+from patchstorm.sim import faults as sim_faults
+from patchstorm.sim import injection, triggers
+from patchstorm.sim.app import Subject
+from patchstorm.sim.clients import Clients, Stamps
+from patchstorm.sim.faults import Faults, make_root
+from patchstorm.sim.injection import Injections
+from patchstorm.sim.kernel import Kernel
+from patchstorm.sim.port import SimPort
+from patchstorm.sim.replica import MS, Replica
+from patchstorm.sim.sight import Sight
+from patchstorm.sim.triggers import Triggers
+from patchstorm.sim.truth import contents, find, walk
+from patchstorm.sim.watched import Observer, WatchedPort
+from patchstorm.sim.workers import Workers
+from patchstorm.storage.client import Client
+from patchstorm.storage.errors import WouldBlock
+from patchstorm.storage.parse import parse_flavour
+from patchstorm.storage.server import Server
+
+WORLD = "sim"
+STEPS_MAX = 2_000_000
+STORM_MS_MAX = 600_000
+POLITE_PATIENCE_MS = 1_000
+HOSTILE_PATIENCE_MS = 60_000
+REST_POLL_MS = 20
+
+Choosers = Callable[[str], Chooser | None]
+"""The chooser of a workload's own choices: opening, storm or closing; None: drawn from the plan's seed."""
+
+
+def from_seed(_: str) -> Chooser | None:
+    """The workloads as their plan's seed has them."""
+    return None
+
+
+@dataclass(slots=True, kw_only=True)
+class SimOutcome:
+    """What a schedule came to. ``unknown`` says why nothing can be concluded."""
+
+    recorder: Recorder
+    steps: int
+    virtual_ns: int
+    choices: tuple[Choice, ...]
+    switches: list[tuple[int, int]]
+    offered: int
+    notes: tuple[str, ...] = ()
+    unknown: str | None = None
+    stuck: tuple[str, ...] = ()
+    paths: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def history(self) -> History:
+        return self.recorder.history()
+
+
+def run_schedule(
+    plan: Plan,
+    subject: Subject,
+    strategy: Strategy,
+    workers: Workers,
+    *,
+    observers: Iterable[Observer] = (),
+    choosers: Choosers = from_seed,
+    watched: bool = False,
+    steps_max: int = STEPS_MAX,
+) -> SimOutcome:
+    """Run ``plan`` once, as ``strategy`` decides.
+
+    ``watched`` makes every step announce what it touches; with ``observers`` it always does. The same
+    choices give the same run either way.
+    """
+    patience_ms = POLITE_PATIENCE_MS if plan.policy == "polite" else HOSTILE_PATIENCE_MS
+    kernel = Kernel(strategy, workers, steps_max=steps_max, patience_ns=patience_ms * MS)
+    run = _Run(plan, subject, kernel, tuple(observers), choosers, watched or strategy.watches)
+    try:
+        run.go()
+        return run.outcome()
+    finally:
+        kernel.close()
+
+
+class _Run:
+    """The parts of one run that its phases hand to each other."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        subject: Subject,
+        kernel: Kernel,
+        observers: tuple[Observer, ...],
+        choosers: Choosers,
+        watched: bool,
+    ) -> None:
+        self.plan = plan
+        self.target = subject.target
+        self.kernel = kernel
+        self.choosers = choosers
+        self.unknown: str | None = None
+        self.next_op = 0
+        flavour = parse_flavour(plan.storage or "tmpfs")
+        self.injections = Injections(kernel)
+        self.server = Server(flavour, clock=kernel, choose=self._choose)
+        if flavour.nfs is not None:
+            self.server.pause = self._storage_pause
+        make_root(self.server)
+        self.stamp = Stamps(kernel)
+        self.recorder = Recorder(self._header(flavour.name))
+        self.places = Places(self.target, tuple(upload.info for upload in plan.uploads))
+        self.sight = Sight(self.server, self.places, self.recorder, self.stamp)
+        self.sight.learn()
+        watched = bool(
+            watched
+            or observers
+            or triggers.needs_watching(plan)
+            or injection.needs_watching(plan)
+        )
+        self.replicas = [
+            Replica(kernel, self.server, subject, index, self._port_of(watched))
+            for index in range(plan.replicas)
+        ]
+        self.clients = Clients(plan, subject, kernel, self.replicas, self.recorder, self.stamp)
+        self.clients.on_url = self._learn
+        self.faults = Faults(
+            kernel, self.server, self.replicas, self.clients, self.places, self.recorder,
+            self.stamp, self.injections,
+        )  # fmt: skip
+        self.triggers = Triggers(plan, self.target, kernel, self.places, self.faults.strike)
+        self.clients.on_patch = self.triggers.saw_patch
+        self.clients.on_bytes = self.triggers.saw_bytes
+        self._observers = (self.triggers, self.injections, *observers)
+
+    def _header(self, storage: str) -> Header:
+        plan, target = self.plan, self.target
+        return Header(
+            scenario=plan.scenario, seed=plan.seed, world=WORLD, storage=storage,
+            target=target.name, capabilities=target.capabilities, reading=plan.reading,
+            replicas=plan.replicas, clock="virtual",
+            uploads=tuple(upload.info for upload in plan.uploads), policy=plan.policy,
+            leftovers=target.files.leftovers,
+            convergence_ms=max(plan.convergence_ms, target.settle.convergence_ms),
+            closing=plan.closing,
+        )  # fmt: skip
+
+    def _port_of(self, watched: bool) -> Callable[[Client, int, int], SimPort]:
+        def plain(client: Client, replica: int, serial: int) -> SimPort:
+            return SimPort(self.kernel, self.server, client, self.sight.watch, serial)
+
+        def telling(client: Client, replica: int, serial: int) -> SimPort:
+            return WatchedPort(
+                self.kernel, self.server, client, self.sight.watch, serial, replica,
+                self._observers,
+            )  # fmt: skip
+
+        return telling if watched else plain
+
+    def _choose(self, kind: str, n: int) -> int:
+        task = self.kernel.current
+        if task is not None and kind.startswith("nfs.stale") and self.injections.stale(task.replica):
+            return n - 1
+        return self.kernel.value(kind, n)
+
+    def _storage_pause(self, kind: str) -> None:
+        if self.kernel.current is not None:
+            self.kernel.step()
+
+    def _learn(self, upload: str) -> None:
+        self.places.learn(upload, self.clients.urls[upload])
+        self.sight.learn()
+
+    # -- the phases ---------------------------------------------------------------------------------
+
+    def go(self) -> None:
+        for replica in self.replicas:
+            replica.start()
+        self._drive(storms.opening(self.plan, self.choosers("opening")), "storm")
+        self._phase("storm")
+        self.triggers.arm()
+        self._drive(storms.storm(self.plan, self.choosers("storm")), "storm")
+        self.triggers.disarm()
+        self.faults.end()
+        self._phase("heal")
+        self._drive(storms.closing(self.plan, self.choosers("closing")), "heal")
+        self._converge()
+        self._sweep()
+
+    def _drive(self, workload: Workload, phase: str) -> None:
+        machine = Machine(workload, client=phase, first_op=self.next_op)
+        deadline = self.kernel.after(STORM_MS_MAX * MS, self.kernel.stop)
+        self.clients.begin(machine, phase)
+        if not machine.done:
+            self.kernel.run()
+        if not machine.done:
+            self.unknown = self.unknown or (
+                f"the {phase} did not end within {STORM_MS_MAX // 1000} s of virtual time"
+            )
+            self.clients.abandon()
+        self.kernel.cancel(deadline)
+        self.next_op = machine.next_op
+
+    def _until(self, reached: Callable[[], bool], bound_ms: int) -> None:
+        deadline = self.kernel.now_ns + bound_ms * MS
+        while not reached() and self.kernel.now_ns < deadline:
+            self.kernel.after(REST_POLL_MS * MS, self.kernel.stop)
+            self.kernel.run()
+
+    def _converge(self) -> None:
+        header = self.recorder.records[0]
+        assert isinstance(header, Header)
+        self._until(lambda: not self._unpublished(), header.convergence_ms)
+        self.sight.look_at_all()
+        self._phase("converged")
+
+    def _unpublished(self) -> bool:
+        if self.plan.closing == "sweeper" and (
+            "completes-unattended" not in self.target.capabilities
+        ):
+            return False
+        uploads = {upload.id: upload for upload in self.plan.uploads}
+        return any(
+            uploads[ident].info.expires_ms is None and not self._stands(uploads[ident])
+            for ident in self.clients.owed()
+        )
+
+    def _stands(self, upload: UploadPlan) -> bool:
+        path = self.places.path(upload.id)
+        inode = None if path is None else find(self.server, path)
+        return inode is not None and inode.size >= upload.size
+
+    def _sweep(self) -> None:
+        """While an upload is unfinished its parts may lie about: then no sweep is claimed."""
+        finished = {*self.clients.owed(), *self.clients.ended}
+        claimed = all(upload.id in finished for upload in self.plan.uploads)
+        if claimed:
+            self._until(self._tidy, self.target.settle.sweep_ms)
+        self._phase("swept")
+        self.sight.look_at_all()
+        self.sight.tell_strangers()
+        for final in self._finals():
+            self.recorder.add(final)
+        left = tuple(
+            path for path, _ in walk(self.server) if path not in self.places.published
+        )
+        self.recorder.add(Residue(paths=left, swept=claimed))
+
+    def _tidy(self) -> bool:
+        return all(self.places.may_stay(path) for path, _ in walk(self.server))
+
+    def _finals(self) -> list[Final]:
+        names = {upload.number: upload.id for upload in self.plan.uploads}
+        return [self._final(upload, names) for upload in self.plan.uploads]
+
+    def _final(self, upload: UploadPlan, names: dict[int, str]) -> Final:
+        path = self.places.path(upload.id)
+        inode = None if path is None else find(self.server, path)
+        if inode is None or inode.entries is not None:
+            return Final(upload=upload.id, present=False)
+        data = contents(inode, 0, inode.size)
+        runs = payload.identify_bytes(data, upload.number, names)
+        return Final(upload=upload.id, present=True, size=inode.size, runs=runs)
+
+    def _phase(self, name: str) -> None:
+        self.recorder.event("phase", time_ns=self.stamp(), phase=name)
+
+    def outcome(self) -> SimOutcome:
+        kernel = self.kernel
+        unspent = [f"{fault.id} ({fault.kind})" for fault in self.triggers.waiting]
+        notes = list(self.faults.missed)
+        if unspent:
+            notes.append(f"never triggered: {', '.join(unspent)}")
+        return SimOutcome(
+            recorder=self.recorder,
+            steps=kernel.steps,
+            virtual_ns=kernel.now_ns,
+            choices=tuple(kernel.taken),
+            switches=list(kernel.switches),
+            offered=kernel.offered,
+            notes=tuple(notes),
+            unknown=self.unknown,
+            stuck=tuple(task.path for task in kernel.stuck),
+        )
+
+
+def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
+    """Why this plan cannot be run in the simulator; None if it can."""
+    flavour = parse_flavour(plan.storage or "tmpfs")
+    for fault in plan.world_faults:
+        phase = fault.trigger.phase
+        if phase is not None and phase not in subject.target.phases:
+            return f"target {subject.target.name} does not say what shows its phase `{phase}`"
+    return sim_faults.reason_to_skip(plan.world_faults, flavour.nfs is None)
+
+
+__all__ = ["SimOutcome", "WouldBlock", "reason_to_skip", "run_schedule"]

@@ -1,0 +1,66 @@
+"""A plan made small enough to be run hundreds of times a second, without losing its shape.
+
+What a store can get wrong depends on how many chunks there are, which of them overlap, and where
+bodies break, hardly ever on how long a chunk is. The rule:
+
+* a chunk is at most ``CHUNK_BYTES_MAX`` bytes and keeps, if it was longer, its remainder by 32 (the
+  payload's cell), so that odd sizes stay odd;
+* an upload has at most ``CHUNKS_MAX`` chunks, and its last one stays short if it was short;
+* ``after_bytes`` triggers move in proportion, and a storage's ``size=`` likewise.
+
+Sizes that are small already stay as they are.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from patchstorm.scenario.plan import FaultPlan, Plan, Trigger, UploadPlan
+
+CHUNK_BYTES_MAX = 512
+CHUNKS_MAX = 12
+CELL = 32
+
+
+def scaled(plan: Plan) -> Plan:
+    """The same storm over smaller uploads."""
+    uploads = tuple(_upload(upload) for upload in plan.uploads)
+    before = sum(upload.size for upload in plan.uploads)
+    after = sum(upload.size for upload in uploads)
+    if before == after:
+        return plan
+    faults = tuple(_fault(fault, before, after) for fault in plan.faults)
+    return msgspec.structs.replace(plan, uploads=uploads, faults=faults)
+
+
+def chunk_bytes(chunk: int) -> int:
+    """The scaled length of a usual PATCH."""
+    if chunk <= CHUNK_BYTES_MAX:
+        return chunk
+    return CHUNK_BYTES_MAX - CELL + chunk % CELL if chunk % CELL else CHUNK_BYTES_MAX
+
+
+def _upload(upload: UploadPlan) -> UploadPlan:
+    size = upload.size
+    chunk = chunk_bytes(upload.chunk)
+    whole, tail = divmod(size, upload.chunk)
+    count = whole + (1 if tail else 0)
+    if count > CHUNKS_MAX:
+        whole = CHUNKS_MAX - (1 if tail else 0)
+    small = min(size, whole * chunk + _tail(tail, upload.chunk, chunk))
+    info = msgspec.structs.replace(upload.info, size=small)
+    return msgspec.structs.replace(upload, info=info, chunk=min(chunk, small) or 1)
+
+
+def _tail(tail: int, old: int, new: int) -> int:
+    if tail == 0 or old == new:
+        return tail
+    return max(1, min(new - 1, tail * new // old))
+
+
+def _fault(fault: FaultPlan, before: int, after: int) -> FaultPlan:
+    trigger: Trigger = fault.trigger
+    if trigger.after_bytes is None or before == 0:
+        return fault
+    moved = msgspec.structs.replace(trigger, after_bytes=trigger.after_bytes * after // before)
+    return msgspec.structs.replace(fault, trigger=moved)

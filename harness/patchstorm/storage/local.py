@@ -1,0 +1,370 @@
+"""A client of storage on its own machine: tmpfs or a disk, shared by containers of one kernel.
+
+Every call goes to the tree at once, so all hosts see one truth. This path is kept lean: it is the
+one most schedules run on.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from patchstorm.storage import constants as c
+from patchstorm.storage import oplog, pages
+from patchstorm.storage.client import Client, Path
+from patchstorm.storage.errors import failure
+from patchstorm.storage.handle import Handle
+from patchstorm.storage.host import Host
+from patchstorm.storage.inode import Inode
+from patchstorm.storage.locks import FileLocks, Owner
+from patchstorm.storage.paths import ASCII_LENGTH_SAFE, DOTS, walk
+from patchstorm.storage.stat import Stat
+
+_CREATE_EXCL = c.O_CREAT | c.O_EXCL
+_REFUSED_ON_DIRECTORY = c.O_ACCMODE | c.O_CREAT | c.O_TRUNC
+_WALKS_MAX = 10_000
+
+
+def look_up(directory: Inode, name: str) -> Inode | None:
+    """A name in the directory itself."""
+    entries = directory.entries
+    return None if entries is None else entries.get(name)
+
+
+class LocalHost(Host):
+    """A container, or the machine itself: its death loses nothing but its processes."""
+
+    __slots__ = ()
+
+    def _new_process(self, pid: int) -> Client:
+        return LocalClient(self.server, self, pid)
+
+    def crash(self) -> None:
+        for pid in sorted(self.processes):
+            self.processes[pid].kill()
+
+    def reboot(self, view: Client) -> None:
+        self.processes[view.pid] = view
+
+    def partition(self, cut: bool) -> None:
+        if cut:
+            raise ValueError(
+                f"{self.server.flavour.name} is local storage: there is no network to cut; "
+                "use an nfs flavour for a partition between a host and its storage"
+            )
+
+
+class LocalClient(Client):
+    """A process that works on the tree directly."""
+
+    __slots__ = ()
+
+    # -- resolution ---------------------------------------------------------------------------
+
+    def _find(self, path: str, dir_fd: int | None, follow: bool) -> tuple[Inode, str, Inode | None]:
+        """(directory, name, inode or None); see ``paths.walk``."""
+        if dir_fd is None:
+            head, _, name = path.rpartition("/")
+            directory = self.tree.walks.get(head)
+            if directory is not None and name not in DOTS:
+                entries = directory.entries
+                assert entries is not None
+                inode = entries.get(name)
+                if inode is not None:
+                    if inode.target is None or not follow:
+                        return directory, name, inode
+                elif len(name) <= ASCII_LENGTH_SAFE:
+                    return directory, name, None
+        return self._find_slowly(path, dir_fd, follow)
+
+    def _find_slowly(
+        self, path: str, dir_fd: int | None, follow: bool
+    ) -> tuple[Inode, str, Inode | None]:
+        root, walks = self.tree.root, self.tree.walks
+        found = walk(path, root, self._base(dir_fd), follow, look_up)
+        if dir_fd is None:
+            head = path.rpartition("/")[0]
+            if head not in walks:
+                if len(walks) >= _WALKS_MAX:
+                    walks.clear()
+                parent = root if not head else walk(head, root, None, True, look_up)[2]
+                if parent is not None and parent.entries is not None:
+                    walks[head] = parent
+        return found
+
+    def _existing(self, path: str, dir_fd: int | None, follow: bool) -> Inode:
+        inode = self._find(path, dir_fd, follow)[2]
+        if inode is None:
+            raise failure(errno.ENOENT, path)
+        return inode
+
+    # -- open and close -------------------------------------------------------------------------
+
+    def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if flags & c.O_TMPFILE == c.O_TMPFILE:
+            return self._open_unnamed(path, flags, mode, dir_fd)
+        follow = not flags & c.O_NOFOLLOW and flags & _CREATE_EXCL != _CREATE_EXCL
+        directory, name, inode = self._find(path, dir_fd, follow)
+        if inode is None:
+            if not flags & c.O_CREAT:
+                raise failure(errno.ENOENT, path)
+            if path[-1] == "/":
+                raise failure(errno.EISDIR, path)
+            inode = self.tree.create(directory, name, mode & ~self.umask & 0o7777)
+        else:
+            self._check_open(inode, flags, path)
+            if flags & c.O_TRUNC and inode.entries is None:
+                self._resize(inode, 0, None)
+        server = self.server
+        serial = server.next_handle
+        server.next_handle = serial + 1
+        inode.opens += 1
+        handle = Handle(inode, flags, serial, self.pid)
+        if flags & c.O_TRUNC:
+            handle.cut = True
+        return self._install(handle)
+
+    def _check_open(self, inode: Inode, flags: int, path: str) -> None:
+        if flags & _CREATE_EXCL == _CREATE_EXCL:
+            raise failure(errno.EEXIST, path)
+        if inode.entries is not None:
+            if flags & _REFUSED_ON_DIRECTORY:
+                raise failure(errno.EISDIR, path)
+        elif inode.target is not None:
+            raise failure(errno.ENOTDIR if flags & c.O_DIRECTORY else errno.ELOOP, path)
+        elif flags & c.O_DIRECTORY:
+            raise failure(errno.ENOTDIR, path)
+        if self.settings.read_only and flags & (c.O_ACCMODE | c.O_TRUNC):
+            raise failure(errno.EROFS, path)
+
+    def _open_unnamed(self, path: str, flags: int, mode: int, dir_fd: int | None) -> int:
+        directory = self._existing(path, dir_fd, True)
+        if directory.entries is None:
+            raise failure(errno.ENOTDIR, path)
+        if not flags & c.O_ACCMODE:
+            raise failure(errno.EINVAL, path)
+        if not self.server.flavour.unnamed_files:
+            raise failure(errno.EOPNOTSUPP, path)
+        inode = self.tree.create_unnamed(mode & ~self.umask & 0o7777)
+        inode.opens += 1
+        server = self.server
+        server.next_handle += 1
+        return self._install(Handle(inode, flags, server.next_handle - 1, self.pid))
+
+    def close(self, fd: int) -> None:
+        handle = self._forget(fd)
+        inode = handle.inode
+        locks = inode.locks
+        if locks is not None and locks.unlock(("posix", self.host.name, self.pid)):
+            self.server.released(inode)
+        handle.references -= 1
+        if handle.references:
+            return
+        inode.opens -= 1
+        if locks is not None and locks.flock_drop(self._flock_owner(handle)):
+            self.server.released(inode)
+        if inode.opens == 0 and inode.nlink == 0 and inode.entries is None:
+            self.tree.free(inode)
+        if handle.cut and self.tree.log is not None:
+            self.tree.log.append((oplog.CLOSE_CUT, inode))
+
+    # -- bytes ----------------------------------------------------------------------------------
+
+    def _read(self, handle: Handle, count: int, offset: int) -> bytes:
+        inode = handle.inode
+        if inode.entries is not None:
+            raise failure(errno.EISDIR)
+        faults = self.settings.faults
+        if faults is not None:
+            self.settings.strike_read()
+            if faults.short_read:
+                count = self.settings.shorten("fault.short_read", count)
+        return pages.read(inode.pages, inode.size, offset, count)
+
+    def _write(self, handle: Handle, data: bytes, offset: int) -> int:
+        faults = self.settings.faults
+        if faults is not None and faults.short_write:
+            data = data[: self.settings.shorten("fault.short_write", len(data))]
+        inode = handle.inode
+        count = self.tree.write(inode, offset, data)
+        if handle.flags & c.O_DSYNC:
+            self._sync_inode(handle)
+        return count
+
+    def _size(self, handle: Handle) -> int:
+        return handle.inode.size
+
+    def _seek(self, handle: Handle, position: int, data: bool) -> int | None:
+        inode = handle.inode
+        search = pages.next_data if data else pages.next_hole
+        return search(inode.pages, inode.size, position)
+
+    def _resize(self, inode: Inode, length: int, handle: Handle | None) -> None:
+        if self.settings.read_only:
+            raise failure(errno.EROFS)
+        self.tree.resize(inode, length)
+        if handle is not None and length == 0:
+            handle.cut = True
+
+    def _allocate(
+        self, handle: Handle, offset: int, length: int, keep_size: bool, punch: bool
+    ) -> None:
+        if punch:
+            self.tree.punch(handle.inode, offset, length)
+        else:
+            self.tree.allocate(handle.inode, offset, length, keep_size)
+
+    # -- names ----------------------------------------------------------------------------------
+
+    def _stat(self, path: str, dir_fd: int | None, follow: bool) -> Stat:
+        inode = self._find(path, dir_fd, follow)[2]
+        if inode is None:
+            raise failure(errno.ENOENT, path)
+        return inode.stat or self.tree.stat(inode)
+
+    def fstat(self, fd: int) -> Stat:
+        inode = self._handle(fd).inode
+        return inode.stat or self.tree.stat(inode)
+
+    def _list(self, path: Path) -> dict[str, Inode]:
+        inode = self._target(path)
+        if inode.entries is None:
+            raise failure(errno.ENOTDIR, path if isinstance(path, str) else None)
+        return inode.entries
+
+    def mkdir(self, path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+        directory, name, inode = self._find(path, dir_fd, False)
+        if inode is not None:
+            raise failure(errno.EEXIST, path)
+        self.tree.mkdir(directory, name, mode & ~self.umask & 0o7777)
+
+    def rmdir(self, path: str, *, dir_fd: int | None = None) -> None:
+        directory, name, inode = self._find(path, dir_fd, False)
+        if inode is None:
+            raise failure(errno.ENOENT, path)
+        if name == ".":
+            raise failure(self._refusal_of_dots(path, errno.ENOTEMPTY), path)
+        self.tree.rmdir(directory, name)
+
+    def unlink(self, path: str, *, dir_fd: int | None = None) -> None:
+        directory, name, inode = self._find(path, dir_fd, False)
+        if inode is None:
+            raise failure(errno.ENOENT, path)
+        if name == "." or inode.entries is not None:
+            raise failure(errno.EISDIR, path)
+        self.tree.unlink(directory, name)
+
+    def rename(self, src: str, dst: str, flags: int = 0) -> None:
+        if flags and not self.server.flavour.rename_flags:
+            raise failure(errno.EINVAL, src)
+        from_dir, from_name, source = self._find(src, None, False)
+        to_dir, to_name, target = self._find(dst, None, False)
+        if from_name == "." or to_name == ".":
+            raise failure(errno.EBUSY, src)
+        if (
+            source is not None
+            and source.entries is None
+            and (src[-1] == "/" or (dst[-1] == "/" and target is None))
+        ):
+            raise failure(errno.ENOTDIR, src)
+        self.tree.rename(from_dir, from_name, to_dir, to_name, flags)
+
+    def link(self, src: str, dst: str) -> None:
+        source = self._existing(src, None, False)
+        directory, name, target = self._find(dst, None, False)
+        if target is not None:
+            raise failure(errno.EEXIST, dst)
+        if dst[-1] == "/":
+            raise failure(errno.ENOENT, dst)
+        self.tree.link(source, directory, name)
+
+    def symlink(self, src: str, dst: str, *, dir_fd: int | None = None) -> None:
+        if not src:
+            raise failure(errno.ENOENT, dst)
+        directory, name, inode = self._find(dst, dir_fd, False)
+        if inode is not None:
+            raise failure(errno.EEXIST, dst)
+        if dst[-1] == "/":
+            raise failure(errno.ENOENT, dst)
+        self.tree.symlink(directory, name, src)
+
+    @staticmethod
+    def _refusal_of_dots(path: str, otherwise: int) -> int:
+        """rmdir of a path that ends in ``.`` is EINVAL, of the root EBUSY (rmdir(2))."""
+        last = path.rstrip("/").rpartition("/")[2]
+        if last == ".":
+            return errno.EINVAL
+        return errno.EBUSY if not last else otherwise
+
+    def _set_attributes(
+        self,
+        inode: Inode,
+        *,
+        mode: int | None = None,
+        owner: tuple[int, int] | None = None,
+        times_ns: tuple[int, int] | None = None,
+    ) -> None:
+        self.tree.set_attributes(inode, mode=mode, owner=owner, times_ns=times_ns)
+
+    def _set_xattr(self, inode: Inode, name: str, value: bytes | None) -> None:
+        self.tree.set_xattr(inode, name, value)
+
+    # -- durability -----------------------------------------------------------------------------
+
+    def fsync(self, fd: int) -> None:
+        self._sync_inode(self._handle(fd))
+
+    def _sync_inode(self, handle: Handle) -> None:
+        inode = handle.inode
+        faults = self.settings.faults
+        log = self.tree.log
+        if faults is not None and faults.eio_fsync and self.settings.choose("fault.eio_fsync", 2):
+            inode.error_count += 1
+            inode.error_code = errno.EIO
+            if log is not None:
+                log.append((oplog.LOST, inode))
+        elif log is not None:
+            log.append((oplog.SYNC, inode))
+        if inode.error_count != handle.errors_seen:
+            handle.errors_seen = inode.error_count
+            raise failure(inode.error_code)
+
+    def sync(self) -> None:
+        if self.tree.log is not None:
+            self.tree.log.append((oplog.SYNC_ALL,))
+
+    # -- locks ----------------------------------------------------------------------------------
+
+    def _flock_owner(self, handle: Handle) -> Owner:
+        return ("flock", self.host.name, handle.serial)
+
+    def _locks(self, inode: Inode) -> FileLocks:
+        locks = inode.locks
+        if locks is None:
+            locks = inode.locks = FileLocks()
+        return locks
+
+    def _flock_take(self, handle: Handle, exclusive: bool) -> None:
+        inode = handle.inode
+        locks = self._locks(inode)
+        owner = self._flock_owner(handle)
+        held = locks.flocks.get(owner)
+        try:
+            locks.flock(owner, exclusive)
+        finally:
+            if held is not None and locks.flocks.get(owner) != held:
+                self.server.released(inode)
+
+    def _flock_drop(self, handle: Handle) -> None:
+        inode = handle.inode
+        if inode.locks is not None and inode.locks.flock_drop(self._flock_owner(handle)):
+            self.server.released(inode)
+
+    def _range_take(self, handle: Handle, start: int, end: int, exclusive: bool) -> None:
+        owner = ("posix", self.host.name, self.pid)
+        self._locks(handle.inode).lock(owner, start, end, exclusive)
+        self.server.released(handle.inode)
+
+    def _range_drop(self, handle: Handle, start: int, end: int) -> None:
+        locks = handle.inode.locks
+        if locks is not None and locks.unlock(("posix", self.host.name, self.pid), start, end):
+            self.server.released(handle.inode)

@@ -1,0 +1,296 @@
+"""What an NFS client believes about one inode, and when it may go on believing it.
+
+The rules (nfs(5), "Data and metadata coherence"; behaviour measured on Linux 6.1):
+
+- Attributes are trusted until ``expires_ns``: ``acregmin`` after they were last seen to change,
+  twice as long each time they were found unchanged, up to ``acregmax``; for directories
+  ``acdirmin`` and ``acdirmax``. Names looked up in a directory are trusted as long as the
+  directory is believed unchanged.
+- A reply that shows a change drops the clean pages of a file, or the names of a directory.
+- Version 4 sees every change, by the change attribute. Version 3 compares time stamps and size,
+  so it misses a change within one tick of the server's clock that keeps the size.
+
+Staleness is never forced while the server can be reached: where belief and truth differ, and the
+rules allow the client to keep its belief, the choice ``nfs.*`` decides, and 0 is the truth.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from patchstorm.storage import pages as page_store
+from patchstorm.storage.errors import WouldBlock, failure
+from patchstorm.storage.flavour import NfsMount
+from patchstorm.storage.host import Host
+from patchstorm.storage.inode import Inode
+from patchstorm.storage.pages import Pages
+from patchstorm.storage.stat import Stat
+
+if TYPE_CHECKING:
+    from patchstorm.storage.server import Server
+
+Patch = tuple[int, bytes]
+"""Bytes written at an offset within a page."""
+
+_UNKNOWN = -1
+
+
+class CachedNode:
+    """One client's knowledge of one inode.
+
+    ``change`` and ``key`` are the change attribute, and what version 3 has in its place, of
+    ``stat``. ``names`` are the directory entries looked up or listed (None: known to be absent).
+    ``pages`` are up-to-date cached pages; ``patches`` what was written and not yet sent, by page;
+    ``wide`` the pages that would be sent whole. ``data_change`` is the server's data change at
+    which the clean pages were equal to it. ``unstable`` are patches sent but not committed to the
+    server's disk when it had booted ``boot`` times. ``opened_by_handle``: the server opened the
+    file for this host when it had no name any more, so it serves it until it is closed.
+    """
+
+    __slots__ = (
+        "boot",
+        "change",
+        "data_change",
+        "dirty_since_ns",
+        "error_code",
+        "error_count",
+        "expires_ns",
+        "inode",
+        "key",
+        "names",
+        "opened_by_handle",
+        "opens",
+        "pages",
+        "patches",
+        "silly",
+        "size",
+        "stale",
+        "stat",
+        "timeo_ns",
+        "unstable",
+        "wide",
+    )
+
+    def __init__(self, inode: Inode, stat: Stat) -> None:
+        self.inode = inode
+        self.stat = stat
+        self.change = _UNKNOWN
+        self.key = (0, 0, 0)
+        self.expires_ns = 0
+        self.timeo_ns = 0
+        self.names: dict[str, Inode | None] = {}
+        self.pages: Pages = {}
+        self.patches: dict[int, list[Patch]] = {}
+        self.wide: set[int] = set()
+        self.size = inode.size
+        self.data_change = inode.data_change
+        self.dirty_since_ns = 0
+        self.opens = 0
+        self.opened_by_handle = False
+        self.silly: tuple[Inode, str] | None = None
+        self.error_count = 0
+        self.error_code = 0
+        self.stale = False
+        self.unstable: dict[int, list[Patch]] = {}
+        self.boot = 0
+
+
+def version3_key(inode: Inode) -> tuple[int, int, int]:
+    """All that a version 3 client sees of a change."""
+    return (inode.mtime, inode.ctime, inode.size if inode.entries is None else 0)
+
+
+class AttributeCache(Host):
+    """The attribute half of an NFS client: contact with the server, and what replies teach."""
+
+    __slots__ = (
+        "crashed",
+        "cut_since_ns",
+        "mount",
+        "nodes",
+        "removals",
+        "session_lost",
+        "settings",
+        "timed_out",
+        "tree",
+        "unreclaimed",
+    )
+
+    def __init__(self, server: Server, name: str, mount: NfsMount) -> None:
+        super().__init__(server, name)
+        self.mount = mount
+        self.tree = server.tree
+        self.settings = server.settings
+        self.nodes: dict[int, CachedNode] = {}
+        self.cut_since_ns: int | None = None
+        self.crashed = False
+        self.session_lost = False
+        self.unreclaimed = False
+        self.removals: list[tuple[Inode, str, int]] = []
+        self.timed_out: list[Callable[[], object]] = []
+
+    # -- the wire -----------------------------------------------------------------------------
+
+    @property
+    def unreachable(self) -> bool:
+        return self.cut_since_ns is not None or self.server.stopped
+
+    def contact(self) -> None:
+        """The server must be asked now. WouldBlock if it cannot be, or EIO on a soft mount."""
+        if self.cut_since_ns is not None or self.server.stopped:
+            raise self.no_answer()
+        if self.removals:
+            self.remove_late()
+
+    def call(self, execute: Callable[[], object]) -> None:
+        """``contact`` before a call that changes something: if a soft mount gives up, the server
+        may still execute it once it can be reached again (nfs(5), soft)."""
+        if self.unreachable and self.mount.recovery != "hard" and not self.crashed:
+            self.timed_out.append(execute)
+        self.contact()
+
+    def no_answer(self) -> Exception:
+        """nfs(5): ``hard`` retries for ever, ``soft`` gives EIO, ``softerr`` ETIMEDOUT."""
+        if self.crashed:
+            raise RuntimeError(f"host {self.name!r} has crashed; call reboot() before using it")
+        if self.mount.recovery == "soft":
+            return failure(errno.EIO)
+        if self.mount.recovery == "softerr":
+            return failure(errno.ETIMEDOUT)
+        return WouldBlock("partition", ("host", self.name))
+
+    def remove_late(self) -> None:
+        """Send the removals of silly-renamed files that were still on their way."""
+        pending, self.removals = self.removals, []
+        for directory, name, _since in pending:
+            self._remove_silly(directory, name)
+
+    def _remove_silly(self, directory: Inode, name: str) -> None:
+        if directory.entries is not None and name in directory.entries:
+            self.tree.unlink(directory, name)
+            node = self.nodes.get(directory.serial)
+            if node is not None:
+                node.names.pop(name, None)
+
+    # -- knowledge ----------------------------------------------------------------------------
+
+    def node(self, inode: Inode) -> CachedNode:
+        """What is known of an inode; made, knowing nothing, at the first call."""
+        known = self.nodes.get(inode.serial)
+        if known is None:
+            known = self.nodes[inode.serial] = CachedNode(inode, self.tree.stat(inode))
+            known.timeo_ns = self._shortest(inode)
+        return known
+
+    def _shortest(self, inode: Inode) -> int:
+        mount = self.mount
+        return mount.acregmin_ns if inode.entries is None else mount.acdirmin_ns
+
+    def _longest(self, inode: Inode) -> int:
+        mount = self.mount
+        return mount.acregmax_ns if inode.entries is None else mount.acdirmax_ns
+
+    def absorb(self, node: CachedNode) -> None:
+        """A reply carried the inode's attributes."""
+        inode = node.inode
+        now = self.settings.clock.now_ns
+        if node.change == inode.change:
+            if now >= node.expires_ns:
+                node.timeo_ns = min(2 * node.timeo_ns, self._longest(inode))
+        else:
+            if node.change == _UNKNOWN or not self._misses_change(node):
+                self.drop_clean(node)
+            node.change = inode.change
+            node.timeo_ns = self._shortest(inode)
+        node.key = version3_key(inode)
+        node.stat = inode.stat or self.tree.stat(inode)
+        if not node.patches:
+            node.size = inode.size
+        elif node.size < inode.size:
+            node.size = inode.size
+        node.expires_ns = now + node.timeo_ns
+
+    def _misses_change(self, node: CachedNode) -> bool:
+        """Version 3: nothing visible changed, so what is cached may be kept."""
+        if not self.mount.is_v3 or node.key != version3_key(node.inode):
+            return False
+        if not self._beliefs_differ(node):
+            return True
+        return self.settings.choose("nfs3.tick", 2) == 1
+
+    def _beliefs_differ(self, node: CachedNode) -> bool:
+        inode = node.inode
+        entries = inode.entries
+        if entries is not None:
+            return any(entries.get(name) is not known for name, known in node.names.items())
+        if node.data_change == inode.data_change:
+            return False
+        return any(
+            page.rstrip(b"\0") != inode.pages.get(index, b"").rstrip(b"\0")
+            for index, page in node.pages.items()
+            if index not in node.patches
+        )
+
+    def drop_clean(self, node: CachedNode) -> None:
+        """Forget names and clean pages; dirty pages stay, over what the server has now."""
+        node.names.clear()
+        inode = node.inode
+        if node.patches:
+            kept: Pages = {}
+            for index, patches in node.patches.items():
+                if index in node.pages:
+                    page = inode.pages.get(index, b"")
+                    for start, data in patches:
+                        page = page_store.overlay(page, start, data)
+                    kept[index] = page
+            node.pages = kept
+        elif node.pages:
+            node.pages = {}
+        node.data_change = inode.data_change
+
+    def getattr(self, node: CachedNode, held: bool) -> None:
+        """GETATTR: contact, then learn. ESTALE if the file is gone and no longer served.
+
+        ``held`` says that this host has the file open, which a version 4 server knows and a
+        version 3 server's file cache often makes up for.
+        """
+        self.contact()
+        inode = node.inode
+        if inode.writers is not None:
+            self.server.observe(inode, self)
+        if inode.nlink == 0 and not self.still_served(node, held):
+            node.stale = True
+            raise failure(errno.ESTALE)
+        self.absorb(node)
+
+    def still_served(self, node: CachedNode, held: bool) -> bool:
+        """Does the server answer for an inode without names?"""
+        if node.stale:
+            return False
+        if held:
+            return node.opened_by_handle or self.settings.choose("nfs.estale", 2) == 0
+        if not self.mount.serves_unlinked:
+            return False
+        return self.settings.choose("nfs.unlinked-getattr", 2) == 1
+
+    def may_doubt(self, kind: str, node: CachedNode) -> bool:
+        """Belief and truth differ, and the belief has not expired: True to keep the belief."""
+        if self.unreachable:
+            return self.settings.clock.now_ns < node.expires_ns
+        return self.settings.clock.now_ns < node.expires_ns and self.settings.choose(kind, 2) == 1
+
+    def attributes(self, node: CachedNode, held: bool) -> Stat:
+        """stat and fstat, after own dirty data were sent."""
+        inode = node.inode
+        if node.stale:
+            raise failure(errno.ESTALE)
+        if inode.writers is not None and not self.unreachable:
+            self.server.observe(inode, self)
+        if node.change == inode.change:
+            if self.settings.clock.now_ns >= node.expires_ns:
+                self.getattr(node, held)
+        elif not self.may_doubt("nfs.attributes", node):
+            self.getattr(node, held)
+        return node.stat

@@ -1,0 +1,243 @@
+"""Names, as an NFS client looks them up and changes them.
+
+Rules (nfs(5); Linux fs/nfs/dir.c as of 6.1; measured):
+
+- A name found, or found missing, in a directory is believed as long as the directory is believed
+  unchanged; ``lookupcache=none`` asks every time, ``lookupcache=pos`` asks again for missing names.
+- Opening a directory to list it asks the server, and what was believed of its names is put right
+  (not with ``nocto``). Any own change in a directory does so too, if somebody else had changed it.
+- create, mkdir, rename, link and unlink are executed by name on the server, so what they report of
+  existence is true.
+- Opening a believed name: version 4.0 opens by name; version 3 checks the file it believes in, which
+  succeeds if that file still has a name somewhere; 4.1 and later open that file by its handle, which
+  a server may even serve when the file has no name left.
+- A file that is open on this host and loses its last use as a name here becomes ``.nfs...`` in the
+  same directory until it is closed ("silly rename"); for a rename over it that is a separate call.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from patchstorm.storage.constants import SECOND_NS
+from patchstorm.storage.errors import failure
+from patchstorm.storage.flavour import NfsMount
+from patchstorm.storage.inode import Inode
+from patchstorm.storage.nfs_cache import CachedNode, version3_key
+from patchstorm.storage.nfs_pages import PageCache
+
+if TYPE_CHECKING:
+    from patchstorm.storage.server import Server
+
+_LATE_REMOVAL_NS = SECOND_NS
+"""An asynchronous removal of a silly-renamed file is done after this long."""
+
+
+class NameCache(PageCache):
+    """Directories, as one NFS client sees and changes them."""
+
+    __slots__ = ("silly_count",)
+
+    def __init__(self, server: Server, name: str, mount: NfsMount) -> None:
+        super().__init__(server, name, mount)
+        self.silly_count = 0
+
+    # -- looking up ---------------------------------------------------------------------------
+
+    def look_up(self, directory: Inode, name: str) -> Inode | None:
+        """What this host believes a name is, asking the server where it must."""
+        node = self.nodes.get(directory.serial)
+        if node is None or name not in node.names:
+            return self.ask_name(directory, name)
+        believed = node.names[name]
+        truth = self._truth(directory, name)
+        lookupcache = self.mount.lookupcache
+        if lookupcache == "none" or (believed is None and lookupcache == "pos"):
+            return self.ask_name(directory, name)
+        if self.settings.clock.now_ns >= node.expires_ns:
+            self._revalidate(node)
+            if name not in node.names:
+                return self.ask_name(directory, name)
+        if believed is truth:
+            return believed
+        kind = "nfs.missing-name" if believed is None else "nfs.name"
+        if self._keeps_name(kind, node):
+            return believed
+        return self.ask_name(directory, name)
+
+    def _keeps_name(self, kind: str, node: CachedNode) -> bool:
+        """The directory was found unchanged, or was believed so: the name may be kept."""
+        return self.unreachable or self.settings.choose(kind, 2) == 1
+
+    def _revalidate(self, node: CachedNode) -> None:
+        """GETATTR of a directory on the way. A removed one keeps what is believed of it."""
+        self.contact()
+        self.absorb(node)
+
+    def ask_name(self, directory: Inode, name: str) -> Inode | None:
+        """LOOKUP: the truth, which is then believed."""
+        self.contact()
+        node = self.node(directory)
+        if self.mount.is_v3 or node.change < 0:
+            self.absorb(node)
+        found = self._truth(directory, name)
+        node.names[name] = found
+        if found is not None:
+            if found.writers is not None:
+                self.server.observe(found, self)
+            self.absorb(self.node(found))
+        return found
+
+    def true_name(self, directory: Inode, name: str) -> Inode | None:
+        """What a call that the server executes by name will meet. Nothing is learnt yet."""
+        self.contact()
+        return self._truth(directory, name)
+
+    @staticmethod
+    def _truth(directory: Inode, name: str) -> Inode | None:
+        entries = directory.entries
+        return None if entries is None else entries.get(name)
+
+    def name_to_open(self, directory: Inode, name: str) -> Inode | None:
+        """What an open without O_CREAT finds under a name (see the module's rules)."""
+        if self.mount.version == "4.0":
+            return self.ask_name(directory, name)
+        return self._verified(directory, name, self.look_up(directory, name))
+
+    def name_to_create(self, directory: Inode, name: str) -> Inode | None:
+        """The same with O_CREAT: a name believed missing is not believed (nfs_neg_need_reval)."""
+        node = self.nodes.get(directory.serial)
+        if node is None or node.names.get(name) is None or self.mount.version == "4.0":
+            return self.ask_name(directory, name)
+        return self._verified(directory, name, self.look_up(directory, name))
+
+    def _verified(self, directory: Inode, name: str, believed: Inode | None) -> Inode | None:
+        """Close-to-open applied to the name: the file believed in must still be there."""
+        if believed is None or believed is self._truth(directory, name) or self.unreachable:
+            return believed
+        if believed.nlink:
+            return believed
+        mount = self.mount
+        if believed.entries is None:
+            if mount.is_v3 and not mount.close_to_open:
+                return believed
+            if mount.opens_by_handle and mount.serves_unlinked:
+                return believed
+        return self.ask_name(directory, name)
+
+    # -- listing ------------------------------------------------------------------------------
+
+    def listing(self, directory: Inode, held: bool) -> dict[str, Inode]:
+        """READDIR after opendir. ESTALE possible on a descriptor of a removed directory."""
+        node = self.node(directory)
+        self.server.settle_removals()
+        entries = directory.entries
+        assert entries is not None
+        if (
+            not self.mount.close_to_open
+            and node.change != directory.change
+            and self._known_listing(node)
+            and self.may_doubt("nfs.listing", node)
+        ):
+            return {name: inode for name, inode in node.names.items() if inode is not None}
+        self.contact()
+        if directory.nlink == 0:
+            if held and not self.still_served(node, True):
+                raise failure(errno.ESTALE)
+            return {}
+        self.absorb(node)
+        missing = [name for name, inode in node.names.items() if inode is None]
+        node.names = dict(entries)
+        for name in missing:
+            node.names.setdefault(name, None)
+        return entries
+
+    @staticmethod
+    def _known_listing(node: CachedNode) -> bool:
+        return bool(node.names)
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def before_change(self, directory: Inode) -> tuple[int, tuple[int, int, int]]:
+        """What the reply will give as the directory's state before the call."""
+        return directory.change, version3_key(directory)
+
+    def after_change(
+        self,
+        directory: Inode,
+        before: tuple[int, tuple[int, int, int]],
+        name: str,
+        inode: Inode | None,
+    ) -> None:
+        """A call of this host changed ``name``: keep what is known, or find out it is old."""
+        node = self.node(directory)
+        change, key = before
+        if node.change != change and not self._misses_foreign_change(node, key):
+            node.names.clear()
+        node.names[name] = inode
+        node.change = directory.change
+        node.timeo_ns = self._shortest(directory)
+        self.absorb(node)
+        if inode is not None:
+            self.absorb(self.node(inode))
+
+    def _misses_foreign_change(self, node: CachedNode, key: tuple[int, int, int]) -> bool:
+        if not self.mount.is_v3 or node.key != key or not node.names:
+            return False
+        return self.settings.choose("nfs3.tick", 2) == 1
+
+    def lost_reply(self, code: int) -> None:
+        """The call was executed; its reply was lost and the retransmission failed.
+
+        A version 4.1 session makes that impossible but across a restart of the server.
+        """
+        faults = self.settings.faults
+        if faults is None or not faults.lost_reply:
+            return
+        if self.mount.opens_by_handle and not self.session_lost:
+            return
+        self.session_lost = False
+        if self.settings.choose("fault.lost_reply", 2):
+            raise failure(code)
+
+    def refuse_in_grace(self) -> None:
+        """A version 4 server that has just restarted accepts only reclaims (RFC 8881, 8.4.2)."""
+        if not self.mount.is_v3:
+            self.server.grace_wait()
+
+    # -- silly rename ---------------------------------------------------------------------------
+
+    def must_stay(self, inode: Inode) -> bool:
+        """The file is open on this host, so a name of it must not just go."""
+        node = self.nodes.get(inode.serial)
+        return node is not None and node.opens > 0 and node.silly is None
+
+    def rename_silly(self, directory: Inode, name: str, inode: Inode) -> None:
+        """Move a name out of the way; the file goes when this host closes it."""
+        self.silly_count += 1
+        hidden = f".nfs{inode.number:016x}{self.silly_count:08x}"
+        before = self.before_change(directory)
+        self.tree.rename(directory, name, directory, hidden)
+        node = self.node(inode)
+        node.silly = (directory, hidden)
+        self.after_change(directory, before, name, None)
+        self.node(directory).names[hidden] = inode
+
+    def last_close(self, node: CachedNode) -> None:
+        """No descriptor of this host is left: a silly-renamed file is removed, perhaps a bit late."""
+        if node.silly is None:
+            return
+        directory, name = node.silly
+        node.silly = None
+        if self.unreachable or self.settings.choose("nfs.silly-late", 2):
+            self.removals.append((directory, name, self.settings.clock.now_ns))
+        else:
+            self._remove_silly(directory, name)
+
+    def settle_removals(self) -> None:
+        """Removals on their way for long enough have arrived."""
+        if self.removals and not self.unreachable:
+            since = self.settings.clock.now_ns - _LATE_REMOVAL_NS
+            if self.removals[0][2] <= since:
+                self.remove_late()

@@ -1,0 +1,87 @@
+"""Waiting for a lock: bounded, on no worker, and nobody else's business."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from server_support import (
+    connect,
+    create,
+    eventually,
+    head,
+    patch,
+    patch_head,
+    temporary_files,
+)
+
+from chunkstore.testing import Fleet
+
+
+@contextmanager
+def locked(fleet: Fleet) -> Iterator[None]:
+    """Holds the lock of the only session, as a replica does that was paused in the middle."""
+    (path,) = (fleet.root / ".upload").glob("*/.lock")
+    with path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Fleet]:
+    with Fleet(tmp_path, 1, ["--workers", "2", "--lock-wait", "20s"]) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Fleet]:
+    with Fleet(tmp_path, 1, ["--lock-wait", "200ms"]) as fleet:
+        yield fleet
+
+
+def test_when_the_bound_is_over_the_answer_is_423(impatient: Fleet) -> None:
+    location = create(impatient, 10)
+    with locked(impatient):
+        for answer in (head(impatient, location), patch(impatient, location, 0, b"hello")):
+            assert answer.status == 423
+            assert int(answer.headers["retry-after"]) >= 1
+    assert patch(impatient, location, 0, b"hello").status == 204
+
+
+def test_who_waits_gets_through_when_the_lock_is_free(patient: Fleet) -> None:
+    location = create(patient, 10)
+    with ThreadPoolExecutor(1) as pool:
+        with locked(patient):
+            waiting = pool.submit(patch, patient, location, 0, b"hello")
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+        assert waiting.result(timeout=30).status == 204
+
+
+def test_many_waiters_occupy_no_worker(patient: Fleet) -> None:
+    """Ten requests wait for one upload's lock; two workers are enough for everybody else."""
+    location = create(patient, 10)
+    with ThreadPoolExecutor(10) as pool:
+        with locked(patient):
+            waiting = [pool.submit(head, patient, location) for _ in range(10)]
+            for index in range(10):
+                other = f"/upload?token={patient.token(f'other-{index}', 5, f'other-{index}')}"
+                assert patch(patient, other, 0, b"hello").status == 204
+            assert not any(request.done() for request in waiting)
+        assert {request.result(timeout=30).status for request in waiting} == {200}
+
+
+def test_a_waiter_that_leaves_is_forgotten(patient: Fleet) -> None:
+    location = create(patient, 10)
+    with connect(patient) as client:
+        client.sendall(patch_head(location, 0, 10) + b"01234")
+        assert eventually(lambda: bool(temporary_files(patient)))
+        with locked(patient):
+            client.sendall(b"56789")
+            client.close()
+            assert eventually(lambda: not temporary_files(patient))
+    assert head(patient, location).headers["upload-offset"] == "0"

@@ -1,0 +1,103 @@
+"""What people read: the table, the tally, and stories that end in the command that replays them."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from cli_fakes import FAILURE, Terminal, finding, run_report, skipped, unknown, violated
+
+from patchstorm.report.console import console_on, tell
+from patchstorm.report.model import Report, RunReport, overall
+from patchstorm.report.story import idle_checkers, remark, story
+
+
+def told(*runs: RunReport, file: io.StringIO | None = None) -> str:
+    out = file or io.StringIO()
+    tell(Report(verdict=overall(runs), runs=runs), console_on(out), took="3.5 s")
+    return out.getvalue()
+
+
+def lines_of(text: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def test_each_storm_is_one_row_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = lines_of(told(run_report(), unknown(scenario="late"), skipped(scenario="rivals")))
+    assert lines[0].split() == ["scenario", "verdict", "operations", "seconds", "remark"]
+    assert lines[1].split() == ["replaying", "safe", "412", "2.2"]
+    assert lines[2].split()[:4] == ["late", "unknown", "412", "2.2"]
+    assert lines[2].endswith("replica 1 did not start")
+    assert lines[3].split() == ["rivals", "skipped", "needs", "termination"]
+    assert lines[-1] == "1 unknown, 1 safe, 1 skipped in 3.5 s"
+
+
+def test_the_last_line_of_a_violation_replays_it() -> None:
+    lines = lines_of(told(run_report(), violated()))
+    assert lines[-1] == f"patchstorm replay {FAILURE}"
+    assert "  bytes: the published file is 131072 bytes long, not 65536" in lines
+    assert "    bytes [65536, 131072)" in lines
+    assert "    -> op 4 PATCH [0, 65536): 204" in lines
+
+
+def test_a_path_with_spaces_can_be_pasted() -> None:
+    assert story(violated(failure="my runs/failure.json"))[-1] == (
+        "patchstorm replay 'my runs/failure.json'"
+    )
+
+
+def test_brackets_in_a_story_are_text_and_not_markup() -> None:
+    text = told(violated(findings=(finding(summary="[red]bytes[/red] [0, 5)"),)))
+    assert "[red]bytes[/red] [0, 5)" in text
+
+
+def test_of_many_findings_every_checker_is_told_first() -> None:
+    many = [finding(summary=f"number {n}") for n in range(5)] + [finding(checker="conflict")]
+    lines = story(violated(findings=tuple(many)))
+    assert any("number 0" in line for line in lines)
+    assert any("conflict: " in line for line in lines)
+    assert f"  and 3 more findings; all are in {FAILURE}" in lines
+
+
+@pytest.mark.parametrize("columns", ["30", "48", "80", "200"])
+def test_every_width_holds_the_table_and_never_breaks_a_command(
+    columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = lines_of(told(run_report(), violated(), skipped()))
+    table = lines[: lines.index("")]
+    assert all(len(line) <= int(columns) for line in table)
+    assert lines[-1] == f"patchstorm replay {FAILURE}"
+
+
+def test_a_pipe_gets_no_colour_and_a_terminal_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[" not in told(violated())
+    assert "\x1b[" in told(violated(), file=Terminal())
+
+
+def test_no_color_is_obeyed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    coloured = [code for code in ("\x1b[31", "\x1b[32", "\x1b[1;31") if code in told(violated())]
+    assert coloured == []
+    assert "\x1b[3" not in told(violated(), file=Terminal())
+
+
+def test_checkers_that_did_not_apply_are_summed_up_once() -> None:
+    notes = ("replay does not apply: sequential", "status does not apply: none", "disk was small")
+    runs = [run_report(notes=notes), run_report(notes=notes[:1]), run_report()]
+    assert remark(runs[0]) == "disk was small"
+    assert idle_checkers(runs) == (
+        "Checkers that did not apply, to how many storms: replay to 2, status to 1"
+    )
+    assert idle_checkers(runs[2:]) is None
+
+
+def test_a_reason_of_many_lines_is_told_below_the_table() -> None:
+    lines = lines_of(told(unknown(unknown="replica 0 ended:\nlast words\nmore words")))
+    assert lines[1].endswith("replica 0 ended: ...")
+    assert lines[-2:] == ["last words", "more words"]

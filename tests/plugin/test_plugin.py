@@ -1,0 +1,126 @@
+"""The pytest plugin, in pytest runs of its own: items, skips, failures worth reading, and nothing unasked."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = "pytester"
+
+QUIET = ("-p", "no:cacheprovider")
+STORM = ("--patchstorm-target", "reference", "--patchstorm-scenarios", "sequential")
+RACE = ("--patchstorm-target", "reference:append", "--patchstorm-scenarios", "replaying")
+
+BROKEN_SERVER = """
+name = "broken"
+capabilities = ["sequential", "creation"]
+
+[start]
+command = ["{python}", "-c", "raise SystemExit('no configuration')", "{port}"]
+
+[wire]
+path = "/files"
+"""
+
+
+def items(result: pytest.RunResult) -> list[str]:
+    return [line for line in result.outlines if line.startswith("patchstorm::")]
+
+
+def test_without_the_option_nothing_is_collected_or_imported(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_of_somebody_else():
+            loaded = {name for name in sys.modules if name.startswith("patchstorm")}
+            assert loaded <= {"patchstorm", "patchstorm.pytest_plugin"}
+        """
+    )
+    result = pytester.runpytest_subprocess(*QUIET)
+    result.assert_outcomes(passed=1)
+
+
+def test_every_storm_and_seed_is_an_item(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess(
+        *QUIET, "--collect-only", "-q",
+        "--patchstorm-target", "reference",
+        "--patchstorm-scenarios", "sequential,replaying",
+        "--patchstorm-seeds", "2",
+    )  # fmt: skip
+    assert items(result) == [
+        "patchstorm::sequential[reference-1]",
+        "patchstorm::sequential[reference-2]",
+        "patchstorm::replaying[reference-1]",
+        "patchstorm::replaying[reference-2]",
+    ]
+
+
+def test_items_can_be_chosen_with_k(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess(
+        *QUIET, "--collect-only", "-q", "-k", "replaying and not crash",
+        "--patchstorm-target", "reference",
+    )  # fmt: skip
+    assert items(result) == ["patchstorm::replaying[reference-1]"]
+
+
+def test_a_correct_server_passes_and_leaves_nothing(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess(*QUIET, *STORM)
+    result.assert_outcomes(passed=1)
+    assert not (pytester.path / "patchstorm-runs").exists()
+
+
+def test_a_racing_server_fails_with_a_story_and_its_replay(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess(*QUIET, *RACE)
+    result.assert_outcomes(failed=1)
+    said = result.outlines
+    command = [line for line in said if line.startswith("patchstorm replay ")]
+    assert len(command) == 1
+    assert (pytester.path / command[0].removeprefix("patchstorm replay ")).is_file()
+    end = said.index(command[0]) + 1
+    assert said[end].startswith("="), "the command is the last line of the failure"
+    assert not any("pytest_plugin.py" in line for line in said), "a story, not a traceback"
+
+
+def test_a_server_that_does_not_start_fails_as_unknown(pytester: pytest.Pytester) -> None:
+    (pytester.path / "broken.toml").write_text(BROKEN_SERVER)
+    result = pytester.runpytest_subprocess(
+        *QUIET,
+        "--patchstorm-target", "broken.toml", "--patchstorm-scenarios", "sequential",
+    )  # fmt: skip
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*sequential against broken *: unknown: *", "*no configuration*"])
+
+
+def test_a_storm_that_cannot_run_here_is_skipped_with_the_reason(
+    pytester: pytest.Pytester,
+) -> None:
+    result = pytester.runpytest_subprocess(
+        *QUIET, "-rs",
+        "--patchstorm-target", "reference", "--patchstorm-scenarios", "power-loss",
+    )  # fmt: skip
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*power-loss can be brought about in sim*"])
+
+
+def test_storms_run_under_xdist(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess(*QUIET, "-n", "2", *STORM, "--patchstorm-seeds", "2")
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["--patchstorm-target", "refrence"], "*reference*"),
+        ([*STORM[:3], "sequentail"], "*sequential*"),
+        ([*STORM[:3], ","], "*name at least one storm*"),
+        ([*STORM, "--patchstorm-seeds", "0"], "*from 1 on*"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(
+    pytester: pytest.Pytester, arguments: list[str], remedy: str
+) -> None:
+    result = pytester.runpytest_subprocess(*QUIET, *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {remedy}"])

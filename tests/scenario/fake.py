@@ -1,0 +1,261 @@
+"""A correct server in memory, and a driver with virtual time: enough to run any workload.
+
+The server knows both readings. Bytes are kept as one code per position (the content's number, or
+``HOLE``), so that a test can ask who owns which byte. The driver gives every request a latency that
+depends on its number alone, so that requests overlap and every run is the same.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from typing import Any
+
+from patchstorm.history.model import (
+    Completion,
+    Event,
+    Final,
+    Header,
+    History,
+    Invocation,
+    Operation,
+    StatusDocument,
+)
+from patchstorm.scenario.actions import Answer, Request, Send, Sleep, Workload
+from patchstorm.scenario.machine import Machine, Step
+from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.storm import closing, opening, storm
+
+HOLE = 255
+MS = 1_000_000
+EVERYTHING = (
+    "creation", "creation-with-upload", "expiration", "checksum-sha1", "checksum-sha256",
+    "termination", "status", "head-after-finish", "publishes-atomically", "completes-unattended",
+    "survives-power-loss",
+)  # fmt: skip
+OFFSET_ADDRESSED = ("offset-addressed", *EVERYTHING)
+SEQUENTIAL = ("sequential", "keeps-partial-body", *EVERYTHING)
+
+
+@dataclass(slots=True)
+class Stored:
+    size: int
+    target: str
+    overwrite: bool
+    expires_ns: float
+    codes: bytearray
+    terminated: bool = False
+    published: bool = False
+
+    @property
+    def prefix(self) -> int:
+        hole = self.codes.find(HOLE)
+        return self.size if hole < 0 else hole
+
+    @property
+    def offset(self) -> int:
+        """What may be announced: the end only once it is published."""
+        return self.prefix if self.published or self.prefix < self.size else max(0, self.size - 1)
+
+
+@dataclass(slots=True)
+class Reply:
+    status: int
+    offset: int | None = None
+    document: StatusDocument | None = None
+
+
+@dataclass(slots=True)
+class FakeServer:
+    """Answers requests of a plan, atomically and correctly."""
+
+    plan: Plan
+    uploads: dict[str, Stored] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    busy: int = 0  # so many requests are answered with 423 first
+
+    def serve(self, request: Request, body: int, now_ns: int, *, whole: bool) -> Reply:
+        """``body`` bytes have arrived; ``whole``: and that was all of them."""
+        if self.busy and request.kind in ("PATCH", "HEAD"):
+            self.busy -= 1
+            return Reply(423)
+        if request.kind == "POST":
+            return self._create(request, body, now_ns)
+        stored = self.uploads[request.upload]
+        if stored.terminated or now_ns > stored.expires_ns and not stored.published:
+            return Reply(410)
+        if request.kind == "DELETE":
+            stored.terminated = True
+            return Reply(204)
+        if request.kind == "PATCH":
+            return self._patch(request, stored, body, whole)
+        self._publish(request.upload, stored)
+        if request.kind == "STATUS":
+            return Reply(200, document=_document(stored))
+        return Reply(200, offset=stored.offset)
+
+    def _create(self, request: Request, body: int, now_ns: int) -> Reply:
+        info = next(upload.info for upload in self.plan.uploads if upload.id == request.upload)
+        expires = float("inf") if info.expires_ms is None else now_ns + info.expires_ms * MS
+        stored = Stored(
+            info.size, info.target, info.overwrite, expires, bytearray([HOLE]) * info.size
+        )
+        self.uploads[request.upload] = stored
+        stored.codes[:body] = bytes(body)
+        self._publish(request.upload, stored)
+        return Reply(201, offset=stored.offset)
+
+    def _patch(self, request: Request, stored: Stored, body: int, whole: bool) -> Reply:
+        if request.checksum in ("malformed", "unknown-algorithm"):
+            return Reply(400)
+        if request.offset + request.length > stored.size:
+            return Reply(413)
+        sequential = self.plan.reading == "sequential"
+        if sequential and request.offset != stored.prefix:
+            return Reply(409)
+        if request.checksum == "wrong":
+            return Reply(460)
+        if not whole and not (sequential and "keeps-partial-body" in self.plan.capabilities):
+            return Reply(400)
+        there = stored.codes[request.offset : request.offset + body]
+        if there.strip(bytes([HOLE, request.content])):
+            return Reply(409)
+        stored.codes[request.offset : request.offset + body] = bytes([request.content]) * body
+        if not self._publish(request.upload, stored):
+            return Reply(409)
+        return Reply(204, offset=stored.offset)
+
+    def _publish(self, ident: str, stored: Stored) -> bool:
+        """False for a lost rivalry."""
+        if stored.published or HOLE in stored.codes:
+            return True
+        if not stored.overwrite and self.names.get(stored.target, ident) != ident:
+            return False
+        self.names[stored.target] = ident
+        stored.published = True
+        return True
+
+
+def _document(stored: Stored) -> StatusDocument:
+    gaps, at = [], 0
+    while (begin := stored.codes.find(HOLE, at)) >= 0:
+        rest = stored.codes[begin:]
+        at = begin + len(rest) - len(rest.lstrip(bytes([HOLE])))
+        gaps.append((begin, at - begin))
+    return StatusDocument(
+        total_size=stored.size,
+        committed_offset=stored.offset,
+        chunks_received=(),
+        missing_ranges=tuple(gaps),
+        progress_percent=0.0,
+        status="published" if stored.published else "uploading",
+    )
+
+
+@dataclass(slots=True)
+class Driver:
+    """Runs workloads against the server and keeps the history."""
+
+    plan: Plan
+    server: FakeServer = field(init=False)
+    now_ns: int = 0
+    operations: list[Operation] = field(default_factory=list)
+    sends: list[Send] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    slept_ms: int = 0
+    _queue: list[tuple[int, int, Step, Any]] = field(default_factory=list)
+    _order: int = 0
+
+    def __post_init__(self) -> None:
+        self.server = FakeServer(self.plan)
+
+    def drive(self, workload: Workload) -> Any:
+        machine = Machine(workload, first_op=len(self.operations))
+        self._begin(machine.start())
+        while self._queue:
+            self.now_ns, _, step, serve = heapq.heappop(self._queue)
+            result = serve() if step.op is not None else None
+            self._begin(machine.resume(step.task, result))
+        assert machine.done
+        return machine.result
+
+    def whole_run(self) -> History:
+        failed = self.drive(opening(self.plan))
+        assert failed == ()
+        self.drive(storm(self.plan))
+        self.drive(closing(self.plan))
+        return self.history()
+
+    def history(self) -> History:
+        plan = self.plan
+        header = Header(
+            scenario=plan.scenario, seed=plan.seed, world="fake", storage="memory", target="fake",
+            capabilities=plan.capabilities, reading=plan.reading, replicas=plan.replicas,
+            clock="virtual", uploads=tuple(upload.info for upload in plan.uploads),
+        )  # fmt: skip
+        finals = {
+            ident: Final(upload=ident, present=stored.published)
+            for ident, stored in self.server.uploads.items()
+        }
+        return History(
+            header=header,
+            operations=tuple(self.operations),
+            events=tuple(self.events),
+            finals=finals,
+        )
+
+    def _begin(self, steps: list[Step]) -> None:
+        for step in steps:
+            self._order += 1
+            if isinstance(step.action, Sleep):
+                self.slept_ms += step.action.ms
+                entry = (self.now_ns + step.action.ms * MS, self._order, step, None)
+            else:
+                entry = self._sent(step, step.action)
+            heapq.heappush(self._queue, entry)
+
+    def _sent(self, step: Step, send: Send) -> tuple[int, int, Step, Any]:
+        assert step.op == len(self.operations)
+        request, mischief = send.request, send.mischief
+        call = Invocation(
+            op=step.op, time_ns=self.now_ns, client=step.client, kind=request.kind,
+            upload=request.upload, replica=request.replica, offset=request.offset,
+            length=request.length, content=request.content, checksum=request.checksum,
+            cut=mischief.cut_after is not None, replay_of=step.replay_of,
+        )  # fmt: skip
+        self.operations.append(Operation(call=call, end=None))
+        self.sends.append(send)
+        for fault in send.faults:
+            self.events.append(Event(time_ns=self.now_ns, kind="fault", data={"fault": fault}))
+        latency = (2 + step.op * 7 % 5) * MS + mischief.stall_ms * MS
+        return self.now_ns + latency, self._order, step, lambda: self._answer(call, send)
+
+    def _answer(self, call: Invocation, send: Send) -> Answer:
+        request, mischief = send.request, send.mischief
+        body = request.length if request.kind in ("PATCH", "POST") else 0
+        cut = mischief.cut_after is not None and mischief.cut_after < body
+        if cut:
+            assert mischief.cut_after is not None
+            body = mischief.cut_after
+        reply = None
+        if not mischief.lose_request:
+            reply = self.server.serve(request, body, self.now_ns, whole=not cut)
+        if cut or mischief.drop_response:
+            reply = None
+        end = _completion(call, reply, 0 if mischief.lose_request else body, self.now_ns)
+        self.operations[call.op] = Operation(call=call, end=end)
+        return Answer(op=call.op, end=end)
+
+
+def _completion(call: Invocation, reply: Reply | None, sent: int, now_ns: int) -> Completion:
+    if reply is None:
+        return Completion(op=call.op, time_ns=now_ns, outcome="info", sent=sent, error="reset")
+    return Completion(
+        op=call.op,
+        time_ns=now_ns,
+        outcome="ok" if reply.status < 300 else "fail",
+        status=reply.status,
+        offset=reply.offset,
+        sent=sent,
+        document=reply.document,
+    )

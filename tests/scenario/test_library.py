@@ -1,0 +1,140 @@
+"""The shipped storms: all can be read, say what they are for, run against a correct server, get there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from patchstorm.errors import UsageError
+from patchstorm.scenario import library
+from patchstorm.scenario.draw import draw_plan
+from patchstorm.scenario.faults import FAULTS, TRIGGERS, WORLDS
+from patchstorm.scenario.reach import reached
+from patchstorm.scenario.runnable import runnable
+from patchstorm.scenario.schema import parse
+from patchstorm.scenario.words import PHASES
+from patchstorm.scenario.workloads import WORKLOADS
+
+from .fake import OFFSET_ADDRESSED, SEQUENTIAL, Driver
+
+NEEDS_A_WORLD = {"fault-struck", "struck-in-flight"}  # the fake fleet has no replica to kill
+
+
+@pytest.mark.parametrize("name", library.names())
+@pytest.mark.parametrize("capabilities", [OFFSET_ADDRESSED, SEQUENTIAL], ids=lambda c: c[0])
+def test_every_shipped_storm_runs_against_a_correct_server(
+    name: str, capabilities: tuple[str, ...]
+) -> None:
+    scenario = library.load(name)
+    for index in range(2):
+        plan = draw_plan(scenario, seed=1, index=index, capabilities=capabilities)
+        driver = Driver(plan)
+        driver.whole_run()
+
+        assert len(driver.operations) < 3000
+        assert sum(upload.size for upload in plan.uploads) <= 4 << 20
+        for upload in plan.uploads:
+            stored = driver.server.uploads[upload.id]
+            finished = stored.published or stored.terminated or plan.closing == "sweeper"
+            assert finished or upload.info.expires_ms or upload.info.target == "wanted.bin"
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_every_shipped_storm_gets_where_it_has_to(name: str) -> None:
+    """Of ten seeds' storms each named situation is reached by most, faults of the world aside."""
+    scenario = library.load(name)
+    histories = []
+    for index in range(10):
+        driver = Driver(draw_plan(scenario, seed=1, index=index, capabilities=OFFSET_ADDRESSED))
+        histories.append(driver.whole_run())
+
+    for reach in set(scenario.reaches) - NEEDS_A_WORLD:
+        assert sum(bool(reached(reach, history).met) for history in histories) >= 8, reach
+
+
+def test_every_workload_and_every_fault_is_in_some_storm() -> None:
+    storms = library.load_all()
+
+    assert {client.kind for storm in storms for client in storm.clients} == set(WORKLOADS)
+    missing = set(FAULTS) - {fault.kind for storm in storms for fault in storm.faults}
+    assert missing == {"restart", "partition-storage", "local-locks"}
+
+
+def test_every_storm_says_what_it_is_for() -> None:
+    for storm in library.load_all():
+        assert not storm.title.endswith(".")
+        assert storm.why.endswith(".")
+        assert 20 < len(storm.title) < 110 and 40 < len(storm.why) < 200
+
+
+def test_most_storms_run_with_real_processes() -> None:
+    runs = [
+        storm.name
+        for storm in library.load_all()
+        if runnable(storm, "processes", OFFSET_ADDRESSED, phases=PHASES) is None
+    ]
+
+    assert len(runs) >= 40
+
+
+def test_a_storm_that_cannot_run_is_skipped_with_the_reason() -> None:
+    def reason(name: str, world: str = "processes", **more: object) -> str | None:
+        capabilities = more.pop("capabilities", OFFSET_ADDRESSED)
+        return runnable(library.load(name), world, capabilities, **more)  # type: ignore[arg-type]
+
+    assert reason("parallel") is None
+    assert reason("failing-disk") == (
+        "enospc can be brought about in sim, fuse only, not in processes"
+    )
+    assert reason("disk-full") is None
+    assert "limited size" in str(reason("disk-full", storage="ext4"))
+    assert reason("disk-full", "sim", storage="ext4") is None
+    assert "termination" in str(reason("terminating", capabilities=("sequential",)))
+    assert "maps nothing to the phase" in str(reason("crash-assembling", phases=("committing",)))
+    assert reason("parallel", "moon") == "there is no world moon"
+
+
+def test_triggers_that_a_world_cannot_see_are_a_reason() -> None:
+    head = 'title = "t"\nwhy = "w"\n[[upload]]\nsize = 1\n[[client]]\nkind = "many"\n[[fault]]\nkind = "crash"\n'
+    step = parse(head + "when = { step = 3 }\n", name="s", file="s.toml")
+    call = parse(head + 'when = { path = "*", op = "link" }\n', name="s", file="s.toml")
+
+    assert "step works in sim, fuse only" in str(runnable(step, "processes", ()))
+    assert "single calls" in str(runnable(call, "nfs", ()))
+    assert runnable(call, "fuse", ()) is None
+
+
+def test_every_fault_has_a_world_and_a_trigger() -> None:
+    for fault in FAULTS.values():
+        assert fault.worlds and set(fault.worlds) <= set(WORLDS)
+        assert fault.triggers and set(fault.triggers) <= set(TRIGGERS)
+        assert fault.aims
+
+
+def test_an_unknown_storm_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match='did you mean "replaying"'):
+        library.load("replayin")
+
+
+def test_a_file_of_ones_own_is_loaded_by_its_path(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('title = "t"\nwhy = "w"\n[[upload]]\nsize = 1\n[[client]]\nkind = "many"\n')
+
+    assert library.load(str(own)).name == "own"
+    with pytest.raises(UsageError, match="there is no such file"):
+        library.load(str(tmp_path / "other.toml"))
+
+
+def test_an_installed_package_has_its_storms_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wheel carries them inside the package; there is no checkout beside it."""
+    storms = tmp_path / "scenarios"
+    storms.mkdir()
+    (storms / "only.toml").write_text("")
+    monkeypatch.setattr(library.resources, "files", lambda _: tmp_path)
+    library._shipped.cache_clear()
+    try:
+        assert library.names() == ("only",)
+    finally:
+        library._shipped.cache_clear()
