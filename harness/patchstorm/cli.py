@@ -127,7 +127,7 @@ def check(
 @app.command()
 def replay(
     failure: Annotated[Path, typer.Argument(metavar="FAILURE.json", help="What `run` left.")],
-    times: Annotated[int, typer.Option(metavar="N", help="How often the plan is run.")] = 10,
+    times: Annotated[int, typer.Option(metavar="N", help="How often the plan is run.")] = 5,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep histories and logs here.")
     ] = None,

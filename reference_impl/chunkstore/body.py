@@ -59,7 +59,7 @@ class Body:
         self._committed = False
         self.offset = offset
         self.received = 0
-        self.sha256 = hashlib.sha256()
+        self.sha256 = self._files.sha256()
 
     @property
     def end(self) -> int:

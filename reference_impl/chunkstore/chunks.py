@@ -14,15 +14,15 @@ from .files import GONE, Files
 from .model import Record
 from .port import Port
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 512 << 10
 
 
 def blocks(port: Port, fd: int, offset: int, length: int) -> Iterator[tuple[int, memoryview]]:
     """The bytes ``[offset, offset + length)`` of a file as (position from ``offset``, block).
 
-    The block's memory is used again for the next one. Ends early where the file does.
+    A block's memory is used again for the one after the next. Ends early where the file does.
     """
-    buffer = memoryview(bytearray(min(BLOCK_BYTES, length)))
+    buffer, other = (memoryview(bytearray(min(BLOCK_BYTES, length))) for _ in range(2))
     at = 0
     while at < length:
         count = port.preadv(fd, [buffer[: min(len(buffer), length - at)]], offset + at)
@@ -30,6 +30,7 @@ def blocks(port: Port, fd: int, offset: int, length: int) -> Iterator[tuple[int,
             return
         yield at, buffer[:count]
         at += count
+        buffer, other = other, buffer
 
 
 def agrees(files: Files, path: str, path_offset: int, fd: int, fd_offset: int, length: int) -> bool:
@@ -68,14 +69,14 @@ def copy(files: Files, path: str, record: Record, fd: int, offset: int) -> bool:
     """Copy a chunk to ``offset`` of ``fd``, verifying while copying; False when it is damaged."""
     try:
         with files.opened(path, os.O_RDONLY) as chunk:
-            digest = hashlib.sha256()
+            digest = files.sha256()
             copied = 0
             for at, block in blocks(files.port, chunk, 0, record.length + 1):
                 copied += len(block)
                 if copied > record.length:
                     return False
-                files.write_all(fd, block, offset + at)
                 digest.update(block)
+                files.write_all(fd, block, offset + at)
             return copied == record.length and digest.hexdigest() == record.sha256
     except OSError as error:
         if error.errno in GONE:

@@ -13,6 +13,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import cli_values as values
@@ -24,6 +25,9 @@ from .log import LEVELS
 if TYPE_CHECKING:
     from .protocol import Exchange
     from .store import Store
+
+_M_TRIM_THRESHOLD = -1  # malloc.h
+_M_MMAP_THRESHOLD = -3
 
 
 def run(
@@ -45,8 +49,25 @@ def run(
             from .server import run as serve
 
             store = _make_store(config, store_type)
+        _keep_memory()
         serve(config, store, listener, exchange_type or Reference)
     return 0
+
+
+def _keep_memory() -> None:
+    """Let the allocator keep what it frees, within bounds (mallopt(3)).
+
+    A body passes through buffers of a few hundred KiB. By default glibc hands each back to the kernel
+    and asks for it again, and the page faults cost as much as the copying.
+    """
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return  # another C library; it only costs time
+    mallopt(_M_MMAP_THRESHOLD, 4 << 20)
+    mallopt(_M_TRIM_THRESHOLD, 16 << 20)
 
 
 @contextmanager
@@ -70,20 +91,24 @@ def _quick_start() -> Iterator[None]:
 
 
 def _make_store(config: ServerConfig, store_type: type[Store] | None) -> Store:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from .hashing import HashedBeside
     from .model import Options
     from .port import OsPort
     from .store import Store
 
-    options = Options(size_max=config.settings.size_max)
-    if config.variant == "reference":
-        return (store_type or Store)(OsPort(), config.root, options)
-    from .variants import VARIANTS
+    chosen = store_type or Store
+    if config.variant != "reference":
+        from .variants import VARIANTS
 
-    variant = VARIANTS.get(config.variant)
-    if variant is None:
-        known = ", ".join(["reference", *sorted(VARIANTS)])
-        raise UsageError(f"--variant {config.variant} is not known; there are {known}")
-    return variant(OsPort(), config.root, options)
+        if config.variant not in VARIANTS:
+            known = ", ".join(["reference", *sorted(VARIANTS)])
+            raise UsageError(f"--variant {config.variant} is not known; there are {known}")
+        chosen = VARIANTS[config.variant]
+    options = Options(size_max=config.settings.size_max)
+    threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hash")
+    return chosen(OsPort(), config.root, options, partial(HashedBeside, threads))
 
 
 def _config(options: argparse.Namespace) -> ServerConfig:

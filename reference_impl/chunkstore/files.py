@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from .errors import Busy, OutOfSpace
+from .hashing import Digest
 from .port import Data, Port, Stat
 
 GONE = (errno.ENOENT, errno.ESTALE)
@@ -35,8 +37,9 @@ def no_space() -> Iterator[None]:
 class Files:
     """Helpers bound to one port."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, sha256: Callable[[], Digest] = hashlib.sha256) -> None:
         self.port = port
+        self.sha256 = sha256
 
     def unique(self, prefix: str, suffix: str = ".tmp") -> str:
         return f"{prefix}_{self.port.urandom(8).hex()}{suffix}"

@@ -55,6 +55,7 @@ from .responses import (
 if TYPE_CHECKING:
     from .config import Settings
     from .files import Files
+    from .hashing import Digest
     from .port import Data
 
 __all__ = ["Exchange", "Head", "Response"]
@@ -68,8 +69,8 @@ _SESSION_BYTES = 16
 class Body(Protocol):
     """What the protocol asks of a body on its way into the store."""
 
-    sha256: hashlib._Hash
-
+    @property
+    def sha256(self) -> Digest: ...
     def write(self, block: Data) -> None: ...
     def commit(self) -> View: ...
     def abort(self) -> None: ...

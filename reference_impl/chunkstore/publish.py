@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 STAGE = "stage"
 RENAMED = ".pub"
+_WATCHED_MAX = 1024  # staging files that others held when last seen; forgetting one costs a wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,8 @@ class Publisher:
     def _leave_to_others(self, session: Session) -> None:
         """``Busy`` while another's staging file grows; remove those that nobody holds."""
         now = self._files.port.monotonic_ns()
+        if len(self._watched) > _WATCHED_MAX:
+            self._watched.clear()
         for name in sorted(session.names):
             if not name.startswith(STAGE):
                 continue

@@ -24,6 +24,8 @@ def add(ranges: list[Span], start: int, end: int) -> list[Span]:
 
 def remove(ranges: list[Span], start: int, end: int) -> list[Span]:
     """The ranges without ``[start, end)``."""
+    if start >= end:
+        return ranges
     kept: list[Span] = []
     for low, high in ranges:
         kept += [

@@ -80,6 +80,10 @@ class Session:
         self.files.sync_directory(self.paths.directory)
         self._info = info
 
+    def removed(self) -> None:
+        """The session is no more; nothing is left to remember of it."""
+        self._info = None
+
     replaced = False
     """Whether :meth:`save` got as far as renaming: from there on its outcome may be unknown."""
 

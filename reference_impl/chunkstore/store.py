@@ -9,9 +9,10 @@ What the rules need of the storage is in :data:`NEEDS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from . import ledger, ranges
 from .body import Body, check_room
@@ -25,6 +26,7 @@ from .errors import (
     UnknownUpload,
 )
 from .files import Files, no_space
+from .hashing import Digest
 from .late import LateBody
 from .layout import UPLOADS, Paths, check_session
 from .model import Claims, Info, MissingRange, Options, Record, StatusDocument, View
@@ -40,17 +42,14 @@ that outlive a dead host stop an upload until somebody clears them; and what fsy
 acknowledgement can promise. Coherent names are not needed: directories are refreshed first."""
 
 
-if TYPE_CHECKING:
-    import hashlib
-
-
 class Incoming(Protocol):
     """A body on its way in, whatever becomes of it."""
 
-    sha256: hashlib._Hash
     offset: int
     received: int
 
+    @property
+    def sha256(self) -> Digest: ...
     def write(self, block: Data) -> None: ...
     def commit(self) -> View: ...
     def abort(self) -> None: ...
@@ -65,9 +64,15 @@ class Store:
     publisher_type = Publisher
     sweeper_type = Sweeper
 
-    def __init__(self, port: Port, root: str, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        port: Port,
+        root: str,
+        options: Options | None = None,
+        sha256: Callable[[], Digest] = hashlib.sha256,
+    ) -> None:
         self.options = options or Options()
-        self.files = Files(port)
+        self.files = Files(port, sha256)
         self.root = root.rstrip("/")
         self.uploads = f"{self.root}/{UPLOADS}"
         self.places = Places(self.files, self.root)
@@ -244,9 +249,21 @@ class Store:
             if make:
                 self._make_directory(paths)
                 return stack.enter_context(self.sessions.locked(paths, create=True))
-        if claims.session in self.files.names(self.uploads):
+        if self._listed(claims.session):
             raise Busy("The session's state cannot be read just now.")
         raise UnknownUpload("There is no such upload.")
+
+    def _listed(self, session: str) -> bool:
+        """Whether the session's directory is there, true now.
+
+        Each directory on the way is opened anew, which refreshes what an NFS client believes of its
+        names: a host that once saw the root without uploads goes on answering ENOENT for minutes.
+        """
+        self.files.names(self.root)
+        if session not in self.files.names(self.uploads):
+            return False
+        self.files.names(self.paths(session).directory)
+        return True
 
     def _make_directory(self, paths: Paths) -> None:
         try:

@@ -56,7 +56,7 @@ class Sweeper:
         if info.finished:
             self._clean(name, paths, info)
         elif info.complete:
-            self._finish(paths, info, now_s)
+            self._finish(name, paths, info, now_s)
 
     def _look(self, paths: Paths, now_s: float, *, create: bool = False) -> Info | None:
         """What needs the lock. None when the session is gone."""
@@ -86,7 +86,7 @@ class Sweeper:
         if not info.finished and not info.complete and now_s > info.expires_s:
             self._end(session)
 
-    def _finish(self, paths: Paths, info: Info, now_s: float) -> None:
+    def _finish(self, name: str, paths: Paths, info: Info, now_s: float) -> None:
         """Publish a complete upload, expired or not; one that cannot be ends when its time is over."""
         try:
             self._store.publisher.finish(claims_of(info))
@@ -99,6 +99,7 @@ class Sweeper:
                 self._store.publisher.settle(session, resume=False)
                 if not session.info.finished:
                     self._end(session)
+            self._clean(name, paths, info)
 
     def _end(self, session: Session) -> None:
         info = session.info
@@ -135,6 +136,7 @@ class Sweeper:
         self._files.discard(paths.of(INFO))
         self._files.discard(paths.lock)
         self._files.remove_directory(paths.directory)
+        session.removed()
         self._store.sessions.forget(paths)
 
 

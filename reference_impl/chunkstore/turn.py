@@ -1,9 +1,9 @@
 """One request's turn: from its head, through its body, to its response.
 
-While a worker works on one block of the body, the event loop already receives the next, up to
-the connection's read buffer; then it stops reading the socket. That is all the buffering a body
-gets, so a body of any size needs the same memory. A *busy* store gives its worker back at once: the
-request sleeps on the loop and asks again, with growing, jittered pauses, until its bound.
+A body streams through two bounded queues, the connection's read buffer and
+:mod:`chunkstore.inflow`, so a body of any size needs the same memory. A *busy* store gives its worker
+back at once: the request sleeps on the loop and asks again, with growing, jittered pauses, until its
+bound.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from .errors import Busy
+from .inflow import Inflow
 from .protocol import Exchange, Response
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from .config import ServerConfig
     from .workers import Workers
-
-_T = TypeVar("_T")
 
 LINGER_BYTES_MAX = 16 << 20
 LINGER_S_MAX = 2.0
@@ -62,61 +61,57 @@ class Turn:
         """The answer. Raises :class:`Cut` when the body broke off; nothing of it is left then."""
         exchange = self._exchange
         try:
-            response = await self._patiently(exchange.begin)
-            return await self._stream() if response is None else response
+            response = await self._patiently(exchange.begin) or await self._stream()
+            assert response is not None, "an exchange that has ended has a response"
+            return response
         except BaseException:
             await self._workers.call(exchange.abort)
             raise
 
-    async def _stream(self) -> Response:
+    async def _stream(self) -> Response | None:
         exchange = self._exchange
         content = self._request.content
         if self._request.headers.get("Expect", "").lower() == "100-continue":
             if self._request.transport is None:
                 raise Cut(400, "The client left before its body.")
             self._request.transport.write(_CONTINUE)
-        while True:
-            block = await self._read()
-            if content.at_eof():
-                return await self._patiently(partial(_finish, exchange, block), exchange.end)
-            early = await self._workers.call(partial(exchange.data, block))
-            if early is not None:
-                return early
+        inflow = Inflow(exchange, self._patiently)
+        try:
+            while True:
+                inflow.add(await self._read())
+                if content.at_eof():
+                    break
+                early = await inflow.push()
+                if early is not None:
+                    return early
+            return await inflow.settled() or await self._patiently(inflow.finish)
+        finally:
+            await inflow.stop()
 
     async def _read(self) -> bytes:
-        """What has come of the body since the last look; empty only at its end."""
+        """The next piece of the body as it came from the socket; empty at its end."""
         try:
             async with asyncio.timeout(self._config.idle_s):
-                return await self._request.content.readany()
+                return (await self._request.content.readchunk())[0]
         except TimeoutError:
             raise Cut(408, f"No byte of the body came for {self._config.idle_s:g} s.") from None
         except Exception as error:
             raise Cut(400, f"The body broke off: {type(error).__name__}.") from error
 
-    async def _patiently(
-        self, first: Callable[[], _T], then: Callable[[], _T] | None = None
-    ) -> _T | Response:
+    async def _patiently(self, call: Callable[[], Response | None]) -> Response | None:
         """Call, and call again while the store is busy; in the end, the busy answer."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._config.lock_wait_s
         pause_s = _PAUSE_S_FIRST
-        call = first
         while True:
-            try:
+            with suppress(Busy):
                 return await self._workers.call(call)
-            except Busy:
-                call = then or first
             if self._request.transport is None:
                 raise Cut(400, "The client left while the upload was busy.")
             if loop.time() >= deadline or self._stopping.is_set():
                 return await self._workers.call(self._exchange.busy_response)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
             pause_s = min(2 * pause_s, _PAUSE_S_MAX)
-
-
-def _finish(exchange: Exchange, block: bytes) -> Response:
-    response = exchange.data(block) if block else None
-    return exchange.end() if response is None else response
 
 
 async def drain(request: web.BaseRequest, *, half_close: bool) -> None:

@@ -234,7 +234,8 @@ class Storm:
                 checksum=rng.choice(("none", "none", "right", "wrong")),
                 wait=rng.randrange(30),
             )
-            for one in (ask, *([rng.choice(sent)] if sent and rng.random() < 0.4 else [])):
+            again = [rng.choice(sent)] if sent and rng.random() < 0.4 else []
+            for one in (ask, *again):  # noqa: UP028 - a plain loop receives the answers
                 yield one
             sent.append(ask)
 
@@ -512,11 +513,11 @@ class Storm:
             there = self.published.get(info.target)
             seen: dict[str, Any] = {"present": there is not None}
             if there is not None:
-                seen.update(size=self.uploads[there[0]].info.size, inode=there[1], mtime_ns=there[1])
+                seen.update(
+                    size=self.uploads[there[0]].info.size, inode=there[1], mtime_ns=there[1]
+                )
             ended = self.now + self.rng.randrange(3) * MS
-            self.recorder.event(
-                "sighting", time_ns=ended, upload=info.id, began_ns=began, **seen
-            )
+            self.recorder.event("sighting", time_ns=ended, upload=info.id, began_ns=began, **seen)
             if self.phase == "storm" and self.rng.random() < 0.8:
                 self.at(self.rng.randrange(1, 60), lambda: self._watch(name))
 

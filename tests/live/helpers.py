@@ -41,7 +41,7 @@ def toy(mood: str = "plain", ready: str = 'by = "http"', stop_ms: int = 500) -> 
 async def fleet_of(target: Target, log_dir: Path, count: int = 1) -> AsyncIterator[Fleet]:
     async with (
         opened() as storage,
-        running(target, storage, count, log_dir=log_dir, scratch=storage.scratch) as fleet,
+        running(target, storage, count, log_dir=log_dir) as fleet,
     ):
         yield fleet
 

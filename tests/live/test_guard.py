@@ -28,7 +28,7 @@ from patchstorm.live.storage import UnavailableStorage, opened
 
 async def storm(size_bytes):
     async with opened(size_bytes=size_bytes) as storage, running(
-        toy("parent"), storage, 2, log_dir=Path(sys.argv[2]), scratch=storage.scratch
+        toy("parent"), storage, 2, log_dir=Path(sys.argv[2])
     ) as fleet:
         print(json.dumps({
             "top": str(storage.scratch.parent), "entry": list(storage.entry),

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from patchstorm.live import inotify
-from patchstorm.live.watch import Change, TreeWatch, tree
+from patchstorm.live.tree import Change, Tree, paths
+from patchstorm.live.watch import TreeWatch
 
 from .helpers import until
 
@@ -90,9 +91,25 @@ def test_when_watches_run_out_it_polls_as_well(
     watched(tmp_path, (tmp_path / "x").touch, Change("x", "appeared"))
 
 
+def test_nothing_is_told_of_twice_and_nothing_of_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "old" / "er").mkdir(parents=True)
+    tree = Tree(tmp_path)
+    try:
+        for number in range(200):
+            (tmp_path / f"d{number}").mkdir()
+            (tmp_path / f"d{number}" / "f").touch()
+        told = list(tree.changes()) + list(tree.changes())
+    finally:
+        tree.close()
+    appeared = [change.path for change in told if change.what == "appeared"]
+    assert sorted(appeared) == sorted(
+        [f"d{number}" for number in range(200)] + [f"d{number}/f" for number in range(200)]
+    )
+
+
 def test_the_tree_is_listed_in_order(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "c").touch()
     (tmp_path / "a").touch()
-    assert tree(tmp_path) == ("a", "b", "b/c")
-    assert tree(tmp_path / "nowhere") == ()
+    assert paths(tmp_path) == ("a", "b", "b/c")
+    assert paths(tmp_path / "nowhere") == ()

@@ -6,6 +6,7 @@ import pytest
 
 pytest_plugins = "pytester"
 
+MORE_WORDS = ("CI", "BUILD_NUMBER")  # set, they make pytest repeat a whole failure in its summary
 QUIET = ("-p", "no:cacheprovider")
 STORM = ("--patchstorm-target", "reference", "--patchstorm-scenarios", "sequential")
 RACE = ("--patchstorm-target", "reference:append", "--patchstorm-scenarios", "replaying")
@@ -20,6 +21,13 @@ command = ["{python}", "-c", "raise SystemExit('no configuration')", "{port}"]
 [wire]
 path = "/files"
 """
+
+
+@pytest.fixture(autouse=True)
+def as_at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sessions below are told of no CI system, so that they print alike everywhere."""
+    for name in MORE_WORDS:
+        monkeypatch.delenv(name, raising=False)
 
 
 def items(result: pytest.RunResult) -> list[str]:

@@ -82,7 +82,7 @@ class FakeServer:
         if request.kind == "POST":
             return self._create(request, body, now_ns)
         stored = self.uploads[request.upload]
-        if stored.terminated or now_ns > stored.expires_ns and not stored.published:
+        if stored.terminated or (now_ns > stored.expires_ns and not stored.published):
             return Reply(410)
         if request.kind == "DELETE":
             stored.terminated = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from patchstorm.history.model import Operation
 from patchstorm.scenario.plan import FaultPlan
 from patchstorm.scenario.reach import reached

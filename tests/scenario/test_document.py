@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.schema import parse
 from patchstorm.scenario.tables import TABLES, rewritten
@@ -13,6 +14,7 @@ from patchstorm.scenario.words import CAPABILITIES, PHASES
 from patchstorm.scenario.workloads import WORKLOADS
 from patchstorm.target import vocabulary
 
+REMEDY = "run: python -m patchstorm.scenario.tables <docs/scenarios.md >new"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "scenarios.md"
 
 
@@ -23,9 +25,7 @@ def text() -> str:
 
 
 def test_the_tables_are_those_of_the_registries() -> None:
-    assert rewritten(text()) == text(), (
-        "run: python -m patchstorm.scenario.tables docs/scenarios.md"
-    )
+    assert rewritten(text()) == text(), REMEDY
 
 
 def test_a_table_that_has_drifted_is_noticed() -> None:

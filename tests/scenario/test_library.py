@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from patchstorm.errors import UsageError
 from patchstorm.scenario import library
 from patchstorm.scenario.draw import draw_plan
@@ -17,6 +18,7 @@ from patchstorm.scenario.workloads import WORKLOADS
 
 from .fake import OFFSET_ADDRESSED, SEQUENTIAL, Driver
 
+SHORT = 'title = "t"\nwhy = "w"\n[[upload]]\nsize = 1\n[[client]]\nkind = "many"\n'
 NEEDS_A_WORLD = {"fault-struck", "struck-in-flight"}  # the fake fleet has no replica to kill
 
 
@@ -95,7 +97,7 @@ def test_a_storm_that_cannot_run_is_skipped_with_the_reason() -> None:
 
 
 def test_triggers_that_a_world_cannot_see_are_a_reason() -> None:
-    head = 'title = "t"\nwhy = "w"\n[[upload]]\nsize = 1\n[[client]]\nkind = "many"\n[[fault]]\nkind = "crash"\n'
+    head = SHORT + '[[fault]]\nkind = "crash"\n'
     step = parse(head + "when = { step = 3 }\n", name="s", file="s.toml")
     call = parse(head + 'when = { path = "*", op = "link" }\n', name="s", file="s.toml")
 
@@ -118,7 +120,7 @@ def test_an_unknown_storm_is_refused_with_the_nearest_name() -> None:
 
 def test_a_file_of_ones_own_is_loaded_by_its_path(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
-    own.write_text('title = "t"\nwhy = "w"\n[[upload]]\nsize = 1\n[[client]]\nkind = "many"\n')
+    own.write_text(SHORT)
 
     assert library.load(str(own)).name == "own"
     with pytest.raises(UsageError, match="there is no such file"):

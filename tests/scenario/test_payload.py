@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from patchstorm.history.model import Run
 from patchstorm.scenario.cells import (
     BLOCK_CELLS,
@@ -300,6 +301,29 @@ def test_aligned_chunks_in_the_wrong_order_have_exact_bounds() -> None:
         Run(offset=4096, length=4096, content=0, source_offset=8192),
         Run(offset=8192, length=4096, content=0, source_offset=4096),
     )
+
+
+@pytest.mark.parametrize("tail", [1, 6, 10, 31])
+def test_what_is_right_beside_a_displaced_piece_stays_right(tail: int) -> None:
+    """The first bytes of a cell name the upload, so they agree with every cell of it."""
+    clean = generate(9, 0, 0, 160 + tail)
+
+    runs = identify_bytes(clean[:96] + generate(9, 0, 128, 64) + clean[160:], 9)
+
+    moved = Run(offset=96, length=64, content=0, source_offset=128)
+    assert runs == (in_place(0, 96), moved, in_place(160, tail))
+
+
+def test_what_is_right_before_a_displaced_piece_stays_right() -> None:
+    """Cut before its first whole cell, the honest piece agrees with what the displaced one would be."""
+    clean = generate(9, 0, 0, 4096)
+    dirty = clean[:26] + generate(9, 0, 32 + 26, 6 + 64) + clean[96:]
+
+    runs = identify_bytes(dirty, 9)
+
+    first_wrong = min(differing(clean, dirty))
+    assert runs[0] == in_place(0, first_wrong)
+    assert runs[1].source_offset == first_wrong + 32
 
 
 def test_another_uploads_bytes_are_named() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+
 from patchstorm.history.model import Event, History
 from patchstorm.scenario.reach import REACHES, reached
 

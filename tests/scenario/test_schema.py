@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from patchstorm.errors import UsageError
 from patchstorm.scenario.model import Scenario, Spread, always
 from patchstorm.scenario.schema import parse
@@ -108,9 +109,15 @@ WRONG: dict[str, tuple[str, str]] = {
     "no title": (GOOD.replace('title = "A storm"', ""), "title: is missing"),
     "no why": (GOOD.replace('why   = "To be read."', ""), "why: is missing"),
     "empty title": (GOOD.replace('"A storm"', '" "'), "title: expected a string that is not empty"),
-    "unknown key": (edited("conections = 3"), 'client[0].conections: unknown key; did you mean "connections"?'),
+    "unknown key": (
+        edited("conections = 3"),
+        'client[0].conections: unknown key; did you mean "connections"?',
+    ),
     "unknown top key": ("fleets = 3" + GOOD, 'fleets: unknown key; did you mean "fleet"?'),
-    "unknown kind": (GOOD.replace("parallel", "paralel"), 'kind: "paralel" is not known; did you mean "parallel"?'),
+    "unknown kind": (
+        GOOD.replace("parallel", "paralel"),
+        'kind: "paralel" is not known; did you mean "parallel"?',
+    ),
     "wrong type": (edited('connections = "many"'), 'connections: "many" is not a whole number'),
     "boolean": (edited("connections = true"), "expected a whole number, not True (bool)"),
     "float": (edited("connections = 1.5"), "expected a whole number, not 1.5 (float)"),
@@ -128,31 +135,76 @@ WRONG: dict[str, tuple[str, str]] = {
     "no client": (GOOD.replace('[[client]]\nkind = "parallel"', ""), "add [[client]]"),
     "single table": (GOOD.replace("[[client]]", "[client]"), "write [[client]] above each one"),
     "unknown upload": (edited('uploads = ["u1"]'), 'there is no upload "u1"; use one of: u0'),
-    "target outside": (edited('target = "../x"', after="[[upload]]\n"), "has to lie inside the root"),
+    "target outside": (
+        edited('target = "../x"', after="[[upload]]\n"),
+        "has to lie inside the root",
+    ),
     "two of one name": (GOOD + '[[upload]]\nid = "u0"\nsize = 1\n', 'two tables are called "u0"'),
     "one rival": (GOOD.replace("parallel", "rivals"), "rivals needs 2 uploads"),
-    "rivals apart": (GOOD.replace("parallel", "rivals") + "[[upload]]\nsize = 1\n", "rivals need one target"),
+    "rivals apart": (
+        GOOD.replace("parallel", "rivals") + "[[upload]]\nsize = 1\n",
+        "rivals need one target",
+    ),
     "nothing expires": (GOOD.replace("parallel", "expiring"), 'add expires = "1s"'),
     "no bytes": (GOOD.replace("parallel", "late").replace('"64KiB"', "0"), "needs bytes to send"),
-    "both readings": ('requires = ["offset-addressed", "sequential"]' + GOOD, "leave one of them out"),
+    "both readings": (
+        'requires = ["offset-addressed", "sequential"]' + GOOD,
+        "leave one of them out",
+    ),
     "unknown capability": ('requires = ["checksum-sha2"]' + GOOD, 'did you mean "checksum-sha'),
     "unknown policy": ('policy = "kind"' + GOOD, 'policy: "kind" is not known'),
     "unknown reach": (GOOD + '[expect]\nreaches = ["replay"]\n', 'did you mean "replayed"?'),
-    "unknown fault": (GOOD + '[[fault]]\nkind = "crush"\n', 'fault[0].kind: "crush" is not known; did you mean "crash"?'),
-    "unknown trigger": (GOOD + '[[fault]]\nkind = "crash"\nwhen = { after_byte = 1 }\n', '"after_byte" is no trigger; did you mean "after_bytes"?'),
-    "two triggers": (GOOD + '[[fault]]\nkind = "crash"\nwhen = { step = 1, after_ms = 1 }\n', "names 2 triggers"),
-    "wrong trigger": (GOOD + '[[fault]]\nkind = "delay"\nwhen = { phase = "committing" }\n', "cannot trigger delay"),
-    "unknown phase": (GOOD + '[[fault]]\nkind = "crash"\nwhen = { phase = "comitting" }\n', 'did you mean "committing"?'),
-    "unknown call": (GOOD + '[[fault]]\nkind = "crash"\nwhen = { path = "*", op = "opne" }\n', 'did you mean "open"?'),
-    "wrong aim": (GOOD + '[[fault]]\nkind = "crash"\nwhom = "storage"\n', 'crash cannot hit "storage"'),
-    "no such replica": (GOOD + '[[fault]]\nkind = "crash"\nwhom = "replica-3"\n', "does not exist in a fleet of 3"),
-    "not lasting": (GOOD + '[[fault]]\nkind = "response-lost"\nfor = "1s"\n', "is over at once; leave it out"),
-    "option of another": (GOOD + '[[fault]]\nkind = "crash"\nskew = "1s"\n', "fault[0].skew: unknown key"),
+    "unknown fault": (
+        GOOD + '[[fault]]\nkind = "crush"\n',
+        'fault[0].kind: "crush" is not known; did you mean "crash"?',
+    ),
+    "unknown trigger": (
+        GOOD + '[[fault]]\nkind = "crash"\nwhen = { after_byte = 1 }\n',
+        '"after_byte" is no trigger; did you mean "after_bytes"?',
+    ),
+    "two triggers": (
+        GOOD + '[[fault]]\nkind = "crash"\nwhen = { step = 1, after_ms = 1 }\n',
+        "names 2 triggers",
+    ),
+    "wrong trigger": (
+        GOOD + '[[fault]]\nkind = "delay"\nwhen = { phase = "committing" }\n',
+        "cannot trigger delay",
+    ),
+    "unknown phase": (
+        GOOD + '[[fault]]\nkind = "crash"\nwhen = { phase = "comitting" }\n',
+        'did you mean "committing"?',
+    ),
+    "unknown call": (
+        GOOD + '[[fault]]\nkind = "crash"\nwhen = { path = "*", op = "opne" }\n',
+        'did you mean "open"?',
+    ),
+    "wrong aim": (
+        GOOD + '[[fault]]\nkind = "crash"\nwhom = "storage"\n',
+        'crash cannot hit "storage"',
+    ),
+    "no such replica": (
+        GOOD + '[[fault]]\nkind = "crash"\nwhom = "replica-3"\n',
+        "does not exist in a fleet of 3",
+    ),
+    "not lasting": (
+        GOOD + '[[fault]]\nkind = "response-lost"\nfor = "1s"\n',
+        "is over at once; leave it out",
+    ),
+    "option of another": (
+        GOOD + '[[fault]]\nkind = "crash"\nskew = "1s"\n',
+        "fault[0].skew: unknown key",
+    ),
     "hostile": (GOOD + '[[fault]]\nkind = "lock-loss"\n', 'add policy = "hostile"'),
     "storage": (GOOD + '[fleet]\nstorage = "tmpfs;size=1"\n', '"tmpfs,size=4MiB"'),
-    "too many contents": (GOOD.replace("parallel", "conflicting") + "writers = 16\n", "the most is 15"),
-    "two creators": (GOOD.replace("parallel", "creating") + '[[client]]\nname="d"\nkind="creating"\n', 'two clients would create the upload "u0"'),
-}  # fmt: skip
+    "too many contents": (
+        GOOD.replace("parallel", "conflicting") + "writers = 16\n",
+        "the most is 15",
+    ),
+    "two creators": (
+        GOOD.replace("parallel", "creating") + '[[client]]\nname="d"\nkind="creating"\n',
+        'two clients would create the upload "u0"',
+    ),
+}
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import msgspec
 import pytest
+
 from patchstorm.history.model import Operation
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.reach import reached

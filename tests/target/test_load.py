@@ -50,6 +50,7 @@ def test_the_least_a_target_can_say() -> None:
         ('"sequential", ', "", ["exactly one of", "sequential"]),
         ('"creation"', '"offset-addressed"', ["exactly one of"]),
         ("{root}", "{rot}", ["start.command[4]", "{rot}", '"root"']),
+        ("{root}", "{lifetime_s}", ["start.command[4]", "{lifetime_s}"]),
         ("{root}", "{root", ["start.command[4]", "brace"]),
         ('"--port", "{port}", ', "", ["no `{port}`", "ready.line"]),
         ("[start]", "[start]\nstop = 'SIGWHAT'", ["start.stop", "SIGWHAT"]),

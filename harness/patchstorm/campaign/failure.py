@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from patchstorm.check.model import Finding
+from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import UsageError
 from patchstorm.scenario.plan import Plan
 
@@ -21,7 +22,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A violation and all that is needed to meet it again.
 
     ``history`` is the path of the history, relative to the failure's own file. ``storage`` is what
-    was asked for, None for the world's default. ``command`` replays the file.
+    was asked for, None for the world's default. ``command`` replays the file. ``schedule`` is what
+    the simulator's world repeats bit for bit, and ``story`` tells the steps that mattered in it.
     """
 
     format: str = FORMAT
@@ -36,6 +38,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     findings: tuple[Finding, ...]
     history: str | None = None
+    schedule: Schedule | None = None
+    story: tuple[str, ...] = ()
     command: str = ""
 
     @property
@@ -65,6 +69,8 @@ def read_failure(path: Path) -> Failure:
                 f"{path}: is `{mark.format}` version {mark.version}; this patchstorm reads "
                 f"`{FORMAT}` version {VERSION}. Replay it with the version that wrote it."
             )
+        if mark.schedule is not None:
+            check_version(mark.schedule.get("version"), str(path))
         return msgspec.json.decode(data, type=Failure)
     except msgspec.DecodeError as error:
         raise UsageError(f"{path}: is not a failure file: {error}.") from None
@@ -73,3 +79,4 @@ def read_failure(path: Path) -> Failure:
 class _Mark(msgspec.Struct):
     format: str
     version: int
+    schedule: dict[str, object] | None = None

@@ -98,8 +98,8 @@ async def storm(
     """Draw the plan of ``scenario`` for ``seed`` and ``index``, run it, judge it.
 
     Files go to a directory of the run's own below ``out_dir``; ``keep_safe`` False leaves there only
-    what is worth a look, the runs that ended violated or unknown. Without ``out_dir`` they are kept
-    in a temporary one, and only if something was found. Raises UsageError for what was asked wrongly.
+    what is worth a look, the runs that ended violated or unknown. Without ``out_dir`` those
+    are left in a temporary directory, and nothing else. Raises UsageError for what was asked wrongly.
     """
     chosen = load(scenario) if isinstance(scenario, str) else scenario
     aim = resolve(target) if isinstance(target, str) else target
@@ -133,9 +133,9 @@ async def run_plan(
 
 
 def _worth_keeping(result: StormResult, out_dir: Path | None, keep_safe: bool) -> bool:
-    if out_dir is None:
-        return result.failure is not None
-    return keep_safe or result.report.verdict in ("violated", "unknown")
+    if result.report.verdict in ("violated", "unknown"):
+        return True
+    return out_dir is not None and keep_safe
 
 
 async def _run_in(folder: Path, plan: Plan, target: Target) -> StormResult:

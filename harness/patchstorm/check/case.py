@@ -313,14 +313,16 @@ def _whole(operation: Operation) -> bool:
 def _full_from(case: Case, upload: UploadCase, bodies: list[Operation]) -> int:
     """When the bytes of all requests that are not plainly refused first cover the upload.
 
-    A 409 or 423 counts as not plainly refused here: whether it is depends on this very moment.
+    A 409 or 423 counts as not plainly refused here: whether it is depends on this very moment. So does
+    whatever may have ended a body after a part of it was stored.
     """
+    unclear = {409, 423} | ({400, 404, 408, 410} if case.keeps_partial else set())
     if upload.size == 0:
         return min((op.call.time_ns for op in upload.operations), default=FAR)
     covered = Ranges()
     for operation in sorted(bodies, key=lambda op: op.call.time_ns):
         status = None if operation.end is None else operation.end.status
-        if effect_of(operation) == "none" and status not in (409, 423):
+        if effect_of(operation) == "none" and status not in unclear:
             continue
         start, _, handed = _span(upload, operation)
         if not _whole(operation) and not case.keeps_partial:

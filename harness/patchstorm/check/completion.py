@@ -1,10 +1,10 @@
 """``completion``: once everything is healed, the upload gets published, within the bound.
 
-Two closings. A client that asks HEAD and resends what is missing: then everything can be had, and only
-termination, expiry, a lost rivalry, a 409 for bytes of another content, or an upload that never came
-to be excuses. The sweeper alone: it
-owes publication only where every byte was acknowledged, and only on targets that declare
-``completes-unattended``. A bound that passed while the harness itself was not running proves nothing.
+Two closings. A client that asks HEAD and resends what is missing: where it sent all of it, or was
+refused to the last, only termination, expiry, a lost rivalry, a 409 for bytes of another content, or an
+upload that never came to be excuses. The sweeper alone: it owes publication only where every byte was
+acknowledged, and only on targets that declare ``completes-unattended``. A bound that passed while the
+harness itself was not running proves nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from patchstorm.check.case import FAR, Case, UploadCase
 from patchstorm.check.model import Finding
 from patchstorm.check.publication import began
+from patchstorm.check.ranges import Ranges
 from patchstorm.check.rule import Rule, Unsure, either, survives_power
 from patchstorm.check.story import finding
 
@@ -57,8 +58,19 @@ def owed(case: Case, upload: UploadCase) -> bool:
         return case.history.header.closing == "client" or case.can("completes-unattended")
     if case.history.header.closing == "sweeper":
         return False
-    asked = any(one.call.phase == "heal" for one in upload.operations)
-    return asked and upload.existed and not _contradicted(case, upload)
+    return upload.existed and _resent(case, upload) and not _contradicted(case, upload)
+
+
+def _resent(case: Case, upload: UploadCase) -> bool:
+    """Whether the closing client did its part: it sent all that was missing, or was refused last."""
+    heals = [one for one in upload.operations if one.call.phase == "heal"]
+    if not heals:
+        return False
+    sent = Ranges(upload.acked)
+    for write in upload.writes:
+        if write.whole and case.operation(write.op).call.phase == "heal":
+            sent.add(write.start, write.end)
+    return sent.covers(0, upload.size) or heals[-1].outcome != "ok"
 
 
 def _contradicted(case: Case, upload: UploadCase) -> bool:

@@ -5,7 +5,8 @@ Four rules, all in real time:
 - an offset is at most the declared size;
 - it is at most what had been handed to sockets contiguously before that answer ended (on an
   offset-addressed target a body counts only whole);
-- it never goes back: an answer to a request sent after another was answered is at least as large;
+- it never goes back: an answer to a request sent after another was answered is at least as large (the
+  first gap of a status document counts as well);
 - it is at least the end of what was acknowledged before, when no gap lies before that; for the answer
   to a PATCH, its own bytes count as acknowledged.
 
@@ -55,8 +56,19 @@ def _find(case: Case) -> Iterator[Finding]:
     for upload in case.uploads.values():
         seen = readings(upload)
         yield from _ahead(case, upload, seen)
-        yield from _back(case, upload, seen)
+        yield from _back(case, upload, [*seen, *_committed(upload)])
         yield from _behind(case, upload)
+
+
+def _committed(upload: UploadCase) -> list[Reading]:
+    """The prefix as status documents show it, which may not go back either."""
+    found = []
+    for one in upload.operations:
+        if one.end is not None and one.end.document is not None:
+            missing = one.end.document.missing_ranges
+            prefix = missing[0][0] if missing else upload.size
+            found.append(Reading(one.op, "STATUS", one.call.time_ns, one.end.time_ns, prefix))
+    return found
 
 
 def _ahead(case: Case, upload: UploadCase, seen: list[Reading]) -> Iterator[Finding]:

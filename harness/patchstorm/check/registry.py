@@ -25,7 +25,7 @@ from patchstorm.check.model import Checker, Judgement, Verdict
 from patchstorm.check.rule import Rule
 from patchstorm.history.model import History
 
-_CHEAP: tuple[Rule, ...] = (
+RULES: tuple[Rule, ...] = (
     bytes_.RULE,
     durability.RULE,
     offsets.RULE,
@@ -40,7 +40,7 @@ _CHEAP: tuple[Rule, ...] = (
     availability.RULE,
 )
 
-CHECKERS: tuple[Checker, ...] = (*(rule.checker() for rule in _CHEAP), linearizable.checker())
+CHECKERS: tuple[Checker, ...] = (*(rule.checker() for rule in RULES), linearizable.checker())
 
 
 def judge(history: History, budget: Budget | None = None) -> tuple[Judgement, ...]:
@@ -50,7 +50,7 @@ def judge(history: History, budget: Budget | None = None) -> tuple[Judgement, ..
     the history and the budget alone.
     """
     case = lay_out(history)
-    cheap = tuple(rule.judge(case) for rule in _CHEAP)
+    cheap = tuple(rule.judge(case) for rule in RULES)
     return (*cheap, linearizable.judge(case, budget or Budget()))
 
 

@@ -42,6 +42,17 @@ class Problem:
     bounds: list[int]  # cell i is the bytes [bounds[i], bounds[i + 1])
     entries: list[Entry[UploadOp]] = field(default_factory=list)
     origin: list[int] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)  # per content, the cells that must end so
+
+    def possible(self, cells: int, content: int) -> bool:
+        """Whether bytes nobody was told of can have been stored at all.
+
+        A cell is written once, so one that an acknowledgement or the file shows with another content
+        never held this one. Saying so beforehand spares the search most of its dead ends.
+        """
+        return not any(
+            cells & others for index, others in enumerate(self.settled) if index != content
+        )
 
     def add(self, origin: int, op: UploadOp, call: int, end: int | None, after: int = -1) -> int:
         """Add an entry; the result is its index."""
@@ -72,6 +83,7 @@ def problem_of(case: Case, upload: UploadCase) -> Problem:
     )
     problem.cells = len(problem.bounds) - 1
     index = {content: at for at, content in enumerate(contents)}
+    problem.settled = _settled(upload, problem, index)
     for operation in sorted(upload.operations, key=lambda one: (one.call.time_ns, one.op)):
         _operation(case, upload, problem, operation, index)
     for event in upload.damages:
@@ -103,6 +115,18 @@ def _bounds(case: Case, upload: UploadCase) -> list[int]:
             bounds.update((run.offset, run.offset + run.length))
         bounds.add(upload.final.size or 0)
     return sorted(bound for bound in bounds if 0 <= bound <= upload.size)
+
+
+def _settled(upload: UploadCase, problem: Problem, contents: dict[int, int]) -> list[int]:
+    settled = [0] * problem.contents
+    if problem.fading:
+        return settled
+    for write in upload.writes:
+        if write.effect == "done":
+            settled[contents[write.content]] |= problem.span(write.start, write.acked)
+    for content, cells in enumerate(_held(upload, problem, contents) or ()):
+        settled[content] |= cells
+    return settled
 
 
 def _final_contents(upload: UploadCase) -> set[int]:
@@ -174,8 +198,9 @@ def _commit(case: Case, problem: Problem, write: Write, content: int) -> int:
         op = Commit(problem.span(write.start, write.acked), content)
         index = problem.add(write.op, op, write.invoked, _due(write))
     if write.reach > write.acked:  # stored or not, nobody was told
-        op = Commit(problem.span(write.start, write.reach), content)
-        problem.add(write.op, op, write.invoked, None)
+        cells = problem.span(write.start, write.reach)
+        if problem.possible(cells, content):
+            problem.add(write.op, Commit(cells, content), write.invoked, None)
     return index if _due(write) is not None else -1
 
 
@@ -191,6 +216,8 @@ def _append(case: Case, problem: Problem, write: Write, content: int) -> int:
     start, index = first, -1
     for stop in stops:
         due = _due(write) if stop <= told else None
+        if due is None and not problem.possible((1 << stop) - (1 << start), content):
+            break
         op = Append(start, stop, content, write.op + 1, opening=start == first, last=stop == last)
         added = problem.add(write.op, op, write.invoked, due)
         index = index if due is None else added
@@ -199,26 +226,34 @@ def _append(case: Case, problem: Problem, write: Write, content: int) -> int:
 
 
 def _final(case: Case, upload: UploadCase, problem: Problem, contents: dict[int, int]) -> None:
-    """The published file is the last thing read; one that holds foreign bytes is ``bytes``' to tell."""
-    final = upload.final
-    if final is None or not final.present or upload.owner != upload.id or not final.runs:
+    """The published file is the last thing read."""
+    held = _held(upload, problem, contents)
+    if held is None:
         return
-    if (final.size or 0) > upload.size:
-        return
-    held = [0] * max(1, len(contents))
-    for run in final.runs:
-        mine = run.upload in (None, upload.id) and run.source_offset in (None, run.offset)
-        if run.content is None or not mine:
-            return
-        held[contents[run.content]] |= problem.span(run.offset, run.offset + run.length)
     if not case.can("publishes-atomically") and upload.announced == FAR and not case.sequential:
         return
     cells = 0
     for one in held:
         cells |= one
-    latest = max((entry.call for entry in problem.entries), default=0)
-    latest = max(latest, max((entry.end or 0 for entry in problem.entries), default=0))
+    latest = max((max(entry.call, entry.end or 0) for entry in problem.entries), default=0)
     problem.add(-1, Holds(cells, tuple(held[1:])), latest + 1, latest + 1)
+
+
+def _held(upload: UploadCase, problem: Problem, contents: dict[int, int]) -> list[int] | None:
+    """Per content the cells of the file; None without one, or where it holds what nobody could put
+    there, which is for ``bytes`` to tell."""
+    final = upload.final
+    if final is None or not final.present or upload.owner != upload.id or not final.runs:
+        return None
+    if (final.size or 0) > upload.size:
+        return None
+    held = [0] * problem.contents
+    for run in final.runs:
+        mine = run.upload in (None, upload.id) and run.source_offset in (None, run.offset)
+        if run.content is None or not mine:
+            return None
+        held[contents[run.content]] |= problem.span(run.offset, run.offset + run.length)
+    return held
 
 
 def cell_problems(case: Case, upload: UploadCase, whole: Problem) -> Iterator[Problem]:
@@ -236,7 +271,7 @@ def cell_problems(case: Case, upload: UploadCase, whole: Problem) -> Iterator[Pr
     final = next((one.op for one in whole.entries if isinstance(one.op, Holds)), None)
     before: object = None
     for cell in range(whole.cells):
-        held = None if final is None else _held(final, cell)
+        held = None if final is None else _held_at(final, cell)
         looks = (tuple(covering[cell]), committed[cell], missing.get(cell), held)
         if looks == before:
             continue
@@ -302,7 +337,7 @@ def _cell_problem(
     return problem
 
 
-def _held(final: UploadOp, cell: int) -> int | None:
+def _held_at(final: UploadOp, cell: int) -> int | None:
     """Which content index a cell of the file holds; None for one the file does not reach."""
     assert isinstance(final, Holds)
     if not final.cells >> cell & 1:

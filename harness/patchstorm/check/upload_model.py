@@ -172,8 +172,13 @@ def _rare(state: State, op: UploadOp, full: int, never: Next) -> Next:
 def _afterwards(state: State, op: UploadOp, cells: int) -> Next:
     """After termination nothing is stored any more, and whoever is answered must be told so.
 
-    What is said of an upload that was complete by then is left open (its file may stay).
+    Except that an upload complete by then may live on as its published file: true answers about that
+    are left open.
     """
-    if state[1] != cells:
+    if state[1] != cells or isinstance(op, Append):
         return None
+    if isinstance(op, Offset):
+        return (state,) if op.at == cells else None
+    if isinstance(op, Shows):
+        return (state,) if op.cells == op.mask else None
     return None if isinstance(op, Commit) and _contradicts(state, op) else (state,)

@@ -166,6 +166,9 @@ def _says(problem: Problem, op: UploadOp) -> str:
     if isinstance(op, Offset):
         return f"says that the prefix ends at {problem.bounds[op.at]}"
     if isinstance(op, Shows):
+        if problem.cells == 1:
+            where = show((problem.bounds[0], problem.bounds[1]))
+            return f"says that {where} is {'stored' if op.cells else 'not stored'}"
         parts = _bytes(problem, op.cells)
         return f"says that {shows(parts) if parts else 'nothing'} is stored"
     if isinstance(op, Gone):
@@ -198,15 +201,19 @@ def _bytes(problem: Problem, cells: int) -> list[Span]:
 
 
 def _spans(problem: Problem, reads: list[int], state: State) -> list[Span]:
-    """Where the answers disagree: what one shows and another, or the state reached, does not."""
-    have = committed(state)
-    views = [have]
-    for at in reads:
-        op = problem.entries[at].op
-        if isinstance(op, Offset):
-            views.append((1 << op.at) - 1)
-        elif isinstance(op, (Shows, Holds)):
-            views.append(op.cells)
+    """Where the answers disagree with each other, or one answer with the state reached."""
+    ops = [problem.entries[at].op for at in reads]
+    sets = [op for op in ops if isinstance(op, (Shows, Holds))]
+    ends = [op.at for op in ops if isinstance(op, Offset)]
+    if not sets:
+        if not ends:
+            return []
+        low, high = min(*ends, state[1]), max(*ends, state[1])
+        last = min(max(high, low + 1), problem.cells)
+        return [(problem.bounds[min(low, last)], problem.bounds[last])]
+    views = [op.cells for op in sets] + [(1 << end) - 1 for end in ends]
+    if len(views) == 1:
+        views.append(committed(state))
     union, common = 0, -1
     for view in views:
         union |= view

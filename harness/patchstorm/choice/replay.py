@@ -6,14 +6,14 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from patchstorm.choice.schedule import Choice, by_key
-from patchstorm.choice.strategy import GO_ON, NEVER, Dull, Runnable
+from patchstorm.choice.strategy import GO_ON, NEVER, NO_STRIKE, Dull, Runnable
 
 SWITCH = "switch"
 NEXT = "next"
 TIMER = "timer"
-"""Kinds of choices about order. The target of a choice for the earliest timer is ``TIMER``."""
+STRIKE = "strike"
+"""Kinds of choices that the scheduler takes. The target of a choice for the earliest timer is ``TIMER``."""
 
-ORDER_KINDS = (SWITCH, NEXT)
 
 
 class Replay(Dull):
@@ -23,7 +23,7 @@ class Replay(Dull):
         self._by_key = by_key(choices)
         self._steps: dict[str, list[int]] = {}
         for task, step, kind in self._by_key:
-            if kind == SWITCH:
+            if kind in (SWITCH, STRIKE):
                 self._steps.setdefault(task, []).append(step)
         for steps in self._steps.values():
             steps.sort()
@@ -47,6 +47,13 @@ class Replay(Dull):
     ) -> int:
         choice = self._by_key.get((after, local, NEXT))
         return 0 if choice is None else self._found(choice, ready, timer, 0)
+
+    def strike(self, steps: int, task: Runnable, local: int) -> int:
+        choice = self._by_key.get((task.path, local, STRIKE))
+        if choice is None:
+            return NO_STRIKE
+        self.used.add(choice.key)
+        return choice.value
 
     def value(self, steps: int, task: str, local: int, kind: str, n: int) -> int:
         choice = self._by_key.get((task, local, kind))

@@ -36,10 +36,14 @@ class Choice(msgspec.Struct, frozen=True, array_like=True):
         return (self.task, self.step, self.kind)
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """All choices of one run, and the digest that its history had (None: never measured)."""
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """All choices of one run: the scheduler's, and the ``draws`` of its workloads (None: from the seed).
+
+    ``digest`` is that of the history; None: never measured.
+    """
 
     choices: tuple[Choice, ...] = ()
+    draws: tuple[Choice, ...] | None = None
     digest: str | None = None
     version: int = VERSION
 

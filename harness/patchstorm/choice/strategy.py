@@ -10,6 +10,8 @@ The questions:
 ``pick``     nobody runs: who is next?
 ``value``    something else is open (a stale answer, an early crash): which alternative?
 
+``strike``   a task of a replica is about to take a step: does the replica die before it?
+
 ``due`` tells when to ask ``preempt`` again, as a number of steps from the start of the run; until
 then a step costs one comparison.
 """
@@ -21,6 +23,8 @@ from typing import Protocol
 
 NEVER = 1 << 62
 GO_ON = -1
+
+NO_STRIKE, PROCESS_DIES, HOST_LOSES_POWER, STORAGE_LOSES_POWER = range(4)
 
 
 class Footprint:
@@ -90,6 +94,14 @@ class Strategy(Protocol):
         """A task has become ready; True: ask ``preempt`` at the next step."""
         ...
 
+    def armed(self, steps: int) -> None:
+        """The storm begins: from here on a strike is allowed."""
+        ...
+
+    def strike(self, steps: int, task: Runnable, local: int) -> int:
+        """NO_STRIKE, or one of the strikes below; asked where ``due`` says, before ``preempt``."""
+        ...
+
 
 class Dull:
     """Every choice 0. The base of strategies that deviate from it."""
@@ -114,3 +126,9 @@ class Dull:
 
     def woke(self, steps: int, task: Runnable) -> bool:
         return False
+
+    def armed(self, steps: int) -> None:
+        return None
+
+    def strike(self, steps: int, task: Runnable, local: int) -> int:
+        return NO_STRIKE

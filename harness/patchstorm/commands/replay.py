@@ -33,7 +33,8 @@ def execute(path: Path, *, times: int, out: Path | None) -> int:
     if not 1 <= times <= TIMES_MAX:
         raise UsageError(f"--times {times}: give a number from 1 to {TIMES_MAX}.")
     failure = read_failure(path)
-    sys.stderr.write(f"replaying {failure.scenario} against {failure.target}, {times} times\n")
+    often = f"{times} time{'s' * (times > 1)}"
+    sys.stderr.write(f"running the plan of {failure.scenario} against {failure.target} {often}\n")
     with _folder(out) as folder:
         replayed = replay_live(failure, repeats=times, out_dir=folder)
     return _tell(replayed, failure, path)

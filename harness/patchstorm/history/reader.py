@@ -89,21 +89,26 @@ def _check_header(name: str, number: int, line: bytes) -> None:
 def _record(name: str, number: int, line: bytes, *, cut: bool) -> Record:
     try:
         return _decoder.decode(line)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{name}:{number}: {_wrong(line, error)}") from None
+    except msgspec.MsgspecError as error:
+        wrong = _broken(line, cut=cut) or _wrong(line, error)
+        raise UsageError(f"{name}:{number}: {wrong}") from None
+
+
+def _broken(line: bytes, *, cut: bool) -> str | None:
+    """What is wrong with a line that is no JSON at all."""
+    try:
+        msgspec.json.decode(line)
     except msgspec.DecodeError as error:
         if cut:
-            raise UsageError(
-                f"{name}:{number}: the last line is cut off, so the recorder was stopped while it"
-                " wrote; delete that line: operations without completion count as unknown"
-            ) from None
-        raise UsageError(
-            f"{name}:{number}: is not JSON ({error}); write one record a line, without line breaks"
-            " inside"
-        ) from None
+            return (
+                "the last line is cut off, so the recorder was stopped while it wrote; delete that"
+                " line: operations without completion count as unknown"
+            )
+        return f"is not JSON ({error}); write one record a line, without line breaks inside"
+    return None
 
 
-def _wrong(line: bytes, error: msgspec.ValidationError) -> str:
+def _wrong(line: bytes, error: msgspec.MsgspecError) -> str:
     try:
         kind = msgspec.json.decode(line, type=_Probe).type
     except msgspec.MsgspecError:

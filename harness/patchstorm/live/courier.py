@@ -28,6 +28,7 @@ from patchstorm.target.model import Target
 from patchstorm.target.wire import completion, created_url, head_for
 
 STREAM_BYTES = 1 << 20
+REFUSAL_BYTES = 600
 NO_URL = "no-url"
 Phase = Literal["storm", "heal"]
 Hook = Callable[[int], None]
@@ -96,6 +97,7 @@ class Courier:
             error=delivery.error,
         )
         self._recorder.add(end)
+        self._note_refusal(op, replica, delivery)
         self._note_faults(send, op, replica, ends=True)
         self._learn(request, delivery, end)
         return Answer(op=op, end=end)
@@ -133,6 +135,15 @@ class Courier:
         for fault in send.faults:
             self._recorder.event(
                 "fault", time_ns=time.monotonic_ns(), replica=replica, fault=fault, op=op, **more
+            )
+
+    def _note_refusal(self, op: int, replica: int, delivery: Delivery) -> None:
+        """What a server said when it refused: for the reader of a failure, not for checkers."""
+        reply = delivery.reply
+        if reply is not None and reply.status >= 400 and reply.body:
+            text = reply.body[:REFUSAL_BYTES].decode("utf-8", "replace")
+            self._recorder.event(
+                "refusal", time_ns=time.monotonic_ns(), replica=replica, op=op, body=text
             )
 
     async def _deliver(self, send: Send, replica: int, url: str | None) -> Delivery:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import sys
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
-from patchstorm.live.replica import Replica, values_for
+from patchstorm.live.replica import Replica
 from patchstorm.live.storage import Storage
 from patchstorm.target.model import Target
 
@@ -16,28 +17,42 @@ from patchstorm.target.model import Target
 class Fleet:
     """``count`` replicas of ``target`` on ``storage``; their logs go to ``log_dir``.
 
-    ``scratch`` is a directory of the storm's own, outside the shared one.
+    ``lifetime_ms`` is how long uploads are to live, None for the target's own default.
     """
 
     def __init__(
-        self, target: Target, storage: Storage, count: int, *, log_dir: Path, scratch: Path
+        self,
+        target: Target,
+        storage: Storage,
+        count: int,
+        *,
+        log_dir: Path,
+        lifetime_ms: int | None = None,
     ) -> None:
+        scratch = storage.scratch
         secret_file = scratch / "secret"
         secret_file.write_text(secrets.token_hex(32), encoding="ascii")
         secret_file.chmod(0o600)
         log_dir.mkdir(parents=True, exist_ok=True)
-        self.target = target
+        shared = {
+            "python": sys.executable,
+            "root": str(storage.root),
+            "secret_file": str(secret_file),
+            "here": target.here,
+            "lifetime_ms": str(lifetime_ms or 0),
+            "lifetime_s": str(-(-(lifetime_ms or 0) // 1_000)),
+        }
+        more = () if lifetime_ms is None else target.start.lifetime
         self.replicas = tuple(
             Replica(
                 target=target,
                 index=index,
-                values=values_for(
-                    target,
-                    index=index,
-                    root=storage.root,
-                    secret_file=secret_file,
-                    scratch=scratch / f"replica-{index}",
-                ),
+                command=target.start.command + more,
+                values={
+                    **shared,
+                    "replica": str(index),
+                    "scratch": str(scratch / f"replica-{index}"),
+                },
                 log=log_dir / f"replica-{index}.log",
                 entry=storage.entry,
             )
@@ -83,10 +98,15 @@ class Fleet:
 
 @contextlib.asynccontextmanager
 async def running(
-    target: Target, storage: Storage, count: int, *, log_dir: Path, scratch: Path
+    target: Target,
+    storage: Storage,
+    count: int,
+    *,
+    log_dir: Path,
+    lifetime_ms: int | None = None,
 ) -> AsyncIterator[Fleet]:
     """A started fleet, killed at the end whatever happens."""
-    fleet = Fleet(target, storage, count, log_dir=log_dir, scratch=scratch)
+    fleet = Fleet(target, storage, count, log_dir=log_dir, lifetime_ms=lifetime_ms)
     try:
         await fleet.start()
         yield fleet

@@ -21,9 +21,9 @@ Seen = Callable[[str, str, int], None]  # rule, path, time_ns
 class Lookout:
     """Speaks with the sentinel process. ``seen`` is called while the whole fleet stands still."""
 
-    def __init__(self, process: subprocess.Popen[bytes], seen: Seen) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.seen: Seen | None = None
         self._process = process
-        self._seen = seen
         self._waiting = b""
         self._armed = asyncio.Event()
 
@@ -57,13 +57,13 @@ class Lookout:
             message = json.loads(line)
             if message.get("armed"):
                 self._armed.set()
-            else:
-                self._seen(message["rule"], message["path"], message["time_ns"])
+            elif self.seen is not None:
+                self.seen(message["rule"], message["path"], message["time_ns"])
 
 
 @contextlib.asynccontextmanager
-async def looking_out(seen: Seen) -> AsyncIterator[Lookout]:
-    """A sentinel of its own for one storm."""
+async def looking_out() -> AsyncIterator[Lookout]:
+    """A sentinel of its own for one storm; it comes up while the caller does other things."""
     process = subprocess.Popen(
         [sys.executable, "-m", "patchstorm.live.sentinel"],
         stdin=subprocess.PIPE,
@@ -72,7 +72,7 @@ async def looking_out(seen: Seen) -> AsyncIterator[Lookout]:
     )
     guard.adopt_group(process.pid)
     assert process.stdin is not None and process.stdout is not None
-    lookout = Lookout(process, seen)
+    lookout = Lookout(process)
     loop = asyncio.get_running_loop()
     loop.add_reader(process.stdout, lookout.readable)
     try:

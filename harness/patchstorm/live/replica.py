@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,11 +41,12 @@ class KilledAtStart(Exception):
 class Replica:
     """A replica of ``target``. ``port`` is None until it was up once; then it keeps its port.
 
-    ``values`` fill the placeholders of the command, save for the port.
+    ``values`` fill the placeholders of ``command``, save for the port.
     """
 
     target: Target
     index: int
+    command: tuple[str, ...]
     values: dict[str, str]
     log: Path
     entry: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class Replica:
 
     def _spawn(self, port: int) -> None:
         values = {**self.values, "port": str(port)}
-        command = [part.format(**values) for part in self.target.start.command]
+        command = [part.format(**values) for part in self.command]
         if shutil.which(command[0]) is None:
             remedy = self.target.start.missing or "Install it, or correct start.command."
             raise TargetError(f"{self._name}: no program `{command[0]}` here. {remedy}")
@@ -248,20 +248,6 @@ class Replica:
     @property
     def _name(self) -> str:
         return f"target {self.target.name}, replica {self.index}"
-
-
-def values_for(
-    target: Target, *, index: int, root: Path, secret_file: Path, scratch: Path
-) -> dict[str, str]:
-    """What fills the placeholders of a target's command."""
-    return {
-        "python": sys.executable,
-        "root": str(root),
-        "secret_file": str(secret_file),
-        "replica": str(index),
-        "here": target.here,
-        "scratch": str(scratch),
-    }
 
 
 def free_port() -> int:

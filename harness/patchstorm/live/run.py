@@ -31,13 +31,13 @@ from patchstorm.live.places import Places
 from patchstorm.live.pulse import beating
 from patchstorm.live.sight import Sight
 from patchstorm.live.storage import Storage, UnavailableStorage, opened, parse_storage
-from patchstorm.live.suits import reason_to_skip
-from patchstorm.live.triggers import Triggers
+from patchstorm.live.suits import lifetime_ms, reason_to_skip
+from patchstorm.live.triggers import Triggers, rules_of
 from patchstorm.live.watch import TreeWatch
 from patchstorm.scenario import storm as storms
 from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.machine import Machine
-from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.plan import Plan, UploadPlan
 from patchstorm.target.model import Target
 
 WORLD = "processes"
@@ -114,8 +114,10 @@ async def run_live(
 async def _prepare(
     plan: Plan, target: Target, store: Storage, log_dir: Path, stack: AsyncExitStack
 ) -> _Run:
+    rules = rules_of(plan, target)
+    lookout = await stack.enter_async_context(looking_out()) if rules else None
     fleet = await stack.enter_async_context(
-        running(target, store, plan.replicas, log_dir=log_dir, scratch=store.scratch)
+        running(target, store, plan.replicas, log_dir=log_dir, lifetime_ms=lifetime_ms(plan))
     )
     header = _header(plan, target, store)
     sink = stack.enter_context((log_dir / HISTORY_FILE).open("wb"))
@@ -127,16 +129,15 @@ async def _prepare(
     scene = Scene(fleet=fleet, storage=store, network=courier.network, damage=damage.strike)
     faults = Faults(scene, recorder)
     stack.callback(faults.cancel)
-    triggers = Triggers(plan, target, faults.strike)
+    triggers = Triggers(plan, faults.strike)
     courier.on_patch, courier.on_bytes = triggers.saw_patch, triggers.saw_bytes
     atomic = "publishes-atomically" in target.capabilities
     sight = Sight(store.view, places, recorder, every_change=atomic)
     tree = TreeWatch(store.view)
     tree.listen(sight.saw)
     await stack.enter_async_context(tree)
-    lookout = None
-    if triggers.rules:
-        lookout = await stack.enter_async_context(looking_out(_struck(triggers, fleet)))
+    if lookout is not None:
+        lookout.seen = _struck(triggers, fleet)
     courier.on_url = _learner(courier, places, lookout)
     return _Run(
         plan=plan, target=target, storage=store, fleet=fleet, recorder=recorder, places=places,
@@ -194,7 +195,7 @@ async def _storm(run: _Run) -> None:
         for replica in fleet.replicas:
             replica.on_spawn = lambda: lookout.tell(pids=fleet.pids)
         lookout.tell(pids=fleet.pids, published=list(run.places.published))
-        await lookout.arm(run.storage.view, run.triggers.rules)
+        await lookout.arm(run.storage.view, rules_of(run.plan, run.target))
     _phase(run, "storm")
     run.triggers.arm()
     await _drive(run, storms.storm(run.plan), "storm")
@@ -239,15 +240,19 @@ def _unpublished(run: _Run) -> list[str]:
         upload
         for upload in run.courier.owed()
         if uploads[upload].info.expires_ms is None
-        and not _stands(run.storage.view, run.places.path(upload), uploads[upload].size)
+        and not _stands(run, run.places.path(upload), uploads)
     ]
 
 
-def _stands(view: Path, path: str | None, size: int) -> bool:
+def _stands(run: _Run, path: str | None, uploads: dict[str, UploadPlan]) -> bool:
+    """Whether a whole file is there; of rivals, whichever of them it belongs to."""
+    if path is None:
+        return False
     try:
-        return path is not None and (view / path).stat().st_size >= size
+        size = (run.storage.view / path).stat().st_size
     except OSError:
         return False
+    return size >= min(uploads[upload].size for upload in run.places.published[path])
 
 
 async def _sweep(run: _Run) -> None:

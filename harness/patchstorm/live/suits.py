@@ -13,6 +13,25 @@ def reason_to_skip(plan: Plan, target: Target, *, bounded: bool) -> str | None:
         reason = _fault(fault, target, bounded)
         if reason is not None:
             return f"fault {fault.id} ({fault.kind}): {reason}"
+    return _lifetime(plan, target)
+
+
+def lifetime_ms(plan: Plan) -> int | None:
+    """How long the uploads of this storm are to live; None where the plan does not care."""
+    return min((ms for upload in plan.uploads if (ms := upload.info.expires_ms)), default=None)
+
+
+def _lifetime(plan: Plan, target: Target) -> str | None:
+    lifetimes = {upload.info.expires_ms for upload in plan.uploads}
+    if lifetimes <= {None}:
+        return None
+    if not target.start.lifetime:
+        return (
+            f"uploads expire, and target {target.name} does not say how to set their lifetime; "
+            "add start.lifetime to the target's file"
+        )
+    if len(lifetimes) > 1:
+        return "uploads of different lifetimes; a fleet of real servers has one for all"
     return None
 
 

@@ -20,14 +20,13 @@ class Triggers:
     once, inside the callback that brought the news.
     """
 
-    def __init__(self, plan: Plan, target: Target, strike: Strike) -> None:
+    def __init__(self, plan: Plan, strike: Strike) -> None:
         self._strike = strike
         self._waiting = list(plan.world_faults)
         self._timers: list[asyncio.TimerHandle] = []
         self._bytes = 0
         self._requests = 0
         self._armed = False
-        self.rules = [rule for fault in self._waiting if (rule := _rule(fault, target))]
 
     @property
     def unspent(self) -> tuple[FaultPlan, ...]:
@@ -61,7 +60,7 @@ class Triggers:
         self._count()
 
     def saw(self, rule: str, path: str, time_ns: int) -> None:
-        """The sentinel saw what one of ``rules`` waits for."""
+        """The sentinel saw what the fault of that id waits for."""
         for fault in tuple(self._waiting):
             if fault.id == rule:
                 self._fire(fault, path, time_ns)
@@ -82,8 +81,12 @@ class Triggers:
             self._strike(fault, path, time_ns)
 
 
+def rules_of(plan: Plan, target: Target) -> list[dict[str, Any]]:
+    """What a sentinel has to wait for; empty where no trigger is on the storage."""
+    return [rule for fault in plan.world_faults if (rule := _rule(fault, target))]
+
+
 def _rule(fault: FaultPlan, target: Target) -> dict[str, Any] | None:
-    """What the sentinel has to wait for; None where the trigger is not on the storage."""
     trigger = fault.trigger
     if trigger.kind == "path":
         shown: tuple[str, ...] = (trigger.path or "",)

@@ -7,8 +7,8 @@ tried, and a part that still differs is taken to pieces (``_dissect``):
 1. Every byte that is right for its place under some content is labelled so.
 2. Every valid cell that stands at a wrong place, or is another upload's, claims its 32 bytes.
 3. Such cells reach out to both sides over the torn cells at their edges, byte by byte. Where a byte
-   would be right both as a continuation of theirs and in its place, and what follows is in its place,
-   it counts as in its place.
+   would be right both as a continuation of theirs and in its place, and what follows is in its place
+   or the file ends, it counts as in its place.
 4. A few bytes that look right inside what is no payload at all are chance, and are taken as garbage.
 
 So a byte is said to be in place only if its value is right, and a byte with a wrong value is never
@@ -178,8 +178,8 @@ def _reach_right(
     length = min(CELL - 1, last - first)
     expected = content_array(upload, content, low + first + shift, length)
     reach = first + _agreeing(data[first : first + length] == expected)
-    if reach < len(codes) and 0 <= codes[reach] < CONTENTS:
-        follows = codes[reach]
+    follows = codes[min(reach, len(codes) - 1)]
+    if 0 <= follows < CONTENTS:
         while reach > first and codes[reach - 1] == follows:
             reach -= 1
     codes[first:reach] = codes[first - 1]
@@ -198,8 +198,8 @@ def _reach_left(
     length = min(CELL - 1, last - free, low + last + shift)
     expected = content_array(upload, content, low + last + shift - length, length)
     reach = last - _agreeing((data[last - length : last] == expected)[::-1])
-    if reach > 0 and 0 <= codes[reach - 1] < CONTENTS:
-        before = codes[reach - 1]
+    before = codes[max(0, reach - 1)]
+    if 0 <= before < CONTENTS:
         while reach < last and codes[reach] == before:
             reach += 1
     codes[reach:last] = codes[last]

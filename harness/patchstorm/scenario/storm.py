@@ -23,6 +23,7 @@ from patchstorm.scenario.workloads.creating import create
 from patchstorm.scenario.workloads.resuming import send_missing
 
 CLOSING_TRIES = 24
+CONTESTED_TRIES = 6  # who lost the name is told 423 for as long as it asks
 OPENING_AT_ONCE = 16
 
 
@@ -63,7 +64,8 @@ def closing(plan: Plan, chooser: Chooser | None = None) -> Workload:
     parts = []
     for upload in plan.uploads:
         ctx = context(plan, choices, f"closing.{upload.id}", (upload,))
-        parts.append(_close(replace(ctx, tries=CLOSING_TRIES), upload))
+        tries = CONTESTED_TRIES if _contested(plan, upload) else CLOSING_TRIES
+        parts.append(_close(replace(ctx, tries=tries), upload))
     yield Together(workloads=tuple(parts), names=tuple(f"closing.{u.id}" for u in plan.uploads))
 
 
@@ -104,6 +106,12 @@ def _create_all(ctx: Context, uploads: Iterable[UploadPlan]) -> Move[list[str]]:
         if not created:
             failed.append(upload.id)
     return failed
+
+
+def _contested(plan: Plan, upload: UploadPlan) -> bool:
+    """Whether another upload wants the same name, and only one can have it."""
+    rivals = [other for other in plan.uploads if other.info.target == upload.info.target]
+    return len(rivals) > 1 and not upload.info.overwrite
 
 
 def _close(ctx: Context, upload: UploadPlan) -> Workload:

@@ -1,6 +1,6 @@
 """The registries as Markdown tables: what ``docs/scenarios.md`` shows, so that it cannot drift.
 
-    python -m patchstorm.scenario.tables docs/scenarios.md     rewrites the tables in place
+    python -m patchstorm.scenario.tables <docs/scenarios.md >new     copies it with fresh tables
 
 In the document each table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import msgspec
 
@@ -124,10 +123,5 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
-def main(path: Path) -> None:
-    """Rewrite the tables of one document."""
-    path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    sys.stdout.write(rewritten(sys.stdin.read()))

@@ -22,6 +22,7 @@ from chunkstore.variants import VARIANTS
 from patchstorm.errors import UsageError
 from patchstorm.sim.port import SimPort
 from patchstorm.target.model import Target
+from patchstorm.target.registry import BUG_SERVER
 
 SECRET = b"a secret that every simulated replica shares"
 SWEEP_MS = 200
@@ -68,12 +69,16 @@ Build = Callable[[SimPort, str], App]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A target together with the code that stands for it. ``sweep_ms`` 0: it has no sweeper."""
+    """A target together with the code that stands for it. ``sweep_ms`` 0: it has no sweeper.
+
+    ``chunkstore``: it is the reference or a variant of it, and needs what that says it needs.
+    """
 
     target: Target
     build: Build
     sweep_ms: int = SWEEP_MS
     lock_wait_ms: int = LOCK_WAIT_MS
+    chunkstore: bool = False
 
 
 class ChunkstoreApp:
@@ -81,8 +86,11 @@ class ChunkstoreApp:
 
     busy: type[Exception] = errors.Busy
 
-    def __init__(self, store_type: type[Store], port: SimPort, root: str) -> None:
+    def __init__(
+        self, store_type: type[Store], exchange_type: type[Exchange], port: SimPort, root: str
+    ) -> None:
         self.store = store_type(port, root, Options())
+        self._exchange_type = exchange_type
         self._settings = Settings(secret=SECRET)
 
     def exchange(
@@ -90,7 +98,7 @@ class ChunkstoreApp:
     ) -> Conversation:
         path, _, query = path.partition("?")
         head = Head(method=method, path=path, query=query, headers=headers)
-        return Exchange(self.store, self._settings, head)
+        return self._exchange_type(self.store, self._settings, head)
 
     def sweep(self) -> object:
         return self.store.sweep()
@@ -99,6 +107,8 @@ class ChunkstoreApp:
 def subject_of(target: Target) -> Subject:
     """The code of ``target``. Raises :class:`UsageError` for servers that only run as processes."""
     command = target.start.command
+    if BUG_SERVER in command:
+        return _planted(target, command[command.index(BUG_SERVER) + 1])
     if "chunkstore" not in command:
         raise UsageError(
             f"target {target.name} is not a Python store that the simulator knows; run it in the worlds "
@@ -111,4 +121,14 @@ def subject_of(target: Target) -> Subject:
             f"target {target.name}: chunkstore has no variant `{name}`; known are "
             + ", ".join(sorted(VARIANTS))
         )
-    return Subject(target=target, build=partial(ChunkstoreApp, store_type))
+    build = partial(ChunkstoreApp, store_type, Exchange)
+    return Subject(target=target, build=build, chunkstore=True)
+
+
+def _planted(target: Target, name: str) -> Subject:
+    """The reference with one planted bug."""
+    from patchstorm.catalog.table import BY_NAME
+
+    bug = BY_NAME[name]
+    build = partial(ChunkstoreApp, bug.store, bug.exchange)
+    return Subject(target=target, build=build, chunkstore=True)

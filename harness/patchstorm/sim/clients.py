@@ -78,6 +78,7 @@ class Clients:
         stamp: Stamps,
     ) -> None:
         self.urls: dict[str, str] = {}
+        self.paths: dict[str, int] = {}
         self.acknowledged = {upload.id: Coverage(upload.size) for upload in plan.uploads}
         self.offered = {upload.id: Coverage(upload.size) for upload in plan.uploads}
         self.ended: set[str] = set()
@@ -144,6 +145,7 @@ class Clients:
         self._sends[step.client] = count + 1
         assert step.op is not None
         delivery = Delivery(step, request, send.mischief, step.op, f"{step.client}#{count}")
+        self.paths[delivery.path] = delivery.op
         delivery.replica = self._balanced(request, delivery.path)
         self._invoke(delivery, send)
         url = self.urls.get(request.upload)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from patchstorm.choice.strategy import PROCESS_DIES, STORAGE_LOSES_POWER
 from patchstorm.errors import UsageError
 from patchstorm.history.recorder import Recorder
 from patchstorm.live.places import Places
-from patchstorm.scenario.plan import FaultPlan
+from patchstorm.scenario.plan import FaultPlan, Trigger
 from patchstorm.sim.clients import Clients, Stamps
 from patchstorm.sim.injection import INJECTED, Injections
 from patchstorm.sim.kernel import Kernel, Timer
@@ -25,6 +26,7 @@ from patchstorm.target.patterns import matches
 Hit = tuple[int, ...]
 Undo = Callable[[], None]
 STOP_POLL_MS = 5
+DOWN_MS = 150
 STOP_MS_MAX = 2_000
 
 
@@ -52,6 +54,7 @@ class Faults:
         self._injections = injections
         self._open: dict[str, tuple[Undo, Timer | None]] = {}
         self._healing = False
+        self._sudden = 0
         self._kinds: dict[str, Callable[[FaultPlan, Hit], Undo | None]] = {
             "crash": self._crash,
             "crash-all": self._crash,
@@ -89,6 +92,20 @@ class Faults:
             over()
         else:
             self._open[fault.id] = (over, timer)
+
+    def sudden(self, strike: int, replica: int) -> None:
+        """A strike that the strategy chose and no plan has: the replica dies at this very step."""
+        self._sudden += 1
+        whole = strike == STORAGE_LOSES_POWER
+        fault = FaultPlan(
+            id=f"sudden-{self._sudden}",
+            kind="crash" if strike == PROCESS_DIES else "power-loss",
+            whom="storage" if whole else "replica",
+            replica=None if whole else replica,
+            trigger=Trigger(kind="step"),
+            for_ms=DOWN_MS,
+        )
+        self.strike(fault, replica, None)
 
     def end(self) -> None:
         """Every fault ends, every replica is up, every connection can be made."""
@@ -314,7 +331,6 @@ KINDS = frozenset(
 
 UNAVAILABLE = {
     "local-locks": "write it into the storage, as in nfs3,nolock",
-    "silly-rename": "the nfs flavours do it by themselves",
 }
 
 

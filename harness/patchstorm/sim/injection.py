@@ -2,7 +2,7 @@
 
 ``enospc``, ``edquot``, ``eio`` and ``estale`` fail the next fitting calls, ``short-write`` lets them take
 half, ``lost-reply`` carries them out and then answers as their repetition would, ``slow`` makes them
-take time. ``stale-attributes`` and ``stale-entries`` make the replica's caches answer with the oldest
+take time. ``silly-rename`` takes the name away before a rename over a file that is open here. ``stale-attributes`` and ``stale-entries`` make the replica's caches answer with the oldest
 that the flavour allows, wherever the model offers a choice.
 """
 
@@ -34,9 +34,16 @@ INJECTED: dict[str, tuple[str, ...]] = {
     "slow": (*_HANDLES, *_NAMES, "open", "close", "lstat", "listdir", "flock"),
     "estale": _HANDLES,
     "lost-reply": ("replace", "link", "unlink"),
+    "silly-rename": ("replace",),
     "stale-attributes": (),
     "stale-entries": (),
 }
+STALE = {
+    "stale-attributes": ("nfs.attributes", "nfs.size", "nfs.data"),
+    "stale-entries": ("nfs.name", "nfs.missing-name", "nfs.listing"),
+}
+"""Which choices of the storage model these faults settle."""
+
 _ERRNO = {"enospc": errno.ENOSPC, "edquot": errno.EDQUOT, "eio": errno.EIO, "estale": errno.ESTALE}
 _REPEATED = {
     "replace": errno.ENOENT, "unlink": errno.ENOENT, "link": errno.EEXIST, "mkdir": errno.EEXIST,
@@ -69,10 +76,11 @@ class Injections(Observer):
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._active: list[_Active] = []
+        self._silly = 0
 
     def begin(self, fault: FaultPlan, hit: tuple[int, ...]) -> Callable[[], None]:
         """Put ``fault`` in force; the result takes it back."""
-        endless = fault.kind in ("slow", "stale-attributes", "stale-entries")
+        endless = fault.kind in ("slow", "stale-attributes", "stale-entries", "silly-rename")
         active = _Active(fault, hit, -1 if endless else int(fault.options.get("calls", 1)))
         self._active.append(active)
 
@@ -82,11 +90,10 @@ class Injections(Observer):
 
         return over
 
-    def stale(self, replica: int | None) -> bool:
-        """Whether this replica's caches are to answer with the oldest they may."""
+    def stale(self, kind: str, replica: int | None) -> bool:
+        """Whether this choice of the storage is to be the oldest answer that is allowed."""
         return any(
-            active.fault.kind in ("stale-attributes", "stale-entries")
-            and replica in active.replicas
+            kind in STALE.get(active.fault.kind, ()) and replica in active.replicas
             for active in self._active
         )
 
@@ -106,11 +113,32 @@ class Injections(Observer):
         if fault.kind == "slow":
             self._kernel.sleep(int(fault.options.get("call_ms", 50)) * MS)
             return execute
+        if fault.kind == "silly-rename":
+            return lambda: self._in_two_steps(fault, execute)
         if fault.kind == "lost-reply":
             return lambda: _lost(execute, _REPEATED[call], path)
         if fault.kind == "short-write":
             return _shortened(execute)
         return lambda: _refused(_ERRNO[fault.kind], path)
+
+    def _in_two_steps(self, fault: FaultPlan, execute: Callable[[], Any]) -> Any:
+        """Over a file that this process has open the target's name goes first (nfs_rename)."""
+        if isinstance(execute, partial) and len(execute.args) == 2:
+            client, target = execute.func.__self__, execute.args[1]  # type: ignore[attr-defined]
+            try:
+                number = client.lstat(target).st_ino
+            except OSError:
+                return execute()
+            if any(handle.inode.number == number for handle in client.fds.values()):
+                self._silly += 1
+                aside = f"{target.rpartition('/')[0]}/.nfs{self._silly:08x}"
+                client.rename(target, aside)
+                self._kernel.sleep((fault.for_ms or 0) * MS)
+                try:
+                    return execute()
+                finally:
+                    client.unlink(aside)
+        return execute()
 
 
 def _refused(code: int, path: str) -> Any:

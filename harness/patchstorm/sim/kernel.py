@@ -26,7 +26,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from patchstorm.choice.replay import NEXT, SWITCH, TIMER
+from patchstorm.choice.replay import NEXT, STRIKE, SWITCH, TIMER
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import NEVER, Footprint, Strategy
 from patchstorm.errors import InconclusiveError
@@ -93,6 +93,7 @@ class Kernel:
         self._after_local = 0
         self._runs = 0
         self._strikes = 0
+        self._on_strike: Callable[[int, int], None] | None = None
         workers.kernel = self
 
     # -- time -----------------------------------------------------------------------------------
@@ -105,6 +106,15 @@ class Kernel:
     def after(self, delay_ns: int, callback: Callable[[], None]) -> Timer:
         """Call ``callback`` so much later, in no task's name. It must not block."""
         return self._timer(delay_ns, None, callback)
+
+    def arm(self, on_strike: Callable[[int, int], None]) -> None:
+        """From now on the strategy may strike replicas: ``on_strike(strike, replica)``."""
+        self._on_strike = on_strike
+        self._strategy.armed(self.steps)
+        self.due = 0
+
+    def disarm(self) -> None:
+        self._on_strike = None
 
     def cancel(self, timer: Timer) -> None:
         timer.cancelled = True
@@ -140,6 +150,12 @@ class Kernel:
             self._check(task)
         local = self.steps + self._delta
         if self._strategy.due(self.steps - 1, task, local - 1) <= self.steps:
+            if self._on_strike is not None and task.domain is not None:
+                strike = self._strategy.strike(self.steps, task, local)
+                if strike:
+                    self.taken.append(Choice(task.path, local, STRIKE, strike))
+                    self._on_strike(strike, task.domain.index)
+                    self._check(task)
             chosen = self._preempted(task, local)
             if chosen is not None:
                 self._give_way(task, chosen)
@@ -331,7 +347,7 @@ class Kernel:
         except Died:
             died = True
         except BaseException as failure:
-            self._fail(failure)
+            self.fail(failure)
         task.done = True
         task.worker = None
         self._alive.pop(task.number, None)
@@ -342,7 +358,7 @@ class Kernel:
             try:
                 task.ended(died)
             except BaseException as failure:
-                self._fail(failure)
+                self.fail(failure)
 
     def pass_on(self, me: greenlet) -> bool:
         """After a task's end: True if ``me`` runs the next one, else ``me`` has been used again."""
@@ -360,7 +376,8 @@ class Kernel:
         task.worker.switch()
         return True
 
-    def _fail(self, failure: BaseException) -> None:
+    def fail(self, failure: BaseException) -> None:
+        """The run is over; ``run`` raises ``failure`` in the hub."""
         if self.failure is None:
             self.failure = failure
         self._stopping = True
@@ -371,7 +388,7 @@ class Kernel:
             self.steps -= 1
             self._die(task)
         if self.steps > self.steps_max:
-            self._fail(Runaway(f"the run took more than {self.steps_max} steps"))
+            self.fail(Runaway(f"the run took more than {self.steps_max} steps"))
             self.steps_max = NEVER
             self.steps -= 1
             self._block(task)
@@ -383,7 +400,7 @@ class Kernel:
     def _die(self, task: Task) -> None:
         task.raised += 1
         if task.raised > DEATHS_MAX:
-            self._fail(
+            self.fail(
                 Runaway(f"{task.path} goes on although its host is dead; does it catch BaseException?")
             )
             task.done = True

@@ -36,7 +36,6 @@ from patchstorm.sim.truth import contents, find, walk
 from patchstorm.sim.watched import Observer, WatchedPort
 from patchstorm.sim.workers import Workers
 from patchstorm.storage.client import Client
-from patchstorm.storage.errors import WouldBlock
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.storage.server import Server
 
@@ -58,7 +57,10 @@ def from_seed(_: str) -> Chooser | None:
 
 @dataclass(slots=True, kw_only=True)
 class SimOutcome:
-    """What a schedule came to. ``unknown`` says why nothing can be concluded."""
+    """What a schedule came to. ``unknown`` says why nothing can be concluded.
+
+    ``paths`` maps the paths of deliveries' tasks to their operations.
+    """
 
     recorder: Recorder
     steps: int
@@ -69,7 +71,8 @@ class SimOutcome:
     notes: tuple[str, ...] = ()
     unknown: str | None = None
     stuck: tuple[str, ...] = ()
-    paths: dict[int, str] = field(default_factory=dict)
+    storm_steps: int = 0
+    paths: dict[str, int] = field(default_factory=dict)
 
     @property
     def history(self) -> History:
@@ -120,6 +123,8 @@ class _Run:
         self.choosers = choosers
         self.unknown: str | None = None
         self.next_op = 0
+        self.storm_began = self.storm_steps = 0
+        self._tidied_at = -1
         flavour = parse_flavour(plan.storage or "tmpfs")
         self.injections = Injections(kernel)
         self.server = Server(flavour, clock=kernel, choose=self._choose)
@@ -151,6 +156,8 @@ class _Run:
         self.clients.on_patch = self.triggers.saw_patch
         self.clients.on_bytes = self.triggers.saw_bytes
         self._observers = (self.triggers, self.injections, *observers)
+        for observer in observers:
+            observer.attach(kernel)
 
     def _header(self, storage: str) -> Header:
         plan, target = self.plan, self.target
@@ -178,7 +185,7 @@ class _Run:
 
     def _choose(self, kind: str, n: int) -> int:
         task = self.kernel.current
-        if task is not None and kind.startswith("nfs.stale") and self.injections.stale(task.replica):
+        if task is not None and self.injections.stale(kind, task.replica):
             return n - 1
         return self.kernel.value(kind, n)
 
@@ -197,9 +204,13 @@ class _Run:
             replica.start()
         self._drive(storms.opening(self.plan, self.choosers("opening")), "storm")
         self._phase("storm")
+        self.storm_began = self.kernel.steps
         self.triggers.arm()
+        self.kernel.arm(self.faults.sudden)
         self._drive(storms.storm(self.plan, self.choosers("storm")), "storm")
+        self.kernel.disarm()
         self.triggers.disarm()
+        self.storm_steps = self.kernel.steps - self.storm_began
         self.faults.end()
         self._phase("heal")
         self._drive(storms.closing(self.plan, self.choosers("closing")), "heal")
@@ -266,7 +277,15 @@ class _Run:
         self.recorder.add(Residue(paths=left, swept=claimed))
 
     def _tidy(self) -> bool:
-        return all(self.places.may_stay(path) for path, _ in walk(self.server))
+        """Whether nothing is left but what the target declares, and directories above that."""
+        sweeps = sum(replica.sweeps for replica in self.replicas)
+        if sweeps == self._tidied_at:
+            return False  # nobody else is at work any more
+        self._tidied_at = sweeps
+        paths = [path for path, _ in walk(self.server)]
+        kept = [path for path in paths if self.places.may_stay(path)]
+        above = {path[:at] for path in kept for at, letter in enumerate(path) if letter == "/"}
+        return not set(paths) - set(kept) - above
 
     def _finals(self) -> list[Final]:
         names = {upload.number: upload.id for upload in self.plan.uploads}
@@ -300,6 +319,8 @@ class _Run:
             notes=tuple(notes),
             unknown=self.unknown,
             stuck=tuple(task.path for task in kernel.stuck),
+            storm_steps=self.storm_steps,
+            paths=self.clients.paths,
         )
 
 
@@ -311,6 +332,3 @@ def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
         if phase is not None and phase not in subject.target.phases:
             return f"target {subject.target.name} does not say what shows its phase `{phase}`"
     return sim_faults.reason_to_skip(plan.world_faults, flavour.nfs is None)
-
-
-__all__ = ["SimOutcome", "WouldBlock", "reason_to_skip", "run_schedule"]

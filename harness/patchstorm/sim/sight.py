@@ -42,7 +42,12 @@ class Sight:
         what = None if inode is None else (inode.size, inode.number, inode.mtime)
         if not asked and path in self._last and self._last[path] == what:
             return
+        if what is not None and self._last.get(path) is None and not asked:
+            self._note(path, None)  # until this very step it was not there, and we know it
         self._last[path] = what
+        self._note(path, what)
+
+    def _note(self, path: str, what: _What) -> None:
         size, number, mtime = what or (None, None, None)
         for upload in self._places.published[path]:
             self._recorder.event(

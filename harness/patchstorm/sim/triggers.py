@@ -150,7 +150,10 @@ class Triggers(Observer):
     def _fire(self, fault: FaultPlan, replica: int | None, path: str | None) -> None:
         if self._armed and fault in self.waiting:
             self.waiting.remove(fault)
-            self._strike(fault, replica, path)
+            try:
+                self._strike(fault, replica, path)
+            except Exception as error:  # the harness's own fault: the server under test must not catch it
+                self._kernel.fail(error)
 
 
 def _patterns(fault: FaultPlan, target: Target) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -32,6 +32,9 @@ class Observer:
     function that is called instead. ``after`` gets the result, or the error it raised.
     """
 
+    def attach(self, kernel: Kernel) -> None:
+        return None
+
     def before(
         self, replica: int, call: str, path: str, execute: Callable[[], Any]
     ) -> Callable[[], Any] | None:
@@ -229,7 +232,7 @@ class WatchedPort(SimPort):
     def replace(self, source: str, target: str) -> None:
         self._call(
             steps.naming("replace", source, target), source,
-            lambda: self.client.replace(source, target), to=target[len(ROOT) + 1 :],
+            partial(self.client.replace, source, target), to=target[len(ROOT) + 1 :],
         )  # fmt: skip
         self._named(target)
         if source in self.watch.hot:

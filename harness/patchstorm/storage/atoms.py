@@ -122,7 +122,9 @@ class AtomBuilder:
             metadata=True,
             deps=deps,
         )
-        for _directory, _name, inode in updates:
+        for directory, _name, inode in updates:
+            if directory.serial != atom.serial:
+                self.of_inode.setdefault(directory.serial, []).append(atom)
             if inode is not None:
                 self.naming.setdefault(inode.serial, []).append(atom)
 

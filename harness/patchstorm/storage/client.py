@@ -66,8 +66,10 @@ class Client(ABC):
         for fd in sorted(self.fds):
             try:
                 self.close(fd)
-            except (OSError, WouldBlock):
-                self._forget(fd)
+            except WouldBlock:
+                self._abandon(fd)
+            except OSError:
+                continue
         self.host.processes.pop(self.pid, None)
 
     def crash(self) -> None:
@@ -109,6 +111,10 @@ class Client(ABC):
             raise failure(errno.EBADF)
         heappush(self.free_fds, fd)
         return handle
+
+    def _abandon(self, fd: int) -> None:
+        """Close a descriptor whose owner is dead and whose close would have to wait."""
+        self._forget(fd)
 
     def dup(self, fd: int) -> int:
         """dup(2): another descriptor of the same open file description."""
@@ -192,8 +198,10 @@ class Client(ABC):
 
     def ftruncate(self, fd: int, length: int) -> None:
         """ftruncate(2): EINVAL unless the descriptor is open for writing."""
+        if length < 0:
+            raise failure(errno.EINVAL)
         handle = self._handle(fd)
-        if length < 0 or not handle.writable or handle.inode.entries is not None:
+        if not handle.writable or handle.inode.entries is not None:
             raise failure(errno.EINVAL)
         self._resize(handle.inode, length, handle)
 
@@ -253,6 +261,12 @@ class Client(ABC):
         if offset_dst is None:
             target.position = to + done
         return done
+
+    def ficlone(self, dst: int, src: int) -> None:
+        """ioctl FICLONE: no modelled storage shares blocks, so EOPNOTSUPP."""
+        self._handle(dst)
+        self._handle(src)
+        raise failure(errno.EOPNOTSUPP)
 
     # -- locks --------------------------------------------------------------------------------
 

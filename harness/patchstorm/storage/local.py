@@ -16,7 +16,7 @@ from patchstorm.storage.handle import Handle
 from patchstorm.storage.host import Host
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.locks import FileLocks, Owner
-from patchstorm.storage.paths import ASCII_LENGTH_SAFE, DOTS, walk
+from patchstorm.storage.paths import ASCII_LENGTH_SAFE, DOTS, check_name, walk, walk_parent
 from patchstorm.storage.stat import Stat
 
 _CREATE_EXCL = c.O_CREAT | c.O_EXCL
@@ -91,6 +91,20 @@ class LocalClient(Client):
                     walks[head] = parent
         return found
 
+    def _parent(self, path: str) -> tuple[Inode, str]:
+        """The directory of a path's last component, and that component."""
+        head, _, name = path.rpartition("/")
+        directory = self.tree.walks.get(head)
+        if directory is not None and name not in DOTS:
+            return directory, name
+        return walk_parent(path, self.tree.root, None, look_up)
+
+    @staticmethod
+    def _last(directory: Inode, name: str) -> Inode | None:
+        if len(name) > ASCII_LENGTH_SAFE:
+            check_name(name)
+        return look_up(directory, name)
+
     def _existing(self, path: str, dir_fd: int | None, follow: bool) -> Inode:
         inode = self._find(path, dir_fd, follow)[2]
         if inode is None:
@@ -100,8 +114,11 @@ class LocalClient(Client):
     # -- open and close -------------------------------------------------------------------------
 
     def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        if flags & c.O_TMPFILE == c.O_TMPFILE:
-            return self._open_unnamed(path, flags, mode, dir_fd)
+        if flags & c.O_DIRECTORY:
+            if flags & c.O_TMPFILE == c.O_TMPFILE:
+                return self._open_unnamed(path, flags, mode, dir_fd)
+            if flags & c.O_CREAT:
+                raise failure(errno.EINVAL, path)
         follow = not flags & c.O_NOFOLLOW and flags & _CREATE_EXCL != _CREATE_EXCL
         directory, name, inode = self._find(path, dir_fd, follow)
         if inode is None:
@@ -112,15 +129,13 @@ class LocalClient(Client):
             inode = self.tree.create(directory, name, mode & ~self.umask & 0o7777)
         else:
             self._check_open(inode, flags, path)
-            if flags & c.O_TRUNC and inode.entries is None:
-                self._resize(inode, 0, None)
         server = self.server
         serial = server.next_handle
         server.next_handle = serial + 1
         inode.opens += 1
         handle = Handle(inode, flags, serial, self.pid)
-        if flags & c.O_TRUNC:
-            handle.cut = True
+        if flags & c.O_TRUNC and inode.entries is None:
+            self._resize(inode, 0, handle)
         return self._install(handle)
 
     def _check_open(self, inode: Inode, flags: int, path: str) -> None:
@@ -201,9 +216,9 @@ class LocalClient(Client):
     def _resize(self, inode: Inode, length: int, handle: Handle | None) -> None:
         if self.settings.read_only:
             raise failure(errno.EROFS)
-        self.tree.resize(inode, length)
-        if handle is not None and length == 0:
+        if handle is not None and length == 0 and inode.size:
             handle.cut = True
+        self.tree.resize(inode, length)
 
     def _allocate(
         self, handle: Handle, offset: int, length: int, keep_size: bool, punch: bool
@@ -256,15 +271,15 @@ class LocalClient(Client):
     def rename(self, src: str, dst: str, flags: int = 0) -> None:
         if flags and not self.server.flavour.rename_flags:
             raise failure(errno.EINVAL, src)
-        from_dir, from_name, source = self._find(src, None, False)
-        to_dir, to_name, target = self._find(dst, None, False)
-        if from_name == "." or to_name == ".":
+        from_dir, from_name = self._parent(src)
+        to_dir, to_name = self._parent(dst)
+        if from_name in DOTS or to_name in DOTS:
             raise failure(errno.EBUSY, src)
-        if (
-            source is not None
-            and source.entries is None
-            and (src[-1] == "/" or (dst[-1] == "/" and target is None))
-        ):
+        source = self._last(from_dir, from_name)
+        if source is None:
+            raise failure(errno.ENOENT, src)
+        self._last(to_dir, to_name)
+        if source.entries is None and (src[-1] == "/" or dst[-1] == "/"):
             raise failure(errno.ENOTDIR, src)
         self.tree.rename(from_dir, from_name, to_dir, to_name, flags)
 

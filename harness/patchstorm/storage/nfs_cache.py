@@ -260,18 +260,26 @@ class AttributeCache(Host):
         inode = node.inode
         if inode.writers is not None:
             self.server.observe(inode, self)
-        if inode.nlink == 0 and not self.still_served(node, held):
-            node.stale = True
-            raise failure(errno.ESTALE)
+        self.check_handle(node, held)
         self.absorb(node)
 
+    def check_handle(self, node: CachedNode, held: bool) -> None:
+        """ESTALE, for good, if the file has no name left and the server does not serve it."""
+        if node.inode.nlink == 0 and not self.still_served(node, held):
+            node.stale = True
+            raise failure(errno.ESTALE)
+
     def still_served(self, node: CachedNode, held: bool) -> bool:
-        """Does the server answer for an inode without names?"""
+        """Does the server answer for an inode without names?
+
+        By handle alone it may (seen with ``actimeo=0``, never with ``noac``).
+        """
         if node.stale:
             return False
         if held:
             return node.opened_by_handle or self.settings.choose("nfs.estale", 2) == 0
-        if not self.mount.serves_unlinked:
+        mount = self.mount
+        if not mount.serves_unlinked or (mount.sync_writes and mount.acregmax_ns == 0):
             return False
         return self.settings.choose("nfs.unlinked-getattr", 2) == 1
 

@@ -62,6 +62,8 @@ class NfsClient(Client):
         kernel = self.kernel
         if flags & c.O_TMPFILE == c.O_TMPFILE:
             raise failure(errno.EOPNOTSUPP, path)
+        if flags & c.O_DIRECTORY and flags & c.O_CREAT:
+            raise failure(errno.EINVAL, path)
         if flags & c.O_APPEND and flags & c.O_DIRECT:
             raise failure(errno.EINVAL, path)
         exclusive = flags & _CREATE_EXCL == _CREATE_EXCL
@@ -78,6 +80,7 @@ class NfsClient(Client):
                 raise failure(errno.ENOENT, path)
             inode = self._create(directory, name, mode, exclusive)
         elif exclusive:
+            self._doubt(directory, name)
             raise failure(errno.EEXIST, path)
         else:
             self._check_open(inode, flags, path)
@@ -153,6 +156,12 @@ class NfsClient(Client):
             self._drop_locks_at_close(handle, last)
             if last:
                 self._closed(handle, node)
+
+    def _abandon(self, fd: int) -> None:
+        handle = self._forget(fd)
+        handle.references -= 1
+        if handle.references == 0:
+            self._closed(handle, self.kernel.node(handle.inode))
 
     def _flush_at_close(self, handle: Handle, node: CachedNode) -> None:
         if handle.lost:
@@ -299,7 +308,7 @@ class NfsClient(Client):
             if error.errno != errno.ESTALE:
                 raise
         kernel.nodes[inode.serial].stale = False
-        directory, name, inode_now = self._walk(path, dir_fd, follow, kernel.ask_name)
+        inode_now = self._walk(path, dir_fd, follow, kernel.ask_name)[2]
         if inode_now is None:
             raise failure(errno.ENOENT, path)
         return self._attributes(inode_now)
@@ -329,6 +338,7 @@ class NfsClient(Client):
         kernel = self.kernel
         directory, name, inode = self._true(path, dir_fd)
         if inode is not None:
+            self._doubt(directory, name)
             raise failure(errno.EEXIST, path)
         make = partial(self.tree.mkdir, directory, name, mode & ~self.umask & 0o7777)
         kernel.call(make)
@@ -355,7 +365,7 @@ class NfsClient(Client):
         kernel = self.kernel
         directory, name, inode = self._true(path, dir_fd)
         if inode is None:
-            self._learn_missing(directory, name)
+            self._doubt(directory, name)
             raise failure(errno.ENOENT, path)
         if name == "." or inode.entries is not None:
             raise failure(errno.EISDIR, path)
@@ -370,8 +380,8 @@ class NfsClient(Client):
         kernel.lost_reply(errno.ENOENT)
         kernel.after_change(directory, before, name, None)
 
-    def _learn_missing(self, directory: Inode, name: str) -> None:
-        """REMOVE or RENAME said ENOENT: the name is not believed any more."""
+    def _doubt(self, directory: Inode, name: str) -> None:
+        """The server said ENOENT or EEXIST: what was believed of the name is dropped."""
         node = self.kernel.nodes.get(directory.serial)
         if node is not None:
             node.names.pop(name, None)
@@ -386,7 +396,7 @@ class NfsClient(Client):
         if from_name == "." or to_name == ".":
             raise failure(errno.EBUSY, src)
         if source is None:
-            self._learn_missing(from_dir, from_name)
+            self._doubt(from_dir, from_name)
             raise failure(errno.ENOENT, src)
         if source.entries is None and (src[-1] == "/" or (dst[-1] == "/" and target is None)):
             raise failure(errno.ENOTDIR, src)
@@ -404,6 +414,7 @@ class NfsClient(Client):
             kernel.rename_silly(to_dir, to_name, target)
             if self.settings.pause is not None:
                 self.settings.pause("nfs.rename")
+                kernel.contact()
         before_from = kernel.before_change(from_dir)
         before_to = kernel.before_change(to_dir)
         move()
@@ -431,6 +442,7 @@ class NfsClient(Client):
         source = self._existing(src, None, False)
         directory, name, target = self._true(dst)
         if target is not None:
+            self._doubt(directory, name)
             raise failure(errno.EEXIST, dst)
         if dst[-1] == "/":
             raise failure(errno.ENOENT, dst)
@@ -448,6 +460,7 @@ class NfsClient(Client):
         kernel = self.kernel
         directory, name, inode = self._true(dst, dir_fd)
         if inode is not None:
+            self._doubt(directory, name)
             raise failure(errno.EEXIST, dst)
         if dst[-1] == "/":
             raise failure(errno.ENOENT, dst)
@@ -514,7 +527,7 @@ class NfsClient(Client):
             table.flock(owner, exclusive)
         finally:
             if held is not None and table.flocks.get(owner) != held:
-                self.server.released_locally(handle.inode)
+                self.server.released_locally(handle.inode, table)
 
     def _locked(self, handle: Handle) -> None:
         handle.locked = True
@@ -561,7 +574,7 @@ class NfsClient(Client):
         if table is not None and (
             table.unlock(owner, start, end) | (owner[0] == "flock" and table.flock_drop(owner))
         ):
-            self.server.released_locally(inode)
-        if inode.locks is not None and not self.kernel.unreachable:
-            if inode.locks.unlock(owner, start, end):
-                self.server.released(inode)
+            self.server.released_locally(inode, table)
+        locks = inode.locks
+        if locks is not None and not self.kernel.unreachable and locks.unlock(owner, start, end):
+            self.server.released(inode)

@@ -65,6 +65,9 @@ class NfsHost(NameCache):
         return any(held.start > 0 or held.end < 1 << 62 or not held.exclusive for held in mine)
 
     def lock_wait(self, inode: Inode) -> WouldBlock:
+        table = self.local_locks.get(inode.serial)
+        if table is not None:
+            table.waited_for = True
         return self.server.lock_wait(inode)
 
     # -- death and partition ----------------------------------------------------------------------

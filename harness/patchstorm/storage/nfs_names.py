@@ -8,7 +8,7 @@ Rules (nfs(5); Linux fs/nfs/dir.c as of 6.1; measured):
   (not with ``nocto``). Any own change in a directory does so too, if somebody else had changed it.
 - create, mkdir, rename, link and unlink are executed by name on the server, so what they report of
   existence is true.
-- Opening a believed name: version 4.0 opens by name; version 3 checks the file it believes in, which
+- Opening a name believed found: version 4.0 opens by name; version 3 checks the file it believes in, which
   succeeds if that file still has a name somewhere; 4.1 and later open that file by its handle, which
   a server may even serve when the file has no name left.
 - A file that is open on this host and loses its last use as a name here becomes ``.nfs...`` in the
@@ -102,7 +102,9 @@ class NameCache(PageCache):
     def name_to_open(self, directory: Inode, name: str) -> Inode | None:
         """What an open without O_CREAT finds under a name (see the module's rules)."""
         if self.mount.version == "4.0":
-            return self.ask_name(directory, name)
+            node = self.nodes.get(directory.serial)
+            if node is None or node.names.get(name) is not None:
+                return self.ask_name(directory, name)
         return self._verified(directory, name, self.look_up(directory, name))
 
     def name_to_create(self, directory: Inode, name: str) -> Inode | None:

@@ -92,9 +92,7 @@ class PageCache(AttributeCache):
         """READ: contact, and send first what would be hidden by pages fetched around it."""
         self.contact()
         inode = node.inode
-        if inode.nlink == 0 and not self.still_served(node, True):
-            node.stale = True
-            raise failure(errno.ESTALE)
+        self.check_handle(node, True)
         if any(index not in node.pages for index in node.patches):
             self.flush(node)
         if node.change != inode.change:
@@ -198,25 +196,33 @@ class PageCache(AttributeCache):
         exact = known and node.data_change == inode.data_change
         if not stable:
             self._remember_unstable(node)
+        before = inode.change
+        calls = 0
         try:
-            self._send(node)
+            calls = self._send(node)
         except OSError as error:
             self._lose_dirty(node, error.errno or errno.EIO)
-        self._sent(node, known, exact)
+        alone = inode.change == before + calls
+        self._sent(node, known and alone, exact and alone)
         if stable:
             self._commit(node)
 
-    def _send(self, node: CachedNode) -> None:
-        """WRITE calls of at most wsize bytes, in file order; other hosts can act between them."""
+    def _send(self, node: CachedNode) -> int:
+        """WRITE calls of at most wsize bytes, in file order; returns how many.
+
+        Other hosts can act between them.
+        """
         inode = node.inode
         pause = self.settings.pause
         runs = list(self._runs(node))
         for position, (offset, data) in enumerate(runs):
             if position and pause is not None:
                 pause("nfs.write")
+                self.contact()
             done = self.tree.write(inode, offset, data)
             if done < len(data):
                 raise failure(errno.ENOSPC)
+        return len(runs)
 
     def _runs(self, node: CachedNode) -> list[tuple[int, bytes]]:
         """Dirty bytes as (offset, data), neighbours joined up to wsize."""
@@ -358,9 +364,7 @@ class PageCache(AttributeCache):
         self.contact()
         inode = node.inode
         self.flush(node)
-        if inode.nlink == 0 and not self.still_served(node, True):
-            node.stale = True
-            raise failure(errno.ESTALE)
+        self.check_handle(node, True)
         known = node.change == inode.change
         exact = known and node.data_change == inode.data_change
         self.tree.resize(inode, length)

@@ -28,6 +28,22 @@ def check_name(name: str) -> None:
         raise failure(errno.ENAMETOOLONG)
 
 
+def walk_parent(
+    path: str, root: Inode, base: Inode | None, lookup: Lookup
+) -> tuple[Inode, str]:
+    """The directory that a path's last component is in, and that component, not looked up.
+
+    The component is ``.`` or ``..`` if that is what the path ends in, and ``"."`` for the root.
+    """
+    if not path:
+        raise failure(errno.ENOENT)
+    head, _, name = path.rstrip("/").rpartition("/")
+    start = root if base is None or path[0] == "/" else base
+    if not head:
+        return start, name or "."
+    return walk(head + "/.", root, base, True, lookup)[0], name
+
+
 def walk(
     path: str,
     root: Inode,

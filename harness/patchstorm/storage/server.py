@@ -207,9 +207,11 @@ class Server:
         if locks.empty:
             self.locked.pop(inode.serial, None)
 
-    def released_locally(self, inode: Inode) -> None:
+    def released_locally(self, inode: Inode, table: FileLocks) -> None:
         """A lock that only one host knew of; waiters share the inode's key."""
-        self.wakes.append(("lock", inode.serial))
+        if table.waited_for:
+            table.waited_for = False
+            self.wakes.append(("lock", inode.serial))
 
     def grace_wait(self) -> None:
         """WouldBlock while the server takes only reclaims."""

@@ -25,6 +25,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
 }
 
 
+LIFETIME = ("lifetime_ms", "lifetime_s")
 FILLED_IN = ("here", "origin")
 
 
@@ -109,6 +110,7 @@ def _check_meaning(target: Target, source: str) -> None:
     if not target.start.command:
         raise UsageError(f"{source}: start.command is empty. Give the program and its arguments.")
     _check_templates(target.start.command, source, "start.command")
+    _check_templates(target.start.lifetime, source, "start.lifetime", LIFETIME)
     _check_ready(target, source)
     _check_wire(target, source)
 
@@ -131,9 +133,12 @@ def _check_reading(capabilities: tuple[str, ...], source: str, where: str) -> No
         )
 
 
-def _check_templates(parts: tuple[str, ...], source: str, where: str) -> None:
+def _check_templates(
+    parts: tuple[str, ...], source: str, where: str, more: tuple[str, ...] = ()
+) -> None:
+    known = [name for name in PLACEHOLDERS if name not in LIFETIME or name in more]
     for index, part in enumerate(parts):
-        check_template(part, PLACEHOLDERS, source, f"{where}[{index}]")
+        check_template(part, known, source, f"{where}[{index}]")
 
 
 def check_template(text: str, known: Iterable[str], source: str, where: str) -> None:

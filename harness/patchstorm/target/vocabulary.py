@@ -30,5 +30,7 @@ PLACEHOLDERS: Final[dict[str, str]] = {
     "secret_file": "a file with a secret that all replicas share",
     "replica": "the replica's index, from 0",
     "here": "the directory of the target's TOML file",
+    "lifetime_ms": "how long an upload lives, in milliseconds; only in start.lifetime",
+    "lifetime_s": "how long an upload lives, in whole seconds; only in start.lifetime",
     "scratch": "a directory of the replica's own, empty at its first start",
 }

@@ -42,9 +42,11 @@ class Disk:
     def watch(self, call: Call) -> None:
         if call.name == "open" and int(str(call.extra[0])) & os.O_EXCL:
             self._data.pop(os.lstat(call.path).st_ino, None)  # the number may have been used before
-        elif call.name == "mkdir":
+            return
+        if call.name == "mkdir":
             self._names.pop(os.lstat(call.path).st_ino, None)
-        elif call.name == "fsync":
+            return
+        if call.name == "fsync":
             if self.swallow(call.path):
                 return
             self.synced += 1

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from faultport import Clock, FaultPort
+
 from chunkstore.errors import Busy, Locked, StoreError
 from chunkstore.model import Claims, Options, StatusDocument, View
 from chunkstore.store import Store
-
-from faultport import Clock, FaultPort
 
 T = TypeVar("T")
 
@@ -115,9 +115,7 @@ class World:
     def require_agreeing(self, status: StatusDocument, acknowledged: set[int]) -> None:
         """Rules 1 and 8: what was acknowledged is there, and the fields tell one story."""
         missing = {
-            at
-            for gap in status.missing_ranges
-            for at in range(gap.offset, gap.offset + gap.length)
+            at for gap in status.missing_ranges for at in range(gap.offset, gap.offset + gap.length)
         }
         assert not missing & acknowledged, "acknowledged bytes are missing"
         assert status.committed_offset == min(missing, default=status.total_size)
@@ -166,7 +164,7 @@ class Client:
             self.acknowledged |= set(range(start, end))
             self.offset = max(self.offset, view.offset)
 
-        return [create, *(lambda s=s, e=e: send(s, e) for s, e in PATCHES)]  # type: ignore[misc]
+        return [create, *(lambda s=s, e=e: send(s, e) for s, e in PATCHES)]
 
     def run(self, store: Store) -> None:
         for request in self.requests(store):
@@ -200,7 +198,9 @@ __all__ = [
     "PATCHES",
     "TARGET",
     "TOMBSTONE",
+    "TRIES_MAX",
     "Client",
+    "Clock",
     "StoreError",
     "World",
     "claims_for",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
-from storescene import DATA, World, claims_for
+from faultport import Call
+from storescene import DATA, World, claims_for, port_of
 
-from chunkstore.errors import Conflict, Gone, TooLarge, UnknownUpload
+from chunkstore.errors import Busy, Conflict, Gone, Locked, TooLarge, UnknownUpload
+from chunkstore.model import Claims
 from chunkstore.store import percent
 
 SIZE = len(DATA)
@@ -17,7 +20,9 @@ LIES = bytes(byte ^ 1 for byte in DATA)
 def state_of(world: World) -> dict[str, bytes]:
     """Everything on disk, except that temporary files may not be there at all."""
     base = world.root / ".upload"
-    return {str(path.relative_to(base)): path.read_bytes() for path in base.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(base)): path.read_bytes() for path in base.rglob("*") if path.is_file()
+    }
 
 
 # Rule 2.
@@ -46,7 +51,9 @@ def test_an_exact_replay_changes_nothing_at_all(world: World) -> None:
     assert state_of(world) == before
 
 
-@pytest.mark.parametrize("span", [(3, 9), (3, 5), (4, 7), (7, 9), (0, 12), (8, 14), (0, 4), (0, 19)])
+@pytest.mark.parametrize(
+    "span", [(3, 9), (3, 5), (4, 7), (7, 9), (0, 12), (8, 14), (0, 4), (0, 19)]
+)
 def test_contradicting_bytes_are_refused_and_change_nothing(
     world: World, span: tuple[int, int]
 ) -> None:
@@ -206,6 +213,30 @@ def test_the_offset_equals_the_size_only_once_published(world: World) -> None:
     assert world.replica().view(claims).offset == SIZE
 
 
+def test_a_status_never_shows_all_bytes_before_they_are_published(world: World) -> None:
+    """The last bytes come between its look for something to finish and its look at the books."""
+    claims, store, other = claims_for(), world.replica(), world.replica()
+    world.patch(store, claims, 0, DATA[:-1])
+    looks = 0
+
+    def fail_to_publish(call: Call) -> None:
+        if "/stage_" in call.path:
+            raise OSError(errno.EIO, "no")
+
+    def hook(call: Call) -> None:
+        nonlocal looks
+        looks += call.name == "flock"
+        if call.name == "flock" and looks == 2:
+            port_of(other).before = fail_to_publish
+            with pytest.raises(Locked):
+                world.patch(other, claims, SIZE - 1, DATA[-1:])
+
+    port_of(store).before = hook
+    with pytest.raises(Busy):
+        store.status(claims)
+    assert store.status(claims).status == "published"
+
+
 def test_a_session_that_this_fleet_made_must_be_there(world: World) -> None:
     with pytest.raises(UnknownUpload):
         world.replica().view(claims_for(created=True))
@@ -222,14 +253,14 @@ def test_an_expired_token_touches_nothing(world: World) -> None:
     assert list(world.root.iterdir()) == []
 
 
-@pytest.mark.parametrize("change", [{"size": 18}, {"target": "other"}, {"overwrite": True}])
-def test_other_claims_for_the_same_session_are_refused(
-    world: World, change: dict[str, object]
-) -> None:
+@pytest.mark.parametrize(
+    "other", [claims_for(size=18), claims_for(target="other"), claims_for(overwrite=True)]
+)
+def test_other_claims_for_the_same_session_are_refused(world: World, other: Claims) -> None:
     store = world.replica()
     store.create(claims_for())
     with pytest.raises(Conflict):
-        store.view(claims_for(**change))
+        store.view(other)
 
 
 def test_a_later_token_keeps_the_session_longer(world: World) -> None:

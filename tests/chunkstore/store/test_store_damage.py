@@ -10,7 +10,7 @@ import pytest
 from faultport import Call
 from storescene import DATA, World, claims_for, port_of
 
-from chunkstore.errors import Busy, Conflict
+from chunkstore.errors import Conflict, Locked
 from chunkstore.model import Options
 from chunkstore.store import Store
 
@@ -99,31 +99,56 @@ def test_a_liar_does_not_profit_from_damage_elsewhere(world: World, damage: str)
     world.finish(claims, DATA)
 
 
+def at_the_drop(world: World, store: Store, offset: int, action: Callable[[], None]) -> None:
+    """Arrange for something to happen when an assembler has seen damage and takes the lock to say so."""
+    path, looks, done = str(chunk(world, offset)), 0, False
+
+    def hook(call: Call) -> None:
+        nonlocal looks, done
+        looks += call.name == "open" and call.path == path
+        if looks >= 2 and not done and call.name == "flock" and call.path.endswith("/.lock"):
+            done = True
+            action()
+
+    port_of(store).before = hook
+
+
 def test_a_repaired_chunk_is_not_dropped_for_the_damage_of_its_forerunner(world: World) -> None:
     """Two assemblers see the damage; one drops it, a client repairs it, then the other comes."""
     claims, store, other = claims_for(), world.replica(), world.replica()
+    send(world, store, (0, 6), (6, 13))
+
+    def repair() -> None:
+        assert world.patiently(lambda: other.view(claims)).offset == 0
+        world.patiently(lambda: world.patch(other, claims, 0, DATA[:6]))
+        assert world.status(other, claims).committed_offset == 6, "the other damage is found next"
+
+    for offset in (0, 6):
+        DAMAGES["altered"](chunk(world, offset))
+    at_the_drop(world, store, 0, repair)
+    world.patch(store, claims, 13, DATA[13:])
+    assert world.status(store, claims).committed_offset == 6
+    world.finish(claims, DATA)
+
+
+def test_a_repair_in_time_does_not_make_an_unpublished_upload_look_published(world: World) -> None:
+    """The chunk was repaired, its repairer could not publish; the assembler that comes late can."""
+    claims, store, other = claims_for(), world.replica(), world.replica()
     send(world, store, (0, 9))
     DAMAGES["altered"](chunk(world, 0))
-    repaired = False
 
-    def repair(call: Call) -> None:
-        nonlocal repaired
-        if call.name == "flock" and call.path.endswith(".lock") and seen_twice() and not repaired:
-            repaired = True
-            world.patiently(lambda: other.view(claims))
-            world.patiently(lambda: world.patch(other, claims, 0, DATA[:9]))
+    def repair() -> None:
+        assert world.patiently(lambda: other.view(claims)).offset == 0
+        port_of(other).before = no_stage
+        with pytest.raises(Locked):
+            world.patch(other, claims, 0, DATA[:9])
 
-    def seen_twice() -> bool:
-        opened = [one for one in port_of(store).calls if one.name == "open"]
-        return sum(one.path == str(chunk(world, 0)) for one in opened) >= 2
+    def no_stage(call: Call) -> None:
+        if call.name == "pwrite" and "/stage_" in call.path:
+            raise OSError(errno.EIO, "no")
 
-    port_of(store).before = repair
-    try:
-        view = world.patch(store, claims, 9, DATA[9:])
-    except Busy:
-        view = world.patiently(lambda: store.view(claims))
-    assert repaired
-    assert view.state == "published"
+    at_the_drop(world, store, 0, repair)
+    assert world.patch(store, claims, 9, DATA[9:]).state == "published"
     assert world.published(claims) == DATA
 
 

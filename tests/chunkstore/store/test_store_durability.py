@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from durability import Disk
-from faultport import Died, die_at
+from faultport import Call, Died, die_at
 from storescene import DATA, Client, World, claims_for, count_calls, port_of, scratch
 
 from chunkstore.model import Claims, Options
@@ -85,7 +85,7 @@ def test_a_creation_is_durable() -> None:
 def test_answers_are_durable_after_a_death_at_any_call(overwrite: bool) -> None:
     """The dead replica may have renamed and not synced; who answers from that must sync it first."""
     claims = claims_for(overwrite=overwrite)
-    for number in range(1, count_calls(claims) + 1):
+    for number in range(1 + overwrite, count_calls(claims) + 1, 2):
         with watched() as (world, disk):
             client = Client(world, claims)
             dying = replica(world, disk)
@@ -97,7 +97,7 @@ def test_answers_are_durable_after_a_death_at_any_call(overwrite: bool) -> None:
             status = world.status(other, claims)
             seen = set(range(status.committed_offset))
             disk.require_acknowledged(world.session(claims), seen | client.acknowledged)
-            send_all(world, disk, claims)
+            world.finish(claims, DATA)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -119,3 +119,21 @@ def test_a_directory_made_by_a_dead_replica_is_synced_too() -> None:
         (disk.root / "sub").mkdir()
         (disk.root / "sub" / "deep").mkdir()
         send_all(world, disk, claims_for())
+
+
+def test_a_termination_makes_durable_what_a_dead_replica_had_published(world: World) -> None:
+    """Everybody could see the file when DELETE was answered; a power loss must not take it away."""
+    claims, disk = claims_for(), Disk(world.root, {"s": DATA})
+    dying = replica(world, disk)
+
+    def hook(call: Call) -> None:
+        if call.name == "fsync" and world.published(claims) is not None:
+            raise Died
+
+    port_of(dying).before = hook
+    with pytest.raises(Died):
+        world.patch(dying, claims, 0, DATA)
+    port_of(dying).bury()
+    assert disk.durable(world.root / claims.target) is None
+    replica(world, disk).terminate(claims)
+    assert disk.durable(world.root / claims.target) == DATA

@@ -122,3 +122,17 @@ def test_a_terminated_upload_stays_ended(world: World, published: bool) -> None:
         store.begin(claims, 0, 1)
     assert world.published(claims) == (DATA if published else None)
     world.sweep_clean()
+
+
+@pytest.mark.parametrize("content", [DATA, LIES])
+def test_a_file_edited_while_a_late_body_comes_in_judges_nobody(
+    world: World, content: bytes
+) -> None:
+    store, target = publish(world)
+    incoming = store.begin(claims_for(), 3, 9)
+    changed(target, "edited")
+    incoming.write(content[3:12])
+    with pytest.raises(Gone):
+        incoming.commit()
+    incoming.abort()
+    world.require_no_leak()

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import msgspec
 
-from patchstorm.scenario.actions import Mischief, Together, Workload
-from patchstorm.scenario.options import count, permille
+from patchstorm.scenario.actions import Mischief, Sleep, Together, Workload
+from patchstorm.scenario.options import count, millis, permille
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
 from patchstorm.scenario.workloads.client import (
@@ -29,6 +29,7 @@ from patchstorm.scenario.workloads.client import (
 
 class Options(msgspec.Struct, frozen=True):
     connections: Annotated[int, count(1, 64, "how many connections send at once")] = 2
+    linger_ms: Annotated[int, millis("how long the client waits for an answer that got lost")] = 300
     lose_permille: Annotated[int, permille("how many uploads lose their last answer")] = 0
 
 
@@ -47,6 +48,7 @@ def abandoning(ctx: Context, options: Options) -> Workload:
 def _last(ctx: Context, upload: UploadPlan, at: Range, options: Options) -> Workload:
     if ctx.chance("lose", options.lose_permille):
         yield patch(ctx, upload, at, mischief=Mischief(drop_response=True))
+        yield Sleep(ms=options.linger_ms)
     elif ctx.sequential:
         yield patch(ctx, upload, at, mischief=GOOD)
     else:

@@ -3,7 +3,7 @@
 Each is a generator to be used with ``yield from``. The rules: 2xx goes on; 423, 5xx, 507 and no answer
 at all are tried again after a pause that grows, a bounded number of times, and after no answer the
 client asks HEAD before it believes anything; what is refused for good (``FINAL``) ends the move. 409
-means *conflict* where offsets are addressed, and *ask HEAD again* where they are not.
+means *conflict* where offsets are addressed, and *ask HEAD again*, at once, where they are not.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ Range = tuple[int, int]  # offset, length
 GOOD = Mischief()
 GONE = frozenset({403, 404, 410})
 FINAL = GONE | {400, 401, 405, 411, 412, 413, 415, 422, 460}
+RUSH = (
+    3  # so often a refused offset is asked for anew at once: nothing is busy, somebody was faster
+)
 NO_URL = "no-url"  # the driver's error for a request to an upload that was never created
 
 
@@ -135,7 +138,8 @@ def advance(
     """The plain tus client: HEAD, then PATCH at the offset, and HEAD again after any failure.
 
     Goes on to ``until`` (default: the end) and returns the offset reached, or None when the upload is
-    gone. It works in both readings; a conflict, where offsets are addressed, ends it. ``replica`` makes it stay with one replica.
+    gone. It works in both readings; a conflict, where offsets are addressed, ends it. ``replica`` makes
+    it stay with one replica.
     """
     end = upload.size if until is None else until
     step = chunk or upload.chunk
@@ -150,7 +154,8 @@ def advance(
             return None if gone(answer) else offset
         else:
             failures += 1
-            yield from pause(ctx, failures)
+            if answer.status != 409 or failures > RUSH:
+                yield from pause(ctx, failures)
             offset = yield from head(ctx, upload, replica=replica)
         if offset is not None and best is not None and offset > best:
             best, failures = offset, 0

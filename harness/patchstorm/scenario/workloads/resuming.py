@@ -1,8 +1,9 @@
 """resuming: leave off in the middle, ask another replica what is missing, and send only that.
 
-The first pass sends a drawn share of the chunks, leaving holes, and gives up some of them halfway. The
-client then asks the status document at another replica and sends exactly the missing ranges, again
-until none is left. A target without a status document, and the sequential reading, resume from HEAD.
+The first pass sends a drawn share of the chunks to one replica, leaving holes, and gives up some of
+them halfway. The client then asks the status document at another replica and sends exactly the missing
+ranges, again until none is left. A target without a status document, and the sequential reading,
+resume from HEAD.
 """
 
 from __future__ import annotations
@@ -40,31 +41,37 @@ class Options(msgspec.Struct, frozen=True):
 
 def resuming(ctx: Context, options: Options) -> Workload:
     for upload in ctx.uploads:
+        home = ctx.replica()
         if ctx.sequential:
-            yield from advance(ctx, upload, until=upload.size * options.first_permille // 1000)
+            until = upload.size * options.first_permille // 1000
+            yield from advance(ctx, upload, until=until, replica=home)
         else:
-            yield from _first_pass(ctx, upload, options)
+            yield from _first_pass(ctx, upload, options, home)
         if options.away_ms:
             yield Sleep(ms=options.away_ms)
         if ctx.sequential or "status" not in ctx.capabilities:
+            yield from head(ctx, upload, replica=ctx.other(home))
             yield from advance(ctx, upload)
         else:
-            yield from send_missing(ctx, upload)
+            yield from send_missing(ctx, upload, away_from=home)
         yield from head(ctx, upload)
 
 
-def _first_pass(ctx: Context, upload: UploadPlan, options: Options) -> Workload:
+def _first_pass(ctx: Context, upload: UploadPlan, options: Options, home: int) -> Workload:
     order = ctx.shuffled(chunks(upload))
     for at in order[: len(order) * options.first_permille // 1000]:
         if ctx.chance("torn", options.torn):
-            yield patch(ctx, upload, at, mischief=Mischief(cut_after=at[1] // 2))
+            yield patch(ctx, upload, at, replica=home, mischief=Mischief(cut_after=at[1] // 2))
         else:
-            yield from push(ctx, upload, at)
+            yield from push(ctx, upload, at, replica=home)
 
 
-def send_missing(ctx: Context, upload: UploadPlan) -> Workload:
-    """Ask what is missing and send exactly that, until nothing is or the tries are spent."""
-    replica = ctx.replica()
+def send_missing(ctx: Context, upload: UploadPlan, *, away_from: int = 0) -> Workload:
+    """Ask what is missing and send exactly that, until nothing is or the tries are spent.
+
+    Each round asks another replica, the first time one other than ``away_from``.
+    """
+    replica = away_from
     for failures in range(ctx.tries):
         replica = ctx.other(replica)
         document = yield from status(ctx, upload, replica=replica)

@@ -8,11 +8,11 @@ have to name one target.
 
 from __future__ import annotations
 
-from patchstorm.scenario.actions import Together, Workload
+from patchstorm.scenario.actions import Request, Send, Together, Workload
 from patchstorm.scenario.options import NoOptions
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
-from patchstorm.scenario.workloads.client import advance, chunks, head, patch, pause, refused
+from patchstorm.scenario.workloads.client import advance, chunks, patch, pause, refused
 
 
 def rivals(ctx: Context, options: NoOptions) -> Workload:
@@ -38,7 +38,7 @@ def _finish(ctx: Context, upload: UploadPlan, replica: int) -> Workload:
         if answer.ok or answer.status == 409 or refused(answer):
             break
         yield from pause(ctx, failures)
-    yield from head(ctx, upload)
+    yield Send(request=Request(kind="HEAD", upload=upload.id, replica=ctx.replica()))
 
 
 KIND = WorkloadKind(

@@ -1,0 +1,361 @@
+"""Many schedules of one storm in the simulator: within a budget, on all processors, until a violation.
+
+The result does not depend on how many processes took part. Schedule ``i`` is a function of (seed,
+scenario, i); a search that stops at the first violation stops at the one of the lowest index, and has
+run everything below it. ``digest`` is SHA-256 over the schedules' history digests in order of index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import msgspec
+
+from patchstorm.campaign.failure import Failure, write_failure
+from patchstorm.campaign.fleet import Fleet, jobs_default
+from patchstorm.campaign.schedules import Search, Session, Told, replayed
+from patchstorm.campaign.shrinking import Shrunk, shrink
+from patchstorm.check.model import Finding, Verdict
+from patchstorm.choice.coverage import Coverage, Seen
+from patchstorm.errors import NondeterminismError
+from patchstorm.history import write_history
+from patchstorm.report.model import RunReport
+from patchstorm.scenario.library import load
+from patchstorm.scenario.model import Scenario
+from patchstorm.scenario.runnable import runnable
+from patchstorm.sim.needs import unclaimed
+from patchstorm.sim.run import WORLD
+from patchstorm.sim.story import tell
+
+SCHEDULES_DEFAULT = 200
+BATCH = 8
+SMALL_BUDGET = 64
+"""Fewer schedules than this are not worth starting processes for."""
+DISTINCT_MAX = 10
+HISTORY_FILE = "history.jsonl"
+FAILURE_FILE = "failure.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far an exploration is. ``budget`` is in schedules, or None when seconds bound it."""
+
+    scenario: str
+    schedules: int
+    budget: int | None
+    steps: int
+    seconds: float
+    coverage: Coverage
+    violations: int
+
+    @property
+    def rate(self) -> float:
+        """Schedules a second so far, all processes together."""
+        return self.schedules / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explored:
+    """What came of it. ``failures`` are the files of distinct violations, the first one first."""
+
+    report: RunReport
+    coverage: Coverage
+    virtual_seconds: float
+    failures: tuple[Path, ...] = ()
+    stories: tuple[tuple[str, ...], ...] = ()
+    interrupted: bool = False
+
+
+def explore(
+    scenario: Scenario | str,
+    target: str = "reference",
+    *,
+    seed: int = 0,
+    schedules: int | None = None,
+    seconds: float | None = None,
+    strategy: str = "portfolio",
+    jobs: int | None = None,
+    storage: str | None = None,
+    replicas: int | None = None,
+    collect: bool = False,
+    claimed_only: bool = True,
+    minimise: bool = True,
+    out_dir: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Explored:
+    """Explore one storm.
+
+    Without ``schedules`` and ``seconds``, SCHEDULES_DEFAULT schedules. ``jobs`` None: all processors,
+    or one for a small budget. ``collect`` goes on after a violation and keeps one of each cause.
+    ``claimed_only`` False judges also what the target does not claim. Failures are written below
+    ``out_dir``, or below a new temporary directory. Raises UsageError for what was asked wrongly, and
+    NondeterminismError when a schedule did not repeat. Ctrl-C ends the search with what it has.
+    """
+    chosen = load(scenario) if isinstance(scenario, str) else scenario
+    if schedules is None and seconds is None:
+        schedules = SCHEDULES_DEFAULT
+    search = Search(
+        scenario=chosen, target=target, seed=seed, strategy=strategy, storage=storage,
+        replicas=replicas,
+    )  # fmt: skip
+    session = Session.of(search)
+    skipped = _reason_to_skip(session, claimed_only)
+    if skipped is not None:
+        report = _report(search, session, verdict=None, skipped=skipped)
+        return Explored(report=report, coverage=Seen().coverage(), virtual_seconds=0.0)
+    if jobs is None:
+        jobs = 1 if schedules is not None and schedules <= SMALL_BUDGET else jobs_default()
+    run = _Exploration(search, session, schedules, seconds, collect, progress)
+    run.go(jobs)
+    return run.explored(out_dir, minimise)
+
+
+def _reason_to_skip(session: Session, claimed_only: bool) -> str | None:
+    target, search = session.subject.target, session.search
+    reason = runnable(
+        search.scenario, WORLD, target.capabilities, storage=search.storage,
+        phases=tuple(target.phases),
+    )  # fmt: skip
+    if reason is not None:
+        return reason
+    reason = session.skip_reason()
+    if reason is None and claimed_only:
+        reason = unclaimed(session.first_plan, session.subject)
+    return reason
+
+
+class _Exploration:
+    def __init__(
+        self,
+        search: Search,
+        session: Session,
+        schedules: int | None,
+        seconds: float | None,
+        collect: bool,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._search = search
+        self._session = session
+        self._schedules = schedules
+        self._seconds = seconds
+        self._collect = collect
+        self._progress = progress
+        self._began = monotonic()
+        self._told: dict[int, Told] = {}
+        self._seen = Seen()
+        self._steps = 0
+        self._stop_at: int | None = None
+        self._interrupted = False
+        self._violations = 0
+
+    # -- searching ----------------------------------------------------------------------------------
+
+    def go(self, jobs: int) -> None:
+        """Run until the budget is spent or, unless collecting, until a violation."""
+        try:
+            with Fleet(self._search, jobs) as fleet:
+                for batch in fleet.results(self._batches(jobs)):
+                    for told in batch:
+                        self._take(told)
+        except KeyboardInterrupt:
+            self._interrupted = True
+
+    def _batches(self, jobs: int) -> Iterator[range]:
+        at = 0
+        size = BATCH if jobs > 1 else 1
+        while self._schedules is None or at < self._schedules:
+            if self._seconds is not None and monotonic() - self._began >= self._seconds and at:
+                return
+            if self._stop_at is not None and at > self._stop_at:
+                return
+            end = at + size if self._schedules is None else min(at + size, self._schedules)
+            yield range(at, end)
+            at = end
+
+    def _take(self, told: Told) -> None:
+        self._told[told.index] = told
+        self._steps += told.steps
+        self._seen.add(told.fingerprint, told.pairs, bool(told.pairs))
+        if told.verdict == "violated":
+            self._violations += 1
+            lowest = self._stop_at
+            if not self._collect or len(self._causes()) >= DISTINCT_MAX:
+                self._stop_at = told.index if lowest is None else min(lowest, told.index)
+        if self._progress is not None:
+            self._progress(self._now())
+
+    def _causes(self) -> dict[str, Told]:
+        """The first schedule of each cause, by index. A cause is the checker that found it first."""
+        causes: dict[str, Told] = {}
+        for index in sorted(self._told):
+            told = self._told[index]
+            if told.findings:
+                causes.setdefault(told.findings[0].checker, told)
+        return causes
+
+    def _now(self) -> Progress:
+        return Progress(
+            scenario=self._search.scenario.name,
+            schedules=len(self._told),
+            budget=self._schedules,
+            steps=self._steps,
+            seconds=monotonic() - self._began,
+            coverage=self._seen.coverage() if len(self._told) % 32 == 0 else _NOTHING,
+            violations=self._violations,
+        )
+
+    # -- telling ------------------------------------------------------------------------------------
+
+    def explored(self, out_dir: Path | None, minimise: bool) -> Explored:
+        """The report; failing schedules are shrunk and written down."""
+        seconds = monotonic() - self._began
+        kept = self._kept()
+        failures, stories, findings = self._failures(out_dir, minimise)
+        unknown = self._unknown(kept)
+        verdict: Verdict = "violated" if findings else "unknown" if unknown else "safe"
+        report = _report(
+            self._search, self._session, verdict=verdict, schedules=len(kept),
+            steps=sum(told.steps for told in kept), seconds=seconds, digest=_digest(kept),
+            findings=findings, unknown=None if findings else unknown,
+            failure=str(failures[0]) if failures else None, notes=self._notes(),
+        )  # fmt: skip
+        return Explored(
+            report=report,
+            coverage=self._seen.coverage(),
+            virtual_seconds=sum(told.virtual_ns for told in kept) / 1e9,
+            failures=failures,
+            stories=stories,
+            interrupted=self._interrupted,
+        )
+
+    def _kept(self) -> list[Told]:
+        """What counts: everything, or everything up to the first violation; without gaps."""
+        kept = []
+        for index in range(len(self._told)):
+            told = self._told.get(index)
+            if told is None or (self._stop_at is not None and index > self._stop_at):
+                break
+            kept.append(told)
+        return kept
+
+    def _unknown(self, kept: list[Told]) -> str | None:
+        for told in kept:
+            if told.verdict == "unknown":
+                return f"schedule {told.index}: {told.unknown or 'no checker applied'}"
+        if not kept:
+            return "the budget was spent before one schedule was through"
+        met = {name for told in kept for name in told.met}
+        missing = [name for name in self._search.scenario.reaches if name not in met]
+        if missing and self._stop_at is None:
+            return f"no schedule reached {', '.join(missing)}: the storm proves nothing yet"
+        return None
+
+    def _notes(self) -> tuple[str, ...]:
+        return ("interrupted: what was run until then is reported",) if self._interrupted else ()
+
+    def _failures(
+        self, out_dir: Path | None, minimise: bool
+    ) -> tuple[tuple[Path, ...], tuple[tuple[str, ...], ...], tuple[Finding, ...]]:
+        causes = sorted(self._causes().values(), key=lambda told: told.index)
+        if not causes:
+            return (), (), ()
+        if not self._collect:
+            causes = causes[:1]
+        folder = out_dir or Path(tempfile.mkdtemp(prefix="patchstorm-sim-"))
+        paths, stories, findings = [], [], []
+        for told in causes:
+            path, story, found = keep_failure(self._session, told, folder, minimise=minimise)
+            paths.append(path)
+            stories.append(story)
+            findings += found
+        return tuple(paths), tuple(stories), tuple(findings)
+
+
+_NOTHING = Seen().coverage()
+
+
+def keep_failure(
+    session: Session, told: Told, folder: Path, *, minimise: bool = True
+) -> tuple[Path, tuple[str, ...], tuple[Finding, ...]]:
+    """Shrink a failing schedule and write it down: the failure's file, its story, its findings."""
+    ran = session.recorded(told.index)
+    if ran.digest != told.digest:
+        raise NondeterminismError(
+            f"schedule {told.index} of {session.search.scenario.name} failed and did not repeat: its "
+            f"history was {told.digest[:16]} and is now {ran.digest[:16]}. Run it twice with "
+            "`patchstorm doctor` to see where it leaks."
+        )
+    if minimise:
+        small = shrink(ran.plan, ran.schedule, session.subject, session.workers)
+    else:
+        again = replayed(ran.plan, session.subject, ran.schedule, session.workers, traced=True)
+        small = Shrunk(
+            plan=ran.plan, schedule=ran.schedule, ran=again, runs=1, seconds=0.0, complete=False
+        )
+    name = f"{session.search.scenario.name}-{session.search.target}-{session.search.seed}"
+    place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", f"{name}-{told.index}")
+    place.mkdir(parents=True, exist_ok=True)
+    path, story = write_small(place, session.search, small, told.index)
+    return path, story, small.ran.findings
+
+
+def write_small(
+    place: Path, search: Search, small: Shrunk, index: int, file: str = FAILURE_FILE
+) -> tuple[Path, tuple[str, ...]]:
+    """Write a schedule's failure and its history, steps included; returns the file and the story."""
+    ran = small.ran
+    trace = ran.trace
+    assert trace is not None, "a failure is told from a traced run"
+    story = tell(
+        ran.history, trace.records, small.schedule.choices, ran.outcome.paths, ran.findings
+    )
+    path = place / file
+    history = msgspec.structs.replace(
+        ran.history,
+        events=tuple(sorted((*ran.history.events, *trace.events()), key=lambda one: one.time_ns)),
+    )
+    with open(place / HISTORY_FILE, "wb") as out:
+        write_history(history, out)
+    failure = Failure(
+        world=WORLD,
+        scenario=search.scenario.name,
+        target=search.target,
+        seed=search.seed,
+        index=index,
+        replicas=small.plan.replicas,
+        storage=small.plan.storage,
+        plan=small.plan,
+        findings=ran.findings,
+        history=HISTORY_FILE,
+        schedule=small.schedule,
+        story=story,
+        command=f"patchstorm replay {path}",
+    )
+    write_failure(path, failure)
+    return path, story
+
+
+def _digest(kept: list[Told]) -> str:
+    sha = hashlib.sha256()
+    for told in kept:
+        sha.update(told.digest.encode())
+    return sha.hexdigest()
+
+
+def _report(
+    search: Search, session: Session, *, verdict: Verdict | None, **rest: object
+) -> RunReport:
+    return RunReport(
+        scenario=search.scenario.name,
+        target=session.subject.target.name,
+        world=WORLD,
+        seed=search.seed,
+        verdict=verdict,
+        **rest,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,101 @@
+"""Processes that run schedules of one exploration, a batch of indices at a time.
+
+One job runs in this process, without any other. Several are fresh interpreters (spawned, so nothing of
+this process leaks into them), fed with ranges of indices and answering with what each came to. Ctrl-C
+ends them; an error in one is raised here.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+from patchstorm.campaign.schedules import Search, Session, Told
+
+Batch = list[Told]
+_BATCHES_AHEAD = 2
+
+
+def jobs_default() -> int:
+    """As many as there are processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class Fleet(AbstractContextManager["Fleet"]):
+    """``results(batches)`` yields batches of results in the order in which they end."""
+
+    def __init__(self, search: Search, jobs: int) -> None:
+        self._jobs = jobs
+        self._search = search
+        self._session = Session.of(search) if jobs <= 1 else None
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Fleet:
+        if self._session is None:
+            self._pool = ProcessPoolExecutor(
+                self._jobs,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_start,
+                initargs=(self._search,),
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is None:
+            return
+        if error is not None:
+            processes = list((self._pool._processes or {}).values())
+            for process in processes:
+                process.terminate()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def results(self, batches: Iterator[range]) -> Iterator[Batch]:
+        """Run every batch; the caller stops by closing the generator."""
+        if self._session is not None:
+            for batch in batches:
+                for index in batch:
+                    yield [self._session.tell(index)]
+            return
+        assert self._pool is not None
+        waiting: set[Future[Batch]] = set()
+        more = True
+        while waiting or more:
+            while more and len(waiting) < self._jobs * _BATCHES_AHEAD:
+                found = next(batches, None)
+                if found is None:
+                    more = False
+                else:
+                    waiting.add(self._pool.submit(_batch, found))
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+
+
+_session: Session | None = None
+
+
+def _start(search: Search) -> None:
+    """In a worker: leave Ctrl-C to the parent."""
+    global _session  # noqa: PLW0603 - one session for each worker process, made by its initializer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _session = Session.of(search)
+
+
+def _batch(indices: range) -> Batch:
+    assert _session is not None
+    told = []
+    for index in indices:
+        told.append(_session.tell(index))
+        if told[-1].verdict == "violated":
+            break
+    return told

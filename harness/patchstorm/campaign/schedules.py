@@ -1,0 +1,342 @@
+"""Single schedules of one storm in the simulator: draw, run, judge, and say what came of it in short.
+
+A :class:`Session` holds what all schedules of an exploration share, in one process. What schedule ``i``
+is depends on (seed, scenario, i) alone, so it does not matter which process runs it, or when.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import msgspec
+
+from patchstorm.check import judge, verdict
+from patchstorm.check.model import Finding, Judgement, Verdict
+from patchstorm.choice.chooser import Chooser, seeded
+from patchstorm.choice.naming import Listed, Recording
+from patchstorm.choice.portfolio import ONE_PLAN, Hints, check_name, strategy_for
+from patchstorm.choice.prng import Prng
+from patchstorm.choice.replay import Replay
+from patchstorm.choice.schedule import Choice, Schedule
+from patchstorm.choice.strategy import Dull, Strategy
+from patchstorm.errors import NondeterminismError
+from patchstorm.history import digest
+from patchstorm.history.model import History
+from patchstorm.scenario.draw import draw_plan
+from patchstorm.scenario.model import Scenario
+from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.reach import reached
+from patchstorm.sim.app import Subject, subject_of
+from patchstorm.sim.run import Choosers, SimOutcome, from_seed, reason_to_skip, run_schedule
+from patchstorm.sim.scale import scaled
+from patchstorm.sim.tracing import Pairs, Trace
+from patchstorm.sim.watched import Observer
+from patchstorm.sim.workers import Workers
+from patchstorm.storage.parse import parse_flavour
+from patchstorm.target.registry import resolve
+
+TWICE_IN = 50
+WATCHED_IN = 10
+_DEADLY = ("crash", "crash-all", "power-loss")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What is asked for, as plain data that another process can be given."""
+
+    scenario: Scenario
+    target: str
+    seed: int = 0
+    strategy: str = "portfolio"
+    storage: str | None = None
+    replicas: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one schedule came to. ``pairs`` and ``met`` are filled where they were looked at."""
+
+    index: int
+    digest: str
+    verdict: Verdict
+    steps: int
+    virtual_ns: int
+    fingerprint: str
+    findings: tuple[Finding, ...] = ()
+    unknown: str | None = None
+    pairs: tuple[tuple[str, str], ...] = ()
+    met: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A schedule with everything that is known of it."""
+
+    plan: Plan
+    outcome: SimOutcome
+    history: History
+    judgements: tuple[Judgement, ...]
+    digest: str
+    draws: tuple[Choice, ...] | None = None
+    trace: Trace | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        found = tuple(finding for one in self.judgements for finding in one.findings)
+        return (*found, *deadlocks(self.outcome))
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.findings:
+            return "violated"
+        if self.outcome.unknown is not None:
+            return "unknown"
+        return verdict(self.judgements)
+
+    @property
+    def unknown(self) -> str | None:
+        said = [f"{one.checker}: {one.unknown}" for one in self.judgements if one.unknown]
+        return self.outcome.unknown or "; ".join(said) or None
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(choices=self.outcome.choices, draws=self.draws, digest=self.digest)
+
+
+def deadlocks(outcome: SimOutcome) -> tuple[Finding, ...]:
+    """Tasks that still wait for a lock when everything has come to rest."""
+    if not outcome.stuck:
+        return ()
+    names = ", ".join(outcome.stuck[:4])
+    return (
+        Finding(
+            checker="deadlock",
+            summary=f"{len(outcome.stuck)} tasks wait for locks that nobody will release: {names}",
+        ),
+    )
+
+
+def run_and_judge(
+    plan: Plan,
+    subject: Subject,
+    strategy: Strategy,
+    workers: Workers,
+    *,
+    observers: tuple[Observer, ...] = (),
+    choosers: Choosers = from_seed,
+    watched: bool = False,
+) -> Ran:
+    """One schedule, judged by every checker."""
+    outcome = run_schedule(
+        plan, subject, strategy, workers, observers=observers, choosers=choosers, watched=watched
+    )
+    history = outcome.history
+    trace = next((one for one in observers if isinstance(one, Trace)), None)
+    return Ran(
+        plan=plan, outcome=outcome, history=history, judgements=judge(history),
+        digest=digest(history), trace=trace,
+    )  # fmt: skip
+
+
+def replayed(
+    plan: Plan, subject: Subject, schedule: Schedule, workers: Workers, *, traced: bool = False
+) -> Ran:
+    """The run that a schedule stands for."""
+    draws = schedule.draws
+    choosers: Choosers = from_seed if draws is None else lambda purpose: Listed(draws, purpose)
+    observers = (Trace(subject.target.phases),) if traced else ()
+    return run_and_judge(
+        plan, subject, Replay(schedule.choices), workers, observers=observers, choosers=choosers
+    )
+
+
+@dataclass(slots=True)
+class Session:
+    """One process's part of an exploration."""
+
+    search: Search
+    subject: Subject
+    workers: Workers = field(default_factory=Workers)
+    _hints: Hints | None = None
+
+    @staticmethod
+    def of(search: Search) -> Session:
+        """Raises UsageError for a target or a strategy that cannot be had."""
+        check_name(search.strategy)
+        return Session(search, subject_of(resolve(search.target)))
+
+    def plan(self, index: int) -> Plan:
+        """The storm of schedule ``index``, scaled; strategies that enumerate have only one."""
+        search = self.search
+        of = 0 if search.strategy in ONE_PLAN else index
+        plan = draw_plan(
+            search.scenario, seed=search.seed, index=of,
+            capabilities=self.subject.target.capabilities, replicas=search.replicas,
+            storage=search.storage,
+        )  # fmt: skip
+        plan = scaled(plan)
+        if self._strikes(index):
+            faults = tuple(one for one in plan.faults if one.kind not in _DEADLY)
+            return msgspec.structs.replace(plan, faults=faults)
+        return self._swarm(plan, index)
+
+    def _strikes(self, index: int) -> bool:
+        """Whether the strategy of this schedule brings the deaths about, so that the plan need not."""
+        if self.search.strategy == "crash-points":
+            return True
+        return self.search.strategy == "portfolio" and index % 8 == 7 and bool(self.hints.rounds)
+
+    def _swarm(self, plan: Plan, index: int) -> Plan:
+        """One schedule in three leaves some kinds of faults out altogether."""
+        if index % 3 != 2 or not plan.faults:
+            return plan
+        prng = self._prng(index, "swarm")
+        dropped = {kind for kind in sorted({fault.kind for fault in plan.faults}) if prng.below(2)}
+        faults = tuple(fault for fault in plan.faults if fault.kind not in dropped)
+        return msgspec.structs.replace(plan, faults=faults)
+
+    @property
+    def hints(self) -> Hints:
+        """What the dull run of the first plan teaches; the same in every process."""
+        if self._hints is None:
+            search = self.search
+            plan = self.first_plan
+            kinds = {fault.kind for fault in plan.world_faults}
+            bare = msgspec.structs.replace(
+                plan, faults=tuple(one for one in plan.faults if one.kind not in _DEADLY)
+            )
+            outcome = run_schedule(bare, self.subject, Dull(), self.workers)
+            flavour = parse_flavour(plan.storage or "tmpfs")
+            power = "power-loss" in kinds
+            self._hints = Hints(
+                length=max(1, outcome.storm_steps),
+                crash=bool(kinds & set(_DEADLY)) or search.strategy == "crash-points",
+                power_host=power and flavour.nfs is not None,
+                power_storage=power and flavour.disk.durable,
+            )
+        return self._hints
+
+    def strategy(self, index: int) -> Strategy:
+        search = self.search
+        return strategy_for(search.strategy, index, self._prng(index, "strategy"), self.hints)
+
+    def _prng(self, index: int, purpose: str) -> Prng:
+        return Prng("patchstorm", self.search.seed, self.search.scenario.name, index, purpose)
+
+    # -- running ----------------------------------------------------------------------------------
+
+    def tell(self, index: int) -> Told:
+        """Run schedule ``index`` and say what came of it. Raises :class:`NondeterminismError`."""
+        pairs = Pairs() if index % WATCHED_IN == 0 else None
+        trace = Trace(self.subject.target.phases) if pairs is not None else None
+        observers: tuple[Observer, ...] = () if pairs is None or trace is None else (pairs, trace)
+        ran = run_and_judge(
+            self.plan(index), self.subject, self.strategy(index), self.workers, observers=observers
+        )
+        if index % TWICE_IN == TWICE_IN - 1:
+            self._again(index, ran)
+        history = ran.history
+        if trace is not None:
+            history = msgspec.structs.replace(history, events=(*history.events, *trace.events()))
+        return Told(
+            index=index,
+            digest=ran.digest,
+            verdict=ran.verdict,
+            steps=ran.outcome.steps,
+            virtual_ns=ran.outcome.virtual_ns,
+            fingerprint=fingerprint(ran),
+            findings=ran.findings,
+            unknown=ran.unknown,
+            pairs=() if pairs is None else tuple(sorted(pairs.seen)),
+            met=tuple(name for name in ran.plan.reaches if reached(name, history).met),
+        )
+
+    def recorded(self, index: int) -> Ran:
+        """Schedule ``index`` once more, its workloads' draws written down."""
+        plan = self.plan(index)
+        draws: list[Choice] = []
+
+        def choosers(purpose: str) -> Chooser:
+            return Recording(seeded(plan.seed, plan.scenario, plan.index, purpose), purpose, draws)
+
+        ran = run_and_judge(
+            plan, self.subject, self.strategy(index), self.workers, choosers=choosers
+        )
+        return Ran(
+            plan=plan, outcome=ran.outcome, history=ran.history, judgements=ran.judgements,
+            digest=ran.digest, draws=tuple(draws),
+        )  # fmt: skip
+
+    def _again(self, index: int, first: Ran) -> None:
+        """Run it twice and compare: what differs is a leak in the harness or in the store."""
+        second = run_and_judge(
+            self.plan(index), self.subject, self.strategy(index), self.workers, watched=True
+        )
+        if second.digest == first.digest and second.outcome.choices == first.outcome.choices:
+            return
+        raise NondeterminismError(self._leak(index, first, second))
+
+    def _leak(self, index: int, first: Ran, second: Ran) -> str:
+        """Name the first step that differs; run it twice more to see the steps."""
+        traces = []
+        for _ in range(2):
+            trace = Trace()
+            run_schedule(
+                self.plan(index), self.subject, self.strategy(index), self.workers,
+                observers=(trace,),
+            )  # fmt: skip
+            traces.append(trace.records)
+        where = _difference(traces[0], traces[1]) or _records_differ(first, second)
+        return (
+            f"schedule {index} of {self.search.scenario.name} (seed {self.search.seed}) did not "
+            f"repeat: {where}. Something outside the simulator reaches the store under test (time, "
+            "chance, hash order, a thread, state kept between runs); replace it by the port's own."
+        )
+
+    @property
+    def first_plan(self) -> Plan:
+        """The plan of index 0 with all its faults, whatever the strategy makes of them."""
+        search = self.search
+        return scaled(
+            draw_plan(
+                search.scenario, seed=search.seed, index=0,
+                capabilities=self.subject.target.capabilities, replicas=search.replicas,
+                storage=search.storage,
+            )
+        )  # fmt: skip
+
+    def skip_reason(self) -> str | None:
+        """Why the storm cannot be run in the simulator; judged by its first plan."""
+        return reason_to_skip(self.first_plan, self.subject)
+
+
+def _difference(first: list, second: list) -> str | None:  # type: ignore[type-arg]
+    for a, b in zip(first, second, strict=False):
+        mine = (a.task, a.local, a.call, a.path, a.result)
+        other = (b.task, b.local, b.call, b.path, b.result)
+        if mine != other:
+            return (
+                f"at step {a.step} the first run had {a.task} {a.call} {a.path} -> {a.result}, the "
+                f"second {b.task} {b.call} {b.path} -> {b.result}"
+            )
+    if len(first) != len(second):
+        return f"one run made {len(first)} file-system calls, the other {len(second)}"
+    return None
+
+
+def _records_differ(first: Ran, second: Ran) -> str:
+    for a, b in zip(first.outcome.recorder.records, second.outcome.recorder.records, strict=False):
+        if a != b:
+            return f"one history has {a!r}, the other {b!r}"
+    for x, y in zip(first.outcome.choices, second.outcome.choices, strict=False):
+        if x != y:
+            return f"one run chose {x}, the other {y}"
+    return "one run recorded more than the other"
+
+
+def fingerprint(ran: Ran) -> str:
+    """A schedule's name for counting distinct ones: the plan's size apart, who ran when."""
+    sha = hashlib.sha256()
+    sha.update(repr((ran.plan.index, ran.outcome.switches)).encode())
+    return sha.hexdigest()[:16]

@@ -1,0 +1,91 @@
+"""portfolio: which strategy decides schedule ``index``. The default takes a little of each.
+
+No single strategy finds every bug (Thomson, Donaldson and Betts, ACM TOPC 2016), and which one will is
+not known beforehand; a mixture loses at most its number of members as a factor. The first schedule is
+always the dull one: a storm that fails without a single deviation is told at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from patchstorm.choice.crash_points import CrashPoints, crash_of, strikes_of
+from patchstorm.choice.delay_bounded import DelayBounded, delays_of
+from patchstorm.choice.pct import Pct
+from patchstorm.choice.pos import Pos
+from patchstorm.choice.prng import Prng
+from patchstorm.choice.random_walk import RandomWalk
+from patchstorm.choice.strategy import Dull, Strategy
+from patchstorm.errors import UsageError
+
+NAMES = ("portfolio", "random-walk", "pct", "pos", "delay-bounded", "crash-points")
+ONE_PLAN = ("delay-bounded", "crash-points")
+"""Strategies that enumerate the schedules of one plan, that of index 0."""
+
+_TURNS = (
+    "random-walk", "pct", "random-walk", "pos", "delay-sampled", "random-walk", "pct", "crash-sampled",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What strategies know of the storm. ``length``: the steps of its dull run; and which strikes
+    the storm's faults and the storage allow."""
+
+    length: int
+    crash: bool = False
+    power_host: bool = False
+    power_storage: bool = False
+
+    @property
+    def rounds(self) -> tuple[tuple[int, int], ...]:
+        return strikes_of(self.crash, self.power_host, self.power_storage)
+
+
+def check_name(name: str) -> None:
+    """UsageError for a strategy that there is not."""
+    if name not in NAMES:
+        raise UsageError(f"--strategy {name}: there is no such strategy. Known: {', '.join(NAMES)}")
+
+
+def strategy_for(name: str, index: int, prng: Prng, hints: Hints) -> Strategy:
+    """The strategy of schedule ``index``; a function of its arguments alone."""
+    if name == "portfolio":
+        if index == 0:
+            return Dull()
+        name = _TURNS[index % len(_TURNS)]
+    return _made(name, index, prng, hints)
+
+
+def _made(name: str, index: int, prng: Prng, hints: Hints) -> Strategy:
+    if name == "pct":
+        return Pct(prng, depth=2 + prng.below(4), length=hints.length)
+    if name == "pos":
+        return Pos(prng)
+    if name == "delay-bounded":
+        return DelayBounded(delays_of(index, hints.length))
+    if name == "delay-sampled":
+        count = 1 + prng.below(3)
+        return DelayBounded(sorted(1 + prng.below(max(1, hints.length)) for _ in range(count)))
+    if name == "crash-points":
+        return _crash(index, prng, hints)
+    if name == "crash-sampled" and hints.rounds:
+        return _sampled_crash(prng, hints)
+    return RandomWalk(prng)
+
+
+def _crash(index: int, prng: Prng, hints: Hints) -> Strategy:
+    rounds = hints.rounds or strikes_of(True, False, False)
+    found = crash_of(index, hints.length, rounds)
+    if found is None:
+        return _sampled_crash(prng, hints)
+    at, strike, variant = found
+    return CrashPoints(Dull(), at=at, strike=strike, variant=variant, prng=None)
+
+
+def _sampled_crash(prng: Prng, hints: Hints) -> Strategy:
+    rounds = hints.rounds or strikes_of(True, False, False)
+    strike, _ = rounds[prng.below(len(rounds))]
+    base: Strategy = RandomWalk(prng) if prng.below(2) else Dull()
+    at = 1 + prng.below(max(1, hints.length))
+    return CrashPoints(base, at=at, strike=strike, variant=0, prng=prng)

@@ -1,0 +1,353 @@
+"""When a checker applies, what excuses a target, and what leaves a question open."""
+
+from __future__ import annotations
+
+import pytest
+from book import ADDRESSED, Book, addressed, fired, run, sequential
+
+from patchstorm.check import CHECKERS, Judgement, judge, verdict
+from patchstorm.history.model import History, UploadInfo
+
+
+def judged(history: History, checker: str) -> Judgement:
+    return next(one for one in judge(history) if one.checker == checker)
+
+
+def test_cheap_checkers_run_first_and_the_search_last() -> None:
+    assert [one.cheap for one in CHECKERS] == [True] * (len(CHECKERS) - 1) + [False]
+    assert CHECKERS[-1].name == "linearizable"
+    assert len({one.name for one in CHECKERS}) == len(CHECKERS) == 13
+
+
+def test_a_checker_by_itself_says_what_it_says_in_the_round() -> None:
+    book = addressed()
+    book.head(16)
+    history = book.history()
+
+    for checker, together in zip(CHECKERS, judge(history), strict=True):
+        assert checker.judge(history) == together
+        assert checker.applies(history) == together.skipped
+
+
+def test_what_does_not_apply_is_skipped_with_the_reason_and_has_no_verdict() -> None:
+    book = sequential()
+    skipped = {one.checker: one.skipped for one in judge(book.history()) if one.skipped}
+
+    assert "sequential" in skipped["replay"]
+    assert "status" in skipped["status"]
+    assert skipped["publication"].startswith("nobody watched")
+    assert judged(book.history(), "replay").verdict is None
+
+
+def test_hostile_faults_excuse_liveness_only() -> None:
+    book = addressed(policy="hostile")
+    book.head(None, status=500)
+    book.head(16)
+
+    assert judged(book.history(), "availability").skipped
+    assert judged(book.history(), "completion").skipped
+    assert "durability" in fired(book.history())
+
+
+@pytest.mark.parametrize(("claims", "expected"), [(True, True), (False, False)])
+def test_a_power_loss_is_judged_where_the_target_claims_to_survive_it(
+    claims: bool, expected: bool
+) -> None:
+    capabilities = tuple(one for one in ADDRESSED if claims or one != "survives-power-loss")
+    book = addressed(capabilities=capabilities)
+    book.event("fault", fault="power-loss")
+    book.head(16)
+
+    assert ("durability" in fired(book.history())) is expected
+
+
+# -- excuses -----------------------------------------------------------------------------------
+
+
+def test_a_termination_explains_that_nothing_is_there() -> None:
+    for status in (204, None, 500):
+        book = addressed(chunks=2)
+        book.event("fault", fault="eio")
+        book.ask("DELETE", status, error=None if status else "dropped")
+        book.head(None, status=404)
+        book.final(present=False)
+        assert fired(book.history()) == set()
+
+
+def test_a_refused_termination_explains_nothing() -> None:
+    book = addressed(chunks=2)
+    book.ask("DELETE", 403)
+    book.head(None, status=404)
+
+    assert fired(book.history()) == {"durability"}
+
+
+def test_expiry_explains_that_nothing_is_there() -> None:
+    uploads = (UploadInfo(id="u", size=64, target="t", expires_ms=5_000),)
+    for asked, lost in ((100, True), (6_000, False)):
+        book = addressed(chunks=2, uploads=uploads)
+        book.head(None, status=410, at=(asked, asked + 1))
+        assert ("durability" in fired(book.history())) is lost
+
+
+def test_damage_lowers_what_is_owed_to_where_it_begins() -> None:
+    for seen, accused in ((48, False), (16, False), (32, True), (8, True)):
+        book = addressed(chunks=3)
+        book.event("damage", upload="u", offset=16, length=16)
+        book.head(seen)
+        assert bool(fired(book.history())) is accused, seen
+
+
+def test_damage_does_not_excuse_other_ranges_of_the_file() -> None:
+    book = addressed()
+    book.event("damage", upload="u", offset=16, length=16)
+    book.final(run(0, 32), run(32, 48, None, zero=True), run(48, 64))
+
+    assert {"bytes", "durability"} <= fired(book.history())
+
+
+def test_a_lost_rivalry_is_no_loss() -> None:
+    uploads = tuple(UploadInfo(id=name, size=16, target="t") for name in "uv")
+    book = Book(size=16, uploads=uploads)
+    book.create(upload="u")
+    book.create(upload="v")
+    book.patch(0, 16, 16, upload="u")
+    book.patch(0, 16, status=409, upload="v")
+    book.heal()
+    book.head(None, upload="v", status=423, phase="heal")
+    book.final(run(0, 16))
+    book.final(run(0, 16, upload="u"), upload="v")
+
+    assert fired(book.history()) == set()
+
+
+def test_with_overwrite_the_last_one_stands() -> None:
+    uploads = tuple(UploadInfo(id=name, size=16, target="t", overwrite=True) for name in "uv")
+    book = Book(size=16, uploads=uploads)
+    for name, inode in (("u", 7), ("v", 8)):
+        book.create(upload=name)
+        book.patch(0, 16, 16, upload=name)
+        book.sight(inode=inode)
+    book.final(run(0, 16, upload="v"))
+    book.final(run(0, 16), upload="v")
+
+    assert fired(book.history()) == set()
+
+
+@pytest.mark.parametrize("status", [409, 423])
+def test_a_refused_completing_request_may_have_left_its_bytes(status: int) -> None:
+    book = addressed(chunks=3)
+    book.patch(48, 64, status=status)
+    book.status()
+    book.final()
+
+    assert fired(book.history()) == set()
+
+
+def test_a_refused_request_that_completes_nothing_may_not() -> None:
+    book = addressed(chunks=2)
+    book.patch(32, 48, status=423)
+    book.head(48)
+
+    assert fired(book.history()) == {"linearizable"}
+
+
+def test_a_late_effect_of_an_unanswered_request_is_legal() -> None:
+    book = addressed(chunks=1)
+    book.lost(16, 32)
+    book.head(16)
+    book.head(32)
+
+    assert fired(book.history()) == set()
+
+
+def test_a_body_that_was_not_handed_over_whole_cannot_be_stored() -> None:
+    book = addressed(chunks=1)
+    book.ask("PATCH", None, start=16, end=32, error="reset", sent=15, cut=True)
+    book.head(32)
+
+    assert fired(book.history()) == {"offsets", "linearizable"}
+
+
+@pytest.mark.parametrize(("keeps", "expected"), [(True, set()), (False, {"linearizable"})])
+def test_a_cut_body_leaves_a_prefix_where_the_target_keeps_partial_bodies(
+    keeps: bool, expected: set[str]
+) -> None:
+    capabilities = ("sequential", *(["keeps-partial-body"] * keeps))
+    book = sequential(chunks=1, capabilities=capabilities)
+    book.ask("PATCH", None, start=16, end=32, error="reset", sent=9, cut=True)
+    book.head(21)
+
+    assert fired(book.history()) == expected
+
+
+# -- faults and stalls -------------------------------------------------------------------------
+
+
+def test_a_fault_explains_failures_on_its_replica_only() -> None:
+    for replica, accused in ((1, False), (2, True)):
+        book = addressed(chunks=2)
+        book.event("fault", fault="enospc", replica=1)
+        book.head(None, status=507, replica=replica)
+        assert (fired(book.history()) == {"availability"}) is accused
+
+
+def test_a_fault_that_ended_long_ago_explains_nothing() -> None:
+    for later, accused in ((1_000, False), (60_000, True)):
+        book = addressed(chunks=2)
+        book.event("fault", fault="eio")
+        book.event("fault", fault="eio", ends=True)
+        book.head(None, status=500, at=(later, later + 1))
+        assert (fired(book.history()) == {"availability"}) is accused
+
+
+def test_busy_answers_are_legal() -> None:
+    book = addressed(chunks=2)
+    book.head(None, status=423)
+    book.head(None, status=503, headers={"retry-after": "1", "tus-resumable": "1.0.0"})
+
+    assert fired(book.history()) == set()
+
+
+def test_a_sequential_target_may_meet_a_busy_lock_with_500() -> None:
+    for at, accused in (((100, 120), False), ((200, 201), True)):
+        book = sequential(chunks=2)
+        book.patch(32, 48, 48, at=(110, 115))
+        book.ask("PATCH", 500, start=32, end=48, at=at)
+        assert ("availability" in fired(book.history())) is accused
+
+
+def test_a_hang_while_the_harness_stood_still_proves_nothing() -> None:
+    book = addressed(chunks=2, clock="monotonic")
+    book.ask("HEAD", None, error="timeout", at=(20, 5_000))
+    book.event("stall", for_ms=900)
+    judgement = judged(book.history(), "availability")
+
+    assert judgement.verdict == "unknown"
+    assert verdict(judge(book.history())) == "unknown"
+
+
+def test_completion_missed_while_the_harness_stood_still_proves_nothing() -> None:
+    book = addressed(chunks=3)
+    book.heal()
+    book.head(48, phase="heal")
+    book.patch(48, 64, status=423, phase="heal")
+    book.event("stall", for_ms=4_000)
+    book.final(present=False)
+
+    assert judged(book.history(), "completion").verdict == "unknown"
+
+
+def test_completion_is_bounded() -> None:
+    for seen, accused in ((5_000, False), (20_000, True)):
+        book = addressed(chunks=3)
+        book.heal()
+        book.head(48, phase="heal")
+        book.patch(48, 64, 64, phase="heal", at=(30_000, 30_010))
+        book.event("sighting", at=seen, upload="u", present=False)
+        book.final()
+        assert (fired(book.history()) == {"completion"}) is accused
+
+
+def test_a_closing_client_that_ran_into_other_content_proves_nothing() -> None:
+    book = addressed(chunks=2)
+    book.patch(48, 64, 32, content=1)
+    book.heal()
+    book.head(32, phase="heal")
+    book.patch(32, 64, status=409, phase="heal")
+    book.final(present=False)
+
+    assert fired(book.history()) == set()
+
+
+def test_the_sweeper_owes_nothing_that_was_not_acknowledged() -> None:
+    book = addressed(chunks=3, closing="sweeper")
+    book.lost(48, 64)
+    book.heal()
+    book.final(present=False)
+
+    assert fired(book.history()) == set()
+
+
+def test_files_of_an_unfinished_upload_are_no_litter() -> None:
+    book = addressed(chunks=2)
+    book.residue(".upload/s/chunks/chunk_0.dat")
+
+    assert "unfinished" in (judged(book.history(), "residue").skipped or "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "left"),
+    [
+        (".upload/*/info.json", ".upload/s/info.json", False),
+        (".upload/*/info.json", ".upload/s/t/info.json", True),
+        (".upload/**", ".upload/s/t/info.json", False),
+        (".upload/**/info.json", ".upload/info.json", False),
+        ("*.lock", "u.lock", False),
+        ("*.lock", "d/u.lock", True),
+        ("chunk_?", "chunk_1", False),
+        ("a.b", "axb", True),
+    ],
+)
+def test_patterns_of_what_may_stay(pattern: str, path: str, left: bool) -> None:
+    book = addressed(leftovers=(pattern,))
+    book.final()
+    book.residue(path)
+
+    assert (fired(book.history()) == {"residue"}) is left
+
+
+def test_directories_of_what_may_stay_may_stay() -> None:
+    book = addressed(leftovers=(".upload/*/info.json",))
+    book.final()
+    book.residue(".upload", ".upload/s", ".upload/s/info.json")
+    assert fired(book.history()) == set()
+
+    book = addressed(leftovers=(".upload/*/info.json",))
+    book.final()
+    book.residue(".upload", ".upload/s", ".upload/s/info.json", ".upload/s/chunks/")
+    assert fired(book.history()) == {"residue"}
+
+
+# -- tus, where it is open and where it is not -------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_patch_past_the_end_may_be_refused_in_two_ways(status: int) -> None:
+    book = addressed(chunks=3)
+    book.patch(48, 70, status=status)
+
+    assert fired(book.history()) == set()
+
+
+def test_a_sequential_target_may_say_less_than_was_sent_of_a_cut_body() -> None:
+    book = sequential(chunks=1, capabilities=("sequential", "keeps-partial-body"))
+    book.ask("PATCH", 204, start=16, end=32, sent=10, cut=True, offset=26)
+    book.head(26)
+
+    assert fired(book.history()) == set()
+
+
+def test_creation_with_a_body_acknowledges_what_its_offset_says() -> None:
+    book = Book()
+    book.ask(
+        "POST",
+        201,
+        start=0,
+        end=32,
+        offset=32,
+        headers={"location": "/x", "tus-resumable": "1.0.0"},
+    )
+    book.head(16)
+
+    assert fired(book.history()) == {"durability", "offsets", "linearizable"}
+
+
+def test_a_zero_byte_upload_is_complete_at_once() -> None:
+    book = Book(size=0)
+    book.create()
+    book.head(0)
+    book.sight(size=0)
+    book.final(size=0)
+
+    assert fired(book.history()) == set()

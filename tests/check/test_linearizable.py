@@ -1,0 +1,200 @@
+"""The upload models: against brute force, against histories that no other checker convicts, in turns."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from book import Book, addressed, found, run
+from brute import brute_force
+from correct_store import correct_history
+
+from patchstorm.check import Budget, judge
+from patchstorm.check.case import lay_out
+from patchstorm.check.linearizable import search_of
+from patchstorm.check.upload_entries import Problem, cell_problems, problem_of
+from patchstorm.check.upload_model import initial, stepper
+from patchstorm.history.model import History, UploadInfo
+
+
+def random_history(rng: random.Random, *, sequential: bool) -> History:
+    """A tiny upload with answers that may or may not make sense."""
+    caps = ("sequential", *(["keeps-partial-body"] * (rng.random() < 0.5)))
+    book = Book(size=3, sequential=sequential, **({"capabilities": caps} if sequential else {}))
+    for _ in range(rng.randrange(2, 5)):
+        began = rng.randrange(8)
+        at = (began, began + rng.randrange(5))
+        kind = rng.random()
+        if kind < 0.55:
+            start = rng.randrange(3)
+            end = rng.randint(start + 1, 3)
+            content = rng.choice((0, 0, 1))
+            if rng.random() < 0.4:
+                book.lost(start, end, content=content, at=at, sent=rng.choice((end - start, 1)))
+            else:
+                told = rng.choice((end, end, rng.randrange(4), None))
+                book.patch(start, end, told, content=content, at=at)
+        elif kind < 0.9:
+            book.head(rng.choice((0, 0, 1, 1, 2, 3)), at=at)
+        elif kind < 0.95:
+            book.status((rng.randrange(3), 3), at=at)
+        else:
+            book.ask("DELETE", rng.choice((204, None)), at=at)
+    if rng.random() < 0.2:
+        book.final(run(0, 1), run(1, 3, rng.choice((0, 1))))
+    if rng.random() < 0.1:
+        book.event("damage", at=rng.randrange(6), upload="u", offset=0, length=rng.randint(1, 3))
+    return book.history()
+
+
+def verdict_of(problem: Problem) -> bool:
+    search = search_of(problem)
+    search.advance(1_000_000)
+    assert search.verdict is not None
+    return search.verdict
+
+
+def by_definition(problem: Problem) -> bool:
+    step = stepper(problem.cells, fading=True)  # without the model's shortcuts
+    return brute_force(problem.entries, initial(problem.contents), step)
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+def test_agrees_with_brute_force_on_thousands_of_uploads(sequential: bool) -> None:
+    rng = random.Random(11)
+    verdicts = []
+    while len(verdicts) < 2_000:
+        case = lay_out(random_history(rng, sequential=sequential))
+        problem = problem_of(case, case.uploads["u"])
+        if len(problem.entries) > 7:
+            continue
+        verdict = verdict_of(problem)
+        assert verdict == by_definition(problem), problem
+        verdicts.append(verdict)
+
+    assert 300 < sum(verdicts) < 1_700
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+def test_leaving_out_impossible_effects_changes_no_verdict(
+    sequential: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(17)
+    cases = [lay_out(random_history(rng, sequential=sequential)) for _ in range(1_500)]
+    pruned = [problem_of(case, case.uploads["u"]) for case in cases]
+    monkeypatch.setattr(Problem, "possible", lambda *_: True)
+    whole = [problem_of(case, case.uploads["u"]) for case in cases]
+
+    assert sum(map(len_of, pruned)) < sum(map(len_of, whole))
+    assert [verdict_of(one) for one in pruned] == [verdict_of(one) for one in whole]
+
+
+def len_of(problem: Problem) -> int:
+    return len(problem.entries)
+
+
+def test_the_partition_by_cells_never_accuses_what_the_whole_acquits() -> None:
+    rng = random.Random(13)
+    convicted = acquitted = 0
+    for _ in range(2_000):
+        case = lay_out(random_history(rng, sequential=False))
+        upload = case.uploads["u"]
+        whole = problem_of(case, upload)
+        cells = all(verdict_of(cell) for cell in cell_problems(case, upload, whole))
+        if not cells:
+            convicted += 1
+            assert not verdict_of(whole), whole
+        else:
+            acquitted += 1
+
+    assert convicted > 100
+    assert acquitted > 100
+
+
+def test_a_hard_upload_does_not_starve_an_easy_violation() -> None:
+    """The first upload has far more orders than the budget; the second is convicted all the same."""
+    uploads = tuple(UploadInfo(id=name, size=64, target=name) for name in "uv")
+    book = Book(uploads=uploads, capabilities=("offset-addressed", "status"))
+    for at in range(1, 24):
+        book.lost(at, at + 1, at=(1, 2))
+    for at in range(1, 24):
+        book.ask("HEAD", 200, offset=0, upload_length=64, at=(3 + at, 4 + at))
+    gaps = [(0, 1), *((at, at + 1) for at in range(1, 25, 2)), (25, 64)]
+    book.status(*gaps, chunks=tuple(range(2, 25, 2)), at=(40, 41))
+    book.status((0, 2), (3, 64), chunks=(2,), at=(40, 42))
+    book.patch(0, 16, 16, upload="v", at=(1, 2))
+    book.ask("HEAD", 200, upload="v", offset=0, upload_length=64, at=(3, 4))
+    *_, judgement = judge(book.history(), Budget(steps=20_000, turn=500))
+
+    assert [one.upload for one in judgement.findings if one.upload == "v"] == ["v"]
+
+
+def test_a_spent_budget_says_unknown_never_safe() -> None:
+    book = addressed()
+    *_, judgement = judge(book.history(), Budget(steps=1))
+
+    assert judgement.verdict == "unknown"
+    assert "1 steps" in (judgement.unknown or "")
+
+
+def test_a_spent_memory_says_unknown() -> None:
+    uploads = tuple(UploadInfo(id=f"u{at}", size=64, target=f"t{at}") for at in range(3))
+    book = Book(uploads=uploads)
+    for upload in uploads:
+        for at in range(4):
+            book.patch(16 * at, 16 * at + 16, upload=upload.id, at=(1, 99), offset=None)
+    *_, judgement = judge(book.history(), Budget(configurations=0, turn=1))
+
+    assert judgement.verdict == "unknown"
+
+
+def test_an_answer_that_no_rule_but_order_forbids() -> None:
+    """Two status documents, asked at once: each shows one of two lost chunks and not the other."""
+    book = addressed(chunks=0)
+    first = book.lost(16, 32, at=(10, 11))
+    second = book.lost(0, 16, at=(10, 12))
+    one = book.status((0, 16), (32, 64), chunks=(16,), at=(20, 30))
+    two = book.status((16, 64), chunks=(0,), at=(21, 31))
+    for _ in range(5):
+        book.head(32, at=(40, 41))
+    finding = found(book.history(), "linearizable")
+
+    assert set(finding.operations) == {first, second, one, two}
+    assert [(span.offset, span.length) for span in finding.ranges] == [(0, 32)]
+    assert finding.story[-1].startswith("-> no legal order")
+
+
+def test_a_parted_body_explains_what_others_saw_of_it() -> None:
+    caps = ("sequential", "keeps-partial-body")
+    book = Book(sequential=True, capabilities=caps)
+    book.patch(0, 64, 64, at=(1, 50))
+    for at, seen in ((10, 7), (20, 19), (30, 40)):
+        book.head(seen, at=(at, at + 1))
+    *_, judgement = judge(book.history())
+    assert judgement.verdict == "safe"
+
+    whole = Book(sequential=True, capabilities=("sequential",))
+    whole.patch(0, 64, 64, at=(1, 50))
+    whole.head(7, at=(2, 3))
+    *_, judgement = judge(whole.history())
+    assert judgement.verdict == "violated"
+
+
+def test_what_an_unanswered_body_left_is_continued_only_by_itself() -> None:
+    """Part of a lost body stood at 10; another was accepted there; the lost one cannot go on."""
+    caps = ("sequential", "keeps-partial-body")
+    book = Book(sequential=True, capabilities=caps)
+    book.ask("PATCH", None, start=0, end=30, content=1, error="reset", sent=25)
+    book.head(10)
+    book.patch(10, 20, 20)
+    book.head(25)
+
+    assert found(book.history(), "linearizable").upload == "u"
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+def test_correct_stores_have_a_legal_order(sequential: bool) -> None:
+    for seed in range(100, 160):
+        case = lay_out(correct_history(seed, sequential=sequential))
+        for upload in case.uploads.values():
+            assert verdict_of(problem_of(case, upload)), (seed, upload.id)

@@ -1,0 +1,517 @@
+"""Each planted fault makes its checker fire, and no other except its logical companions.
+
+A companion is named where one fault truly breaks two promises: bytes that were acknowledged and are a
+hole in the file are both not what was sent and no longer there. And answers that contradict each other
+have no legal order, so ``linearizable`` accompanies whatever a sharper checker says of answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from book import SEQUENTIAL, Book, addressed, fired, found, run, sequential
+
+from patchstorm.history.model import UploadInfo
+
+Plant = Callable[[], Book]
+PLANTS: list[tuple[str, set[str], Plant]] = []
+
+
+def plant(*expected: str) -> Callable[[Plant], Plant]:
+    def register(build: Plant) -> Plant:
+        PLANTS.append((build.__name__, set(expected), build))
+        return build
+
+    return register
+
+
+# -- nothing planted ---------------------------------------------------------------------------
+
+
+@plant()
+def healthy_addressed() -> Book:
+    book = addressed()
+    book.head(64)
+    book.status()
+    book.sight()
+    book.heal()
+    book.head(64, phase="heal")
+    book.final()
+    book.residue()
+    return book
+
+
+@plant()
+def healthy_sequential() -> Book:
+    book = sequential()
+    book.head(64)
+    book.final()
+    return book
+
+
+# -- bytes -------------------------------------------------------------------------------------
+
+
+@plant("bytes")
+def overlong_file() -> Book:
+    book = sequential()
+    book.final(run(0, 64), run(64, 80, 0, 48))
+    return book
+
+
+@plant("bytes")
+def shifted_by_a_racing_append() -> Book:
+    book = addressed(chunks=0)
+    book.patch(0, 32, 32)
+    book.lost(32, 64, replica=1)
+    book.final(run(0, 32), run(32, 64, 0, 0))
+    return book
+
+
+@plant("bytes", "durability")
+def zero_filled_hole() -> Book:
+    book = addressed()
+    book.final(run(0, 16), run(16, 32, None, zero=True), run(32, 64))
+    return book
+
+
+@plant("bytes", "durability", "linearizable")
+def short_file() -> Book:
+    book = addressed()
+    book.final(run(0, 48))
+    return book
+
+
+@plant("bytes")
+def torn_bytes() -> Book:
+    book = addressed()
+    book.final(run(0, 40), run(40, 41, None), run(41, 64))
+    return book
+
+
+@plant("bytes", "conflict", "linearizable")
+def refused_bytes_overwrote() -> Book:
+    book = addressed(chunks=3)
+    book.patch(16, 32, status=409, content=1, replica=2)
+    book.lost(48, 64)
+    book.final(run(0, 16), run(16, 32, 1), run(32, 64))
+    return book
+
+
+@plant("bytes")
+def rivals_mixed() -> Book:
+    uploads = (
+        UploadInfo(id="u", size=64, target="t"),
+        UploadInfo(id="v", size=64, target="t"),
+    )
+    book = Book(uploads=uploads)
+    for name in ("u", "v"):
+        book.create(upload=name)
+        book.patch(0, 32, 32, upload=name)
+    book.lost(32, 64, upload="u")
+    book.lost(32, 64, upload="v")
+    mixed = (run(0, 48), run(48, 64, upload="v"))
+    book.final(*mixed)
+    book.final(run(0, 48, upload="u"), run(48, 64), upload="v")
+    return book
+
+
+# -- durability --------------------------------------------------------------------------------
+
+
+@plant("durability", "linearizable")
+def status_forgets_an_acknowledged_chunk() -> Book:
+    book = addressed(chunks=2)
+    book.patch(48, 64, 32)
+    book.status((32, 48), (48, 64))
+    return book
+
+
+@plant("durability", "offsets", "linearizable")
+def head_forgets_after_a_crash() -> Book:
+    book = addressed(chunks=2)
+    book.event("fault", fault="crash", replica=1)
+    book.head(16, replica=2)
+    return book
+
+
+@plant("durability")
+def upload_is_forgotten() -> Book:
+    book = addressed(chunks=2)
+    book.head(None, status=404)
+    return book
+
+
+@plant("durability")
+def announced_file_is_gone() -> Book:
+    book = addressed()
+    book.head(64)
+    book.final(present=False)
+    return book
+
+
+# -- offsets -----------------------------------------------------------------------------------
+
+
+@plant("offsets", "linearizable")
+def offset_ahead_of_what_was_sent() -> Book:
+    book = addressed(chunks=2)
+    book.head(48)
+    return book
+
+
+@plant("offsets", "linearizable")
+def offset_goes_back() -> Book:
+    book = addressed(chunks=1)
+    book.lost(16, 32)
+    book.head(32)
+    book.head(16)
+    return book
+
+
+@plant("offsets", "linearizable")
+def patch_answers_a_stale_offset() -> Book:
+    book = addressed(chunks=1)
+    book.patch(16, 32, 16, replica=1)
+    return book
+
+
+# -- conflict ----------------------------------------------------------------------------------
+
+
+@plant("conflict", "linearizable")
+def two_contents_acknowledged() -> Book:
+    book = addressed(chunks=0)
+    book.patch(0, 16, 16, at=(10, 20))
+    book.patch(8, 24, 24, content=1, at=(11, 21))
+    return book
+
+
+@plant("conflict", "linearizable")
+def unanswered_writer_overwrote_an_acknowledged_one() -> Book:
+    book = addressed()
+    book.lost(16, 32, content=1)
+    book.final(run(0, 16), run(16, 32, 1), run(32, 64))
+    return book
+
+
+# -- replay ------------------------------------------------------------------------------------
+
+
+@plant("replay")
+def replay_is_refused() -> Book:
+    book = addressed(chunks=2)
+    book.patch(8, 24, status=409, replica=2)
+    return book
+
+
+@plant("replay")
+def replay_changes_the_chunk_list() -> Book:
+    book = addressed(chunks=2)
+    book.status((32, 64), chunks=(0, 16))
+    book.patch(8, 24, 32)
+    book.status((32, 64), chunks=(0, 8, 16))
+    return book
+
+
+# -- checksum ----------------------------------------------------------------------------------
+
+
+@plant("checksum")
+def mismatch_is_accepted() -> Book:
+    book = addressed(chunks=1)
+    book.patch(16, 32, 32, checksum="wrong")
+    return book
+
+
+@plant("checksum")
+def right_checksum_is_refused() -> Book:
+    book = addressed(chunks=1)
+    book.patch(16, 32, status=460, checksum="right")
+    return book
+
+
+@plant("checksum", "linearizable")
+def mismatch_is_refused_and_kept() -> Book:
+    book = addressed(chunks=1)
+    book.patch(16, 32, status=460, checksum="wrong")
+    book.head(32)
+    return book
+
+
+@plant("checksum", "bytes", "linearizable")
+def mismatch_stands_in_the_file() -> Book:
+    book = addressed(chunks=3)
+    book.patch(48, 64, status=460, checksum="wrong", content=1)
+    book.lost(48, 64)
+    book.final(run(0, 48), run(48, 64, 1))
+    return book
+
+
+# -- publication -------------------------------------------------------------------------------
+
+
+@plant("publication")
+def announced_before_it_is_there() -> Book:
+    book = addressed()
+    book.sight(False)
+    book.sight()
+    return book
+
+
+@plant("publication")
+def visible_before_it_was_sent() -> Book:
+    book = addressed(chunks=2)
+    book.sight()
+    book.patch(32, 64, 64)
+    return book
+
+
+@plant("publication")
+def changed_after_publication() -> Book:
+    book = addressed()
+    book.sight()
+    book.patch(0, 16, 64, replay_of=1)
+    book.sight(inode=8)
+    return book
+
+
+@plant("publication")
+def grows_in_public() -> Book:
+    book = addressed(chunks=3)
+    book.lost(48, 64)
+    book.sight(size=32)
+    return book
+
+
+@plant("publication")
+def two_winners_of_one_name() -> Book:
+    uploads = tuple(UploadInfo(id=name, size=16, target="t") for name in "uv")
+    book = Book(size=16, uploads=uploads)
+    for name in "uv":
+        book.create(upload=name)
+        book.patch(0, 16, 16, upload=name)
+    return book
+
+
+# -- completion --------------------------------------------------------------------------------
+
+
+@plant("completion")
+def never_published() -> Book:
+    book = addressed(chunks=3)
+    book.heal()
+    book.head(48, phase="heal")
+    book.patch(48, 56, 56, phase="heal")
+    book.patch(56, 64, status=423, phase="heal")
+    book.head(56, phase="heal")
+    book.final(present=False)
+    return book
+
+
+@plant("completion", "linearizable")
+def unattended_completion_did_not_come() -> Book:
+    book = addressed(chunks=0, closing="sweeper")
+    book.patch(0, 32, 32, at=(10, 20))
+    book.patch(32, 64, 0, at=(10, 19))
+    book.heal()
+    book.final(present=False)
+    return book
+
+
+# -- status ------------------------------------------------------------------------------------
+
+
+@plant("status")
+def fields_disagree() -> Book:
+    book = addressed(chunks=2)
+    book.status((32, 64), chunks=(0, 16), fields={"committed_offset": 16})
+    return book
+
+
+@plant("status")
+def chunk_in_a_gap() -> Book:
+    book = addressed(chunks=2)
+    book.status((32, 64), chunks=(0, 16, 48))
+    return book
+
+
+@plant("status", "linearizable")
+def received_what_nobody_sent() -> Book:
+    book = addressed(chunks=2)
+    book.status((32, 48), chunks=(0, 48))
+    return book
+
+
+@plant("status", "linearizable")
+def status_takes_back() -> Book:
+    book = addressed(chunks=1)
+    book.lost(32, 48)
+    book.status((16, 32), (48, 64), chunks=(0, 32))
+    book.status((16, 64), chunks=(0,))
+    return book
+
+
+@plant("status")
+def unreadable_document() -> Book:
+    book = addressed(chunks=1)
+    book.ask("STATUS", 200, malformed="missing_ranges is no list")
+    return book
+
+
+# -- residue -----------------------------------------------------------------------------------
+
+
+@plant("residue")
+def litter_after_the_sweep() -> Book:
+    book = addressed(leftovers=(".upload/*/info.json",))
+    book.final()
+    book.residue(".upload/s/info.json", ".upload/s/chunks/chunk_0.dat.tmp")
+    return book
+
+
+@plant("residue")
+def visible_beside_the_target() -> Book:
+    book = addressed()
+    book.event("beside", path="t.part")
+    return book
+
+
+# -- protocol ----------------------------------------------------------------------------------
+
+
+@plant("protocol")
+def head_without_no_store() -> Book:
+    book = addressed()
+    book.head(64, headers={"tus-resumable": "1.0.0"})
+    return book
+
+
+@plant("protocol")
+def answer_without_version() -> Book:
+    book = addressed()
+    book.head(64, headers={"cache-control": "no-store"})
+    return book
+
+
+@plant("protocol")
+def accepted_past_the_end() -> Book:
+    book = addressed(chunks=3)
+    book.patch(48, 70, 64)
+    return book
+
+
+@plant("protocol", "linearizable")
+def accepted_at_a_stale_offset() -> Book:
+    book = sequential(chunks=2)
+    book.patch(16, 32, 32, replica=2)
+    return book
+
+
+@plant("protocol", "linearizable")
+def served_after_termination() -> Book:
+    book = addressed(chunks=2)
+    book.ask("DELETE", 204)
+    book.head(32)
+    return book
+
+
+# -- availability ------------------------------------------------------------------------------
+
+
+@plant("availability")
+def unexplained_500() -> Book:
+    book = addressed(chunks=2)
+    book.head(None, status=500)
+    return book
+
+
+@plant("availability")
+def hang() -> Book:
+    book = addressed(chunks=2)
+    book.ask("HEAD", None, error="timeout")
+    return book
+
+
+@plant("availability", "completion")
+def locked_for_good() -> Book:
+    book = addressed(chunks=3)
+    book.heal()
+    for _ in range(4):
+        book.head(
+            None, status=423, phase="heal", headers={"retry-after": "1", "tus-resumable": "1.0.0"}
+        )
+    book.final(present=False)
+    return book
+
+
+# -- linearizable ------------------------------------------------------------------------------
+
+
+@plant("linearizable")
+def lost_chunk_seen_then_not_and_no_single_rule_tells() -> Book:
+    """The first look shows the unanswered late chunk and not the early one; the second the reverse."""
+    book = addressed(chunks=0)
+    book.lost(16, 32, at=(10, 11))
+    book.lost(0, 16, at=(10, 12))
+    book.status((0, 16), (32, 64), chunks=(16,), at=(20, 30))
+    book.status((16, 64), chunks=(0,), at=(21, 31))
+    return book
+
+
+@plant("linearizable")
+def refused_bytes_count_towards_the_offset() -> Book:
+    book = addressed(chunks=1)
+    book.patch(16, 32, status=400)
+    book.head(32)
+    return book
+
+
+@plant("linearizable")
+def revived_after_termination() -> Book:
+    book = addressed(chunks=0)
+    book.ask("DELETE", None, error="dropped")
+    book.head(None, status=410)
+    book.patch(0, 16, 16)
+    return book
+
+
+@pytest.mark.parametrize(("name", "expected", "build"), PLANTS, ids=[one[0] for one in PLANTS])
+def test_exactly_the_right_checkers_fire(name: str, expected: set[str], build: Plant) -> None:
+    assert fired(build().history()) == expected
+
+
+def test_every_checker_is_planted_against() -> None:
+    from patchstorm.check import CHECKERS
+
+    assert {one.name for one in CHECKERS} == {name for _, names, _ in PLANTS for name in names}
+
+
+def test_bytes_names_both_requests() -> None:
+    finding = found(shifted_by_a_racing_append().history(), "bytes")
+
+    assert [(one.offset, one.length) for one in finding.ranges] == [(32, 32)]
+    assert finding.operations == (
+        1,
+        2,
+    )  # the one that sent what stands there, the one whose place it is
+    assert "duplicated from [0, 32)" in finding.summary
+    assert [line[:2] for line in finding.story] == ["->", "->", "->"]
+
+
+def test_the_story_is_chronological_and_relative() -> None:
+    finding = found(head_forgets_after_a_crash().history(), "durability")
+
+    times = [float(line[2:].split(" ms")[0]) for line in finding.story]
+    assert times == sorted(times)
+    assert finding.story[-1].startswith("->")
+    assert "crash" in finding.story[-2]
+
+
+def test_sequential_capabilities_do_not_owe_what_they_do_not_declare() -> None:
+    assert "publishes-atomically" not in SEQUENTIAL
+    book = sequential(chunks=2)
+    book.final(run(0, 32))
+
+    assert fired(book.history()) == set()

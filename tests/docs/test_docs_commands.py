@@ -1,0 +1,168 @@
+"""Every command that README, documents and CI recipes show is run, and what they show is what comes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from patchstorm.check.registry import CHECKERS
+from patchstorm.scenario import library
+
+TOP = Path(__file__).resolve().parents[2]
+DOCUMENTS = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(TOP.glob("ci/*.md"))]
+RECIPES = sorted(TOP.glob("ci/*.yml"))
+MAIN_JOB = "patchstorm run"
+CAUGHT = "patchstorm run replaying --target reference:append"
+CONVICTION_TRIES = 5
+
+MY_STORM = """
+title = "two clients, one small file"
+why = "an example"
+
+[[upload]]
+size = "64KiB"
+chunk = "4KiB"
+
+[[client]]
+kind = "replaying"
+"""
+
+
+def shown(path: Path) -> Iterator[str]:
+    """The commands in the code blocks of a document, or in the scripts of a recipe."""
+    fenced = path.suffix == ".yml"
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        command = re.sub(r"^(\$|- run:|run:|-) ", "", line.strip())
+        if (fenced or line.startswith("    ")) and command.startswith(("patchstorm ", "pytest ")):
+            yield command
+
+
+COMMANDS = sorted({command for path in [*DOCUMENTS, *RECIPES] for command in shown(path)})
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a shown command with this Python.
+
+    What would take every bundled storm takes one, and a whole pytest session only collects them: the
+    main job alone is run as it stands.
+    """
+    program, *arguments = shlex.split(command)
+    module = {"patchstorm": "patchstorm.cli", "pytest": "pytest"}[program]
+    if program == "pytest":
+        arguments += ["--collect-only", "-q", "-p", "no:cacheprovider"]
+    elif arguments[0] == "run" and command != MAIN_JOB and arguments[1].startswith("-"):
+        arguments.insert(1, "sequential")
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+
+
+@pytest.fixture(scope="module")
+def caught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A directory as the documents assume it, and what the README's example printed there."""
+    folder = tmp_path_factory.mktemp("documents")
+    reference = resources.files("patchstorm.target") / "bundled" / "reference.toml"
+    for name in ("my-server.toml", "mine.toml"):
+        (folder / name).write_text(reference.read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "my-storm.toml").write_text(MY_STORM, encoding="utf-8")
+    run("patchstorm run sequential --out runs", folder)
+    for _ in range(CONVICTION_TRIES):  # a race: nearly every time, not every time
+        done = run(CAUGHT, folder)
+        if done.returncode == 1:
+            return folder, done.stdout
+        shutil.rmtree(folder / "patchstorm-runs", ignore_errors=True)
+    raise AssertionError(f"{CAUGHT}: not caught in {CONVICTION_TRIES} runs")
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one != MAIN_JOB])
+def test_a_shown_command_runs(command: str, caught: tuple[Path, str]) -> None:
+    done = run(command, caught[0])
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout or done.stderr, "it says something"
+
+
+@pytest.mark.slow
+def test_the_main_job_finds_the_reference_safe(tmp_path: Path) -> None:
+    assert MAIN_JOB in COMMANDS
+    done = run(MAIN_JOB, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split()[:2] for line in done.stdout.splitlines()]
+    verdicts = {row[0]: row[1] for row in rows if len(row) == 2 and row[0] in library.names()}
+    assert set(verdicts) == set(library.names())
+    assert set(verdicts.values()) <= {"safe", "skipped"}
+    assert list(tmp_path.iterdir()) == []
+
+
+KINDS = {
+    "elision": r" *\.\.\.",
+    "header": r"scenario +verdict +operations +seconds +remark",
+    "row": r"replaying +violated +\d+ +\d+\.\d  [a-z, ]+",
+    "idle": r"Checkers that did not apply, to how many storms: .+",
+    "tally": r"1 violated in \d+\.\d s",
+    "headline": r"replaying against reference:append in processes, seed 1: violated",
+    "finding": rf"  ({'|'.join(checker.name for checker in CHECKERS)}): .+",
+    "ranges": r"    bytes \[\d+, \d+\).*",
+    "request": r"    (   |-> ) +\d+\.\d{3} ms  (replica \d|balancer )  op \d+ \S+ [A-Z]+.*: .* after .*",
+    "event": r"    (   |-> ) +\d+\.\d{3} ms  .*",
+    "note": r"    -> .+",
+    "rest": r"  and \d+ more findings?; all are in .*|    +\.\.\. and \d+ more requests like these",
+    "replay": r"patchstorm replay patchstorm-runs/replaying-reference-append-1/failure\.json",
+}
+
+
+def kinds(text: str) -> list[str]:
+    """What each line that is not empty is; a line of no known kind stands for itself."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return [
+        next((kind for kind, shape in KINDS.items() if re.fullmatch(shape, line)), line)
+        for line in lines
+    ]
+
+
+def test_the_readme_shows_what_really_comes(caught: tuple[Path, str]) -> None:
+    text = (TOP / "README.md").read_text(encoding="utf-8")
+    example = text.partition(f"$ {CAUGHT}\n")[2].partition("```")[0]
+    real, told = kinds(caught[1]), kinds(example)
+    assert set(real) <= set(KINDS), "a kind of line that this test does not know"
+    assert set(told) <= set(KINDS)
+    for kind in ("header", "row", "tally", "headline", "finding", "ranges", "request", "replay"):
+        assert kind in told and kind in real
+    assert told[-1] == real[-1] == "replay"
+    assert [kind for kind in told if kind != "elision"][:5] == real[:5]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(TOP)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+        if not link.startswith("http"):
+            assert (path.parent / link).exists(), link
+
+
+def test_the_index_names_every_document() -> None:
+    index = (TOP / "docs" / "index.md").read_text(encoding="utf-8")
+    missing = [
+        path.name
+        for path in TOP.glob("docs/*.md")
+        if path.name != "index.md" and path.name not in index
+    ]
+    assert missing == []

@@ -1,0 +1,39 @@
+"""The local litmus programs on real file systems of this machine, real processes as hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from patchstorm.storage.litmus.catalogue import PROGRAMS
+from patchstorm.storage.litmus.program import tags
+from patchstorm.storage.litmus.runner import run_model
+
+from .real_mount import RealMount
+
+LOCAL = [
+    program
+    for program in PROGRAMS.values()
+    if program.real and {"tmpfs", "ext4"} <= set(program.runs_on)
+]
+
+
+def _judge(directory: Path, flavour: str) -> None:
+    with RealMount(directory) as mount:
+        for program in LOCAL:
+            outcome = mount.run(program)
+            for step, value in zip(program.steps, outcome, strict=True):
+                assert step.permits(value, tags(flavour, True)), (program.name, step, value)
+            produced = run_model(program, flavour, same_tick=True)
+            assert produced.has(outcome), (program.name, outcome)
+
+
+@pytest.mark.slow
+def test_tmpfs_does_what_the_model_says(tmpfs_directory: Path) -> None:
+    _judge(tmpfs_directory, "tmpfs")
+
+
+@pytest.mark.slow
+def test_ext4_does_what_the_model_says(ext4_directory: Path) -> None:
+    _judge(ext4_directory, "ext4")
