@@ -82,6 +82,14 @@ def test_a_refused_termination_explains_nothing() -> None:
     assert fired(book.history()) == {"durability"}
 
 
+def test_a_termination_that_was_never_sent_explains_nothing() -> None:
+    book = addressed(chunks=2)
+    book.ask("DELETE", None, error="lost")
+    book.head(None, status=404)
+
+    assert fired(book.history()) == {"durability"}
+
+
 def test_expiry_explains_that_nothing_is_there() -> None:
     uploads = (UploadInfo(id="u", size=64, target="t", expires_ms=5_000),)
     for asked, lost in ((100, True), (6_000, False)):
@@ -190,6 +198,16 @@ def test_a_fault_explains_failures_on_its_replica_only() -> None:
         book.event("fault", fault="enospc", replica=1)
         book.head(None, status=507, replica=replica)
         assert (fired(book.history()) == {"availability"}) is accused
+
+
+def test_what_the_network_did_to_one_delivery_explains_no_other() -> None:
+    book = addressed(chunks=2)
+    stalled = book.ask("PATCH", None, start=32, end=48, error="timeout")
+    book.event("fault", fault="stall", op=stalled, replica=0)
+    assert fired(book.history()) == set()
+
+    book.head(None, status=500)
+    assert fired(book.history()) == {"availability"}
 
 
 def test_a_fault_that_ended_long_ago_explains_nothing() -> None:

@@ -6,8 +6,6 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +103,7 @@ def one_upload(*, published: int, size: int = 64) -> History:
 
 
 class Terminal(io.StringIO):
-    """Standard error that says it is a terminal."""
+    """A stream that says it is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -131,14 +129,3 @@ def plain_environment() -> dict[str, str]:
     """This environment without what would change how things are drawn."""
     drawn = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
     return {name: value for name, value in os.environ.items() if name not in drawn}
-
-
-@contextmanager
-def working_in(folder: Path) -> Iterator[None]:
-    """Change the working directory for a while."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,49 @@ def all_descendants(pid: int) -> set[int]:
     return found
 
 
+STORM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from live.storms import fault, ran, replaying
+
+never = fault("crash", 'path = "never-there"', "any-replica")
+ran(replaying(never, size="64MiB", chunk="64KiB"), out_dir=Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_whole_storm_is_cleared_away_too(number: signal.Signals, tmp_path: Path) -> None:
+    tests = str(Path(__file__).parent.parent)
+    harness = subprocess.Popen(
+        [sys.executable, "-c", STORM, tests, str(tmp_path)],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        log = tmp_path / "small-reference-1" / "replica-0.log"
+        history = log.with_name("history.jsonl")
+        soon(lambda: history.exists() and b'"PATCH"' in history.read_bytes())
+        (ready,) = [json.loads(line) for line in log.read_text().splitlines() if "ready" in line]
+        family = all_descendants(harness.pid)
+        assert ready["pid"] in family
+        assert len(family) >= 5  # three replicas, the sentinel, the warden
+        os.kill(harness.pid, number)
+        assert harness.wait(20) != 0
+    finally:
+        harness.kill()
+        harness.wait()
+    assert [pid for pid in family if not gone_soon(pid)] == []
+    soon(lambda: not os.path.lexists(os.path.dirname(ready["root"])))
+
+
+def soon(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     ("how", "number"),
     [
@@ -93,8 +137,5 @@ def test_however_the_harness_ends_nothing_is_left(
     assert harness.wait(20) != 0
     harness.stdout.close()
     assert [pid for pid in family if not gone_soon(pid)] == []
-    deadline = time.monotonic() + 10
-    while os.path.lexists(told["top"]) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not os.path.lexists(told["top"])
+    soon(lambda: not os.path.lexists(told["top"]))
     assert told["top"] not in Path("/proc/self/mounts").read_text()

@@ -77,7 +77,8 @@ def test_fresh_is_always_possible_and_dull() -> None:
 def test_a_wrong_rule_is_found() -> None:
     """The judge itself: a program that forbids what NFS does is violated, with the choices."""
     wrong = parse_program(
-        "wrong", "claims that negative look-ups are never cached",
+        "wrong",
+        "claims that negative look-ups are never cached",
         "B = exists f -> false\nA w f x\nB = size f -> 1",
         ("tmpfs", "nfs4"),
     )
@@ -91,13 +92,28 @@ def test_the_counter_loses_updates_exactly_where_measured() -> None:
     lost = {
         flavour: any(
             outcome[-1] == "1"
-            for outcome, _story in run_model(PROGRAMS["counter-by-rename"], flavour).outcomes.values()
+            for outcome, _story in run_model(
+                PROGRAMS["counter-by-rename"], flavour
+            ).outcomes.values()
         )
-        for flavour in ("tmpfs", "nfs3", "nfs4.0", "nfs4.1", "nfs4.2", "nfs4,lookupcache=pos",
-                        "nfs4,lookupcache=none", "nfs4,noac", "nfs4,kernel=6.12", "nfs4,actimeo=1")
+        for flavour in (
+            "tmpfs",
+            "nfs3",
+            "nfs4.0",
+            "nfs4.1",
+            "nfs4.2",
+            "nfs4,lookupcache=pos",
+            "nfs4,lookupcache=none",
+            "nfs4,noac",
+            "nfs4,kernel=6.12",
+            "nfs4,actimeo=1",
+        )
     }
     assert {flavour for flavour, happened in lost.items() if happened} == {
-        "nfs4.1", "nfs4.2", "nfs4,lookupcache=pos", "nfs4,actimeo=1",
+        "nfs4.1",
+        "nfs4.2",
+        "nfs4,lookupcache=pos",
+        "nfs4,actimeo=1",
     }
 
 

@@ -61,7 +61,7 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
         return None
     if bodied(operation) and end.sent < (call.length or 0) and end.error != "timeout":
         return None
-    if case.faults.explains(call.time_ns, end.time_ns, call.replica):
+    if case.faults.explains(operation, end.time_ns):
         return None
     busy = contention.get(call.upload or "")
     if case.sequential and end.status in (500, 503) and busy is not None and busy.beside(operation):
@@ -82,6 +82,8 @@ def _said(operation: Operation) -> str | None:
         return "was never answered"
     if end.error == "refused":
         return "found nobody listening"
+    if end.error == "garbled":
+        return "was answered with what is not HTTP"
     return None
 
 

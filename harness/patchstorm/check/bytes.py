@@ -21,6 +21,7 @@ from patchstorm.check.story import finding, show, shows
 from patchstorm.history.model import Final, Run
 
 NAME = "bytes"
+PARTS_TOLD = 3  # the rest are counted
 
 
 def _find(case: Case) -> Iterator[Finding | Unsure]:
@@ -112,7 +113,7 @@ def _finding(case: Case, upload: UploadCase, kind: str, parts: list[tuple[Run, S
     spans = [span for _, span in parts]
     run, span = parts[0]
     causes: dict[int, str] = {}
-    for one, (start, end) in parts[:8]:
+    for one, (start, end) in parts[:PARTS_TOLD]:
         for write in _writers(upload, start, end):
             causes[write.op] = f"was to fill {show((start, end))}"
         for op in _senders(case, upload, one):
@@ -125,7 +126,7 @@ def _finding(case: Case, upload: UploadCase, kind: str, parts: list[tuple[Run, S
         upload=upload,
         spans=spans,
         causes=causes,
-        notes=[_stands(one) for one, _ in parts[:3]],
+        notes=[_stands(one) for one, _ in parts[:PARTS_TOLD]],
     )
 
 
@@ -169,18 +170,23 @@ def _writers(upload: UploadCase, start: int, end: int) -> list[Write]:
 
 
 def _senders(case: Case, upload: UploadCase, run: Run) -> list[int]:
-    """Every request that sent the content that stands in a run, for the place it belongs to."""
+    """Every request that sent the content that stands in a run, for the place it belongs to.
+
+    Refused ones are named only where no other sent it.
+    """
     if run.content is None:
         return []
     owner = case.uploads.get(run.upload or upload.id, upload)
     start = run.offset if run.source_offset is None else run.source_offset
-    return [
-        write.op
+    sent = [
+        write
         for write in owner.writes
         if write.content == run.content
         and write.start < start + run.length
         and start < max(write.handed, write.reach)
-    ][:16]
+    ]
+    heard = [write for write in sent if write.effect != "none"]
+    return [write.op for write in heard or sent][:16]
 
 
 RULE = Rule(

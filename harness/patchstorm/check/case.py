@@ -10,6 +10,7 @@ This is the one place that decides what an answer means for the stored bytes:
 - 5xx, a broken connection, no answer: it may take effect once, at any time after its invocation, or
   never. Wholly on an offset-addressed target, and only if every byte was handed over; on a sequential
   target that keeps partial bodies, any prefix of what was handed over.
+- No answer because nothing was ever sent (``NEVER_SENT``): no effect.
 - A checksum that does not match is never allowed an effect where the target announces checksums.
 
 Everything is computed once for all checkers; intervals and sorted lists only.
@@ -27,6 +28,7 @@ from patchstorm.history.model import Completion, Event, Final, History, Operatio
 
 FAR = 1 << 62  # later than any time, in nanoseconds
 EXPIRY_SLACK_NS = 2_000_000_000  # tokens carry whole seconds, and clocks are read twice
+NEVER_SENT = frozenset({"lost", "no-url", "refused", "unreachable"})
 Effect = Literal["done", "maybe", "none"]
 
 
@@ -287,7 +289,11 @@ def _deletes(upload: UploadCase) -> None:
 def effect_of(operation: Operation) -> Effect:
     """What an answer says by itself, before the exceptions for bodies."""
     end = operation.end
-    if end is None or end.outcome == "info":
+    if end is None:
+        return "maybe"
+    if end.status is None and end.error in NEVER_SENT and not end.sent:
+        return "none"
+    if end.outcome == "info":
         return "maybe"
     if end.status is None:
         return "done" if end.outcome == "ok" else "none"

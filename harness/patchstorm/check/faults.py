@@ -1,24 +1,30 @@
 """Which faults were in force when: what explains an answer that would otherwise be a failure.
 
 A fault is an event of kind ``fault``; one with ``ends`` true closes the last one of its kind on the
-same replica. A fault that is never closed is in force until healing begins, or to the end.
+same replica (and with the same ``id`` and ``op``, where it has them). A fault that is never closed is in
+force until healing begins, or to the end. One that names an ``op`` is what the network did to that one
+delivery, and explains nothing else: a stalled connection is no reason to fail others.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from patchstorm.history.model import Event, History
+from patchstorm.history.model import Event, History, Operation
 
 _NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """A fault in force from ``since`` to ``until``; ``replica`` None means anywhere."""
+    """A fault in force from ``since`` to ``until``.
+
+    ``replica`` None means anywhere, ``op`` None any operation.
+    """
 
     kind: str
     replica: int | None
+    op: int | None
     since: int
     until: int
 
@@ -45,14 +51,19 @@ class Faults:
         """Whether unsynced data can have been lost."""
         return any("power" in window.kind for window in self.windows)
 
-    def explains(self, since: int, until: int, replica: int | None) -> bool:
-        """Whether a fault was active or recent there. Recent: within the convergence bound."""
-        return any(
-            window.since <= until
-            and since <= window.until + self._grace
-            and (window.replica is None or replica is None or window.replica == replica)
-            for window in self.windows
-        )
+    def explains(self, operation: Operation, until: int) -> bool:
+        """Whether a fault was active or recent where an operation went, which ended at ``until``.
+
+        Recent: within the convergence bound, which is what a target is granted to recover.
+        """
+        return any(self._hits(window, operation, until) for window in self.windows)
+
+    def _hits(self, window: Window, operation: Operation, until: int) -> bool:
+        if window.op is not None:
+            return window.op == operation.op
+        replica, since = operation.call.replica, operation.call.time_ns
+        elsewhere = None not in (window.replica, replica) and window.replica != replica
+        return not elsewhere and window.since <= until and since <= window.until + self._grace
 
     def stalled(self, since: int, until: int) -> bool:
         """Whether the harness itself was not scheduled at some time in between."""
@@ -68,8 +79,7 @@ def _ms(event: Event) -> int:
     return int(value) if isinstance(value, (int, float)) else 0
 
 
-def _replica(event: Event) -> int | None:
-    value = event.data.get("replica", event.replica)
+def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -82,20 +92,30 @@ def _windows(history: History) -> list[Window]:
         ),
         default=_NEVER,
     )
-    begun: list[tuple[str, int | None, int]] = []
+    begun: list[tuple[tuple[object, ...], Window]] = []
     windows = []
     for event in history.events:
         if event.kind != "fault":
             continue
-        kind, replica = _kind(event), _replica(event)
-        if event.data.get("ends"):
-            match = next((one for one in reversed(begun) if one[:2] == (kind, replica)), None)
-            since = event.time_ns if match is None else match[2]
-            if match is not None:
-                begun.remove(match)
-            windows.append(Window(kind=kind, replica=replica, since=since, until=event.time_ns))
-        else:
-            begun.append((kind, replica, event.time_ns))
-    for kind, replica, since in begun:
-        windows.append(Window(kind=kind, replica=replica, since=since, until=max(since, heal)))
-    return windows
+        window = _begun(event, heal)
+        key = (window.kind, window.replica, window.op, event.data.get("id"))
+        if not event.data.get("ends"):
+            begun.append((key, window))
+            continue
+        match = next((one for one in reversed(begun) if one[0] == key), None)
+        since = event.time_ns
+        if match is not None:
+            begun.remove(match)
+            since = match[1].since
+        windows.append(replace(window, since=since, until=event.time_ns))
+    return windows + [window for _, window in begun]
+
+
+def _begun(event: Event, heal: int) -> Window:
+    return Window(
+        kind=_kind(event),
+        replica=_whole(event.data.get("replica", event.replica)),
+        op=_whole(event.data.get("op")),
+        since=event.time_ns,
+        until=max(event.time_ns, heal),
+    )

@@ -1,7 +1,7 @@
 """A small, fast generator of pseudo-random integers, fixed to the bit.
 
-SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
-Strategies draw tens of numbers in each of hundreds of schedules a second; the keyed SHA-256 of
+A linear congruential generator modulo 2**64 with Knuth's multiplier (MMIX; The Art of Computer
+Programming, volume 2, 3.3.4), of which only the high bits are used: one multiplication a draw. Strategies draw tens of numbers in each of hundreds of schedules a second; the keyed SHA-256 of
 :mod:`patchstorm.choice.chooser` would be the most expensive thing they do. The state is derived from
 the same kind of material, so one seed still means one schedule everywhere.
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 
 _MASK = (1 << 64) - 1
-_GAMMA = 0x9E3779B97F4A7C15
+_FACTOR = 6364136223846793005
+_TERM = 1442695040888963407
 
 
 class Prng:
@@ -24,15 +25,13 @@ class Prng:
         self._state = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
     def bits(self) -> int:
-        """The next 64 bits."""
-        self._state = state = (self._state + _GAMMA) & _MASK
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
-        return state ^ (state >> 31)
+        """48 bits; two draws, since the low bits of a state are poor."""
+        return (self.below(1 << 24) << 24) | self.below(1 << 24)
 
     def below(self, n: int) -> int:
-        """One of ``range(n)``; n is at least 1 and far below 2**64, so the bias cannot be seen."""
-        return (self.bits() * n) >> 64
+        """One of ``range(n)``; n is at least 1 and far below 2**32, so the bias cannot be seen."""
+        self._state = state = (self._state * _FACTOR + _TERM) & _MASK
+        return ((state >> 32) * n) >> 32
 
     def chance(self, permille: int) -> bool:
         """True in ``permille`` of a thousand cases."""

@@ -28,6 +28,7 @@ class RandomWalk(Dull):
         self._mean = _MEANS[prng.below(len(_MEANS))]
         self._eager = prng.below(2) == 1
         self._next = prng.gap(self._mean)
+        self._below = prng.below
 
     def due(self, steps: int, task: Runnable, local: int) -> int:
         return self._next
@@ -43,7 +44,7 @@ class RandomWalk(Dull):
     def pick(
         self, steps: int, after: str, local: int, ready: Sequence[Runnable], timer: bool
     ) -> int:
-        if not self._eager and self._prng.below(4):
+        if not self._eager and self._below(4):
             return 0
         return max(0, self._drawn(ready, timer))
 
@@ -52,6 +53,9 @@ class RandomWalk(Dull):
 
     def _drawn(self, ready: Sequence[Runnable], timer: bool) -> int:
         count = len(ready)
-        if timer and self._prng.below(8 * (count + 1)) == 0:
-            return count
-        return self._prng.below(count) if count else GO_ON
+        if timer:
+            drawn = self._below(8 * (count + 1))  # one draw for both: a timer, or whom
+            if drawn == 0:
+                return count
+            return drawn % count if count else GO_ON
+        return self._below(count) if count else GO_ON

@@ -92,7 +92,7 @@ async def _reference() -> Row:
         with tempfile.TemporaryDirectory(prefix="patchstorm-") as logs:
             async with (
                 opened("tmpfs") as storage,
-                running(target, storage, 1, log_dir=Path(logs), scratch=storage.scratch) as fleet,
+                running(target, storage, 1, log_dir=Path(logs)) as fleet,
             ):
                 port = fleet.replicas[0].port
                 assert port is not None

@@ -1,134 +1,34 @@
-"""One process on one host: descriptors, and the calls of ``os`` and ``fcntl`` that use them.
+"""The calls of ``os`` and ``fcntl``: what a port adapter or a FUSE mount talks to.
 
-``Client`` is what a port adapter or a FUSE mount talks to. Methods have the names, arguments and
-results of their ``os`` and ``fcntl`` namesakes; they return, raise ``OSError``, or raise
-``WouldBlock``. This module holds what is the same everywhere: the descriptor table, positions,
-argument checks. What differs, which is how bytes, names and locks travel, is in ``local`` and
-``nfs_*`` behind the methods marked abstract here.
-
-Processes of one host share its caches: ``process(pid)`` gives a sibling. Descriptors, POSIX locks
-and death belong to a process; power failure and partition belong to a host.
+Methods have the names, arguments and results of their ``os`` and ``fcntl`` namesakes; they return,
+raise ``OSError``, or raise ``WouldBlock``. This module holds what is the same everywhere: positions
+and argument checks. What differs, which is how bytes, names and locks travel, is in ``local`` and
+``nfs_*``, behind the abstract methods of ``backend``.
 """
 
 from __future__ import annotations
 
 import errno
-from abc import ABC, abstractmethod
-from heapq import heappop, heappush
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from patchstorm.storage import constants as c
-from patchstorm.storage.errors import WouldBlock, failure
+from patchstorm.storage.backend import Backend, Path
+from patchstorm.storage.errors import failure
 from patchstorm.storage.handle import Handle
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.stat import Entry, Stat, StatVfs
 
-if TYPE_CHECKING:
-    from patchstorm.storage.host import Host
-    from patchstorm.storage.server import Server
-
-Path: TypeAlias = "str | int"
-"""A path, or a descriptor where the ``os`` namesake takes one too."""
-
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
 
-_FIRST_FD = 3
 
-
-class Client(ABC):
+class Client(Backend):
     """A process view of one mount. Made by ``Server.mount`` and ``process``, never directly."""
 
-    __slots__ = ("fds", "free_fds", "host", "next_fd", "pid", "server", "settings", "tree", "umask")
-
-    def __init__(self, server: Server, host: Host, pid: int) -> None:
-        self.server = server
-        self.tree = server.tree
-        self.settings = server.settings
-        self.host = host
-        self.pid = pid
-        self.fds: dict[int, Handle] = {}
-        self.free_fds: list[int] = []
-        self.next_fd = _FIRST_FD
-        self.umask = 0o022
-
-    # -- processes and hosts ------------------------------------------------------------------
-
-    def process(self, pid: int) -> Client:
-        """The process ``pid`` on the same host; made at the first call."""
-        return self.host.process(pid)
-
-    def kill(self) -> None:
-        """This process dies: the kernel closes its descriptors, which also drops its locks.
-
-        On NFS that writes its dirty data back, as a kernel does whatever the process died of;
-        errors vanish with it.
-        """
-        for fd in sorted(self.fds):
-            try:
-                self.close(fd)
-            except WouldBlock:
-                self._abandon(fd)
-            except OSError:
-                continue
-        self.host.processes.pop(self.pid, None)
-
-    def crash(self) -> None:
-        """The whole host dies with all its processes: dirty data are gone, state is not released.
-
-        Between containers of one machine that is the death of a container: nothing is lost.
-        """
-        self.host.crash()
+    __slots__ = ()
 
     def reboot(self) -> None:
         """The host is back, with empty caches and no processes but this view."""
         self.host.reboot(self)
-
-    def partition(self, cut: bool) -> None:
-        """Cut the host off from its storage, or connect it again."""
-        self.host.partition(cut)
-
-    # -- descriptors --------------------------------------------------------------------------
-
-    def _install(self, handle: Handle) -> int:
-        if self.free_fds:
-            fd = heappop(self.free_fds)
-        else:
-            fd = self.next_fd
-            self.next_fd = fd + 1
-        self.fds[fd] = handle
-        return fd
-
-    def _handle(self, fd: int) -> Handle:
-        handle = self.fds.get(fd)
-        if handle is None:
-            raise failure(errno.EBADF)
-        return handle
-
-    def _forget(self, fd: int) -> Handle:
-        """Take a descriptor out of the table."""
-        handle = self.fds.pop(fd, None)
-        if handle is None:
-            raise failure(errno.EBADF)
-        heappush(self.free_fds, fd)
-        return handle
-
-    def _abandon(self, fd: int) -> None:
-        """Close a descriptor whose owner is dead and whose close would have to wait."""
-        self._forget(fd)
-
-    def dup(self, fd: int) -> int:
-        """dup(2): another descriptor of the same open file description."""
-        handle = self._handle(fd)
-        handle.references += 1
-        return self._install(handle)
-
-    def _base(self, dir_fd: int | None) -> Inode | None:
-        if dir_fd is None:
-            return None
-        inode = self._handle(dir_fd).inode
-        if inode.entries is None:
-            raise failure(errno.ENOTDIR)
-        return inode
 
     # -- bytes --------------------------------------------------------------------------------
 
@@ -416,105 +316,3 @@ class Client(ABC):
         return self.server.statvfs()
 
     fstatvfs = statvfs
-
-    # -- what local and NFS do differently ------------------------------------------------------
-
-    @abstractmethod
-    def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        """open(2); returns a descriptor."""
-
-    @abstractmethod
-    def close(self, fd: int) -> None:
-        """close(2): the descriptor is gone even if an error is reported."""
-
-    @abstractmethod
-    def fstat(self, fd: int) -> Stat: ...
-
-    @abstractmethod
-    def mkdir(self, path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None: ...
-
-    @abstractmethod
-    def rmdir(self, path: str, *, dir_fd: int | None = None) -> None: ...
-
-    @abstractmethod
-    def unlink(self, path: str, *, dir_fd: int | None = None) -> None: ...
-
-    @abstractmethod
-    def rename(self, src: str, dst: str, flags: int = 0) -> None:
-        """rename(2); ``flags`` are those of renameat2."""
-
-    @abstractmethod
-    def link(self, src: str, dst: str) -> None:
-        """link(2): does not follow a symbolic link ``src``."""
-
-    @abstractmethod
-    def symlink(self, src: str, dst: str, *, dir_fd: int | None = None) -> None: ...
-
-    @abstractmethod
-    def fsync(self, fd: int) -> None: ...
-
-    def fdatasync(self, fd: int) -> None:
-        """fdatasync(2): the size counts as data that are needed to read, so the same as fsync."""
-        self.fsync(fd)
-
-    @abstractmethod
-    def sync(self) -> None:
-        """sync(2): everything this host has written."""
-
-    @abstractmethod
-    def _stat(self, path: str, dir_fd: int | None, follow: bool) -> Stat: ...
-
-    @abstractmethod
-    def _existing(self, path: str, dir_fd: int | None, follow: bool) -> Inode:
-        """What a path names; ENOENT if nothing."""
-
-    @abstractmethod
-    def _list(self, path: Path) -> dict[str, Inode]: ...
-
-    @abstractmethod
-    def _read(self, handle: Handle, count: int, offset: int) -> bytes: ...
-
-    @abstractmethod
-    def _write(self, handle: Handle, data: bytes, offset: int) -> int: ...
-
-    @abstractmethod
-    def _size(self, handle: Handle) -> int: ...
-
-    @abstractmethod
-    def _seek(self, handle: Handle, position: int, data: bool) -> int | None: ...
-
-    @abstractmethod
-    def _resize(self, inode: Inode, length: int, handle: Handle | None) -> None: ...
-
-    @abstractmethod
-    def _allocate(
-        self, handle: Handle, offset: int, length: int, keep_size: bool, punch: bool
-    ) -> None: ...
-
-    @abstractmethod
-    def _set_attributes(
-        self,
-        inode: Inode,
-        *,
-        mode: int | None = None,
-        owner: tuple[int, int] | None = None,
-        times_ns: tuple[int, int] | None = None,
-    ) -> None: ...
-
-    @abstractmethod
-    def _set_xattr(self, inode: Inode, name: str, value: bytes | None) -> None: ...
-
-    def _xattrs_travel(self) -> bool:
-        return True
-
-    @abstractmethod
-    def _flock_take(self, handle: Handle, exclusive: bool) -> None: ...
-
-    @abstractmethod
-    def _flock_drop(self, handle: Handle) -> None: ...
-
-    @abstractmethod
-    def _range_take(self, handle: Handle, start: int, end: int, exclusive: bool) -> None: ...
-
-    @abstractmethod
-    def _range_drop(self, handle: Handle, start: int, end: int) -> None: ...

@@ -43,7 +43,7 @@ def failure(code: int, path: str | None = None) -> OSError:
     return OSError(code, message, path) if path is not None else OSError(code, message)
 
 
-class WouldBlock(Exception):  # noqa: N818 - not an error: the call has simply not happened yet
+class WouldBlock(Exception):
     """The call must wait; nothing has happened yet, so it can be repeated as it was.
 
     ``reason`` is ``"lock"``, ``"partition"`` or ``"grace"``. ``key`` is what to wait for;

@@ -10,7 +10,8 @@ import errno
 
 from patchstorm.storage import constants as c
 from patchstorm.storage import oplog, pages
-from patchstorm.storage.client import Client, Path
+from patchstorm.storage.backend import Path
+from patchstorm.storage.client import Client
 from patchstorm.storage.errors import failure
 from patchstorm.storage.handle import Handle
 from patchstorm.storage.host import Host
@@ -273,8 +274,10 @@ class LocalClient(Client):
             raise failure(errno.EINVAL, src)
         from_dir, from_name = self._parent(src)
         to_dir, to_name = self._parent(dst)
-        if from_name in DOTS or to_name in DOTS:
+        if from_name in DOTS:
             raise failure(errno.EBUSY, src)
+        if to_name in DOTS:
+            raise failure(errno.EEXIST if flags & c.RENAME_NOREPLACE else errno.EBUSY, src)
         source = self._last(from_dir, from_name)
         if source is None:
             raise failure(errno.ENOENT, src)

@@ -206,9 +206,7 @@ class AttributeCache(Host):
             node.timeo_ns = self._shortest(inode)
         node.key = version3_key(inode)
         node.stat = inode.stat or self.tree.stat(inode)
-        if not node.patches:
-            node.size = inode.size
-        elif node.size < inode.size:
+        if not node.patches or node.size < inode.size:
             node.size = inode.size
         node.expires_ns = now + node.timeo_ns
 

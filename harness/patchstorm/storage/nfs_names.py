@@ -128,6 +128,12 @@ class NameCache(PageCache):
                 return believed
         return self.ask_name(directory, name)
 
+    def doubt(self, directory: Inode, name: str) -> None:
+        """The server said ENOENT or EEXIST: what was believed of the name is dropped."""
+        node = self.nodes.get(directory.serial)
+        if node is not None:
+            node.names.pop(name, None)
+
     # -- listing ------------------------------------------------------------------------------
 
     def listing(self, directory: Inode, held: bool) -> dict[str, Inode]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from patchstorm.storage.client import Client, Path
+from patchstorm.storage.backend import Path
+from patchstorm.storage.client import Client
 from patchstorm.storage.handle import Handle
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.local import LocalClient, LocalHost

@@ -28,9 +28,7 @@ def check_name(name: str) -> None:
         raise failure(errno.ENAMETOOLONG)
 
 
-def walk_parent(
-    path: str, root: Inode, base: Inode | None, lookup: Lookup
-) -> tuple[Inode, str]:
+def walk_parent(path: str, root: Inode, base: Inode | None, lookup: Lookup) -> tuple[Inode, str]:
     """The directory that a path's last component is in, and that component, not looked up.
 
     The component is ``.`` or ``..`` if that is what the path ends in, and ``"."`` for the root.
@@ -61,49 +59,68 @@ def walk(
     directory itself. A last component that is a symbolic link is followed if ``follow``, or if the
     path ends in a slash. Errors: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG.
     """
-    if not path:
-        raise failure(errno.ENOENT)
-    if len(path) >= PATH_BYTES_MAX:
-        raise failure(errno.ENAMETOOLONG)
-    directory = root if base is None or path[0] == "/" else base
-    todo = [part for part in reversed(path.split("/")) if part]
-    must_be_directory = path[-1] == "/"
-    links = 0
-    while todo:
-        name = todo.pop()
-        if directory.entries is None:
-            raise failure(errno.ENOTDIR)
-        if name == ".":
+    at = _Walk(path, root, base)
+    while at.todo:
+        name = at.next_name()
+        if name is None:
             continue
-        if name == "..":
-            directory = directory.parent or root
-            continue
-        if len(name) > ASCII_LENGTH_SAFE:
-            check_name(name)
-        last = not todo
-        if last and lookup_last is not None:
-            child = lookup_last(directory, name)
-        else:
-            child = lookup(directory, name)
+        last = not at.todo
+        ask = lookup_last if last and lookup_last is not None else lookup
+        child = ask(at.directory, name)
         if child is None:
             if last:
-                return directory, name, None
+                return at.directory, name, None
             raise failure(errno.ENOENT)
-        if child.target is not None and (follow or must_be_directory or not last):
-            links += 1
-            if links > SYMLINKS_MAX:
-                raise failure(errno.ELOOP)
-            if child.target[0] == "/":
-                directory = root
-            if child.target[-1] == "/" and last:
-                must_be_directory = True
-            todo.extend(part for part in reversed(child.target.split("/")) if part)
+        if child.target is not None and (follow or at.must_be_directory or not last):
+            at.follow(child.target)
             continue
         if last:
-            if must_be_directory and child.entries is None:
+            if at.must_be_directory and child.entries is None:
                 raise failure(errno.ENOTDIR)
-            return directory, name, child
-        directory = child
-    if directory.entries is None:
+            return at.directory, name, child
+        at.directory = child
+    if at.directory.entries is None:
         raise failure(errno.ENOTDIR)
-    return directory, ".", directory
+    return at.directory, ".", at.directory
+
+
+class _Walk:
+    """Where a walk is and what is left of the path, last component first."""
+
+    __slots__ = ("directory", "links", "must_be_directory", "root", "todo")
+
+    def __init__(self, path: str, root: Inode, base: Inode | None) -> None:
+        if not path:
+            raise failure(errno.ENOENT)
+        if len(path) >= PATH_BYTES_MAX:
+            raise failure(errno.ENAMETOOLONG)
+        self.root = root
+        self.directory = root if base is None or path[0] == "/" else base
+        self.todo = [part for part in reversed(path.split("/")) if part]
+        self.must_be_directory = path[-1] == "/"
+        self.links = 0
+
+    def next_name(self) -> str | None:
+        """The next component that has to be looked up; None if it was a dot or two."""
+        name = self.todo.pop()
+        if self.directory.entries is None:
+            raise failure(errno.ENOTDIR)
+        if name == ".":
+            return None
+        if name == "..":
+            self.directory = self.directory.parent or self.root
+            return None
+        if len(name) > ASCII_LENGTH_SAFE:
+            check_name(name)
+        return name
+
+    def follow(self, target: str) -> None:
+        """Go on at what a symbolic link says."""
+        self.links += 1
+        if self.links > SYMLINKS_MAX:
+            raise failure(errno.ELOOP)
+        if target[0] == "/":
+            self.directory = self.root
+        if target[-1] == "/" and not self.todo:
+            self.must_be_directory = True
+        self.todo.extend(part for part in reversed(target.split("/")) if part)

@@ -13,26 +13,26 @@ from collections.abc import Callable
 
 from patchstorm.storage.client import Client
 from patchstorm.storage.durability import Durability
-from patchstorm.storage.errors import WouldBlock
 from patchstorm.storage.faults import Faults
 from patchstorm.storage.flavour import Flavour
 from patchstorm.storage.host import Host
 from patchstorm.storage.inode import Inode
+from patchstorm.storage.leases import LockService
 from patchstorm.storage.local import LocalHost
-from patchstorm.storage.locks import FileLocks, Owner
 from patchstorm.storage.nfs_host import NfsHost
 from patchstorm.storage.observer import ObserverHost
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.storage.settings import Choose, Clock, ManualClock, Settings, always_dull
 from patchstorm.storage.stat import StatVfs
 from patchstorm.storage.tree import Tree
+from patchstorm.storage.unstable import UnstableWrites
 
 Key = tuple[str, int | str]
 
 _UNLIMITED_PAGES = 1 << 32
 
 
-class Server:
+class Server(LockService):
     """One shared file system.
 
     ``pause(kind)``, if set, is called between the server steps of a call that has several (a rename
@@ -44,15 +44,10 @@ class Server:
         "boots",
         "disk",
         "flavour",
-        "grace_until_ns",
-        "hosts",
-        "locked",
         "next_handle",
-        "settings",
         "stopped",
         "tree",
         "undo",
-        "wakes",
     )
 
     def __init__(
@@ -67,19 +62,15 @@ class Server:
         if isinstance(flavour, str):
             flavour = parse_flavour(flavour)
         self.flavour = flavour
-        self.settings = Settings(clock or ManualClock(), choose, faults, flavour.tick_ns)
+        super().__init__(Settings(clock or ManualClock(), choose, faults, flavour.tick_ns))
         self.settings.reuse_numbers = flavour.reuses_inode_numbers
         capacity = flavour.capacity_bytes if capacity_bytes is None else capacity_bytes
         logged = flavour.disk.durable and (flavour.nfs is None or not flavour.disk.fsync_works)
         self.tree = Tree(self.settings, capacity, logged)
         self.disk = Durability(self.tree, flavour.disk) if logged else None
-        self.hosts: dict[str, Host] = {}
-        self.locked: dict[int, Inode] = {}
-        self.wakes: list[Key] = []
         self.next_handle = 1
         self.boots = 0
         self.stopped = False
-        self.grace_until_ns = 0
         self.undo: dict[int, UnstableWrites] = {}
 
     # -- surroundings -------------------------------------------------------------------------
@@ -177,122 +168,6 @@ class Server:
             used += len(inode.pages)
             todo.extend((inode.entries or {}).values())
         return used
-
-    # -- waiting ------------------------------------------------------------------------------
-
-    def wake(self, key: Key) -> None:
-        self.wakes.append(key)
-
-    def take_wakes(self) -> list[Key]:
-        """Keys of ``WouldBlock`` that may go on, in the order in which they became free."""
-        taken, self.wakes = self.wakes, []
-        return taken
-
-    def lock_wait(self, inode: Inode) -> WouldBlock:
-        """Remember that somebody waits, and say for what and until when."""
-        until: int | None = None
-        if inode.locks is not None:
-            inode.locks.waited_for = True
-            until = self._lease_end(inode.locks)
-        return WouldBlock("lock", ("lock", inode.serial), until)
-
-    def released(self, inode: Inode) -> None:
-        """A lock on ``inode`` was given up: wake who waits for it."""
-        locks = inode.locks
-        if locks is None:
-            return
-        if locks.waited_for:
-            locks.waited_for = False
-            self.wakes.append(("lock", inode.serial))
-        if locks.empty:
-            self.locked.pop(inode.serial, None)
-
-    def released_locally(self, inode: Inode, table: FileLocks) -> None:
-        """A lock that only one host knew of; waiters share the inode's key."""
-        if table.waited_for:
-            table.waited_for = False
-            self.wakes.append(("lock", inode.serial))
-
-    def grace_wait(self) -> None:
-        """WouldBlock while the server takes only reclaims."""
-        until = self.grace_until_ns
-        if until > self.settings.clock.now_ns:
-            raise WouldBlock("grace", ("grace", 0), until)
-
-    # -- locks of NFS hosts ---------------------------------------------------------------------
-
-    def remote_lock(
-        self, host: NfsHost, inode: Inode, owner: Owner, start: int, end: int, exclusive: bool
-    ) -> None:
-        """LOCK: EAGAIN on conflict, unless the holder's lease has run out."""
-        self.grace_wait()
-        locks = inode.locks
-        if locks is None:
-            locks = inode.locks = FileLocks()
-        for held in locks.conflicts(owner, start, end, exclusive):
-            holder = self.hosts.get(held.owner[1])
-            if isinstance(holder, NfsHost) and self._expired(holder):
-                self.revoke(holder)
-        locks.lock(owner, start, end, exclusive)
-        self.locked[inode.serial] = inode
-        if locks.waited_for:
-            self.released(inode)
-
-    def _expired(self, host: NfsHost) -> bool:
-        """May the server give this host's locks away? A v3 server never may by itself."""
-        if host.unreclaimed:
-            return True
-        since = host.cut_since_ns
-        if since is None or host.mount.is_v3:
-            return False
-        return self.settings.clock.now_ns - since >= host.mount.lease_ns
-
-    def _lease_end(self, locks: FileLocks) -> int | None:
-        ends = []
-        for held in locks.ranges:
-            holder = self.hosts.get(held.owner[1])
-            if (
-                isinstance(holder, NfsHost)
-                and holder.cut_since_ns is not None
-                and not holder.mount.is_v3
-            ):
-                ends.append(holder.cut_since_ns + holder.mount.lease_ns)
-        return min(ends, default=None)
-
-    def revoke(self, host: NfsHost) -> None:
-        """The lease ran out and somebody wants a lock: all state of that host goes."""
-        self.drop_locks_of(host)
-        host.lose_locks()
-        host.unreclaimed = False
-
-    def drop_locks_of(self, host: Host) -> None:
-        for inode in list(self.locked.values()):
-            if inode.locks is not None and inode.locks.drop_host(host.name):
-                self.released(inode)
-
-    def keep_only(self, host: str, alive: set[Owner]) -> None:
-        """Drop a host's locks whose owners are gone."""
-        for inode in list(self.locked.values()):
-            locks = inode.locks
-            if locks is None:
-                continue
-            gone = [
-                held.owner
-                for held in locks.ranges
-                if held.owner[1] == host and held.owner not in alive
-            ]
-            for owner in gone:
-                locks.unlock(owner)
-            if gone:
-                self.released(inode)
-
-    def returned(self, host: NfsHost) -> None:
-        """A host can reach the server again: in time to reclaim after a restart, or too late."""
-        if host.unreclaimed:
-            if self.settings.clock.now_ns < self.grace_until_ns:
-                host.unreclaimed = False
-            else:
-                self.revoke(host)
 
     # -- what NFS hosts share --------------------------------------------------------------------
 
@@ -394,29 +269,3 @@ class Server:
         undo, self.undo = self.undo, {}
         for kept in undo.values():
             kept.lose(self.tree, self.settings.choose)
-
-
-class UnstableWrites:
-    """What the disk holds of a file that has uncommitted writes."""
-
-    __slots__ = ("inode", "pages", "size")
-
-    def __init__(self, inode: Inode) -> None:
-        self.inode = inode
-        self.size = inode.size
-        self.pages: dict[int, bytes | None] = {}
-
-    def lose(self, tree: Tree, choose: Choose) -> None:
-        """Each page was written back before the power went, or was not."""
-        inode = self.inode
-        lost = [index for index in sorted(self.pages) if choose("power.unstable", 2)]
-        for index in lost:
-            page = self.pages[index]
-            if page is None:
-                inode.pages.pop(index, None)
-            else:
-                inode.pages[index] = page
-        if len(lost) == len(self.pages):
-            tree.resize(inode, self.size)
-        elif lost:
-            tree.touch_contents(inode)

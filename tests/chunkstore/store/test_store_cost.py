@@ -82,6 +82,7 @@ def test_commit_10000_costs_at_most_twice_commit_100(order: str) -> None:
             early = sum(cost[kind] for cost in costs[100 - AVERAGED : 100 + AVERAGED])
             late = sum(cost[kind] for cost in costs[10_000 - AVERAGED : 10_000 + AVERAGED])
             assert late <= 2 * early, f"{'calls' if kind == 0 else 'bytes'}: {early} -> {late}"
+            assert costs[9_999][kind] <= 2 * costs[99][kind]
         assert len(store.status(claims).chunks_received) == len(costs)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from durability import Disk
 from faultport import Call, Died, die_at
+from storedisk import Disk
 from storescene import DATA, Client, World, claims_for, count_calls, port_of, scratch
 
 from chunkstore.model import Claims, Options

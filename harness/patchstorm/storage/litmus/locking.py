@@ -240,8 +240,8 @@ LOCKING: tuple[Program, ...] = (
         A w info 0; w .lock ''
         B = rd info -> 0
         par
-        A open l .lock rw; +lockwait l; get v info; +inc v; durable info.a %v; +rename info.a info; close l
-        B open l .lock rw; +lockwait l; get v info; +inc v; durable info.b %v; +rename info.b info; close l
+        A open l .lock rw; +lockwait l; get v info; +inc v; durable n.a %v; +rename n.a info; close l
+        B open l .lock rw; +lockwait l; get v info; +inc v; durable n.b %v; +rename n.b info; close l
         end
         S = rd info -> 2 | 1 @ $gone, flock-local
         """,
@@ -253,8 +253,8 @@ LOCKING: tuple[Program, ...] = (
         A w info 0; w .lock ''
         B = rd info -> 0
         par
-        A open l .lock rw; +lockwait l; ls .; +get v info; +inc v; durable info.a %v; +rename info.a info; close l
-        B open l .lock rw; +lockwait l; ls .; +get v info; +inc v; durable info.b %v; +rename info.b info; close l
+        A open l .lock rw; +lockwait l; ls .; +get v info; +inc v; durable n.a %v; +rename n.a info; close l
+        B open l .lock rw; +lockwait l; ls .; +get v info; +inc v; durable n.b %v; +rename n.b info; close l
         end
         S = rd info -> 2 | 1 @ flock-local, nocto
         """,

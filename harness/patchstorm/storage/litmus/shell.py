@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from patchstorm.storage import constants as c
@@ -39,7 +40,7 @@ _READ_ALL = 1 << 24
 _SHOWN_BYTES = 80
 
 
-class Busy(Exception):  # noqa: N818 - a command that has to be tried again
+class Busy(Exception):
     """``lockwait`` did not get its lock."""
 
 
@@ -111,10 +112,8 @@ class Shell:
         try:
             value = act(fd)
         except BaseException:
-            try:
+            with suppress(OSError):
                 self.client.close(fd)
-            except OSError:
-                pass
             raise
         self.client.close(fd)
         return value

@@ -1,0 +1,283 @@
+"""Files of a process on an NFS mount: open and close, reading, writing, fsync."""
+
+from __future__ import annotations
+
+import errno
+from functools import partial
+from typing import TYPE_CHECKING
+
+from patchstorm.storage import constants as c
+from patchstorm.storage import pages
+from patchstorm.storage.errors import WouldBlock, failure
+from patchstorm.storage.handle import Handle
+from patchstorm.storage.inode import Inode
+from patchstorm.storage.nfs_cache import CachedNode
+from patchstorm.storage.nfs_locks import NfsLocks
+from patchstorm.storage.paths import Lookup, walk
+
+if TYPE_CHECKING:
+    pass
+
+_CREATE_EXCL = c.O_CREAT | c.O_EXCL
+_REFUSED_ON_DIRECTORY = c.O_ACCMODE | c.O_CREAT | c.O_TRUNC
+
+
+class NfsFiles(NfsLocks):
+    """Descriptors and contents, by way of the host's caches."""
+
+    __slots__ = ()
+
+    # -- resolution ---------------------------------------------------------------------------
+
+    def _walk(
+        self, path: str, dir_fd: int | None, follow: bool, last: Lookup
+    ) -> tuple[Inode, str, Inode | None]:
+        try:
+            return walk(path, self.tree.root, self._base(dir_fd), follow, self.kernel.look_up, last)
+        except OSError as error:
+            if error.filename is None and error.errno in (errno.ENOENT, errno.ENOTDIR):
+                raise failure(error.errno, path) from None
+            raise
+
+    def _existing(self, path: str, dir_fd: int | None, follow: bool) -> Inode:
+        inode = self._walk(path, dir_fd, follow, self.kernel.look_up)[2]
+        if inode is None:
+            raise failure(errno.ENOENT, path)
+        return inode
+
+    def _true(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str, Inode | None]:
+        """For calls that the server executes by name: directory, name, what is really there."""
+        return self._walk(path, dir_fd, False, self.kernel.true_name)
+
+    # -- open and close -------------------------------------------------------------------------
+
+    def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        kernel = self.kernel
+        if flags & c.O_TMPFILE == c.O_TMPFILE:
+            raise failure(errno.EOPNOTSUPP, path)
+        if flags & c.O_DIRECTORY and flags & c.O_CREAT:
+            raise failure(errno.EINVAL, path)
+        if flags & c.O_APPEND and flags & c.O_DIRECT:
+            raise failure(errno.EINVAL, path)
+        exclusive = flags & _CREATE_EXCL == _CREATE_EXCL
+        follow = not flags & c.O_NOFOLLOW and not exclusive
+        if exclusive:
+            last: Lookup = kernel.true_name
+        elif flags & c.O_CREAT:
+            last = kernel.name_to_create
+        else:
+            last = kernel.name_to_open
+        directory, name, inode = self._walk(path, dir_fd, follow, last)
+        if inode is None:
+            if not flags & c.O_CREAT:
+                raise failure(errno.ENOENT, path)
+            inode = self._create(directory, name, mode, exclusive)
+        elif exclusive:
+            kernel.doubt(directory, name)
+            raise failure(errno.EEXIST, path)
+        else:
+            self._check_open(inode, flags, path)
+            self._open_existing(inode, flags)
+        return self._opened(inode, flags)
+
+    def _check_open(self, inode: Inode, flags: int, path: str) -> None:
+        if inode.entries is not None:
+            if flags & _REFUSED_ON_DIRECTORY:
+                raise failure(errno.EISDIR, path)
+        elif inode.target is not None:
+            raise failure(errno.ENOTDIR if flags & c.O_DIRECTORY else errno.ELOOP, path)
+        elif flags & c.O_DIRECTORY:
+            raise failure(errno.ENOTDIR, path)
+        if self.settings.read_only and flags & (c.O_ACCMODE | c.O_TRUNC):
+            raise failure(errno.EROFS, path)
+
+    def _create(self, directory: Inode, name: str, mode: int, exclusive: bool) -> Inode:
+        kernel = self.kernel
+        mode &= ~self.umask & 0o7777
+        create = partial(self.tree.create, directory, name, mode)
+        kernel.call(create)
+        kernel.refuse_in_grace()
+        before = kernel.before_change(directory)
+        inode = create()
+        if exclusive and not kernel.mount.is_v3:
+            kernel.lost_reply(errno.EEXIST)
+        kernel.after_change(directory, before, name, inode)
+        return inode
+
+    def _open_existing(self, inode: Inode, flags: int) -> None:
+        """Close-to-open: the attributes are asked for, and old pages dropped."""
+        kernel = self.kernel
+        kernel.refuse_in_grace()
+        node = kernel.node(inode)
+        if kernel.mount.close_to_open or inode.entries is not None or node.change < 0:
+            if inode.writers is not None:
+                self.server.observe(inode, kernel)
+            kernel.contact()
+            kernel.absorb(node)
+        node.stale = False
+        node.opened_by_handle = inode.nlink == 0
+        if flags & c.O_TRUNC and inode.entries is None:
+            kernel.resize(node, 0)
+
+    def _opened(self, inode: Inode, flags: int) -> int:
+        kernel = self.kernel
+        node = kernel.node(inode)
+        node.opens += 1
+        if not kernel.mount.is_v3:
+            inode.opens += 1
+        server = self.server
+        serial = server.next_handle
+        server.next_handle = serial + 1
+        handle = Handle(inode, flags, serial, self.pid)
+        handle.errors_seen = node.error_count
+        return self._install(handle)
+
+    def close(self, fd: int) -> None:
+        handle = self._handle(fd)
+        kernel = self.kernel
+        node = kernel.node(handle.inode)
+        last = handle.references == 1
+        if last and (node.patches or handle.locked) and kernel.unreachable:
+            refusal = kernel.no_answer()
+            if isinstance(refusal, WouldBlock):
+                raise refusal
+        self._forget(fd)
+        handle.references -= 1
+        try:
+            self._flush_at_close(handle, node)
+        finally:
+            self._drop_locks_at_close(handle, last)
+            if last:
+                self._closed(handle, node)
+
+    def _abandon(self, fd: int) -> None:
+        handle = self._forget(fd)
+        handle.references -= 1
+        if handle.references == 0:
+            self._closed(handle, self.kernel.node(handle.inode))
+
+    def _flush_at_close(self, handle: Handle, node: CachedNode) -> None:
+        if handle.lost:
+            self.kernel.discard(node)
+            return
+        if handle.writable:
+            self.kernel.flush(node)
+            self._report(handle, node)
+
+    def _drop_locks_at_close(self, handle: Handle, last: bool) -> None:
+        self._unlock(handle, ("posix", self.host.name, self.pid), 0, c.FILE_BYTES_MAX)
+        if last:
+            self._unlock(handle, self._flock_owner(handle), 0, c.FILE_BYTES_MAX)
+
+    def _closed(self, handle: Handle, node: CachedNode) -> None:
+        node.opens -= 1
+        if not self.kernel.mount.is_v3:
+            self.server.close_on_server(handle.inode)
+        if node.opens == 0:
+            self.kernel.last_close(node)
+
+    def _report(self, handle: Handle, node: CachedNode) -> None:
+        """A write-back error, once to each description open when it happened."""
+        if node.error_count != handle.errors_seen:
+            handle.errors_seen = node.error_count
+            raise failure(node.error_code)
+
+    # -- bytes ----------------------------------------------------------------------------------
+
+    def _read(self, handle: Handle, count: int, offset: int) -> bytes:
+        inode = handle.inode
+        if inode.entries is not None:
+            raise failure(errno.EISDIR)
+        self.kernel.fail_if_lost(handle.lost)
+        faults = self.settings.faults
+        if faults is not None:
+            self.settings.strike_read()
+            if faults.short_read:
+                count = self.settings.shorten("fault.short_read", count)
+        return self.kernel.read(self.kernel.node(inode), count, offset)
+
+    def _write(self, handle: Handle, data: bytes, offset: int) -> int:
+        kernel = self.kernel
+        kernel.fail_if_lost(handle.lost)
+        if not data:
+            return 0
+        faults = self.settings.faults
+        if faults is not None and faults.short_write:
+            data = data[: self.settings.shorten("fault.short_write", len(data))]
+        node = kernel.node(handle.inode)
+        at_once = kernel.mount.sync_writes or handle.flags & c.O_DSYNC
+        if at_once and kernel.unreachable:
+            raise kernel.no_answer()
+        widen = (
+            kernel.mount.extends_writes
+            and not handle.flags & c.O_DSYNC
+            and not kernel.has_byte_locks(handle.inode)
+        )
+        kernel.write(node, data, offset, widen)
+        if at_once:
+            kernel.flush(node)
+            self._report(handle, node)
+        return len(data)
+
+    def _size(self, handle: Handle) -> int:
+        return self.kernel.size(self.kernel.node(handle.inode))
+
+    def _seek(self, handle: Handle, position: int, data: bool) -> int | None:
+        """Real holes only with version 4.2 (RFC 7862 section 15.11); else all is data."""
+        kernel = self.kernel
+        node = kernel.node(handle.inode)
+        size = kernel.size(node)
+        if kernel.mount.version != "4.2":
+            if position >= size:
+                return None
+            return position if data else size
+        kernel.flush(node)
+        inode = handle.inode
+        search = pages.next_data if data else pages.next_hole
+        return search(inode.pages, inode.size, position)
+
+    def _resize(self, inode: Inode, length: int, handle: Handle | None) -> None:
+        if handle is not None:
+            self.kernel.fail_if_lost(handle.lost)
+        self.kernel.call(partial(self.tree.resize, inode, length))
+        self.kernel.resize(self.kernel.node(inode), length)
+
+    def _allocate(
+        self, handle: Handle, offset: int, length: int, keep_size: bool, punch: bool
+    ) -> None:
+        """ALLOCATE and DEALLOCATE of 4.2; before it, glibc's emulation grows the file."""
+        kernel = self.kernel
+        node = kernel.node(handle.inode)
+        inode = handle.inode
+        if kernel.mount.version != "4.2" and (punch or keep_size):
+            raise failure(errno.EOPNOTSUPP)
+        kernel.contact()
+        kernel.flush(node)
+        self._report(handle, node)
+        if punch:
+            self.tree.punch(inode, offset, length)
+        else:
+            self.tree.allocate(inode, offset, length, keep_size)
+        kernel.absorb(node)
+
+    def fsync(self, fd: int) -> None:
+        handle = self._handle(fd)
+        kernel = self.kernel
+        kernel.fail_if_lost(handle.lost)
+        node = kernel.node(handle.inode)
+        faults = self.settings.faults
+        if (
+            node.patches
+            and faults is not None
+            and faults.eio_fsync
+            and self.settings.choose("fault.eio_fsync", 2)
+        ):
+            kernel.discard(node)
+            node.error_count += 1
+            node.error_code = errno.EIO
+        kernel.flush(node)
+        self._report(handle, node)
+
+    def sync(self) -> None:
+        for node in list(self.kernel.nodes.values()):
+            self.kernel.flush(node)
