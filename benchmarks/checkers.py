@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from patchstorm.check import Budget
-from patchstorm.check.case import lay_out
+from patchstorm.check.layout import lay_out
 from patchstorm.check.linearizable import judge as judge_order
 from patchstorm.check.linearizable import search_of
 from patchstorm.check.registry import RULES

@@ -8,8 +8,9 @@ taking the next offset. Two places: a directory in memory (tmpfs) and one on a d
 
 A disk is not as fast in one minute as in the next, and other programs use it too. So round each mark
 every PATCH of the growing upload is followed by one of a young upload, with a hundred chunks, in the
-same place at the same time. The cost at a mark is the median over the hundred PATCHes round it, and
-the ratio is to the young upload's; it may be two at most.
+same place at the same time. The cost at a mark is the median over the hundred PATCHes round it, the ratio
+is to the young upload's cost, and the growth is that ratio next to the first mark's, where the two
+uploads are alike and the ratio shows nothing but noise. Growth may be two at most.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from chunkstore.testing import Fleet
 
 WINDOW = 100
 YOUNG = 100
-RATIO_MAX = 2.0
+GROWTH_MAX = 2.0
 
 
 @dataclass
@@ -93,21 +94,24 @@ def main() -> int:
     options = _options()
     marks = [int(mark) for mark in options.chunks.split(",")]
     places = {"tmpfs": options.tmpfs, "disk": options.directory}
-    print(f"{'place':<7}{'clients':>8}{'chunks':>8}{'cost':>12}{'young':>12}{'ratio':>8}")
+    print(
+        f"{'place':<7}{'clients':>8}{'chunks':>8}{'cost':>12}{'young':>12}{'ratio':>8}{'growth':>8}"
+    )
     worst = 0.0
-    for place, parent in places.items():
-        for clients in (1, 8):
-            for mark, costs in measure(parent, clients, marks, options.bytes).items():
-                aged_s, young_s = statistics.median(costs.aged_s), statistics.median(costs.young_s)
-                ratio = aged_s / young_s
-                worst = max(worst, ratio)
-                print(
-                    f"{place:<7}{clients:>8}{mark:>8}{1000 * aged_s:>9.2f} ms"
-                    f"{1000 * young_s:>9.2f} ms{ratio:>8.2f}",
-                    flush=True,
-                )
-    print(f"worst ratio {worst:.2f}, allowed {RATIO_MAX:.2f}")
-    return int(worst > RATIO_MAX)
+    for (place, parent), clients in itertools.product(places.items(), (1, 8)):
+        first = 0.0
+        for mark, costs in measure(parent, clients, marks, options.bytes).items():
+            aged_s, young_s = statistics.median(costs.aged_s), statistics.median(costs.young_s)
+            ratio = aged_s / young_s
+            first = first or ratio
+            worst = max(worst, ratio / first)
+            print(
+                f"{place:<7}{clients:>8}{mark:>8}{1000 * aged_s:>9.2f} ms{1000 * young_s:>9.2f} ms"
+                f"{ratio:>8.2f}{ratio / first:>8.2f}",
+                flush=True,
+            )
+    print(f"worst growth {worst:.2f}, allowed {GROWTH_MAX:.2f}")
+    return int(worst > GROWTH_MAX)
 
 
 def measure(parent: Path, clients: int, marks: Sequence[int], chunk_bytes: int) -> dict[int, Costs]:

@@ -26,7 +26,10 @@ from fastapi import FastAPI
 from tuspyserver import create_tus_router
 app = FastAPI()
 app.include_router(create_tus_router(prefix="files", files_dir=sys.argv[2]))
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", access_log=False)
+uvicorn.run(
+    app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", access_log=False,
+    http=sys.argv[3], loop=sys.argv[4],
+)
 """
 
 _TUS_NODE = """
@@ -58,7 +61,13 @@ def _chunkstore(_: Path, port: int, directory: Path) -> list[str]:
 
 
 def _tuspyserver(cache: Path, port: int, directory: Path) -> list[str]:
-    return [_python(cache), "-c", _TUSPY, str(port), str(directory)]
+    """As ``pip install uvicorn`` runs it: h11 and asyncio."""
+    return [_python(cache), "-c", _TUSPY, str(port), str(directory), "h11", "asyncio"]
+
+
+def _tuspyserver_fast(cache: Path, port: int, directory: Path) -> list[str]:
+    """As ``pip install uvicorn[standard]`` runs it: parser and event loop in C."""
+    return [_python(cache), "-c", _TUSPY, str(port), str(directory), "httptools", "uvloop"]
 
 
 def _resumable_upload(cache: Path, port: int, directory: Path) -> list[str]:
@@ -78,6 +87,7 @@ def _tus_node(cache: Path, port: int, directory: Path) -> list[str]:
 CHUNKSTORE = Peer("chunkstore", "/upload", _chunkstore)
 PEERS = (
     Peer("tuspyserver", "/files/", _tuspyserver),
+    Peer("tuspyserver, uvicorn[standard]", "/files/", _tuspyserver_fast),
     Peer("@tus/server", "/files", _tus_node),
     Peer("resumable-upload", "/files", _resumable_upload),
 )
@@ -85,12 +95,8 @@ PEERS = (
 
 def install(cache: Path) -> list[Peer]:
     """The peers that can be had here, installed; says why another can not."""
-    found = []
-    if _install_pypi(cache):
-        found += [PEERS[0], PEERS[2]]
-    if _install_npm(cache):
-        found.insert(1 if found else 0, PEERS[1])
-    return found
+    pypi, npm = _install_pypi(cache), _install_npm(cache)
+    return [peer for peer in PEERS if (npm if peer.name.startswith("@") else pypi)]
 
 
 @contextmanager
@@ -143,7 +149,8 @@ def _install_npm(cache: Path) -> bool:
     if not (directory / "node_modules/@tus/file-store").exists():
         directory.mkdir(parents=True, exist_ok=True)
         command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *NPM]
-        if subprocess.run(command, cwd=directory, stdout=subprocess.DEVNULL).returncode != 0:
+        done = subprocess.run(command, cwd=directory, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
             print("@tus/server is left out: npm could not install it")
             return False
     return True

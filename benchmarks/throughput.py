@@ -67,11 +67,11 @@ def _holds(path: Path, data: memoryview) -> bool:
 
 def _print_speeds(seconds: dict[str, list[float]], size_mib: int) -> None:
     ours = statistics.median(seconds[peers.CHUNKSTORE.name])
-    print(f"{'server':<18}{'median s':>10}{'fastest s':>11}{'MiB/s':>8}  chunkstore is")
+    print(f"{'server':<32}{'median s':>10}{'fastest s':>11}{'MiB/s':>8}  chunkstore is")
     for name, taken in seconds.items():
         median = statistics.median(taken)
         ratio = "" if name == peers.CHUNKSTORE.name else f"{median / ours:.2f} times as fast"
-        print(f"{name:<18}{median:>10.3f}{min(taken):>11.3f}{size_mib / median:>8.0f}  {ratio}")
+        print(f"{name:<32}{median:>10.3f}{min(taken):>11.3f}{size_mib / median:>8.0f}  {ratio}")
 
 
 def _print_stages(data: memoryview, chunk_bytes: int, directory: Path, rounds: int) -> None:

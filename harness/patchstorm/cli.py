@@ -63,10 +63,11 @@ def run(
         str, typer.Option(metavar="T", help="What is under test; `list targets` shows names.")
     ] = "reference",
     world: Annotated[
-        str, typer.Option(metavar="W", help="Where: `processes`, real server processes.")
-    ] = "processes",
+        str | None,
+        typer.Option(metavar="W", help="`sim` or `processes` (real servers); none: both."),
+    ] = None,
     storage: Annotated[
-        str | None, typer.Option(metavar="S", help="`tmpfs` or `dir:PATH`; `list storages`.")
+        str | None, typer.Option(metavar="S", help="What they share; `list storages` shows names.")
     ] = None,
     replicas: Annotated[
         int | None, typer.Option(metavar="N", help="Replicas; the scenario says, mostly 3.")
@@ -75,8 +76,8 @@ def run(
         int, typer.Option(metavar="N", help="Which storm of each family.")
     ] = DEFAULT_SEED,
     schedules: Annotated[
-        int, typer.Option(metavar="N", help="Plans drawn per scenario, numbered from 0.")
-    ] = 1,
+        int | None, typer.Option(metavar="N", help="Schedules of each storm in each world.")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", help="Storms at once; none: as the machine allows.")
     ] = None,
@@ -111,6 +112,77 @@ def run(
             json=json,
         )
     )
+
+
+@app.command()
+def explore(
+    scenario: Annotated[list[str], typer.Argument(help="Bundled storms or paths of TOML files.")],
+    *,
+    target: Annotated[str, typer.Option(metavar="T", help="A store that can be simulated.")] = (
+        "reference"
+    ),
+    storage: Annotated[
+        str | None, typer.Option(metavar="S", help="A flavour, as in `nfs4,actimeo=1`.")
+    ] = None,
+    schedules: Annotated[
+        int | None, typer.Option(metavar="N", help="Budget for each storm, in schedules.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="Budget for each storm, in seconds.")
+    ] = None,
+    strategy: Annotated[
+        str, typer.Option(metavar="NAME", help="How schedules are drawn; wrong names show all.")
+    ] = "portfolio",
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes; none: all cores.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Which schedules of the family.")
+    ] = DEFAULT_SEED,
+    replicas: Annotated[int | None, typer.Option(metavar="N", help="Replicas.")] = None,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Go on after a violation; keep one of each cause.")
+    ] = False,
+    unclaimed: Annotated[
+        bool,
+        typer.Option("--unclaimed", help="Also judge what the target does not claim."),
+    ] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep failures here.")] = None,
+    json: _Json = False,
+) -> int:
+    """Search the schedules of a storm in the simulator, and shrink what fails."""
+    from patchstorm.commands.explore import Request, execute
+
+    return execute(
+        Request(
+            scenarios=tuple(scenario),
+            target=target,
+            storage=storage,
+            schedules=schedules,
+            seconds=seconds,
+            strategy=strategy,
+            jobs=jobs,
+            seed=seed,
+            replicas=replicas,
+            collect=collect,
+            unclaimed=unclaimed,
+            out=out,
+            json=json,
+        )
+    )
+
+
+@app.command()
+def shrink(
+    failure: Annotated[Path, typer.Argument(metavar="FAILURE.json", help="A simulated failure.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="SMALL.json", help="Where the small one goes.")
+    ],
+) -> int:
+    """Make a simulated failure smaller, until every choice that is left is needed."""
+    from patchstorm.commands.shrink import execute
+
+    return execute(failure, output)
 
 
 @app.command()

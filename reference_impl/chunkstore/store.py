@@ -36,10 +36,21 @@ from .publish import Publisher
 from .session import Missing, Session, Sessions
 from .sweep import Sweeper
 
-NEEDS = frozenset({"exclusive-locks", "lock-release-on-host-death", "durable-fsync"})
+NEEDS = frozenset(
+    {
+        "exclusive-create",
+        "exclusive-locks",
+        "lock-release-on-process-death",
+        "lock-release-on-host-death",
+        "coherent-listing",
+        "durable-fsync",
+        "durable-directory-fsync",
+    }
+)
 """Mutual exclusion keeps committed bytes from changing and publication from happening twice; locks
-that outlive a dead host stop an upload until somebody clears them; and what fsync does not keep, no
-acknowledgement can promise. Coherent names are not needed: directories are refreshed first."""
+that outlive the dead stop an upload until somebody clears them; what fsync does not keep, no
+acknowledgement can promise; and a listed directory shows what other hosts did in it. Names need not
+be coherent by themselves: directories are listed first."""
 
 
 class Incoming(Protocol):

@@ -11,83 +11,18 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
+from correct_clients import Clients
+from correct_model import ADDRESSED, COMMON, MS, Ask, Client, Upload, nobody
+from correct_server import Server
+
 from patchstorm.history import Recorder
-from patchstorm.history.model import (
-    Completion,
-    Final,
-    Header,
-    History,
-    Residue,
-    Run,
-    StatusDocument,
-    UploadInfo,
-)
-
-MS = 1_000_000
-COMMON = ("creation", "creation-with-upload", "checksum-sha256", "termination", "expiration")
-ADDRESSED = (
-    *COMMON,
-    "offset-addressed",
-    "status",
-    "head-after-finish",
-    "publishes-atomically",
-    "completes-unattended",
-)
-Client = Generator["Ask", Completion, None]
+from patchstorm.history.model import Completion, Final, Header, History, Residue, Run, UploadInfo
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ask:
-    """One request, in the terms of the history."""
-
-    kind: str
-    upload: str
-    offset: int | None = None
-    length: int | None = None
-    content: int = 0
-    checksum: str = "none"
-    replay_of: int | None = None
-    wait: int = 0  # ticks before it is sent
-
-
-@dataclass
-class Upload:
-    """What the store knows of one upload; ``cells`` holds the content of every byte, or None."""
-
-    info: UploadInfo
-    born: int | None = None
-    cells: list[int | None] = field(default_factory=list)
-    chunks: dict[int, int] = field(default_factory=dict)  # start -> end
-    rotten: set[int] = field(default_factory=set)  # starts of chunks that are destroyed
-    published: bool = False
-    gone: bool = False
-    busy: bool = False  # sequential: a body is being stored
-
-    @property
-    def prefix(self) -> int:
-        return next((at for at, one in enumerate(self.cells) if one is None), len(self.cells))
-
-    @property
-    def full(self) -> bool:
-        return None not in self.cells
-
-    def missing(self) -> list[tuple[int, int]]:
-        gaps: list[tuple[int, int]] = []
-        for at, one in enumerate(self.cells):
-            if one is not None:
-                continue
-            if gaps and sum(gaps[-1]) == at:
-                gaps[-1] = (gaps[-1][0], gaps[-1][1] + 1)
-            else:
-                gaps.append((at, 1))
-        return gaps
-
-
-class Storm:
+class Storm(Clients, Server):
     """One random storm. All chances come from one seeded generator."""
 
     def __init__(self, seed: int, *, sequential: bool) -> None:
@@ -102,6 +37,7 @@ class Storm:
         self.contents = rng.choice((1, 1, 2, 3))
         self.trouble = rng.choice((0.0, 0.1, 0.3))
         self.now = 0
+        self.names: dict[Client, int] = {}
         self.count = 0
         self.queue: list[tuple[int, int, Callable[[], None]]] = []
         self.published: dict[str, tuple[str, int]] = {}  # target -> (upload, inode)
@@ -151,7 +87,7 @@ class Storm:
 
     def run(self) -> History:
         for name in self.uploads:
-            self._start(self._creator(name))
+            self.start(self.creator(name))
         for name in self.uploads:
             self.at(self.rng.randrange(1, 900), lambda name=name: self._watch(name))
         self.drain()
@@ -161,7 +97,7 @@ class Storm:
         for name in self.uploads:
             self._watch(name)
             if self.closing == "client":
-                self._start(self._healer(name))
+                self.start(self.healer(name))
         self.drain()
         self._sweep()
         self.now += MS
@@ -171,111 +107,15 @@ class Storm:
         self._finish()
         return self.recorder.history()
 
-    def _start(self, client: Client) -> None:
-        self._resume(client, None)
+    def start(self, client: Client) -> None:
+        self.resume(client, None)
 
-    def _resume(self, client: Client, end: Completion | None) -> None:
+    def resume(self, client: Client, end: Completion | None) -> None:
         try:
             ask = next(client) if end is None else client.send(end)
         except StopIteration:
             return
         self.at(ask.wait, lambda: self._send(client, ask))
-
-    # -- clients -------------------------------------------------------------------------------
-
-    def _creator(self, name: str) -> Client:
-        info, rng = self.uploads[name].info, self.rng
-        body = min(info.size, rng.choice((0, 0, 5)))
-        for _ in range(6):
-            end = yield Ask(
-                kind="POST", upload=name, offset=0 if body else None, length=body or None, wait=3
-            )
-            if end.status == 201:
-                break
-        else:
-            return
-        for at in range(rng.choice((1, 2, 3, 4))):
-            content = rng.randrange(self.contents)
-            kind = self._racing if self.sequential else self._scattered
-            self._start(kind(name, content, at))
-
-    def _side(self, name: str) -> Ask | None:
-        """Now and then something other than the next chunk."""
-        draw, rng = self.rng.random(), self.rng
-        if draw < 0.15:
-            return Ask(kind="HEAD", upload=name, wait=rng.randrange(9))
-        if draw < 0.3 and not self.sequential:
-            return Ask(kind="STATUS", upload=name, wait=rng.randrange(9))
-        if draw < 0.32 and self.deletes:
-            return Ask(kind="DELETE", upload=name, wait=rng.randrange(9))
-        if draw < 0.36:
-            return Ask(kind="PATCH", upload=name, offset=0, length=0)
-        if draw < 0.38:
-            size = self.uploads[name].info.size
-            return Ask(kind="PATCH", upload=name, offset=size, length=3)
-        return None
-
-    def _scattered(self, name: str, content: int, client: int) -> Client:
-        """Chunks in any order and of any cut, some of them several times."""
-        size, rng = self.uploads[name].info.size, self.rng
-        sent: list[Ask] = []
-        for _ in range(rng.randrange(1, 9)):
-            side = self._side(name)
-            if side is not None:
-                yield side
-            chunk = rng.choice((3, 8, 16))
-            start = rng.randrange(0, max(1, size), rng.choice((1, chunk)))
-            ask = Ask(
-                kind="PATCH",
-                upload=name,
-                offset=start,
-                length=min(chunk, size - start),
-                content=content,
-                checksum=rng.choice(("none", "none", "right", "wrong")),
-                wait=rng.randrange(30),
-            )
-            again = [rng.choice(sent)] if sent and rng.random() < 0.4 else []
-            for one in (ask, *again):  # noqa: UP028 - a plain loop receives the answers
-                yield one
-            sent.append(ask)
-
-    def _racing(self, name: str, content: int, client: int) -> Client:
-        """As tus clients do: HEAD, then PATCH at that offset; several of them at once."""
-        size, rng = self.uploads[name].info.size, self.rng
-        for _ in range(rng.randrange(1, 8)):
-            side = self._side(name)
-            if side is not None:
-                yield side
-            end = yield Ask(kind="HEAD", upload=name, wait=rng.randrange(9))
-            offset = end.offset
-            while end.outcome == "ok" and offset is not None and offset < size:
-                chunk = min(rng.choice((3, 8, 16)), size - offset)
-                end = yield Ask(
-                    kind="PATCH",
-                    upload=name,
-                    offset=offset,
-                    length=chunk,
-                    content=content,
-                    checksum=rng.choice(("none", "right", "wrong")),
-                    wait=rng.randrange(9),
-                )
-                offset = end.offset
-
-    def _healer(self, name: str) -> Client:
-        size = self.uploads[name].info.size
-        exact = not self.sequential and self.rng.random() < 0.7
-        for _ in range(20):
-            end = yield Ask(kind="HEAD", upload=name, wait=5)
-            if end.status in (404, 410) or end.offset == size:
-                return
-            if exact:
-                end = yield Ask(kind="STATUS", upload=name)
-                gaps = end.document.missing_ranges if end.document else ()
-                for offset, length in gaps:
-                    yield Ask(kind="PATCH", upload=name, offset=offset, length=length)
-            elif end.offset is not None:
-                length = min(16, size - end.offset)
-                yield Ask(kind="PATCH", upload=name, offset=end.offset, length=length)
 
     # -- the network ---------------------------------------------------------------------------
 
@@ -285,7 +125,7 @@ class Storm:
         cut = length > 0 and rng.random() < self.trouble / 2
         op = self.recorder.invoke(
             time_ns=self.now,
-            client=f"c{id_of(client)}",
+            client=f"c{self.names.setdefault(client, len(self.names))}",
             kind=ask.kind,  # type: ignore[arg-type]
             upload=ask.upload,
             replica=rng.randrange(3),
@@ -297,7 +137,7 @@ class Storm:
             phase=self.phase,
         )
         sent = rng.randrange(length) if cut else length
-        done = _Once(self, client, op, sent)
+        done = _Once(self, client, ask, op, sent)
         draw = rng.random()
         if draw < self.trouble / 3:  # the request never arrives
             self.at(rng.randrange(20), lambda: done.end(error="reset", sent=rng.randint(0, sent)))
@@ -305,201 +145,15 @@ class Storm:
         if cut:
             self.at(rng.randrange(20), lambda: done.end(error="reset"))
             if self.keeps and ask.kind in ("PATCH", "POST"):
-                self.at(rng.randrange(20), lambda: self._store_parts(ask, sent, _nobody))
+                self.at(rng.randrange(20), lambda: self.store_parts(ask, sent, nobody))
             return
         answer = done.answer
         if draw < self.trouble:  # the answer is lost; the effect may come long afterwards
             self.at(rng.randrange(20), lambda: done.end(error="dropped"))
             late = rng.choice((10, 10, 400))
-            self.at(rng.randrange(late), lambda: self._serve(ask, _nobody))
+            self.at(rng.randrange(late), lambda: self.serve(ask, nobody))
             return
-        self.at(rng.randrange(15), lambda: self._serve(ask, answer))
-
-    # -- the server ----------------------------------------------------------------------------
-
-    def _serve(self, ask: Ask, answer: Callable[..., None]) -> None:
-        upload = self.uploads[ask.upload]
-        if ask.kind == "POST":
-            self._create(upload, ask, answer)
-        elif upload.born is None:
-            answer(404)
-        elif upload.gone or self._expired(upload):
-            answer(self.rng.choice((404, 410)))
-        elif ask.kind == "DELETE":
-            upload.gone = True
-            if self.sequential and upload.info.target in self.published:
-                del self.published[upload.info.target]
-            answer(204)
-        elif ask.kind == "PATCH":
-            self._patch(upload, ask, answer)
-        elif upload.full and not self._publish(upload):
-            answer(423)
-        elif ask.kind == "HEAD":
-            answer(200, offset=upload.prefix)
-        else:
-            answer(200, document=self._document(upload))
-
-    def _expired(self, upload: Upload) -> bool:
-        if upload.info.expires_ms is None or upload.published:
-            return False
-        return self.now - (upload.born or 0) > upload.info.expires_ms * MS
-
-    def _create(self, upload: Upload, ask: Ask, answer: Callable[..., None]) -> None:
-        if upload.born is None:
-            upload.born = self.now
-        if upload.gone:
-            answer(404)
-        elif not ask.length:
-            if not upload.cells:
-                self._publish(upload)
-            answer(201)
-        elif self.sequential:
-            offset_at_least = {"offset": 0}
-            self._store_parts(
-                ask, ask.length, lambda _, **more: answer(201, **{**offset_at_least, **more})
-            )
-        else:
-            stored = self._commit(upload, ask)
-            full = upload.full and not self._publish(upload)
-            answer(201, offset=0) if not stored or full else answer(201, offset=upload.prefix)
-
-    def _patch(self, upload: Upload, ask: Ask, answer: Callable[..., None]) -> None:
-        length, offset = ask.length or 0, ask.offset or 0
-        if self.sequential and offset != upload.prefix:
-            answer(409)
-        elif self.sequential and upload.busy:
-            answer(self.rng.choice((409, 423)))
-        elif offset + length > len(upload.cells):
-            answer(413)
-        elif ask.checksum == "wrong":
-            answer(460)
-        elif self.rng.random() < self.trouble / 6:
-            self._fail(upload, ask, answer)
-        elif self.sequential:
-            self._store_parts(ask, length, answer)
-        elif not self._commit(upload, ask):
-            answer(409)
-        else:
-            self.at(self.rng.choice((0, 0, 6)), lambda: self._committed(upload, answer))
-
-    def _fail(self, upload: Upload, ask: Ask, answer: Callable[..., None]) -> None:
-        """The disk is full; the bytes may stay all the same."""
-        self.recorder.event("fault", time_ns=self.now, fault="enospc")
-        if self.rng.random() < 0.5 and not self.sequential:
-            self._commit(upload, ask)
-        answer(507)
-        self.recorder.event("fault", time_ns=self.now, fault="enospc", ends=True)
-
-    def _committed(self, upload: Upload, answer: Callable[..., None]) -> None:
-        if upload.gone:
-            answer(410)
-        elif upload.full and not self._publish(upload):
-            taken = self.published.get(upload.info.target)
-            answer(409 if taken is not None and not upload.info.overwrite else 423)
-        else:
-            answer(204, offset=upload.prefix)
-
-    def _commit(self, upload: Upload, ask: Ask) -> bool:
-        start, end = ask.offset or 0, (ask.offset or 0) + (ask.length or 0)
-        if any(one not in (None, ask.content) for one in upload.cells[start:end]):
-            return False
-        at = start
-        while at < end:
-            stop = at
-            while stop < end and upload.cells[stop] is None:
-                upload.cells[stop] = ask.content
-                stop += 1
-            if stop > at:
-                upload.chunks[at] = stop
-                if self.damages and self.rng.random() < 0.2:
-                    self.at(self.rng.randrange(60), lambda at=at: self._destroy(upload, at))
-            at = max(stop, at + 1)
-        return True
-
-    def _store_parts(self, ask: Ask, length: int, answer: Callable[..., None]) -> None:
-        """Sequential: the body arrives, in one piece or, where partial bodies stay, in several."""
-        upload = self.uploads[ask.upload]
-        offset = ask.offset or 0
-        past = offset + (ask.length or 0) > len(upload.cells)
-        refused = past or upload.gone or ask.checksum == "wrong"
-        if refused or upload.busy or upload.prefix != offset:
-            answer(423)
-            return
-        if upload.born is None:
-            return
-        upload.busy = True
-        pieces = [length]
-        if self.keeps and length > 1:
-            pieces = sorted({self.rng.randint(1, length), self.rng.randint(1, length), length})
-
-        def store() -> None:
-            if upload.gone:
-                answer(410)
-                return
-            stop = offset + pieces.pop(0)
-            upload.cells[offset:stop] = [ask.content] * (stop - offset)
-            if pieces:
-                self.at(self.rng.randrange(6), store)
-                return
-            upload.busy = False
-            if upload.full:
-                self._publish(upload)
-            answer(204, offset=upload.prefix)
-
-        store()
-
-    def _destroy(self, upload: Upload, start: int) -> None:
-        if upload.published or upload.gone or start not in upload.chunks:
-            return
-        self.recorder.event(
-            "damage",
-            time_ns=self.now,
-            upload=upload.info.id,
-            offset=start,
-            length=upload.chunks[start] - start,
-        )
-        upload.rotten.add(start)
-        if self.rng.random() < 0.5:
-            self.at(self.rng.randrange(60), lambda: self._notice(upload))
-
-    def _notice(self, upload: Upload) -> None:
-        """What is read back is checked: exactly those chunks return to missing."""
-        if upload.published:
-            return
-        for start in sorted(upload.rotten):
-            end = upload.chunks.pop(start)
-            upload.cells[start:end] = [None] * (end - start)
-        upload.rotten.clear()
-
-    def _publish(self, upload: Upload) -> bool:
-        """Publish if it works out now; whether the full length may be announced."""
-        if upload.published:
-            return True
-        if upload.rotten:
-            self._notice(upload)
-            return not upload.full
-        target, info = self.published.get(upload.info.target), upload.info
-        if upload.gone or (target is not None and not info.overwrite):
-            return False
-        if not self.sequential and self.rng.random() < self.trouble:
-            return False
-        self.inode += 1
-        self.published[info.target] = (info.id, self.inode)
-        upload.published = True
-        return True
-
-    def _document(self, upload: Upload) -> StatusDocument:
-        size = len(upload.cells)
-        missing = upload.missing()
-        stored = size - sum(length for _, length in missing)
-        return StatusDocument(
-            total_size=size,
-            committed_offset=upload.prefix,
-            chunks_received=tuple(sorted(upload.chunks)),
-            missing_ranges=tuple(missing),
-            progress_percent=100.0 * stored / size if size else 100.0,
-            status="published" if upload.published else "uploading",
-        )
+        self.at(rng.randrange(15), lambda: self.serve(ask, answer))
 
     # -- storage -------------------------------------------------------------------------------
 
@@ -525,8 +179,8 @@ class Storm:
 
     def _sweep(self) -> None:
         for upload in self.uploads.values():
-            if upload.born is not None and upload.full and not self._expired(upload):
-                self._publish(upload)
+            if upload.born is not None and upload.full and not self.expired(upload):
+                self.publish(upload)
 
     def _finish(self) -> None:
         paths = []
@@ -566,38 +220,28 @@ class Storm:
 
 
 class _Once:
-    """The completion of one operation: whatever comes first."""
+    """The completion of one operation."""
 
-    def __init__(self, storm: Storm, client: Client, op: int, sent: int) -> None:
-        self.storm, self.client, self.op, self.sent = storm, client, op, sent
+    def __init__(self, storm: Storm, client: Client, ask: Ask, op: int, sent: int) -> None:
+        self.storm, self.client, self.ask, self.op, self.sent = storm, client, ask, op, sent
 
     def answer(self, status: int, **more: Any) -> None:
+        """The server has answered; it takes a while to arrive."""
         self.storm.at(self.storm.rng.randrange(10), lambda: self.end(status=status, **more))
 
     def end(self, *, sent: int | None = None, **more: Any) -> None:
-        storm = self.storm
-        call = storm.recorder.records
-        del call
-        status = more.get("status")
-        kind, upload = _asked(storm.recorder, self.op)
-        headers = _headers(kind, status)
+        """The client knows how it ended."""
+        storm, kind, status = self.storm, self.ask.kind, more.get("status")
         if kind == "HEAD" and status == 200:
-            more["upload_length"] = len(storm.uploads[upload].cells)
+            more["upload_length"] = len(storm.uploads[self.ask.upload].cells)
         end = storm.recorder.complete(
             self.op,
             time_ns=storm.now,
             sent=self.sent if sent is None else sent,
-            headers=headers,
+            headers=_headers(kind, status),
             **more,
         )
-        storm._resume(self.client, end)
-
-
-def _asked(recorder: Recorder, op: int) -> tuple[str, str]:
-    for record in reversed(recorder.records):
-        if getattr(record, "op", None) == op and hasattr(record, "kind"):
-            return record.kind, record.upload
-    raise AssertionError(op)
+        storm.resume(self.client, end)
 
 
 def _headers(kind: str, status: int | None) -> dict[str, str]:
@@ -613,18 +257,6 @@ def _headers(kind: str, status: int | None) -> dict[str, str]:
     if status == 423:
         headers["retry-after"] = "1"
     return headers
-
-
-_names: dict[int, int] = {}
-
-
-def id_of(client: Client) -> int:
-    """A small stable-enough name for a client; it decides nothing."""
-    return _names.setdefault(id(client), len(_names) % 100)
-
-
-def _nobody(status: int = 0, **_: Any) -> None:
-    """An answer that goes nowhere."""
 
 
 def correct_history(seed: int, *, sequential: bool) -> History:

@@ -11,7 +11,8 @@ import pytest
 from correct_store import correct_history
 
 from patchstorm.check import judge, verdict
-from patchstorm.check.case import UploadCase, lay_out
+from patchstorm.check.case import UploadCase
+from patchstorm.check.layout import lay_out
 from patchstorm.history.model import Completion, Final, History, Run
 
 SEEDS = 600

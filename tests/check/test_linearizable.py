@@ -10,7 +10,7 @@ from brute import brute_force
 from correct_store import correct_history
 
 from patchstorm.check import Budget, judge
-from patchstorm.check.case import lay_out
+from patchstorm.check.layout import lay_out
 from patchstorm.check.linearizable import search_of
 from patchstorm.check.upload_entries import Problem, cell_problems, problem_of
 from patchstorm.check.upload_model import initial, stepper

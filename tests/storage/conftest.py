@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-_TMPFS_PLACES = ("/dev/shm", "/run/user/%d" % os.getuid(), "/tmp")
+_TMPFS_PLACES = ("/dev/shm", f"/run/user/{os.getuid()}", "/tmp")
 
 
 def _kind_of(path: Path) -> str:

@@ -19,7 +19,7 @@ from patchstorm.check import (
     status,
 )
 from patchstorm.check import bytes as bytes_
-from patchstorm.check.case import lay_out
+from patchstorm.check.layout import lay_out
 from patchstorm.check.linearizable import Budget
 from patchstorm.check.model import Checker, Judgement, Verdict
 from patchstorm.check.rule import Rule

@@ -74,8 +74,10 @@ def _faults() -> list[Entry]:
 
 def _storages() -> list[Entry]:
     from patchstorm.commands.worlds import STORAGES
+    from patchstorm.storage.catalogue import SUMMARY
 
-    return [Entry(name, says) for name, says in STORAGES.items()]
+    live = [Entry(name, f"{says} (processes)") for name, says in STORAGES.items()]
+    return live + [Entry(name, f"{says} (sim)") for name, says in SUMMARY.items()]
 
 
 def _bugs() -> list[Entry]:

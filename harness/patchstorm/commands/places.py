@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from patchstorm.errors import UsageError
+
+DEFAULT_OUT: Final = Path("patchstorm-runs")  # stays only if there is something to look at
+
+
+def drop_if_empty(folder: Path) -> None:
+    """Remove a directory that nothing was put into."""
+    with contextlib.suppress(OSError):  # not there, or not empty: both are right
+        folder.rmdir()
 
 
 def writable_file(path: Path, option: str) -> None:

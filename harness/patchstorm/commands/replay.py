@@ -1,7 +1,7 @@
 """``patchstorm replay``: the plan of a failure, run again and again.
 
-In a live world the operating system decides the order, so a race need not come back every time:
-what is reported is how often it did.
+In the simulator one run tells. In a live world the operating system decides the order, so a race need
+not come back every time: what is reported is how often it did.
 """
 
 from __future__ import annotations
@@ -33,11 +33,35 @@ def execute(path: Path, *, times: int, out: Path | None) -> int:
     if not 1 <= times <= TIMES_MAX:
         raise UsageError(f"--times {times}: give a number from 1 to {TIMES_MAX}.")
     failure = read_failure(path)
+    if failure.world == "sim":
+        return _simulated(failure, path)
     often = f"{times} time{'s' * (times > 1)}"
     sys.stderr.write(f"running the plan of {failure.scenario} against {failure.target} {often}\n")
     with _folder(out) as folder:
         replayed = replay_live(failure, repeats=times, out_dir=folder)
     return _tell(replayed, failure, path)
+
+
+def _simulated(failure: Failure, path: Path) -> int:
+    """In the simulator once is enough: the schedule is in the file, and a run repeats bit for bit."""
+    from patchstorm.campaign.simulated import replay
+    from patchstorm.report.console import console_on
+
+    again = replay(failure)
+    console = console_on(sys.stdout)
+    if not again.reproduced:
+        console.print("The violation did not come back: the store or the harness has changed.")
+        return 0
+    same = "bit for bit" if again.exact else "though its history is no longer the same"
+    console.print(f"The violation came back, {same}.", soft_wrap=True)
+    console.print()
+    for finding in again.ran.findings:
+        console.print(f"  {finding.checker}: {finding.summary}", soft_wrap=True)
+    for line in again.story:
+        console.print(f"  {line}", soft_wrap=True)
+    console.print()
+    console.print(f"patchstorm replay {path}", soft_wrap=True)
+    return 1
 
 
 @contextlib.contextmanager

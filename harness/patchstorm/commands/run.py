@@ -1,12 +1,11 @@
 """``patchstorm run``: every storm asked for against one target, and a table of verdicts.
 
-Several storms run at once, each with replicas and a directory of its own. Progress goes to standard
-error, the result to standard output.
+Several storms run at once: the simulated ones in worker processes, the live ones each with replicas
+and a directory of its own. Progress goes to standard error, the result to standard output.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
@@ -16,21 +15,30 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from patchstorm.commands.claims import unclaimed
-from patchstorm.commands.places import writable_dir, writable_file
+from patchstorm.commands.bounds import SEED_MAX, between, check_bounds
+from patchstorm.commands.places import (
+    DEFAULT_OUT,
+    drop_if_empty,
+    writable_dir,
+    writable_file,
+)
+from patchstorm.commands.simulate import SCHEDULES_DEFAULT, Pool, Simulation
 from patchstorm.commands.storms import Job, Play, Played, play_all
-from patchstorm.commands.worlds import DEFAULT_STORAGE, check_storage, check_world
-from patchstorm.errors import UsageError
+from patchstorm.commands.worlds import (
+    DEFAULT_STORAGE,
+    WORLDS,
+    check_storage,
+    check_world,
+    offers,
+)
 from patchstorm.report.combine import combined
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode, store
 from patchstorm.scenario.model import Scenario
+from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
 
 INTERRUPTED: Final = 130
-DEFAULT_OUT: Final = Path("patchstorm-runs")  # stays only if there is something to look at
-SEED_MAX: Final = 2**63 - 1
-REPLICAS_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +47,20 @@ class Request:
 
     scenarios: tuple[str, ...]
     target: str
-    world: str
+    world: str | None
     storage: str | None
     replicas: int | None
     seed: int
-    schedules: int
+    schedules: int | None
     jobs: int | None
     out: Path | None
     junit: Path | None
     unclaimed: bool
     json: bool
+
+    @property
+    def worlds(self) -> tuple[str, ...]:
+        return tuple(WORLDS) if self.world is None else (self.world,)
 
 
 def execute(request: Request) -> int:
@@ -59,23 +71,33 @@ def execute(request: Request) -> int:
     _check(request)
     target = resolve(request.target)
     scenarios = _scenarios(request.scenarios)
-    jobs = [Job(scenario, index) for scenario in scenarios for index in range(request.schedules)]
+    jobs = _jobs(request, scenarios)
     began = time.monotonic()
-    played = play_all(
-        jobs,
-        _player(request, target),
-        at_once=request.jobs or default_jobs(),
-        shown=progress(len(jobs)),
-    )
+    with Pool() as pool:
+        played = play_all(
+            jobs,
+            _player(request, target, pool),
+            at_once=request.jobs or default_jobs(),
+            shown=progress(len(jobs)),
+        )
     report = _report(played)
     if request.out is None:
-        _drop_if_empty(DEFAULT_OUT)
+        drop_if_empty(DEFAULT_OUT)
     _leave_files(report, request)
     _tell(report, request, seconds=time.monotonic() - began)
     if played.interrupted:
         sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} of {len(jobs)}\n")
         return INTERRUPTED
     return exit_code(report.verdict)
+
+
+def _jobs(request: Request, scenarios: Sequence[Scenario]) -> list[Job]:
+    """Simulations first: they keep all cores busy, and what they find is found soonest."""
+    jobs = []
+    for world in request.worlds:
+        plans = (request.schedules or 1) if world == "processes" else 1
+        jobs += [Job(scenario, index, world) for scenario in scenarios for index in range(plans)]
+    return jobs
 
 
 def default_jobs() -> int:
@@ -85,24 +107,16 @@ def default_jobs() -> int:
 
 
 def _check(request: Request) -> None:
-    check_world(request.world)
-    _between("--seed", request.seed, 0, SEED_MAX)
-    _between("--schedules", request.schedules, 1, 1_000_000)
-    if request.replicas is not None:
-        _between("--replicas", request.replicas, 1, REPLICAS_MAX)
-    if request.jobs is not None:
-        _between("--jobs", request.jobs, 1, 256)
+    if request.world is not None:
+        check_world(request.world)
+    between("--seed", request.seed, 0, SEED_MAX)
+    check_bounds(request.schedules, request.replicas, request.jobs)
     if request.storage is not None:
-        check_storage(request.storage)
+        check_storage(request.storage, request.worlds)
     if request.out is not None:
         writable_dir(request.out, "--out")
     if request.junit is not None:
         writable_file(request.junit, "--junit")
-
-
-def _between(option: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise UsageError(f"{option} {value}: give a number from {low} to {high}.")
 
 
 def _scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
@@ -113,35 +127,63 @@ def _scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
     return tuple(library.load(name) for name in dict.fromkeys(names))
 
 
-def _player(request: Request, target: Target) -> Play:
+def _player(request: Request, target: Target, pool: Pool) -> Play:
     """How one job is played: claimed or not, then the whole storm."""
-    from patchstorm.campaign.single import storm
 
     async def play(job: Job) -> RunReport:
         storage = request.storage or job.scenario.fleet.storage or DEFAULT_STORAGE
-        reason = None if request.unclaimed else unclaimed(target, storage, request.world)
+        reason = _reason_to_skip(request, target, job, storage)
         if reason is not None:
             return _skipped(job, target, request, reason)
-        result = await storm(
-            job.scenario,
-            target,
-            seed=request.seed,
-            index=job.index,
-            replicas=request.replicas,
-            storage=request.storage,
-            out_dir=request.out or DEFAULT_OUT,
-            keep_safe=request.out is not None,
-        )
-        return result.report
+        if job.world == "sim":
+            return await pool.play(_simulation(request, job))
+        return await _live(request, target, job)
 
     return play
+
+
+def _reason_to_skip(request: Request, target: Target, job: Job, storage: str) -> str | None:
+    if not offers(job.world, storage):
+        return f"{storage} can be had in {'processes' if job.world == 'sim' else 'sim'} only"
+    if request.unclaimed:
+        return None
+    return unclaimed(target, storage, {fault.kind for fault in job.scenario.faults})
+
+
+def _simulation(request: Request, job: Job) -> Simulation:
+    return Simulation(
+        scenario=job.scenario,
+        target=request.target,
+        seed=request.seed,
+        schedules=request.schedules or SCHEDULES_DEFAULT,
+        storage=request.storage,
+        replicas=request.replicas,
+        unclaimed=request.unclaimed,
+        out_dir=request.out or DEFAULT_OUT,
+    )
+
+
+async def _live(request: Request, target: Target, job: Job) -> RunReport:
+    from patchstorm.campaign.single import storm
+
+    result = await storm(
+        job.scenario,
+        target,
+        seed=request.seed,
+        index=job.index,
+        replicas=request.replicas,
+        storage=request.storage,
+        out_dir=request.out or DEFAULT_OUT,
+        keep_safe=request.out is not None,
+    )
+    return result.report
 
 
 def _skipped(job: Job, target: Target, request: Request, reason: str) -> RunReport:
     return RunReport(
         scenario=job.scenario.name,
         target=target.name,
-        world=request.world,
+        world=job.world,
         seed=request.seed,
         verdict=None,
         skipped=reason,
@@ -151,7 +193,9 @@ def _skipped(job: Job, target: Target, request: Request, reason: str) -> RunRepo
 def _report(played: Played) -> Report:
     runs = tuple(
         combined([run for _, run in group])
-        for _, group in groupby(played.reports, key=lambda entry: entry[0].scenario)
+        for _, group in groupby(
+            played.reports, key=lambda entry: (entry[0].world, entry[0].scenario.name)
+        )
     )
     return Report(verdict=overall(runs), runs=runs)
 
@@ -163,11 +207,6 @@ def _leave_files(report: Report, request: Request) -> None:
         store(report, request.out)
     if request.junit is not None:
         write_junit(report, request.junit)
-
-
-def _drop_if_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # not there, or not empty: both are right
-        folder.rmdir()
 
 
 def _tell(report: Report, request: Request, *, seconds: float) -> None:

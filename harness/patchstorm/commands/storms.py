@@ -13,14 +13,16 @@ from patchstorm.scenario.model import Scenario
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One plan of one scenario. ``index`` counts the plans of a scenario from 0."""
+    """One scenario in one world. ``index`` counts its plans from 0; a simulation draws its own."""
 
     scenario: Scenario
     index: int
+    world: str = "processes"
 
     @property
     def name(self) -> str:
-        return self.scenario.name if self.index == 0 else f"{self.scenario.name} #{self.index}"
+        number = f" #{self.index}" if self.index else ""
+        return f"{self.scenario.name}{number} in {self.world}"
 
 
 Play = Callable[[Job], Awaitable[RunReport]]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from patchstorm.errors import UsageError
 from patchstorm.storage.parse import FlavourError, parse_flavour
+from patchstorm.target.claims import DIRECTORY
 
-WORLDS: Final = {"processes": "real server processes on tmpfs or any directory"}
-DIRECTORY: Final = "dir:"
+WORLDS: Final = {
+    "sim": "calls in one process over a model of the storage; every step is a recorded choice",
+    "processes": "real server processes on tmpfs or any directory",
+}
 DEFAULT_STORAGE: Final = "tmpfs"
 STORAGES: Final = {
     "tmpfs": "memory shared by all replicas; the default",
     "tmpfs,size=SIZE": "a tmpfs of its own that can be filled, as in `tmpfs,size=16MiB`",
     "dir:PATH": "a directory of yours, on whatever file system it lies",
 }
+"""What the world ``processes`` offers; the model offers every flavour instead."""
 
 
 def check_world(world: str) -> None:
@@ -25,16 +30,25 @@ def check_world(world: str) -> None:
         )
 
 
-def check_storage(storage: str) -> None:
-    """UsageError, naming what there is, for a storage that cannot be asked for."""
-    if storage.startswith(DIRECTORY):
+def offers(world: str, storage: str) -> bool:
+    """Whether a storm can have this storage in this world."""
+    if world == "sim":
+        return not storage.startswith(DIRECTORY)
+    return storage.startswith(DIRECTORY) or _flavour(storage) == DEFAULT_STORAGE
+
+
+def check_storage(storage: str, worlds: Collection[str]) -> None:
+    """UsageError, naming what there is, for a storage that none of the worlds offers."""
+    if any(offers(world, storage) for world in worlds):
         return
+    raise UsageError(
+        f"--storage {storage}: the world {', '.join(worlds)} does not offer it. "
+        f"In processes: {', '.join(STORAGES)}; in sim: any flavour of `patchstorm list storages`."
+    )
+
+
+def _flavour(storage: str) -> str:
     try:
-        name = parse_flavour(storage).name.partition(",")[0]
+        return parse_flavour(storage).name.partition(",")[0]
     except FlavourError as error:
         raise UsageError(f"--storage: {error}") from None
-    if name != DEFAULT_STORAGE:
-        raise UsageError(
-            f"--storage {storage}: no world of this release offers it. "
-            f"Storages: {', '.join(STORAGES)}."
-        )

@@ -142,7 +142,8 @@ class Kernel:
     def ask(self, footprint: Footprint | None) -> None:
         """The slow half of :meth:`step`: ``steps`` has been counted and ``due`` is reached."""
         task = self.current
-        assert task is not None
+        if task is None:
+            return  # a process that is just starting: nobody can come between
         task.pending = footprint
         self._check(task)
         if self.steps >= self.interrupt_due and self.interrupt is not None:

@@ -11,8 +11,9 @@ hottest code of the simulator.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from patchstorm.choice.strategy import Footprint
 from patchstorm.sim.kernel import Kernel
 from patchstorm.storage.constants import LOCK_NB, O_ACCMODE, O_CREAT
 from patchstorm.storage.errors import WouldBlock
@@ -302,6 +303,19 @@ class SimPort:
                 self._wait(block)
         if kernel.has_waiters:
             self._wake()
+
+    def call(self, name: str, *args: Any, **named: Any) -> Any:
+        """Any other call of the storage's client, as a step; a blocking lock waits here."""
+        self.kernel.step(Footprint(name, (), ()))
+        while True:
+            try:
+                result = getattr(self.client, name)(*args, **named)
+                break
+            except WouldBlock as block:
+                self._wait(block)
+        if self.kernel.has_waiters:
+            self._wake()
+        return result
 
     # -- time and chance --------------------------------------------------------------------------
 

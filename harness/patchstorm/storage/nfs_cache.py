@@ -106,6 +106,7 @@ class AttributeCache(Host):
     """The attribute half of an NFS client: contact with the server, and what replies teach."""
 
     __slots__ = (
+        "clock",
         "crashed",
         "cut_since_ns",
         "mount",
@@ -115,12 +116,15 @@ class AttributeCache(Host):
         "settings",
         "timed_out",
         "tree",
+        "trusts_names",
         "unreclaimed",
     )
 
     def __init__(self, server: Server, name: str, mount: NfsMount) -> None:
         super().__init__(server, name)
         self.mount = mount
+        self.trusts_names = mount.lookupcache == "all"
+        self.clock = server.settings.clock
         self.tree = server.tree
         self.settings = server.settings
         self.nodes: dict[int, CachedNode] = {}
@@ -195,7 +199,7 @@ class AttributeCache(Host):
     def absorb(self, node: CachedNode) -> None:
         """A reply carried the inode's attributes."""
         inode = node.inode
-        now = self.settings.clock.now_ns
+        now = self.clock.now_ns
         if node.change == inode.change:
             if now >= node.expires_ns:
                 node.timeo_ns = min(2 * node.timeo_ns, self._longest(inode))
@@ -284,8 +288,8 @@ class AttributeCache(Host):
     def may_doubt(self, kind: str, node: CachedNode) -> bool:
         """Belief and truth differ, and the belief has not expired: True to keep the belief."""
         if self.unreachable:
-            return self.settings.clock.now_ns < node.expires_ns
-        return self.settings.clock.now_ns < node.expires_ns and self.settings.choose(kind, 2) == 1
+            return self.clock.now_ns < node.expires_ns
+        return self.clock.now_ns < node.expires_ns and self.settings.choose(kind, 2) == 1
 
     def attributes(self, node: CachedNode, held: bool) -> Stat:
         """stat and fstat, after own dirty data were sent."""
@@ -295,7 +299,7 @@ class AttributeCache(Host):
         if inode.writers is not None and not self.unreachable:
             self.server.observe(inode, self)
         if node.change == inode.change:
-            if self.settings.clock.now_ns >= node.expires_ns:
+            if self.clock.now_ns >= node.expires_ns:
                 self.getattr(node, held)
         elif not self.may_doubt("nfs.attributes", node):
             self.getattr(node, held)

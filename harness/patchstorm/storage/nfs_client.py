@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from patchstorm.storage import constants as c
-from patchstorm.storage.client import Path
+from patchstorm.storage.backend import Path
 from patchstorm.storage.errors import failure
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.nfs_files import NfsFiles

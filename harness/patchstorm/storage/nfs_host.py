@@ -88,7 +88,7 @@ class NfsHost(NameCache):
         self.local_locks = {}
         self.crashed = True
         if self.cut_since_ns is None:
-            self.cut_since_ns = self.settings.clock.now_ns
+            self.cut_since_ns = self.clock.now_ns
 
     def reboot(self, view: Client) -> None:
         """Back with empty caches. The server learns of it and frees what the dead host held:
@@ -103,7 +103,7 @@ class NfsHost(NameCache):
         """Cut the host off, or let it reach its storage again."""
         if cut:
             if self.cut_since_ns is None:
-                self.cut_since_ns = self.settings.clock.now_ns
+                self.cut_since_ns = self.clock.now_ns
             return
         if self.cut_since_ns is None or self.crashed:
             return

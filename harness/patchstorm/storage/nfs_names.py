@@ -48,14 +48,18 @@ class NameCache(PageCache):
     def look_up(self, directory: Inode, name: str) -> Inode | None:
         """What this host believes a name is, asking the server where it must."""
         node = self.nodes.get(directory.serial)
-        if node is None or name not in node.names:
+        if node is None:
             return self.ask_name(directory, name)
-        believed = node.names[name]
+        believed = node.names.get(name, directory)
+        if believed is directory:
+            return self.ask_name(directory, name)
         truth = self._truth(directory, name)
+        if believed is truth and self.trusts_names and self.clock.now_ns < node.expires_ns:
+            return believed
         lookupcache = self.mount.lookupcache
         if lookupcache == "none" or (believed is None and lookupcache == "pos"):
             return self.ask_name(directory, name)
-        if self.settings.clock.now_ns >= node.expires_ns:
+        if self.clock.now_ns >= node.expires_ns:
             self._revalidate(node)
             if name not in node.names:
                 return self.ask_name(directory, name)
@@ -239,13 +243,13 @@ class NameCache(PageCache):
         directory, name = node.silly
         node.silly = None
         if self.unreachable or self.settings.choose("nfs.silly-late", 2):
-            self.removals.append((directory, name, self.settings.clock.now_ns))
+            self.removals.append((directory, name, self.clock.now_ns))
         else:
             self._remove_silly(directory, name)
 
     def settle_removals(self) -> None:
         """Removals on their way for long enough have arrived."""
         if self.removals and not self.unreachable:
-            since = self.settings.clock.now_ns - _LATE_REMOVAL_NS
+            since = self.clock.now_ns - _LATE_REMOVAL_NS
             if self.removals[0][2] <= since:
                 self.remove_late()

@@ -40,7 +40,7 @@ class PageCache(AttributeCache):
         inode = node.inode
         if inode.writers is not None and not self.unreachable:
             self.server.observe(inode, self)
-        if self.settings.clock.now_ns >= node.expires_ns:
+        if self.clock.now_ns >= node.expires_ns:
             self.getattr(node, True)
         if (
             node.data_change != inode.data_change
@@ -103,15 +103,17 @@ class PageCache(AttributeCache):
         inode = node.inode
         if inode.writers is not None and not self.unreachable:
             self.server.observe(inode, self)
-        if self.settings.clock.now_ns >= node.expires_ns:
-            self.getattr(node, True)
-        elif (
-            inode.size != node.size
-            and not self._own_growth(node)
-            and not self.may_doubt("nfs.size", node)
-        ):
+        if self.clock.now_ns >= node.expires_ns or self._size_is_doubted(node):
             self.getattr(node, True)
         return node.size
+
+    def _size_is_doubted(self, node: CachedNode) -> bool:
+        """The believed size is not the true one, and belief is given up."""
+        return (
+            node.inode.size != node.size
+            and not self._own_growth(node)
+            and not self.may_doubt("nfs.size", node)
+        )
 
     def _own_growth(self, node: CachedNode) -> bool:
         """The size differs only by what this client has written and not sent."""
@@ -137,7 +139,7 @@ class PageCache(AttributeCache):
         node.size = max(node.size, end)
 
     def _become_writer(self, node: CachedNode) -> None:
-        node.dirty_since_ns = self.settings.clock.now_ns
+        node.dirty_since_ns = self.clock.now_ns
         inode = node.inode
         if inode.writers is None:
             inode.writers = []

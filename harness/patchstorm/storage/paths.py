@@ -59,7 +59,52 @@ def walk(
     directory itself. A last component that is a symbolic link is followed if ``follow``, or if the
     path ends in a slash. Errors: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG.
     """
-    at = _Walk(path, root, base)
+    parts = _plain_parts(path)
+    if parts is None:
+        return _go_on(_Walk(path, root, base), follow, lookup, lookup_last)
+    directory = root if base is None or path[0] == "/" else base
+    left = len(parts)
+    for name in parts:
+        left -= 1
+        if directory.entries is None:
+            raise failure(errno.ENOTDIR)
+        ask = lookup if left or lookup_last is None else lookup_last
+        child = ask(directory, name)
+        if left == 0 and (child is None or child.target is None or not follow):
+            return directory, name, child
+        if child is None:
+            raise failure(errno.ENOENT)
+        if child.target is not None:
+            at = _Walk(".", root, directory)
+            at.todo = list(reversed(parts[len(parts) - left :]))
+            at.follow(child.target)
+            return _go_on(at, follow, lookup, lookup_last)
+        directory = child
+    return directory, ".", directory
+
+
+_PLAIN: dict[str, tuple[str, ...] | None] = {}
+_PLAIN_MAX = 20_000
+
+
+def _plain_parts(path: str) -> tuple[str, ...] | None:
+    """The components of a path without dots, doubled or trailing slashes or long names."""
+    try:
+        return _PLAIN[path]
+    except KeyError:
+        pass
+    parts = tuple(path[1:].split("/") if path[:1] == "/" else path.split("/"))
+    plain = not DOTS.intersection(parts) and all(len(p) <= ASCII_LENGTH_SAFE for p in parts)
+    if len(_PLAIN) >= _PLAIN_MAX:
+        _PLAIN.clear()
+    found = _PLAIN[path] = parts if plain and len(path) < PATH_BYTES_MAX // 4 else None
+    return found
+
+
+def _go_on(
+    at: _Walk, follow: bool, lookup: Lookup, lookup_last: Lookup | None
+) -> tuple[Inode, str, Inode | None]:
+    """The general walk: dots, symbolic links, slashes wherever they may be."""
     while at.todo:
         name = at.next_name()
         if name is None:

@@ -1,0 +1,53 @@
+"""What a target claims: nothing on storage that does not give what the target needs.
+
+A target names its needs, a storage flavour what it gives (``patchstorm.storage.guarantees``). A storm
+on storage that lacks a need is reported as *not claimed* rather than judged; ``--unclaimed`` runs and
+judges it all the same.
+
+Two kinds of need matter only in some storms: what outlives a loss of power, where power is lost; and
+the release of a dead host's locks, where a host dies or is cut off from its storage (a process that
+dies releases its locks through its own kernel). A storm whose faults take locks away runs on storage
+that does not give exclusive locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from patchstorm.storage.guarantees import MEANING
+from patchstorm.storage.parse import parse_flavour
+from patchstorm.target.model import Target
+
+DIRECTORY: Final = "dir:"
+_HOST_DEATHS: Final = frozenset({"power-loss", "partition-storage"})
+_LOCK_LOSSES: Final = frozenset({"lock-loss", "local-locks"})
+_OF_POWER_LOSS: Final = frozenset(
+    name
+    for name in MEANING
+    if name.startswith(("durable-", "power-loss-")) and name != "durable-across-process-death"
+)
+
+
+def unclaimed(target: Target, storage: str, faults: Collection[str]) -> str | None:
+    """Why ``target`` claims nothing on ``storage`` under these kinds of faults; None where it does.
+
+    A directory of the user's own gives what its owner says it gives.
+    """
+    if storage.startswith(DIRECTORY):
+        return None
+    needed = set(target.needs)
+    if "power-loss" not in faults:
+        needed -= _OF_POWER_LOSS
+    if _HOST_DEATHS.isdisjoint(faults):
+        needed.discard("lock-release-on-host-death")
+    given = parse_flavour(storage).gives
+    if not _LOCK_LOSSES.isdisjoint(faults):
+        given -= {"exclusive-locks"}
+    lacking = sorted(needed - given)
+    if not lacking:
+        return None
+    return (
+        f"not claimed: {storage} in this storm does not give {', '.join(lacking)}, which {target.name} "
+        "needs; --unclaimed runs it all the same"
+    )

@@ -1,0 +1,111 @@
+"""The strategies by themselves, on a world of three tasks without any store."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchstorm.choice.crash_points import VARIANTS, crash_of, strikes_of
+from patchstorm.choice.delay_bounded import delays_of
+from patchstorm.choice.portfolio import NAMES, Hints, check_name, strategy_for
+from patchstorm.choice.prng import Prng
+from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES, Footprint
+from patchstorm.errors import UsageError
+from patchstorm.sim.kernel import Kernel
+from patchstorm.sim.workers import Workers
+
+HINTS = Hints(length=12, crash=True, power_host=True, power_storage=True)
+
+
+def _order(name: str, index: int) -> str:
+    """Who took each step of a run of three tasks of four steps."""
+    kernel = Kernel(
+        strategy_for(name, index, Prng("test", index), HINTS), Workers(), steps_max=1000,
+        patience_ns=0,
+    )  # fmt: skip
+    done: list[str] = []
+
+    def walk(letter: str) -> None:
+        for _ in range(4):
+            kernel.step(Footprint("write", (), ("#x",)))
+            done.append(letter)
+
+    for letter in "abc":
+        kernel.spawn(letter, lambda letter=letter: walk(letter))
+    kernel.arm(lambda strike, replica: None)
+    kernel.run()
+    kernel.close()
+    return "".join(done)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_strategy_runs_every_step_and_repeats(name: str) -> None:
+    for index in range(12):
+        order = _order(name, index)
+        assert sorted(order) == sorted("abc" * 4)
+        assert order == _order(name, index)
+
+
+@pytest.mark.parametrize("name", ["random-walk", "pct", "pos", "portfolio"])
+def test_sampling_strategies_meet_many_orders(name: str) -> None:
+    assert len({_order(name, index) for index in range(60)}) >= 12
+
+
+def test_the_first_of_the_portfolio_is_the_dull_schedule() -> None:
+    assert _order("portfolio", 0) == "aaaabbbbcccc"
+
+
+def test_delay_bounded_begins_with_none_then_meets_every_single_delay() -> None:
+    assert delays_of(0, 12) == ()
+    assert [delays_of(1 + i, 12) for i in range(12)] == [(i + 1,) for i in range(12)]
+
+
+@given(st.integers(1, 9), st.integers(0, 400))
+def test_delay_sets_are_sorted_within_the_run_and_never_repeat(length: int, index: int) -> None:
+    delays = delays_of(index, length)
+    assert list(delays) == sorted(delays)
+    assert all(1 <= step <= length for step in delays)
+    assert delays != delays_of(index + 1, length)
+
+
+def test_crash_points_meet_every_step_before_any_twice() -> None:
+    rounds = strikes_of(True, True, False)
+    points = [crash_of(index, 5, rounds) for index in range(10)]
+    assert points[:5] == [(step, PROCESS_DIES, 0) for step in range(1, 6)]
+    assert points[5:] == [(step, HOST_LOSES_POWER, 0) for step in range(1, 6)]
+    assert crash_of(5 * (1 + VARIANTS), 5, rounds) is None
+
+
+def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="portfolio"):
+        check_name("luck")
+
+
+@given(st.integers(1, 1000), st.integers(0, 1 << 40))
+def test_the_generator_stays_in_range(n: int, seed: int) -> None:
+    prng = Prng(seed)
+    assert all(0 <= prng.below(n) < n for _ in range(20))
+    assert sorted(prng.shuffled(min(n, 20))) == list(range(min(n, 20)))
+
+
+def test_the_generator_is_fixed_to_the_bit() -> None:
+    prng = Prng("patchstorm", 1)
+    assert [prng.below(1000) for _ in range(8)] == PINNED
+
+
+PINNED = [273, 442, 510, 876, 695, 671, 702, 596]
+
+
+@given(
+    st.lists(st.sampled_from("xyz"), max_size=3), st.lists(st.sampled_from("xyz"), max_size=3),
+    st.lists(st.sampled_from("xyz"), max_size=3), st.lists(st.sampled_from("xyz"), max_size=3),
+)  # fmt: skip
+def test_conflict_is_symmetric_and_needs_a_write(
+    reads: list[str], writes: list[str], other_reads: list[str], other_writes: list[str]
+) -> None:
+    a = Footprint("a", tuple(reads), tuple(writes))
+    b = Footprint("b", tuple(other_reads), tuple(other_writes))
+    assert a.conflicts(b) == b.conflicts(a)
+    if not writes and not other_writes:
+        assert not a.conflicts(b)
