@@ -113,11 +113,15 @@ class Info(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """What HEAD and PATCH answer from. ``offset`` equals ``size`` only once published."""
+    """What HEAD and PATCH answer from. ``offset`` equals ``size`` only once published.
+
+    ``received`` counts all committed bytes, those after a gap included.
+    """
 
     session: str
     size: int
     offset: int
+    received: int
     count: int
     expires_s: int
     metadata: str

@@ -396,7 +396,7 @@ class Exchange:
 
 
 def _progress(view: View) -> Headers:
-    percent = 100.0 if view.size == 0 else 100.0 * view.offset / view.size
+    percent = 100.0 if view.size == 0 else 100.0 * view.received / view.size
     return (
         ("Upload-Offset", str(view.offset)),
         ("Upload-Expires", formatdate(view.expires_s, usegmt=True)),

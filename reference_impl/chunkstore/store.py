@@ -213,6 +213,7 @@ class Store:
             session=info.session,
             size=info.size,
             offset=info.offset,
+            received=sum(end - start for start, end in info.ranges),
             count=info.count,
             expires_s=info.expires_s,
             metadata=info.metadata,

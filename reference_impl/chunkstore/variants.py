@@ -88,7 +88,8 @@ class AppendStore(Store):
     def view_of(self, info: Info) -> View:
         found = self.files.find(self.part(info.session))
         size = info.size if info.state == "published" else found.st_size if found else 0
-        return msgspec.structs.replace(super().view_of(info), offset=min(size, info.size))
+        offset = min(size, info.size)
+        return msgspec.structs.replace(super().view_of(info), offset=offset, received=offset)
 
     def status(self, claims: Claims) -> StatusDocument:
         raise UnknownUpload("This design has no status document.")

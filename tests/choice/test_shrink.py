@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchstorm.choice.naming import Listed, Recording
 from patchstorm.choice.chooser import SeededChooser
+from patchstorm.choice.naming import Listed, Recording
 from patchstorm.choice.schedule import VERSION, Choice, Schedule, check_version
 from patchstorm.choice.shrink import fewer, smaller
 from patchstorm.errors import UsageError

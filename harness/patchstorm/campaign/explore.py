@@ -268,7 +268,9 @@ class _Exploration:
         if not self._collect:
             causes = causes[:1]
         folder = out_dir or Path(tempfile.mkdtemp(prefix="patchstorm-sim-"))
-        paths, stories, findings = [], [], []
+        paths: list[Path] = []
+        stories: list[tuple[str, ...]] = []
+        findings: list[Finding] = []
         for told in causes:
             path, story, found = keep_failure(self._session, told, folder, minimise=minimise)
             paths.append(path)

@@ -19,8 +19,7 @@ from time import monotonic
 import msgspec
 
 from patchstorm.campaign.schedules import Ran, replayed, run_and_judge
-from patchstorm.choice.chooser import Chooser
-from patchstorm.choice.naming import Listed, Recording
+from patchstorm.choice.naming import Listed
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.pct import Pct
 from patchstorm.choice.prng import Prng
@@ -34,8 +33,8 @@ from patchstorm.scenario.workloads import WORKLOADS
 from patchstorm.sim.app import Subject
 from patchstorm.sim.workers import Workers
 
-RUNS_MAX = 600
-TRIES = 6
+RUNS_MAX = 1_000
+TRIES = 10
 ROUNDS_MAX = 4
 SECONDS_MAX = 20.0
 
@@ -364,5 +363,3 @@ def _smaller_options(plan: Plan) -> Iterator[Plan]:
                 clients = (*plan.clients[:place], changed, *plan.clients[place + 1 :])
                 yield msgspec.structs.replace(plan, clients=clients)
 
-
-__all__ = ["Chooser", "Recording", "Shrunk", "shrink"]

@@ -196,15 +196,15 @@ def _dismiss(holder: subprocess.Popen[str]) -> None:
 
 
 def _user_directory(path: Path) -> Path:
+    """The directory, if it is there and files can be made in it: really tried, not guessed."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=path):
+            return path
     except OSError as error:
         raise UsageError(
-            f"--storage dir:{path}: {error.strerror}. Give a directory you own."
+            f"--storage dir:{path}: cannot be written ({error.strerror}). "
+            "Give a directory that exists and that you may write to."
         ) from None
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise UsageError(f"--storage dir:{path}: not writable. Give a directory you may write to.")
-    return path
 
 
 def _memory() -> tuple[Path, str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from chunkstore import errors
-from chunkstore.config import Settings
+from chunkstore.config import LIFETIME_S_DEFAULT, Settings
 from chunkstore.model import Options
 from chunkstore.protocol import Exchange
 from chunkstore.protocol_headers import Head
@@ -91,7 +91,9 @@ class ChunkstoreApp:
     ) -> None:
         self.store = store_type(port, root, Options())
         self._exchange_type = exchange_type
-        self._settings = Settings(secret=SECRET)
+        lifetime_ms = port.lifetime_ms
+        lifetime_s = LIFETIME_S_DEFAULT if lifetime_ms is None else -(-lifetime_ms // 1_000)
+        self._settings = Settings(secret=SECRET, lifetime_s=lifetime_s)
 
     def exchange(
         self, method: str, path: str, headers: tuple[tuple[str, str], ...]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from patchstorm.errors import NondeterminismError
 from patchstorm.history.model import UploadInfo
 from patchstorm.history.recorder import Recorder
+from patchstorm.live.coverage import Coverage
 from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Answer, Mischief, Request, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
@@ -23,7 +24,6 @@ from patchstorm.sim.app import Subject
 from patchstorm.sim.kernel import Kernel, Timer
 from patchstorm.sim.replica import MS, Replica
 from patchstorm.sim.serving import Broken, serve
-from patchstorm.live.coverage import Coverage
 from patchstorm.target.wire import Head, Reply, completion, created_url, head_for
 
 NO_URL = "no-url"
@@ -50,7 +50,7 @@ class Stamps:
 class Delivery:
     """One request on its way. ``gone``: the client does not listen any more."""
 
-    __slots__ = ("gone", "head", "mischief", "op", "patience", "path", "replica", "request", "sent", "step")
+    __slots__ = ("gone", "head", "mischief", "op", "path", "patience", "replica", "request", "sent", "step")
 
     def __init__(self, step: Step, request: Request, mischief: Mischief, op: int, path: str) -> None:
         self.step = step

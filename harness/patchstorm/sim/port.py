@@ -44,7 +44,11 @@ class Watch:
 
 
 class SimPort:
-    """One process's calls. ``skew_ns`` is how far its wall clock is ahead."""
+    """One process's calls.
+
+    ``skew_ns`` is how far its wall clock is ahead. ``lifetime_ms`` is how long the storm wants uploads
+    to live; None: as long as the store likes.
+    """
 
     def __init__(
         self, kernel: Kernel, server: Server, client: Client, watch: Watch, serial: int
@@ -54,6 +58,7 @@ class SimPort:
         self.client = client
         self.watch = watch
         self.skew_ns = 0
+        self.lifetime_ms: int | None = None
         self._serial = serial << 32
         self._hot_fds: dict[int, str] = {}
         self._close = client.close

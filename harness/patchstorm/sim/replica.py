@@ -34,6 +34,7 @@ class Replica:
         self.starts = 0
         self.sweeps = 0
         self.skew_ns = 0
+        self.lifetime_ms: int | None = None
         self._kernel = kernel
         self._server = server
         self._subject = subject
@@ -56,6 +57,7 @@ class Replica:
         self.client = self._server.mount(self.name, pid=self.starts)
         self.port = self._port_of(self.client, self.index, ((self.index + 1) << 12) | self.starts)
         self.port.skew_ns = self.skew_ns
+        self.port.lifetime_ms = self.lifetime_ms
         self.app = self._subject.build(self.port, ROOT)
         if self._subject.sweep_ms:
             self._kernel.spawn(f"{self.name}/{self.starts}/sweeper", self._sweep, self.domain)

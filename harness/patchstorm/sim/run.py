@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 from patchstorm.choice.chooser import Chooser
 from patchstorm.choice.schedule import Choice
@@ -39,6 +40,7 @@ from patchstorm.sim.workers import Workers
 from patchstorm.storage.client import Client
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.storage.server import Server
+from patchstorm.storage.settings import Clock
 
 WORLD = "sim"
 STEPS_MAX = 2_000_000
@@ -132,7 +134,7 @@ class _Run:
         self._tidied_at = -1
         flavour = parse_flavour(plan.storage or "tmpfs")
         self.injections = Injections(kernel)
-        self.server = Server(flavour, clock=kernel, choose=self._choose)
+        self.server = Server(flavour, clock=cast(Clock, kernel), choose=self._choose)
         if flavour.nfs is not None:
             self.server.pause = self._storage_pause
         make_root(self.server)
@@ -151,6 +153,9 @@ class _Run:
             Replica(kernel, self.server, subject, index, self._port_of(watched))
             for index in range(plan.replicas)
         ]
+        lifetimes = [upload.info.expires_ms for upload in plan.uploads if upload.info.expires_ms]
+        for replica in self.replicas:
+            replica.lifetime_ms = min(lifetimes, default=None)
         self.clients = Clients(plan, subject, kernel, self.replicas, self.recorder, self.stamp)
         self.clients.on_url = self._learn
         self.faults = Faults(

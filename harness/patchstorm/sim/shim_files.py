@@ -68,7 +68,7 @@ class Opener:
     def __init__(self, system: SimOs) -> None:
         self._system = system
 
-    def __call__(
+    def __call__(  # noqa: PLR0917 - the signature of the built-in
         self,
         file: Any,
         mode: str = "r",
@@ -83,10 +83,8 @@ class Opener:
         flags = _FLAGS[kind[0]]
         if "+" in kind:
             flags = flags & ~os.O_WRONLY | os.O_RDWR
-        if isinstance(file, int):
-            fd = file
-        else:
-            fd = (opener or self._system.open)(file, flags | os.O_CLOEXEC)
+        how = opener or self._system.open
+        fd = file if isinstance(file, int) else how(file, flags | os.O_CLOEXEC)
         raw = SimFile(self._system, fd, file, kind, closefd)
         if buffering == 0:
             if "b" not in mode:

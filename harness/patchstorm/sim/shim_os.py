@@ -261,7 +261,8 @@ class SimOs:
 
     def walk(self, top: Any, topdown: bool = True, **_: Any) -> Iterator[Any]:
         """Like ``os.walk``, without following links."""
-        directories, files = [], []
+        directories: list[str] = []
+        files: list[str] = []
         for entry in self.scandir(top):
             (directories if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
         if topdown:

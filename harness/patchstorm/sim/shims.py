@@ -1,4 +1,4 @@
-"""A store written for ``os``, ``open``, ``fcntl``, ``pathlib``, ``shutil`` and ``tempfile``, put into the simulator.
+"""A store written for ``os``, ``open``, ``fcntl``, ``pathlib``, ``shutil``, ``tempfile``: simulated.
 
 :func:`load` executes a module's source with an import of its own: the modules of ``SHIMMED`` come from
 here, everything else from the real interpreter. ``pathlib``, ``shutil``, ``tempfile``, ``uuid`` and

@@ -13,6 +13,7 @@ MEANING: dict[str, str] = {
     "exclusive-create": "O_CREAT|O_EXCL, mkdir and link succeed for one caller on all hosts",
     "exclusive-locks": "while its host can reach the storage, a lock holder is the only one on "
     "all hosts (a partitioned NFSv4 client may go on believing so)",
+    "exclusive-posix-locks": "the same for fcntl locks; exclusive-locks speaks of flock",
     "fenced-locks": "a holder whose lock was given to another can change nothing any more",
     "lock-release-on-process-death": "a dead process's locks are free at once",
     "lock-release-on-host-death": "a dead host's locks become free without that host's help",
@@ -61,6 +62,7 @@ def _local() -> set[str]:
     return {
         "exclusive-create",
         "exclusive-locks",
+        "exclusive-posix-locks",
         "fenced-locks",
         "lock-release-on-process-death",
         "lock-release-on-host-death",
@@ -87,10 +89,12 @@ def _local() -> set[str]:
 
 def _nfs(mount: NfsMount) -> set[str]:
     given = {"exclusive-create", "lock-release-on-process-death", "durable-across-process-death"}
-    remote_locks = not (mount.local_flock or mount.local_posix)
+    remote_locks = not mount.local_flock
     no_age = mount.acregmax_ns == 0 and mount.acdirmax_ns == 0
     if remote_locks:
         given |= {"exclusive-locks", "coherent-append-locked"}
+    if not mount.local_posix:
+        given.add("exclusive-posix-locks")
     if not (mount.is_v3 and remote_locks):
         given.add("lock-release-on-host-death")
     if mount.close_to_open:

@@ -17,7 +17,14 @@ from patchstorm.storage.handle import Handle
 from patchstorm.storage.host import Host
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.locks import FileLocks, Owner
-from patchstorm.storage.paths import ASCII_LENGTH_SAFE, DOTS, check_name, walk, walk_parent
+from patchstorm.storage.paths import (
+    ASCII_LENGTH_SAFE,
+    DOTS,
+    check_name,
+    refusal_to_remove,
+    walk,
+    walk_parent,
+)
 from patchstorm.storage.stat import Stat
 
 _CREATE_EXCL = c.O_CREAT | c.O_EXCL
@@ -92,19 +99,35 @@ class LocalClient(Client):
                     walks[head] = parent
         return found
 
-    def _parent(self, path: str) -> tuple[Inode, str]:
+    def _parent(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str]:
         """The directory of a path's last component, and that component."""
         head, _, name = path.rpartition("/")
         directory = self.tree.walks.get(head)
-        if directory is not None and name not in DOTS:
+        if directory is not None and dir_fd is None and name not in DOTS:
             return directory, name
-        return walk_parent(path, self.tree.root, None, look_up)
+        return walk_parent(path, self.tree.root, self._base(dir_fd), look_up)
 
     @staticmethod
     def _last(directory: Inode, name: str) -> Inode | None:
         if len(name) > ASCII_LENGTH_SAFE:
             check_name(name)
         return look_up(directory, name)
+
+    def _entry(self, path: str, dir_fd: int | None) -> tuple[Inode, str, Inode | None]:
+        """For calls that change a name, so do not follow it even before a slash."""
+        directory, name = self._parent(path, dir_fd)
+        if name in DOTS:
+            return directory, name, directory
+        return directory, name, self._last(directory, name)
+
+    def _vacant(self, path: str, dir_fd: int | None) -> tuple[Inode, str]:
+        """Where link and symlink put a name: EEXIST if it is taken, ENOENT before a slash."""
+        directory, name, inode = self._entry(path, dir_fd)
+        if inode is not None:
+            raise failure(errno.EEXIST, path)
+        if path[-1] == "/":
+            raise failure(errno.ENOENT, path)
+        return directory, name
 
     def _existing(self, path: str, dir_fd: int | None, follow: bool) -> Inode:
         inode = self._find(path, dir_fd, follow)[2]
@@ -248,25 +271,27 @@ class LocalClient(Client):
         return inode.entries
 
     def mkdir(self, path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
-        directory, name, inode = self._find(path, dir_fd, False)
+        directory, name, inode = self._entry(path, dir_fd)
         if inode is not None:
             raise failure(errno.EEXIST, path)
         self.tree.mkdir(directory, name, mode & ~self.umask & 0o7777)
 
     def rmdir(self, path: str, *, dir_fd: int | None = None) -> None:
-        directory, name, inode = self._find(path, dir_fd, False)
+        directory, name, inode = self._entry(path, dir_fd)
         if inode is None:
             raise failure(errno.ENOENT, path)
-        if name == ".":
-            raise failure(self._refusal_of_dots(path, errno.ENOTEMPTY), path)
+        if name in DOTS:
+            raise failure(refusal_to_remove(path, name), path)
         self.tree.rmdir(directory, name)
 
     def unlink(self, path: str, *, dir_fd: int | None = None) -> None:
-        directory, name, inode = self._find(path, dir_fd, False)
+        directory, name, inode = self._entry(path, dir_fd)
         if inode is None:
             raise failure(errno.ENOENT, path)
-        if name == "." or inode.entries is not None:
+        if name in DOTS or inode.entries is not None:
             raise failure(errno.EISDIR, path)
+        if path[-1] == "/":
+            raise failure(errno.ENOTDIR, path)
         self.tree.unlink(directory, name)
 
     def rename(self, src: str, dst: str, flags: int = 0) -> None:
@@ -281,37 +306,35 @@ class LocalClient(Client):
         source = self._last(from_dir, from_name)
         if source is None:
             raise failure(errno.ENOENT, src)
-        self._last(to_dir, to_name)
-        if source.entries is None and (src[-1] == "/" or dst[-1] == "/"):
+        target = self._last(to_dir, to_name)
+        if flags:
+            self._check_flags(flags, dst, target)
+        slash = dst[-1] == "/" and not flags & c.RENAME_EXCHANGE
+        if source.entries is None and (src[-1] == "/" or slash):
             raise failure(errno.ENOTDIR, src)
         self.tree.rename(from_dir, from_name, to_dir, to_name, flags)
 
+    @staticmethod
+    def _check_flags(flags: int, dst: str, target: Inode | None) -> None:
+        """renameat2: what the flags ask of the target comes before what its slash does."""
+        if target is not None and flags & c.RENAME_NOREPLACE:
+            raise failure(errno.EEXIST, dst)
+        if flags & c.RENAME_EXCHANGE:
+            if target is None:
+                raise failure(errno.ENOENT, dst)
+            if dst[-1] == "/" and target.entries is None:
+                raise failure(errno.ENOTDIR, dst)
+
     def link(self, src: str, dst: str) -> None:
         source = self._existing(src, None, False)
-        directory, name, target = self._find(dst, None, False)
-        if target is not None:
-            raise failure(errno.EEXIST, dst)
-        if dst[-1] == "/":
-            raise failure(errno.ENOENT, dst)
+        directory, name = self._vacant(dst, None)
         self.tree.link(source, directory, name)
 
     def symlink(self, src: str, dst: str, *, dir_fd: int | None = None) -> None:
         if not src:
             raise failure(errno.ENOENT, dst)
-        directory, name, inode = self._find(dst, dir_fd, False)
-        if inode is not None:
-            raise failure(errno.EEXIST, dst)
-        if dst[-1] == "/":
-            raise failure(errno.ENOENT, dst)
+        directory, name = self._vacant(dst, dir_fd)
         self.tree.symlink(directory, name, src)
-
-    @staticmethod
-    def _refusal_of_dots(path: str, otherwise: int) -> int:
-        """rmdir of a path that ends in ``.`` is EINVAL, of the root EBUSY (rmdir(2))."""
-        last = path.rstrip("/").rpartition("/")[2]
-        if last == ".":
-            return errno.EINVAL
-        return errno.EBUSY if not last else otherwise
 
     def _set_attributes(
         self,

@@ -46,10 +46,12 @@ class CachedNode:
     ``wide`` the pages that would be sent whole. ``data_change`` is the server's data change at
     which the clean pages were equal to it. ``unstable`` are patches sent but not committed to the
     server's disk when it had booted ``boot`` times. ``opened_by_handle``: the server opened the
-    file for this host when it had no name any more, so it serves it until it is closed.
+    file for this host when it had no name any more, so it serves it until it is closed. ``blind``:
+    a change was missed and the pages kept. ``sending``: a write-back is under way.
     """
 
     __slots__ = (
+        "blind",
         "boot",
         "change",
         "data_change",
@@ -64,6 +66,7 @@ class CachedNode:
         "opens",
         "pages",
         "patches",
+        "sending",
         "silly",
         "size",
         "stale",
@@ -89,6 +92,8 @@ class CachedNode:
         self.dirty_since_ns = 0
         self.opens = 0
         self.opened_by_handle = False
+        self.blind = False
+        self.sending = False
         self.silly: tuple[Inode, str] | None = None
         self.error_count = 0
         self.error_code = 0
@@ -206,6 +211,8 @@ class AttributeCache(Host):
         else:
             if node.change == _UNKNOWN or not self._misses_change(node):
                 self.drop_clean(node)
+            else:
+                node.blind = True
             node.change = inode.change
             node.timeo_ns = self._shortest(inode)
         node.key = version3_key(inode)
@@ -237,6 +244,7 @@ class AttributeCache(Host):
 
     def drop_clean(self, node: CachedNode) -> None:
         """Forget names and clean pages; dirty pages stay, over what the server has now."""
+        node.blind = False
         node.names.clear()
         inode = node.inode
         if node.patches:

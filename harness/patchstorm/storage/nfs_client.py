@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import errno
 from functools import partial
-from typing import TYPE_CHECKING
 
-from patchstorm.storage import constants as c
 from patchstorm.storage.backend import Path
 from patchstorm.storage.errors import failure
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.nfs_files import NfsFiles
+from patchstorm.storage.paths import DOTS, refusal_to_remove
 from patchstorm.storage.stat import Stat
-
-if TYPE_CHECKING:
-    pass
-
-_CREATE_EXCL = c.O_CREAT | c.O_EXCL
-_REFUSED_ON_DIRECTORY = c.O_ACCMODE | c.O_CREAT | c.O_TRUNC
 
 
 class NfsClient(NfsFiles):
@@ -88,8 +81,8 @@ class NfsClient(NfsFiles):
         directory, name, inode = self._true(path, dir_fd)
         if inode is None:
             raise failure(errno.ENOENT, path)
-        if name == ".":
-            raise failure(errno.EBUSY, path)
+        if name in DOTS:
+            raise failure(refusal_to_remove(path, name), path)
         remove = partial(self.tree.rmdir, directory, name)
         kernel.call(remove)
         before = kernel.before_change(directory)
@@ -103,8 +96,10 @@ class NfsClient(NfsFiles):
         if inode is None:
             self.kernel.doubt(directory, name)
             raise failure(errno.ENOENT, path)
-        if name == "." or inode.entries is not None:
+        if name in DOTS or inode.entries is not None:
             raise failure(errno.EISDIR, path)
+        if path[-1] == "/":
+            raise failure(errno.ENOTDIR, path)
         remove = partial(self.tree.unlink, directory, name)
         kernel.call(remove)
         kernel.refuse_in_grace()
@@ -123,7 +118,7 @@ class NfsClient(NfsFiles):
         kernel = self.kernel
         from_dir, from_name, source = self._true(src)
         to_dir, to_name, target = self._true(dst)
-        if from_name == "." or to_name == ".":
+        if from_name in DOTS or to_name in DOTS:
             raise failure(errno.EBUSY, src)
         if source is None:
             self.kernel.doubt(from_dir, from_name)

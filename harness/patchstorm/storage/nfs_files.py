@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from functools import partial
-from typing import TYPE_CHECKING
 
 from patchstorm.storage import constants as c
 from patchstorm.storage import pages
@@ -13,10 +12,7 @@ from patchstorm.storage.handle import Handle
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.nfs_cache import CachedNode
 from patchstorm.storage.nfs_locks import NfsLocks
-from patchstorm.storage.paths import Lookup, walk
-
-if TYPE_CHECKING:
-    pass
+from patchstorm.storage.paths import ASCII_LENGTH_SAFE, DOTS, Lookup, check_name, walk, walk_parent
 
 _CREATE_EXCL = c.O_CREAT | c.O_EXCL
 _REFUSED_ON_DIRECTORY = c.O_ACCMODE | c.O_CREAT | c.O_TRUNC
@@ -47,7 +43,13 @@ class NfsFiles(NfsLocks):
 
     def _true(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str, Inode | None]:
         """For calls that the server executes by name: directory, name, what is really there."""
-        return self._walk(path, dir_fd, False, self.kernel.true_name)
+        kernel = self.kernel
+        directory, name = walk_parent(path, self.tree.root, self._base(dir_fd), kernel.look_up)
+        if name in DOTS:
+            return directory, name, directory
+        if len(name) > ASCII_LENGTH_SAFE:
+            check_name(name)
+        return directory, name, kernel.true_name(directory, name)
 
     # -- open and close -------------------------------------------------------------------------
 

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from patchstorm.storage.nfs_host import NfsHost
     from patchstorm.storage.server import Server
 
-_CREATE_EXCL = c.O_CREAT | c.O_EXCL
-_REFUSED_ON_DIRECTORY = c.O_ACCMODE | c.O_CREAT | c.O_TRUNC
-
 
 class NfsLocks(Client):
     """flock and lockf over NFS; ``kernel`` is the host's NFS client."""

@@ -94,7 +94,15 @@ class NameCache(PageCache):
         return found
 
     def true_name(self, directory: Inode, name: str) -> Inode | None:
-        """What a call that the server executes by name will meet. Nothing is learnt yet."""
+        """What a call that the server executes by name will meet. Nothing is learnt yet.
+
+        If the server cannot be reached, a name that is believed gets the call as far as being
+        sent; that is where it will wait or time out.
+        """
+        if self.unreachable:
+            node = self.nodes.get(directory.serial)
+            if node is not None and name in node.names and self.clock.now_ns < node.expires_ns:
+                return node.names[name]
         self.contact()
         return self._truth(directory, name)
 

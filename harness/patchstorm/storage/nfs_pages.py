@@ -45,13 +45,19 @@ class PageCache(AttributeCache):
         if (
             node.data_change != inode.data_change
             and self._visibly_old(node, count, offset)
-            and not self.may_doubt("nfs.data", node)
+            and not self._keeps_pages(node)
         ):
             self.getattr(node, True)
             if node.data_change != inode.data_change:
                 self.drop_clean(node)
         self._fill(node, count, offset)
         return page_store.read(node.pages, node.size, offset, count)
+
+    def _keeps_pages(self, node: CachedNode) -> bool:
+        """A change that version 3 missed stays missed, however old the attributes get."""
+        if node.blind and not self.unreachable:
+            return self.settings.choose("nfs.data", 2) == 1
+        return self.may_doubt("nfs.data", node)
 
     def _visibly_old(self, node: CachedNode, count: int, offset: int) -> bool:
         """Would an answer from the server, plus own unsent data, differ from the cache's?"""
@@ -200,10 +206,13 @@ class PageCache(AttributeCache):
             self._remember_unstable(node)
         before = inode.change
         calls = 0
+        node.sending = True
         try:
             calls = self._send(node)
         except OSError as error:
             self._lose_dirty(node, error.errno or errno.EIO)
+        finally:
+            node.sending = False
         alone = inode.change == before + calls
         self._sent(node, known and alone, exact and alone)
         if stable:

@@ -22,6 +22,13 @@ ASCII_LENGTH_SAFE = NAME_BYTES_MAX // 4
 """A name of so many characters fits in 255 bytes whatever they are."""
 
 
+def refusal_to_remove(path: str, name: str) -> int:
+    """rmdir of ``.`` is EINVAL, of ``..`` ENOTEMPTY, of the root EBUSY (rmdir(2))."""
+    if not path.strip("/"):
+        return errno.EBUSY
+    return errno.EINVAL if name == "." else errno.ENOTEMPTY
+
+
 def check_name(name: str) -> None:
     """ENAMETOOLONG for a name of more than 255 bytes, EINVAL for one that holds a NUL."""
     if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES_MAX:
@@ -39,7 +46,12 @@ def walk_parent(path: str, root: Inode, base: Inode | None, lookup: Lookup) -> t
     start = root if base is None or path[0] == "/" else base
     if not head:
         return start, name or "."
-    return walk(head + "/.", root, base, True, lookup)[0], name
+    parent = walk(head, root, base, True, lookup)[2]
+    if parent is None:
+        raise failure(errno.ENOENT)
+    if parent.entries is None:
+        raise failure(errno.ENOTDIR)
+    return parent, name
 
 
 def walk(

@@ -180,6 +180,8 @@ class Server(LockService):
             if host is by or host.unreachable:
                 continue
             node = host.node(inode)
+            if node.sending:
+                continue
             age = self.settings.clock.now_ns - node.dirty_since_ns
             if age >= host.mount.dirty_age_ns or self.settings.choose("nfs.writeback", 2) == 0:
                 host.flush(node, stable=False)

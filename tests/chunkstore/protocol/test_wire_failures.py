@@ -58,7 +58,7 @@ class ScriptedStore:
 
     def seen(self) -> View:
         return View(
-            session="s1", size=10, offset=5, count=1, expires_s=2_000_000_000, metadata="",
+            session="s1", size=10, offset=5, received=5, count=1, expires_s=2_000_000_000, metadata="",
             state="uploading",
         )  # fmt: skip
 

@@ -103,6 +103,14 @@ def test_patch_tells_progress_and_an_expiry_that_does_not_slide(wire: Wire) -> N
     assert float(response.header("X-Backend-Ai-Progress-Percent") or "") == 25.0
 
 
+def test_progress_counts_what_lies_beyond_a_gap_as_the_status_does(wire: Wire) -> None:
+    location = wire.create(1024)
+    response = wire.patch(location, 512, DATA[512:768])
+    assert response.header("Upload-Offset") == "0"
+    assert float(response.header("X-Backend-Ai-Progress-Percent") or "") == 25.0
+    assert wire.status(location)["progress_percent"] == 25.0
+
+
 def test_any_offset_in_range_is_accepted(wire: Wire) -> None:
     location = wire.create(len(DATA))
     tail = wire.patch(location, 512, DATA[512:])
