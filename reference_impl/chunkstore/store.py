@@ -69,6 +69,7 @@ class Incoming(Protocol):
 class Store:
     """One replica's access to the uploads under ``root`` (an absolute path, which must exist)."""
 
+    files_type = Files
     sessions_type = Sessions
     body_type = Body
     late_type = LateBody
@@ -83,7 +84,7 @@ class Store:
         sha256: Callable[[], Digest] = hashlib.sha256,
     ) -> None:
         self.options = options or Options()
-        self.files = Files(port, sha256)
+        self.files = self.files_type(port, sha256)
         self.root = root.rstrip("/")
         self.uploads = f"{self.root}/{UPLOADS}"
         self.places = Places(self.files, self.root)

@@ -26,6 +26,13 @@ def test_two_items_of_which_either_will_do_shrink_to_one() -> None:
     assert len(fewer(list("abcdefgh"), lambda items: "b" in items or "g" in items)) == 1
 
 
+def test_two_items_that_only_go_together_go() -> None:
+    def holds(items: Sequence[str]) -> bool:
+        return "x" in items and ("there" in items) == ("back" in items)
+
+    assert fewer(["there", "x", "back"], holds) == ["x"]
+
+
 def test_numbers_get_smaller_and_named_targets_stay() -> None:
     choices = [Choice("t", 1, "nfs.name", 3), Choice("t", 2, "switch", 5, "u")]
 

@@ -16,6 +16,17 @@ from patchstorm.report.model import RunReport
 
 TUS = {"tus-resumable": "1.0.0"}
 FAILURE = "out/replaying-reference-append-1/failure.json"
+PROGRAM = """
+name = "program"
+capabilities = ["sequential", "creation"]
+
+[start]
+command = ["{python}", "-c", "raise SystemExit('no configuration')", "{port}"]
+
+[wire]
+path = "/files"
+"""
+"""A target that is a program of its own, and does not start."""
 
 
 def run_report(**changes: Any) -> RunReport:

@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of a run: what had ended is told, and nothing is left running or on disk."""
+"""Ctrl-C, and processes that are killed: what had ended is told, and nothing is left running or on disk."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from cli_fakes import plain_environment
 
 MARK = "PATCHSTORM_TEST_MARK"
-PATIENCE_S = 20
+PATIENCE_S = 60
+ENDLESS = "1000000"
+MANY = "1000"
 # A shell's background jobs ignore SIGINT, and so would a test run started from one.
 COMMAND = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -22,55 +26,150 @@ COMMAND = (
 )
 
 
-def marked(mark: str) -> list[str]:
+class Running:
+    """The command in a process group of its own; all its processes carry a mark."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.mark = uuid4().hex
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *arguments],
+            cwd=folder,
+            env=plain_environment() | {MARK: self.mark},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def first_line(self) -> str:
+        assert self.process.stderr is not None
+        return self.process.stderr.readline()
+
+    def workers(self) -> list[int]:
+        """The processes that run simulations."""
+        return [pid for pid, command in marked(self.mark).items() if "spawn_main" in command]
+
+    def ctrl_c(self) -> tuple[int, str, str]:
+        """What a terminal does: the signal goes to the whole group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.end()
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, out, err
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts commands in ``tmp_path``; whatever a failed test leaves running is ended."""
+    started: list[Running] = []
+
+    def go(*arguments: str) -> Running:
+        started.append(Running(tmp_path, *arguments))
+        return started[-1]
+
+    yield go
+    for one in started:
+        for pid in marked(one.mark):
+            os.kill(pid, signal.SIGKILL)
+        one.process.communicate()
+
+
+def marked(mark: str) -> dict[int, str]:
     """The command lines of all processes that carry ``mark`` in their environment."""
-    found = []
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if mark.encode() in (folder / "environ").read_bytes():
-                found.append((folder / "cmdline").read_text())
+                found[int(folder.name)] = (folder / "cmdline").read_text()
         except OSError:
             continue
     return found
 
 
-def test_ctrl_c_tells_what_ended_and_leaves_nothing(tmp_path: Path) -> None:
-    mark, shared = uuid4().hex, tmp_path / "shared"
-    running = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            COMMAND,
-            "run",
-            "--json",
-            "--jobs",
-            "2",
-            "--storage",
-            f"dir:{shared}",
-        ],
-        cwd=tmp_path,
-        env=plain_environment() | {MARK: mark},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert condition()
+
+
+def gone(mark: str) -> bool:
+    return marked(mark) == {}
+
+
+def test_ctrl_c_among_real_processes_tells_what_ended_and_leaves_nothing(
+    start: Start, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared"
+    running = start(
+        "run", "--world", "processes", "--json", "--jobs", "2", "--storage", f"dir:{shared}"
     )
-    assert running.stderr is not None
-    first = running.stderr.readline()
-    assert first.startswith("[ 1/"), first
-    assert len(marked(mark)) > 1, "replicas are up"
-    running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=60)
-    assert running.returncode == 130
+    assert running.first_line().startswith("[ 1/")
+    assert len(marked(running.mark)) > 1, "replicas are up"
+    code, out, err = running.ctrl_c()
+    assert code == 130
     assert err.splitlines()[-1].startswith("patchstorm: interrupted after ")
     assert len(json.loads(out)["runs"]) >= 1
     assert "Traceback" not in err
-    deadline = time.monotonic() + PATIENCE_S
-    while marked(mark) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert marked(mark) == []
+    wait_for(lambda: gone(running.mark))
     assert list(tmp_path.iterdir()) == [shared]
     assert list(shared.iterdir()) == []
+
+
+def test_ctrl_c_in_both_worlds_waits_for_no_simulation(start: Start, tmp_path: Path) -> None:
+    running = start("run", "sequential", "--json", "--jobs", "2", "--schedules", MANY)
+    assert "sequential in processes" in running.first_line()
+    assert running.workers(), "the simulation is under way"
+    code, out, err = running.ctrl_c()
+    assert code == 130
+    assert {run["world"] for run in json.loads(out)["runs"]} == {"processes"}
+    assert err.splitlines()[-1].startswith("patchstorm: interrupted after ")
+    assert "Traceback" not in err
+    wait_for(lambda: gone(running.mark))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_ends_a_search_and_its_workers(start: Start, tmp_path: Path) -> None:
+    running = start("explore", "sequential", "--json", "--jobs", "2", "--schedules", ENDLESS)
+    wait_for(lambda: len(running.workers()) == 2)
+    code, out, err = running.ctrl_c()
+    assert code == 130
+    (run,) = json.loads(out)["runs"]
+    assert any("interrupted" in note for note in run["notes"])
+    assert "Traceback" not in err
+    wait_for(lambda: gone(running.mark))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("explore", "sequential", "--jobs", "2"), ("run", "sequential", "--world", "sim")],
+    ids=["explore", "run"],
+)
+def test_a_worker_that_is_killed_is_an_error_that_says_so(
+    command: tuple[str, ...], start: Start, tmp_path: Path
+) -> None:
+    running = start(*command, "--schedules", ENDLESS)
+    wait_for(running.workers)
+    os.kill(running.workers()[0], signal.SIGKILL)
+    code, out, err = running.end()
+    assert (code, out) == (2, "")
+    assert "was killed from outside" in err.splitlines()[-1]
+    assert "Traceback" not in err
+    wait_for(lambda: gone(running.mark))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_end_with_their_parent(start: Start) -> None:
+    running = start("explore", "sequential", "--jobs", "2", "--schedules", ENDLESS)
+    wait_for(lambda: len(running.workers()) == 2)
+    running.process.kill()
+    wait_for(lambda: gone(running.mark))
 
 
 def test_the_search_for_processes_finds_one() -> None:
@@ -78,8 +177,5 @@ def test_the_search_for_processes_finds_one() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", "input()"], env=os.environ | {MARK: mark}, stdin=subprocess.PIPE
     ) as child:
-        deadline = time.monotonic() + PATIENCE_S
-        while not marked(mark) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert len(marked(mark)) == 1
+        wait_for(lambda: len(marked(mark)) == 1)
         child.communicate(b"\n")

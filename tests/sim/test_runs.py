@@ -179,7 +179,7 @@ def test_a_store_that_keeps_state_between_runs_is_named_as_a_leak(
     session.subject = Subject(
         target=reference.target, build=partial(_Leaky, Store, Exchange), chunkstore=True
     )
-    with pytest.raises(NondeterminismError, match="did not repeat: at step|one run|one history"):
+    with pytest.raises(NondeterminismError, match="did not repeat"):
         for index in range(5):
             session.tell(index)
 

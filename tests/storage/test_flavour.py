@@ -93,11 +93,11 @@ def _hashable(value: object) -> object:
 
 WITNESSES = {
     # guarantee: (program, step that shows it broken, results that do)
-    "coherent-names": ("missing-name", 2, {"ENOENT"}),
+    "coherent-names": ("missing-name", 2, {"ENOENT"}),  # but see _ALSO
     "coherent-rename": ("replaced", 4, {"one"}),
     "coherent-rename-linked": ("replaced-kept-as-backup", 4, {"one"}),
     "coherent-listing": ("listing", 3, {("f1",)}),
-    "coherent-data": ("held-and-replaced", 3, {"ESTALE"}),
+    "coherent-data": ("grown-file", 5, {"abc"}),
     "coherent-append": ("append-two-hosts-unsent", 6, {"bbaa"}),
     "independent-bytes": ("page-neighbours", 5, {"........BBBB...................."}),
     "written-is-visible": ("unsent", 1, {""}),
@@ -120,20 +120,29 @@ def _broken(outcomes: list[Outcome], step: int, results: set[object]) -> bool:
     return any(_hashable(outcome[step]) in results for outcome in outcomes)
 
 
+_ALSO = {"coherent-names": ("removed-name", 3, {1})}
+
+_RACES_REMAIN = ("noac", "actimeo=0", "lookupcache=none")
+_WITHHELD = {"coherent-data", "coherent-append"}
+"""Not given to these mounts although one-step calls cannot show why (nfs(5): races remain)."""
+
+
+def _seen_broken(text: str, witness: tuple[str, int, set[object]]) -> bool:
+    program_name, step, results = witness
+    program = PROGRAMS[program_name]
+    return any(
+        _broken([outcome], step, results)
+        for tick in (False, True)
+        for outcome, _story in run_model(program, text, same_tick=tick).outcomes.values()
+    )
+
+
 @pytest.mark.parametrize("name", WITNESSES)
 def test_a_guarantee_is_given_exactly_where_its_witness_holds(name: str) -> None:
-    program_name, step, results = WITNESSES[name]
-    program = PROGRAMS[program_name]
-    for text in program.runs_on:
-        outcomes = [
-            outcome
-            for tick in (False, True)
-            for outcome, _story in run_model(program, text, same_tick=tick).outcomes.values()
-        ]
-        if name in parse_flavour(text).gives:
-            assert not _broken(outcomes, step, results), (name, text)
-        elif name not in _MORE_THAN_ITS_WITNESS.get(text, ()):
-            assert _broken(outcomes, step, results), (name, text)
-
-
-_MORE_THAN_ITS_WITNESS: dict[str, tuple[str, ...]] = {}
+    witness = WITNESSES[name]
+    for text in PROGRAMS[witness[0]].runs_on:
+        broken = _seen_broken(text, witness) or (name in _ALSO and _seen_broken(text, _ALSO[name]))
+        if name in _WITHHELD and any(option in text for option in _RACES_REMAIN):
+            assert name not in parse_flavour(text).gives
+        else:
+            assert broken == (name not in parse_flavour(text).gives), (name, text)

@@ -107,3 +107,12 @@ def test_conflicts(one: Call, two: Call, expected: bool) -> None:
     _server, a, b = _world([])
     assert conflicts(footprint(a, *one), footprint(b, *two)) is expected
     assert conflicts(footprint(b, *two), footprint(a, *one)) is expected
+
+
+def test_over_nfs_a_listing_conflicts_with_look_ups_of_the_same_host_only() -> None:
+    server = Server("nfs4")
+    a, b = server.mount("a"), server.mount("b")
+    a.mkdir("/d")
+    listing = footprint(a, "listdir", ("/",))
+    assert conflicts(listing, footprint(a.process(2), "stat", ("/d",)))
+    assert not conflicts(listing, footprint(b, "stat", ("/d",)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
 from patchstorm.storage.litmus.catalogue import PROGRAMS
@@ -12,11 +10,15 @@ from patchstorm.storage.litmus.program import Program, parse_program, tags
 from patchstorm.storage.litmus.runner import Result, violations
 from patchstorm.storage.litmus.runner import run_model as explore
 
+_EXPLORED: dict[tuple[str, str, bool], Result] = {}
 
-@cache
+
 def run_model(program: Program, flavour: str, *, same_tick: bool = False) -> Result:
     """Exploring is deterministic, so one exploration serves all tests."""
-    return explore(program, flavour, same_tick=same_tick)
+    key = program.name, flavour, same_tick
+    if key not in _EXPLORED:
+        _EXPLORED[key] = explore(program, flavour, same_tick=same_tick)
+    return _EXPLORED[key]
 
 
 def test_exploring_twice_gives_the_same() -> None:

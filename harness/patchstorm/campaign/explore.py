@@ -300,8 +300,9 @@ def keep_failure(
         small = Shrunk(
             plan=ran.plan, schedule=ran.schedule, ran=again, runs=1, seconds=0.0, complete=False
         )
-    name = f"{session.search.scenario.name}-{session.search.target}-{session.search.seed}"
-    place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", f"{name}-{told.index}")
+    search = session.search
+    name = f"{search.scenario.name}-{session.subject.target.name}-{WORLD}-{search.seed}-{told.index}"
+    place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", name)
     place.mkdir(parents=True, exist_ok=True)
     path, story = write_small(place, session.search, small, told.index)
     return path, story, small.ran.findings
@@ -322,7 +323,8 @@ def write_small(
         ran.history,
         events=tuple(sorted((*ran.history.events, *trace.events()), key=lambda one: one.time_ns)),
     )
-    with open(place / HISTORY_FILE, "wb") as out:
+    beside = HISTORY_FILE if file == FAILURE_FILE else f"{Path(file).stem}.jsonl"
+    with open(place / beside, "wb") as out:
         write_history(history, out)
     failure = Failure(
         world=WORLD,
@@ -334,7 +336,7 @@ def write_small(
         storage=small.plan.storage,
         plan=small.plan,
         findings=ran.findings,
-        history=HISTORY_FILE,
+        history=beside,
         schedule=small.schedule,
         story=story,
         command=f"patchstorm replay {path}",

@@ -7,14 +7,13 @@ ends them; an error in one is raised here.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
 from types import TracebackType
 
+from patchstorm.campaign.crew import Crew, told_of_deaths
 from patchstorm.campaign.schedules import Search, Session, Told
 
 Batch = list[Told]
@@ -33,16 +32,11 @@ class Fleet(AbstractContextManager["Fleet"]):
         self._jobs = jobs
         self._search = search
         self._session = Session.of(search) if jobs <= 1 else None
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: Crew | None = None
 
     def __enter__(self) -> Fleet:
         if self._session is None:
-            self._pool = ProcessPoolExecutor(
-                self._jobs,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_start,
-                initargs=(self._search,),
-            )
+            self._pool = Crew(self._jobs, _start, (self._search,))
         return self
 
     def __exit__(
@@ -54,9 +48,7 @@ class Fleet(AbstractContextManager["Fleet"]):
         if self._pool is None:
             return
         if error is not None:
-            processes = list((self._pool._processes or {}).values())
-            for process in processes:
-                process.terminate()
+            self._pool.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def results(self, batches: Iterator[range]) -> Iterator[Batch]:
@@ -78,16 +70,17 @@ class Fleet(AbstractContextManager["Fleet"]):
                     waiting.add(self._pool.submit(_batch, found))
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                yield future.result()
+                with told_of_deaths():
+                    told = future.result()
+                yield told
 
 
 _session: Session | None = None
 
 
 def _start(search: Search) -> None:
-    """In a worker: leave Ctrl-C to the parent."""
+    """In a worker, once."""
     global _session  # noqa: PLW0603 - one session for each worker process, made by its initializer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _session = Session.of(search)
 
 

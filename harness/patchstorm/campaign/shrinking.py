@@ -3,7 +3,7 @@
 What counts as progress. A candidate replaces the best so far when it still fails for the *same cause*
 (one of the checkers that found the original also finds it) and is smaller in this order: clients,
 uploads, faults, replicas, bytes, choices. Plans are shrunk first, since a smaller plan runs faster and
-needs fewer choices. After an edit of the plan the recorded choices often miss their place; then a few
+needs fewer choices; only the choices that matter least are dropped before. After an edit of the plan the recorded choices often miss their place; then a few
 schedules with few deviations are tried on the edited plan, which is cheap and usually finds the failure
 again with fewer choices than before.
 
@@ -36,7 +36,7 @@ from patchstorm.sim.workers import Workers
 RUNS_MAX = 1_000
 TRIES = 10
 ROUNDS_MAX = 4
-SECONDS_MAX = 20.0
+SECONDS_MAX = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +175,7 @@ class _Shrinking:
 
     def all_passes(self) -> None:
         """Every pass in turn, until a whole round brings nothing."""
+        self._choices()
         for _ in range(ROUNDS_MAX):
             before = _measure(self.best)
             self._plans()

@@ -13,9 +13,12 @@ class Bug:
     """The reference with one thing wrong.
 
     ``says`` is the mistake in a sentence; ``stands_for`` the real bug it is modelled on; ``storm`` a
-    scenario that shows it with real processes, and ``caught_by`` the checkers of which at least one
-    must then fire. ``also`` are checkers that may fire as a plain consequence; any other is a false
-    alarm.
+    scenario that shows it, and ``caught_by`` the checkers of which at least one must then fire.
+    ``also`` are checkers that may fire as a plain consequence; any other is a false alarm.
+
+    ``arguments`` are options of the server with which the bug shows sooner, of which the simulator,
+    whose time is virtual, has no need. ``sim_only`` is the reason why real processes do not show it
+    in a reasonable time; empty for the others.
     """
 
     name: str
@@ -26,3 +29,5 @@ class Bug:
     also: tuple[str, ...] = ()
     store: type[Store] = Store
     exchange: type[Exchange] = Exchange
+    arguments: tuple[str, ...] = ()
+    sim_only: str = ""

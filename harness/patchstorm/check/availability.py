@@ -1,8 +1,8 @@
 """``availability``: without a fault that explains it, no 5xx, no hang, and no refusal for good.
 
 A 423, and a 503 that says when to retry, are legal while others are at work; they become a violation
-when the upload is unfinished in the end and nothing but refusals came after healing. tus 1.0.0 leaves
-the answer to a busy lock open, so on a sequential target a 5xx beside another request about the same
+when nothing but refusals came after healing, unless the upload is finished in the end and its target
+does not declare ``head-after-finish``. tus 1.0.0 leaves the answer to a busy lock open, so on a sequential target a 5xx beside another request about the same
 upload counts as a busy lock. A request that the client itself cut is owed no answer.
 """
 
@@ -59,7 +59,8 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
     said = _said(operation)
     if said is None:
         return None
-    if bodied(operation) and end.sent < (call.length or 0) and end.error != "timeout":
+    unsent = bodied(operation) and end.sent < (call.length or 0)
+    if unsent and end.status is None and end.error != "timeout":
         return None
     if case.faults.explains(operation, end.time_ns):
         return None
@@ -117,9 +118,12 @@ def _until(operation: Operation) -> int:
 
 
 def _refused_for_good(case: Case, upload: UploadCase) -> Iterator[Finding | Unsure]:
-    if case.heal_ns is None or upload.rivals or not owed(case, upload) or _published(upload):
+    if case.heal_ns is None or upload.rivals or not owed(case, upload):
         return
-    for kind in ("HEAD", "PATCH"):
+    published = _published(upload)
+    if published and not case.can("head-after-finish"):
+        return
+    for kind in ("HEAD",) if published else ("HEAD", "PATCH"):
         asked = [
             one for one in upload.operations if one.call.phase == "heal" and one.call.kind == kind
         ]

@@ -1,7 +1,8 @@
 """A small, fast generator of pseudo-random integers, fixed to the bit.
 
 A linear congruential generator modulo 2**64 with Knuth's multiplier (MMIX; The Art of Computer
-Programming, volume 2, 3.3.4), of which only the high bits are used: one multiplication a draw. Strategies draw tens of numbers in each of hundreds of schedules a second; the keyed SHA-256 of
+Programming, volume 2, 3.3.4), of which only the high bits are used: one multiplication a draw.
+Strategies draw tens of numbers in each of hundreds of schedules a second; the keyed SHA-256 of
 :mod:`patchstorm.choice.chooser` would be the most expensive thing they do. The state is derived from
 the same kind of material, so one seed still means one schedule everywhere.
 """

@@ -13,6 +13,9 @@ from typing import TypeVar
 
 from patchstorm.choice.schedule import Choice
 
+PAIRS_UP_TO = 8
+"""Lists no longer than this are also tried without any two of their items."""
+
 T = TypeVar("T")
 Holds = Callable[[Sequence[T]], bool]
 
@@ -36,9 +39,24 @@ def fewer(items: Sequence[T], holds: Holds[T]) -> list[T]:
             else:
                 at += size
         if size == 1 and not shrank:
-            return kept
+            without = _without_a_pair(kept, holds)
+            if without is None:
+                return kept
+            kept = without
         size = size // 2 if size > 1 else 1
     return kept
+
+
+def _without_a_pair(items: list[T], holds: Holds[T]) -> list[T] | None:
+    """The items less two that only go together (a switch and the switch back), if there are such."""
+    if len(items) > PAIRS_UP_TO:
+        return None
+    for first in range(len(items)):
+        for second in range(first + 1, len(items)):
+            candidate = items[:first] + items[first + 1 : second] + items[second + 1 :]
+            if holds(candidate):
+                return candidate
+    return None
 
 
 def smaller(choices: Sequence[Choice], holds: Holds[Choice]) -> list[Choice]:

@@ -1,7 +1,7 @@
 """``patchstorm doctor``: what this machine can do, and whether runs repeat.
 
 Nothing is guessed from version numbers where it can be tried: a small tmpfs is mounted, a replica is
-started and asked, plans are drawn twice.
+started and asked, plans are drawn and storms simulated in more than one process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STYLES: Final = {"yes": "green", "no": "yellow", "broken": "bold red"}
 
 def execute() -> int:
     """Print the table; 0, or 2 where something is missing without which no storm can run."""
-    rows = [*machine(), *asyncio.run(_tried()), _determinism()]
+    rows = [*machine(), *asyncio.run(_tried()), _determinism(), _simulator()]
     _tell(rows)
     return EXIT_BROKEN if any(row.state == "broken" for row in rows) else 0
 
@@ -127,3 +127,16 @@ def _determinism() -> Row:
         said = ", ".join(sorted(one[:60] for one in digests))
         return Row(what, "broken", f"one seed gave different plans: {said}")
     return Row(what, "yes", "one seed gives the same plans in any process")
+
+
+def _simulator() -> Row:
+    """Schedules of one storm here and in two more processes, step by step."""
+    from patchstorm.campaign.simulated import check_determinism
+    from patchstorm.errors import NondeterminismError
+
+    what = "simulator"
+    try:
+        count = check_determinism()
+    except NondeterminismError as error:
+        return Row(what, "broken", str(error))
+    return Row(what, "yes", f"{count} schedules repeat bit for bit in other processes")

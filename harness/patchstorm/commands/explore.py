@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from patchstorm.commands.bounds import SEED_MAX, between, check_bounds
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
+from patchstorm.commands.simulate import with_story
 from patchstorm.errors import UsageError
-from patchstorm.report.model import Report, RunReport, exit_code, overall
+from patchstorm.report.model import Report, exit_code, overall
 from patchstorm.report.stored import encode
 
 if TYPE_CHECKING:
     from patchstorm.campaign.explore import Explored
+    from patchstorm.scenario.model import Scenario
 
 INTERRUPTED: Final = 130
 
@@ -61,7 +61,7 @@ def execute(request: Request) -> int:
     scenarios = [library.load(name) for name in dict.fromkeys(request.scenarios)]
     found: list[Explored] = []
     for scenario in scenarios:
-        found.append(_explore(request, scenario.name, scenario))
+        found.append(_explore(request, scenario))
         if found[-1].interrupted:
             break
     drop_if_empty(DEFAULT_OUT)
@@ -71,13 +71,11 @@ def execute(request: Request) -> int:
     return exit_code(overall(tuple(one.report for one in found)))
 
 
-def _explore(request: Request, name: str, scenario: object) -> Explored:
+def _explore(request: Request, scenario: Scenario) -> Explored:
     from patchstorm.campaign.explore import explore
     from patchstorm.report.searching import Searching
-    from patchstorm.scenario.model import Scenario
 
-    assert isinstance(scenario, Scenario)
-    with Searching(name) as shown:
+    with Searching(scenario.name) as shown:
         return explore(
             scenario,
             request.target,
@@ -96,27 +94,23 @@ def _explore(request: Request, name: str, scenario: object) -> Explored:
 
 
 def _tell(request: Request, found: list[Explored]) -> None:
-    runs = tuple(one.report for one in found)
+    runs = tuple(with_story(one) for one in found)
+    report = Report(verdict=overall(runs), runs=runs)
     if request.json:
-        sys.stdout.write(encode(Report(verdict=overall(runs), runs=runs)).decode())
+        sys.stdout.write(encode(report).decode())
         return
     from patchstorm.report.console import console_on, tell
 
-    console = console_on(sys.stdout)
-    told = tuple(msgspec.structs.replace(one.report, notes=_notes(one)) for one in found)
     took = sum(run.seconds for run in runs)
-    tell(Report(verdict=overall(runs), runs=told), console, took=f"{took:.1f} s")
+    covered = [_covered(one) for one in found if one.report.verdict is not None]
+    tell(report, console_on(sys.stdout), took=f"{took:.1f} s", remarks=covered)
 
 
-def _notes(found: Explored) -> tuple[str, ...]:
-    """What the search covered, beside what the report says already."""
-    report: RunReport = found.report
-    if report.verdict is None:
-        return report.notes
-    seen = found.coverage
-    rate = report.schedules / report.seconds if report.seconds else 0.0
-    said = (
-        f"{report.schedules} schedules, {rate:.0f} a second; {seen.distinct} distinct; "
-        f"{seen.both_orders} of {seen.pairs} conflicting pairs in both orders"
-    )
-    return (said, *report.notes)
+def _covered(found: Explored) -> str:
+    """How fast a search was and how far it saw."""
+    run, seen = found.report, found.coverage
+    rate = run.schedules / run.seconds if run.seconds else 0.0
+    said = f"{run.scenario}: {rate:.0f} schedules a second, {seen.distinct} distinct"
+    if not seen.pairs:
+        return said
+    return f"{said}; {seen.both_orders} of {seen.pairs} conflicting pairs of steps in both orders"

@@ -76,8 +76,11 @@ def _storages() -> list[Entry]:
     from patchstorm.commands.worlds import STORAGES
     from patchstorm.storage.catalogue import SUMMARY
 
-    live = [Entry(name, f"{says} (processes)") for name, says in STORAGES.items()]
-    return live + [Entry(name, f"{says} (sim)") for name, says in SUMMARY.items()]
+    says: dict[str, tuple[str, list[str]]] = {}
+    for world, names in (("processes", STORAGES), ("sim", SUMMARY)):
+        for name, text in names.items():
+            says.setdefault(name, (text, []))[1].append(world)
+    return [Entry(name, f"{text} ({', '.join(worlds)})") for name, (text, worlds) in says.items()]
 
 
 def _bugs() -> list[Entry]:

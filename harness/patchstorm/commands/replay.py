@@ -17,6 +17,7 @@ import msgspec
 
 from patchstorm.commands.places import writable_dir
 from patchstorm.errors import UsageError
+from patchstorm.report.model import RunReport
 
 if TYPE_CHECKING:
     from patchstorm.campaign.failure import Failure
@@ -45,23 +46,34 @@ def execute(path: Path, *, times: int, out: Path | None) -> int:
 def _simulated(failure: Failure, path: Path) -> int:
     """In the simulator once is enough: the schedule is in the file, and a run repeats bit for bit."""
     from patchstorm.campaign.simulated import replay
-    from patchstorm.report.console import console_on
+    from patchstorm.report.console import console_on, tell_violation
 
     again = replay(failure)
     console = console_on(sys.stdout)
     if not again.reproduced:
-        console.print("The violation did not come back: the store or the harness has changed.")
+        console.print(
+            "The violation did not come back: the store or the harness has changed.", soft_wrap=True
+        )
         return 0
     same = "bit for bit" if again.exact else "though its history is no longer the same"
-    console.print(f"The violation came back, {same}.", soft_wrap=True)
-    console.print()
-    for finding in again.ran.findings:
-        console.print(f"  {finding.checker}: {finding.summary}", soft_wrap=True)
-    for line in again.story:
-        console.print(f"  {line}", soft_wrap=True)
-    console.print()
-    console.print(f"patchstorm replay {path}", soft_wrap=True)
+    console.print(f"The violation came back, {same}.\n", soft_wrap=True)
+    found = msgspec.structs.replace(failure, findings=again.ran.findings, story=again.story)
+    tell_violation(violation(found, path), console)
     return 1
+
+
+def violation(failure: Failure, path: Path) -> RunReport:
+    """The report of a failure that lies at ``path``."""
+    return RunReport(
+        scenario=failure.scenario,
+        target=failure.target,
+        world=failure.world,
+        seed=failure.seed,
+        verdict="violated",
+        findings=failure.findings,
+        failure=str(path),
+        story=failure.story,
+    )
 
 
 @contextlib.contextmanager

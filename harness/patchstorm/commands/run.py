@@ -22,7 +22,7 @@ from patchstorm.commands.places import (
     writable_dir,
     writable_file,
 )
-from patchstorm.commands.simulate import SCHEDULES_DEFAULT, Pool, Simulation
+from patchstorm.commands.simulate import SCHEDULES_DEFAULT, Pool, Simulation, cannot_simulate
 from patchstorm.commands.storms import Job, Play, Played, play_all
 from patchstorm.commands.worlds import (
     DEFAULT_STORAGE,
@@ -31,6 +31,7 @@ from patchstorm.commands.worlds import (
     check_world,
     offers,
 )
+from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode, store
@@ -39,6 +40,7 @@ from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
 
 INTERRUPTED: Final = 130
+NOT_SIMULATED: Final = "the simulator runs the code of Python stores, and this target is a program"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +73,15 @@ def execute(request: Request) -> int:
     _check(request)
     target = resolve(request.target)
     scenarios = _scenarios(request.scenarios)
+    not_simulated = cannot_simulate(target) if "sim" in request.worlds else None
+    if not_simulated is not None and request.world == "sim":
+        raise UsageError(not_simulated)
     jobs = _jobs(request, scenarios)
     began = time.monotonic()
     with Pool() as pool:
         played = play_all(
             jobs,
-            _player(request, target, pool),
+            _player(request, target, pool, simulated=not_simulated is None),
             at_once=request.jobs or default_jobs(),
             shown=progress(len(jobs)),
         )
@@ -127,10 +132,12 @@ def _scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
     return tuple(library.load(name) for name in dict.fromkeys(names))
 
 
-def _player(request: Request, target: Target, pool: Pool) -> Play:
+def _player(request: Request, target: Target, pool: Pool, *, simulated: bool) -> Play:
     """How one job is played: claimed or not, then the whole storm."""
 
     async def play(job: Job) -> RunReport:
+        if job.world == "sim" and not simulated:
+            return _skipped(job, target, request, NOT_SIMULATED)
         storage = request.storage or job.scenario.fleet.storage or DEFAULT_STORAGE
         reason = _reason_to_skip(request, target, job, storage)
         if reason is not None:
@@ -144,7 +151,7 @@ def _player(request: Request, target: Target, pool: Pool) -> Play:
 
 def _reason_to_skip(request: Request, target: Target, job: Job, storage: str) -> str | None:
     if not offers(job.world, storage):
-        return f"{storage} can be had in {'processes' if job.world == 'sim' else 'sim'} only"
+        return f"{storage} is to be had in {'processes' if job.world == 'sim' else 'sim'} only"
     if request.unclaimed:
         return None
     return unclaimed(target, storage, {fault.kind for fault in job.scenario.faults})

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
-import signal
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
+import msgspec
+
+from patchstorm.errors import UsageError
 from patchstorm.report.model import RunReport
 from patchstorm.scenario.model import Scenario
+from patchstorm.target.model import Target
+
+if TYPE_CHECKING:
+    from patchstorm.campaign.crew import Crew
+    from patchstorm.campaign.explore import Explored
 
 WORLD = "sim"
 SCHEDULES_DEFAULT = 30
@@ -37,7 +43,7 @@ def simulate(asked: Simulation) -> RunReport:
     """Explore one storm in this process. UsageError for a target that cannot be simulated."""
     from patchstorm.campaign.explore import explore
 
-    return explore(
+    explored = explore(
         asked.scenario,
         asked.target,
         seed=asked.seed,
@@ -47,14 +53,37 @@ def simulate(asked: Simulation) -> RunReport:
         replicas=asked.replicas,
         claimed_only=not asked.unclaimed,
         out_dir=asked.out_dir,
-    ).report
+    )
+    return with_story(explored)
+
+
+def with_story(explored: Explored) -> RunReport:
+    """The report of a search, with the steps of its first failure and the files of the others."""
+    if not explored.failures:
+        return explored.report
+    return msgspec.structs.replace(
+        explored.report,
+        story=explored.stories[0],
+        others=tuple(str(path) for path in explored.failures[1:]),
+    )
+
+
+def cannot_simulate(target: Target) -> str | None:
+    """Why the simulator has no code for ``target``; None where it has."""
+    from patchstorm.sim.app import subject_of
+
+    try:
+        subject_of(target)
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 @dataclass(slots=True)
 class Pool:
     """Worker processes for simulations, started when first needed; a context manager."""
 
-    _workers: ProcessPoolExecutor | None = field(default=None, init=False)
+    _crew: Crew | None = field(default=None, init=False)
 
     def __enter__(self) -> Pool:
         return self
@@ -65,24 +94,22 @@ class Pool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._workers is None:
-            return
-        if kind is not None:
-            for process in list(self._workers._processes.values()):
-                process.kill()
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._end()
 
     async def play(self, asked: Simulation) -> RunReport:
-        """Explore in a worker."""
-        if self._workers is None:
-            self._workers = ProcessPoolExecutor(
-                len(os.sched_getaffinity(0)),
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_ignore_interrupts,
-            )
-        return await asyncio.get_running_loop().run_in_executor(self._workers, simulate, asked)
+        """Explore in a worker. A search that is given up ends the workers; nobody waits for them."""
+        from patchstorm.campaign.crew import Crew, told_of_deaths
 
+        if self._crew is None:
+            self._crew = Crew(len(os.sched_getaffinity(0)))
+        try:
+            with told_of_deaths():
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._crew, simulate, asked)
+        except asyncio.CancelledError:
+            self._end()
+            raise
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches the whole process group; the parent is the one that acts on it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def _end(self) -> None:
+        if self._crew is not None:
+            self._crew.kill()

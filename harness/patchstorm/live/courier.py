@@ -38,7 +38,8 @@ class Courier:
     """One storm's clients, seen from the network.
 
     ``on_patch`` is called with 1 for each PATCH begun, ``on_bytes`` with body bytes as they are
-    handed over, ``on_url`` with an upload's id once its URL is known.
+    handed over, ``on_url`` with an upload's id once its URL is known, ``on_full`` with it once an answer
+    has announced its full length.
     """
 
     def __init__(self, plan: Plan, target: Target, fleet: Fleet, recorder: Recorder) -> None:
@@ -49,6 +50,8 @@ class Courier:
         self.on_patch: Hook = _ignore
         self.on_bytes: Hook = _ignore
         self.on_url: Callable[[str], None] = _forget
+        self.on_full: Callable[[str], None] = _forget
+        self._full: set[str] = set()  # uploads of which an answer gave the full length
         self._wire = target.wire
         self._fleet = fleet
         self._recorder = recorder
@@ -184,6 +187,10 @@ class Courier:
             self.ended.add(request.upload)
         if end.outcome == "ok" and (request.kind == "PATCH" or request.whole):
             self.acknowledged[request.upload].add(request.offset, request.length)
+        full = end.outcome == "ok" and end.offset == self._uploads[request.upload].size
+        if full and request.upload not in self._full:
+            self._full.add(request.upload)
+            self.on_full(request.upload)
 
     def owed(self) -> list[str]:
         """The uploads whose every byte was acknowledged and that nobody ended."""

@@ -139,6 +139,7 @@ async def _prepare(
     if lookout is not None:
         lookout.seen = _struck(triggers, fleet)
     courier.on_url = _learner(courier, places, lookout)
+    courier.on_full = sight.look_at
     return _Run(
         plan=plan, target=target, storage=store, fleet=fleet, recorder=recorder, places=places,
         courier=courier, faults=faults, triggers=triggers, sight=sight,

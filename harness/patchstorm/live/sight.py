@@ -61,6 +61,12 @@ class Sight:
         for path in tuple(self._places.published):
             self._look(path, asked=True)
 
+    def look_at(self, upload: str) -> None:
+        """Look at one upload's name: its full length has just been announced."""
+        path = self._places.path(upload)
+        if path is not None:
+            self._look(path, asked=True)
+
     def _look(self, path: str, *, asked: bool) -> None:
         look, last = self._looked(path), self._last.get(path)
         if not asked and last is not None:

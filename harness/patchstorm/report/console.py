@@ -7,7 +7,7 @@ commands are never wrapped or cut here, so that they can be searched and copied.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Final
 
 from rich.console import Console
@@ -15,11 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from patchstorm.report.model import Report, RunReport
-from patchstorm.report.story import headline, idle_checkers, remark, story, tally, word
+from patchstorm.report.story import headline, idle_checkers, remark, skips, story, tally, word
 
 PIPE_COLUMNS: Final = 100  # where nobody has said how wide the reader is
 NARROW_COLUMNS: Final = 64  # below this the figures give way to the remark
 REMARK_MAX: Final = 240
+SIMULATED: Final = "sim"
+FIGURES: Final = ("schedules", "steps", "operations", "seconds")
 _STYLES: Final = {"safe": "green", "violated": "bold red", "unknown": "yellow", "skipped": "dim"}
 
 
@@ -29,19 +31,21 @@ def console_on(file: IO[str]) -> Console:
     return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
-def tell(report: Report, console: Console, *, took: str) -> None:
+def tell(report: Report, console: Console, *, took: str, remarks: Sequence[str] = ()) -> None:
     """The table, what sums it up, and the stories; the last line of each replays it."""
-    console.print(table(report.runs, width=console.width))
+    runs = report.runs
+    console.print(table(runs, width=console.width))
     console.print()
-    idle = idle_checkers(report.runs)
-    if idle is not None:
-        console.print(idle, soft_wrap=True)
-    console.print(f"{tally(report.runs)} in {took}", soft_wrap=True)
-    for run in report.runs:
+    idle = idle_checkers(runs)
+    below = skips(runs) if len(_worlds(runs)) > 1 else []
+    for line in (*below, *remarks, *([] if idle is None else [idle])):
+        console.print(line, soft_wrap=True)
+    console.print(f"{tally(runs)} in {took}", soft_wrap=True)
+    for run in runs:
         if run.unknown is not None and "\n" in run.unknown:
             console.print()
             console.print(Text(f"{headline(run)}\n{run.unknown}"), soft_wrap=True)
-    for run in report.runs:
+    for run in runs:
         if run.verdict == "violated":
             console.print()
             tell_violation(run, console)
@@ -55,24 +59,74 @@ def tell_violation(run: RunReport, console: Console) -> None:
 
 
 def table(runs: Sequence[RunReport], *, width: int) -> Table:
-    """One row a storm: scenario, verdict, operations, seconds, remark."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    grid.add_column("scenario", overflow="fold")
-    grid.add_column("verdict", no_wrap=True)
-    figures = width >= NARROW_COLUMNS
-    if figures:
-        grid.add_column("operations", justify="right", no_wrap=True)
-        grid.add_column("seconds", justify="right", no_wrap=True)
-    grid.add_column("remark", overflow="fold", ratio=1)
+    """A row for each storm; where storms ran in several worlds, these share the row."""
+    if len(_worlds(runs)) > 1:
+        return _table_of_worlds(runs, width=width)
+    simulated = _worlds(runs) == [SIMULATED]
+    names = ["schedules", "steps", "seconds"] if simulated else ["operations", "seconds"]
+    if width < NARROW_COLUMNS:
+        names = []
+    grid = _grid("scenario", "verdict", *names)
     for run in runs:
-        verdict = word(run)
-        cells = [Text(run.scenario), Text(verdict, style=_STYLES[verdict])]
-        if figures and run.verdict is None:
-            cells += [Text(""), Text("")]
-        elif figures:
-            cells += [Text(str(run.steps)), Text(f"{run.seconds:.1f}")]
+        cells = [Text(run.scenario), _worded(run)]
+        cells += [Text(_figure(run, name)) for name in names]
         grid.add_row(*cells, Text(_brief(remark(run))))
     return grid
+
+
+def _table_of_worlds(runs: Sequence[RunReport], *, width: int) -> Table:
+    """Scenario, a verdict for each world, seconds, remark; skips are told below the table."""
+    worlds = _worlds(runs)
+    figures = ["seconds"] if width >= NARROW_COLUMNS else []
+    grid = _grid("scenario", *worlds, *figures)
+    rows: dict[tuple[str, str, int], dict[str, RunReport]] = {}
+    for run in runs:
+        rows.setdefault((run.scenario, run.target, run.seed), {})[run.world] = run
+    for (scenario, _, _), row in rows.items():
+        cells = [Text(scenario)]
+        cells += [
+            _worded(row[world], counted=True) if world in row else Text("") for world in worlds
+        ]
+        if figures:
+            seconds = [run.seconds for run in row.values() if run.verdict is not None]
+            cells.append(Text(f"{sum(seconds):.1f}" if seconds else ""))
+        grid.add_row(*cells, Text("\n".join(_remarks(row))))
+    return grid
+
+
+def _remarks(row: Mapping[str, RunReport]) -> list[str]:
+    """What is to be said of each world; skips apart, which have a line of their own below."""
+    said = {world: _brief(remark(run)) for world, run in row.items() if run.skipped is None}
+    return [f"{world}: {text}" for world, text in said.items() if text]
+
+
+def _grid(first: str, *names: str) -> Table:
+    """An empty table: the storm's name, words, right-aligned figures, and a remark that folds."""
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    grid.add_column(first, overflow="fold")
+    for name in names:
+        grid.add_column(name, justify="right" if name in FIGURES else "left", no_wrap=True)
+    grid.add_column("remark", overflow="fold", ratio=1)
+    return grid
+
+
+def _worded(run: RunReport, *, counted: bool = False) -> Text:
+    """The verdict in its colour; with the number of schedules where that says more than one."""
+    verdict = word(run)
+    count = f" {run.schedules}" if counted and run.schedules > 1 else ""
+    return Text(f"{verdict}{count}", style=_STYLES[verdict])
+
+
+def _figure(run: RunReport, name: str) -> str:
+    if run.verdict is None:
+        return ""
+    if name == "seconds":
+        return f"{run.seconds:.1f}"
+    return str(run.schedules if name == "schedules" else run.steps)
+
+
+def _worlds(runs: Sequence[RunReport]) -> list[str]:
+    return list(dict.fromkeys(run.world for run in runs))
 
 
 def _brief(text: str) -> str:

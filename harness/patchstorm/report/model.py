@@ -14,7 +14,10 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """One storm against one target in one world.
 
     ``verdict`` is None when the storm was skipped, and ``skipped`` says why. ``failure`` is the path
-    of a file that ``patchstorm replay`` takes. ``notes`` are remarks that change no verdict.
+    of a file that ``patchstorm replay`` takes, and ``story`` tells it step by step where the world knows
+    the steps. ``others`` are the files of failures from other causes, where a search went on after the
+    first. ``notes`` are remarks that change no verdict. ``steps`` are the simulator's steps, or the
+    requests made in a live world.
     """
 
     scenario: str
@@ -30,6 +33,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     unknown: str | None = None
     findings: tuple[Finding, ...] = ()
     failure: str | None = None
+    story: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -56,7 +56,32 @@ def headline(run: RunReport) -> str:
 
 
 def story(run: RunReport) -> list[str]:
-    """The findings, at most a few of them, and last the command that replays them."""
+    """What was found, how it came to that, and last the command that replays it."""
+    lines = _by_steps(run) if run.story else _by_findings(run)
+    lines += [f"  another cause: {_replay(path)}" for path in run.others]
+    if run.others:
+        lines.append("")
+    command = replay_command(run)
+    if command is not None:
+        lines.append(command)
+    return lines
+
+
+def _by_steps(run: RunReport) -> list[str]:
+    """One line for each checker, then the steps: those are the same for all that it came to."""
+    lines: list[str] = []
+    firsts = {finding.checker: finding for finding in reversed(run.findings)}
+    told = [finding for finding in run.findings if finding is firsts[finding.checker]]
+    for finding in told[:FINDINGS_TOLD]:
+        lines += [f"  {line}" for line in _claim(finding)]
+    rest = len(told) - FINDINGS_TOLD
+    if rest > 0:
+        lines.append(f"  and by {', '.join(one.checker for one in told[FINDINGS_TOLD:])}")
+    return [*lines, "", *(f"  {line}" for line in run.story), ""]
+
+
+def _by_findings(run: RunReport) -> list[str]:
+    """At most a few findings, each with the requests that it names."""
     lines: list[str] = []
     told = _varied(run.findings)
     for finding in told:
@@ -66,21 +91,47 @@ def story(run: RunReport) -> list[str]:
     if rest:
         where = f"; all are in {run.failure}" if run.failure else ""
         lines += [f"  and {rest} more finding{'s' * (rest > 1)}{where}", ""]
-    command = replay_command(run)
-    if command is not None:
-        lines.append(command)
     return lines
 
 
 def replay_command(run: RunReport) -> str | None:
     """The command that runs the failure's plan again; None if no failure file was written."""
-    return None if run.failure is None else f"patchstorm replay {shlex.quote(run.failure)}"
+    return None if run.failure is None else _replay(run.failure)
+
+
+def _replay(path: str) -> str:
+    return f"patchstorm replay {shlex.quote(path)}"
 
 
 def tally(runs: Sequence[RunReport]) -> str:
-    """How many storms ended how."""
+    """How many storms ended how; for each world, where there are several."""
+    worlds = list(dict.fromkeys(run.world for run in runs))
+    if len(worlds) < 2:
+        return _tally(runs)
+    return "; ".join(
+        f"{world}: {_tally([run for run in runs if run.world == world])}" for world in worlds
+    )
+
+
+def _tally(runs: Sequence[RunReport]) -> str:
     counts = Counter(word(run) for run in runs)
     return ", ".join(f"{counts[one]} {one}" for one in _ORDER if counts[one]) or "nothing ran"
+
+
+def skips(runs: Sequence[RunReport]) -> list[str]:
+    """A line for each reason to skip: the worlds, the storms, and why they were not run."""
+    reasons: dict[str, list[RunReport]] = {}
+    for run in runs:
+        if run.skipped is not None:
+            reasons.setdefault(run.skipped, []).append(run)
+    lines = []
+    for reason, kept in reasons.items():
+        names = list(dict.fromkeys(run.scenario for run in kept))
+        worlds = ", ".join(dict.fromkeys(run.world for run in kept))
+        if {run.scenario for run in runs} == set(names):
+            names = ["all storms"]
+        lines.append(f"Skipped in {worlds}: {', '.join(names)} ({reason})")
+    return lines
 
 
 def _varied(findings: Sequence[Finding]) -> list[Finding]:
@@ -91,10 +142,14 @@ def _varied(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _finding(finding: Finding) -> list[str]:
+    return _claim(finding) + [f"  {line}" for line in finding.story]
+
+
+def _claim(finding: Finding) -> list[str]:
     lines = [f"{finding.checker}: {finding.summary}"]
     if finding.ranges:
         lines.append(f"  bytes {_ranges(finding.ranges)}")
-    return lines + [f"  {line}" for line in finding.story]
+    return lines
 
 
 def _ranges(ranges: Sequence[Range]) -> str:

@@ -229,7 +229,7 @@ class Clients:
             marks = sorted({*marks, stall})
         start = 0
         if stall == 0:
-            self._kernel.sleep(mischief.stall_ms * MS)
+            self._stall(delivery)
         for mark in marks:
             if delivery.gone:
                 raise Broken
@@ -239,8 +239,15 @@ class Clients:
             yield block
             start = mark
             if stall == mark:
-                self._kernel.sleep(mischief.stall_ms * MS)
+                self._stall(delivery)
         if end < length:
+            raise Broken
+
+    def _stall(self, delivery: Delivery) -> None:
+        """Nothing comes for a while; a client that leaves meanwhile is noticed at once."""
+        until_ns = self._kernel.now_ns + delivery.mischief.stall_ms * MS
+        self._kernel.wait(delivery, until_ns)
+        if delivery.gone:
             raise Broken
 
     def _ended(self, delivery: Delivery, replica: Replica, died: bool) -> None:
@@ -255,6 +262,7 @@ class Clients:
         if delivery.gone:
             return
         delivery.gone = True
+        self._kernel.wake(delivery)
         self._under_way.pop(delivery.op, None)
         if delivery.patience is not None:
             self._kernel.cancel(delivery.patience)

@@ -35,6 +35,7 @@ class Faults:
 
     def __init__(
         self,
+        *,
         kernel: Kernel,
         server: Server,
         replicas: list[Replica],
@@ -87,11 +88,18 @@ class Faults:
             for replica in hit or (None,):
                 self._note(fault, replica, path, ends=True)
 
-        timer = None if fault.for_ms is None else self._kernel.after(fault.for_ms * MS, over)
+        timer = None if fault.for_ms is None else self._kernel.after(self._lasts_ns(fault), over)
         if undo is None and fault.for_ms is None:
             over()
         else:
             self._open[fault.id] = (over, timer)
+
+    def _lasts_ns(self, fault: FaultPlan) -> int:
+        """A lost NFS server comes back with a grace period, which is part of its absence."""
+        lasts_ns = (fault.for_ms or 0) * MS
+        if fault.kind == "power-loss" and self._server.flavour.nfs is not None:
+            return max(lasts_ns, self._server.grace_until_ns - self._kernel.now_ns)
+        return lasts_ns
 
     def sudden(self, strike: int, replica: int) -> None:
         """A strike that the strategy chose and no plan has: the replica dies at this very step."""

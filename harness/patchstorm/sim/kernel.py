@@ -61,6 +61,39 @@ class Timer:
 class Kernel:
     """One run. ``steps_max`` bounds it; ``interrupt`` is called at steps that ``interrupt_due`` names."""
 
+    __slots__ = (
+        "_after",
+        "_after_local",
+        "_alive",
+        "_base_ns",
+        "_closing",
+        "_delta",
+        "_named",
+        "_numbers",
+        "_on_strike",
+        "_patience_ns",
+        "_ready",
+        "_runs",
+        "_sequence",
+        "_stopping",
+        "_strategy",
+        "_strikes",
+        "_timers",
+        "_waiting",
+        "_workers",
+        "current",
+        "due",
+        "failure",
+        "hub",
+        "interrupt",
+        "interrupt_due",
+        "offered",
+        "steps",
+        "steps_max",
+        "switches",
+        "taken",
+    )
+
     def __init__(
         self, strategy: Strategy, workers: Workers, *, steps_max: int, patience_ns: int
     ) -> None:
@@ -332,8 +365,13 @@ class Kernel:
 
     @property
     def stuck(self) -> list[Task]:
-        """The tasks that wait for something nobody will give."""
-        return [task for waiting in self._waiting.values() for task in waiting]
+        """The tasks that wait without a bound for something nobody has given."""
+        return [
+            task
+            for waiting in self._waiting.values()
+            for task in waiting
+            if task.sleeping is None and not (task.ready or task.doomed or task.frozen)
+        ]
 
     def perform(self) -> None:
         """Run the current task to its end. Called by workers."""

@@ -33,8 +33,8 @@ def unclaimed(plan: Plan, subject: Subject) -> str | None:
     if not lacking:
         return None
     return (
-        f"not claimed: {storage} in this storm does not give {', '.join(lacking)}, which {subject.target.name} "
-        "needs; --unclaimed runs it all the same"
+        f"not claimed: {storage} in this storm does not give {', '.join(lacking)}, which "
+        f"{subject.target.name} needs; --unclaimed runs it all the same"
     )
 
 

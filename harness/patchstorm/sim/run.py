@@ -48,6 +48,7 @@ STORM_MS_MAX = 600_000
 POLITE_PATIENCE_MS = 1_000
 HOSTILE_PATIENCE_MS = 60_000
 REST_POLL_MS = 20
+GRACE_MS_MAX = 600_000
 
 Choosers = Callable[[str], Chooser | None]
 """The chooser of a workload's own choices: opening, storm or closing; None: drawn from the plan's seed."""
@@ -159,8 +160,9 @@ class _Run:
         self.clients = Clients(plan, subject, kernel, self.replicas, self.recorder, self.stamp)
         self.clients.on_url = self._learn
         self.faults = Faults(
-            kernel, self.server, self.replicas, self.clients, self.places, self.recorder,
-            self.stamp, self.injections,
+            kernel=kernel, server=self.server, replicas=self.replicas, clients=self.clients,
+            places=self.places, recorder=self.recorder, stamp=self.stamp,
+            injections=self.injections,
         )  # fmt: skip
         self.triggers = Triggers(plan, self.target, kernel, self.places, self.faults.strike)
         self.clients.on_patch = self.triggers.saw_patch
@@ -187,8 +189,8 @@ class _Run:
 
         def telling(client: Client, replica: int, serial: int) -> SimPort:
             return WatchedPort(
-                self.kernel, self.server, client, self.sight.watch, serial, replica,
-                self._observers,
+                self.kernel, self.server, client, self.sight.watch, serial, replica=replica,
+                observers=self._observers,
             )  # fmt: skip
 
         return telling if watched else plain
@@ -221,6 +223,7 @@ class _Run:
         self.kernel.disarm()
         self.triggers.disarm()
         self.storm_steps = self.kernel.steps - self.storm_began
+        self._until(self._past_grace, GRACE_MS_MAX)
         self.faults.end()
         self._phase("heal")
         self._drive(storms.closing(self.plan, self.choosers("closing")), "heal")
@@ -246,6 +249,10 @@ class _Run:
         while not reached() and self.kernel.now_ns < deadline:
             self.kernel.after(REST_POLL_MS * MS, self.kernel.stop)
             self.kernel.run()
+
+    def _past_grace(self) -> bool:
+        """An NFS server that restarted takes reclaims only, for longer than any client waits."""
+        return self.kernel.now_ns >= self.server.grace_until_ns
 
     def _converge(self) -> None:
         header = self.recorder.records[0]

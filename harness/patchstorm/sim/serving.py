@@ -49,7 +49,8 @@ def serve(
     """The answer to one request. Raises :class:`Broken`, and ``Died`` with the replica."""
     kernel.step(_ARRIVES)
     try:
-        answer = _answered(kernel, app, head, body, chunked, gone, lock_wait_ns)
+        conversation = app.exchange(head.method, head.path, head.framed(chunked=chunked))
+        answer = _answered(kernel, app, conversation, body, gone, lock_wait_ns)
     except Broken:
         raise
     except Exception as error:
@@ -61,14 +62,11 @@ def serve(
 def _answered(
     kernel: Kernel,
     app: App,
-    head: Head,
+    conversation: Conversation,
     body: Iterator[bytes],
-    chunked: bool,
     gone: Callable[[], bool],
     lock_wait_ns: int,
 ) -> Answer:
-    conversation = app.exchange(head.method, head.path, head.framed(chunked=chunked))
-
     def patiently(call: Callable[[], _T]) -> _T | Answer:
         return _patiently(kernel, app, conversation, call, gone, lock_wait_ns)
 

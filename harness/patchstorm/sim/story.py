@@ -179,16 +179,19 @@ class _Story:
         self._lines.setdefault((time_ns, order, line), _Line(time_ns, order, line, cause))
 
     def lines(self) -> tuple[str, ...]:
-        """In order of time, at most a screen; causal lines are never left out."""
+        """In order of time, at most a screen: what goes first is answers, then who was held up, and
+        of the causes the earliest."""
         ordered = sorted(self._lines.values(), key=lambda one: (one.time_ns, one.order, one.text))
-        surplus = len(ordered) - LINES_MAX
-        kept: list[str] = []
-        for line in ordered:
-            if surplus > 0 and not line.cause and line.order != 1:
-                surplus -= 1
-                continue
-            kept.append(line.text)
-        return tuple(kept)
+        for spared in (lambda one: one.order == 1, lambda one: one.cause):
+            surplus = len(ordered) - LINES_MAX
+            kept = []
+            for line in ordered:
+                if surplus > 0 and not line.cause and not spared(line):
+                    surplus -= 1
+                else:
+                    kept.append(line)
+            ordered = kept
+        return tuple(line.text for line in ordered[-LINES_MAX:])
 
 
 def _asks(operation: Operation) -> str:

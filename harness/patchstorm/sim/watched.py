@@ -62,6 +62,7 @@ class WatchedPort(SimPort):
         client: Client,
         watch: Watch,
         serial: int,
+        *,
         replica: int,
         observers: Sequence[Observer],
     ) -> None:

@@ -24,6 +24,11 @@ class Backend(Process):
         """open(2); returns a descriptor."""
 
     @abstractmethod
+    def flush(self, fd: int) -> None:
+        """What close(2) does for every descriptor of a description, without closing it: send,
+        report errors, drop POSIX locks. A FUSE mount gets this call apart from the last close."""
+
+    @abstractmethod
     def fstat(self, fd: int) -> Stat: ...
 
     @abstractmethod

@@ -152,6 +152,7 @@ class Client(Backend):
         to = target.position if offset_dst is None else offset_dst
         if count < 0 or start < 0 or to < 0:
             raise failure(errno.EINVAL)
+        count = min(count, max(self._size(source) - start, 0))
         if source.inode is target.inode and start < to + count and to < start + count:
             raise failure(errno.EINVAL)
         data = self._read(source, count, start)

@@ -1,8 +1,8 @@
 """What a pending call will touch, so that a search need not try both orders of calls that commute.
 
 Keys are ``("name", directory, name)`` for a directory entry, ``("file", inode)`` for attributes
-and contents, ``("dir", inode)`` for a whole listing, ``("lock", inode)``, and ``("all", 0)``. Two
-calls conflict if one writes what the other reads or writes; changing any name of a directory
+and contents, ``("dir", inode)`` for a whole listing, ``("lock", inode)``, ``("view:HOST", inode)``
+for what an NFS host believes of a directory, and ``("all", 0)``. Two calls conflict if one writes what the other reads or writes; changing any name of a directory
 conflicts with listing it, not with changing another name. Footprints are computed against the
 truth on the server and are only meaningful until the next call.
 """
@@ -63,11 +63,14 @@ class _Marks:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.nfs = client.server.flavour.nfs is not None
+        self.view = f"view:{client.host.name}"
         self.reads: set[Key] = set()
         self.writes: set[Key] = set()
 
     def look(self, directory: Inode, name: str) -> Inode | None:
         self.reads.add(("name", directory.serial, name))
+        if self.nfs:
+            self.reads.add((self.view, directory.serial))
         return (directory.entries or {}).get(name)
 
     def path(self, path: str | int, follow: bool = True) -> tuple[Inode, str, Inode | None] | None:
@@ -100,7 +103,13 @@ class _Marks:
         directory, name, inode = found
         self.writes.add(("name", directory.serial, name))
         self.write_file(inode)
+        self.change_view(directory)
         return inode
+
+    def change_view(self, directory: Inode) -> None:
+        """Over NFS a listing or an own change renews what this host believes of a directory."""
+        if self.nfs:
+            self.writes.add((self.view, directory.serial))
 
     def done(self) -> Footprint:
         return Footprint(frozenset(self.reads), frozenset(self.writes))
@@ -119,6 +128,7 @@ def _open(marks: _Marks, path: str, flags: int, *_rest: Any) -> Footprint:
     if inode is None:
         if flags & c.O_CREAT:
             marks.writes.add(("name", directory.serial, name))
+            marks.change_view(directory)
     elif flags & c.O_TRUNC:
         marks.write_file(inode)
     else:
@@ -162,6 +172,7 @@ def _list(marks: _Marks, path: str | int = "/") -> Footprint:
     inode = marks.inode(path)
     if inode is not None:
         marks.reads.add(("dir", inode.serial))
+        marks.change_view(inode)
     return marks.done()
 
 

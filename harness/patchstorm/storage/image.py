@@ -73,6 +73,7 @@ class Image:
                 inode.opens = 0
                 inode.error_count = 0
             if inode.serial not in reached:
+                inode.lost = True
                 inode.pages = {}
                 inode.size = 0
                 if inode.entries is not None:

@@ -19,6 +19,7 @@ class Inode:
     ``st_ino`` and may be used again. ``entries`` is None unless it is a directory, ``target`` None
     unless it is a symbolic link. ``change`` counts every change, ``data_change`` those of contents
     and size. ``opens`` counts open handles the server knows of; an NFSv3 server knows none.
+    ``lost``: a power loss took it off the disk.
     ``writers`` are the NFS hosts that hold data for it which the server has not seen.
     """
 
@@ -32,6 +33,7 @@ class Inode:
         "error_count",
         "gid",
         "locks",
+        "lost",
         "mode",
         "mtime",
         "nlink",
@@ -67,6 +69,7 @@ class Inode:
         self.xattrs: dict[str, bytes] | None = None
         self.uid = 0
         self.gid = 0
+        self.lost = False
         self.error_count = 0
         self.error_code = 0
         self.writers: list[NfsHost] | None = None

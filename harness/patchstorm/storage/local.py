@@ -143,13 +143,14 @@ class LocalClient(Client):
                 return self._open_unnamed(path, flags, mode, dir_fd)
             if flags & c.O_CREAT:
                 raise failure(errno.EINVAL, path)
+        if flags & c.O_CREAT and path[-1:] == "/":
+            self._parent(path, dir_fd)
+            raise failure(errno.EISDIR, path)
         follow = not flags & c.O_NOFOLLOW and flags & _CREATE_EXCL != _CREATE_EXCL
         directory, name, inode = self._find(path, dir_fd, follow)
         if inode is None:
             if not flags & c.O_CREAT:
                 raise failure(errno.ENOENT, path)
-            if path[-1] == "/":
-                raise failure(errno.EISDIR, path)
             inode = self.tree.create(directory, name, mode & ~self.umask & 0o7777)
         else:
             self._check_open(inode, flags, path)
@@ -188,6 +189,12 @@ class LocalClient(Client):
         server = self.server
         server.next_handle += 1
         return self._install(Handle(inode, flags, server.next_handle - 1, self.pid))
+
+    def flush(self, fd: int) -> None:
+        inode = self._handle(fd).inode
+        locks = inode.locks
+        if locks is not None and locks.unlock(("posix", self.host.name, self.pid)):
+            self.server.released(inode)
 
     def close(self, fd: int) -> None:
         handle = self._forget(fd)

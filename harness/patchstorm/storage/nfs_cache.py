@@ -41,7 +41,8 @@ class CachedNode:
     """One client's knowledge of one inode.
 
     ``change`` and ``key`` are the change attribute, and what version 3 has in its place, of
-    ``stat``. ``names`` are the directory entries looked up or listed (None: known to be absent).
+    ``stat``. ``names`` are the directory entries looked up or listed (None: known to be absent);
+    ``listed`` if the whole directory was.
     ``pages`` are up-to-date cached pages; ``patches`` what was written and not yet sent, by page;
     ``wide`` the pages that would be sent whole. ``data_change`` is the server's data change at
     which the clean pages were equal to it. ``unstable`` are patches sent but not committed to the
@@ -61,6 +62,7 @@ class CachedNode:
         "expires_ns",
         "inode",
         "key",
+        "listed",
         "names",
         "opened_by_handle",
         "opens",
@@ -84,6 +86,7 @@ class CachedNode:
         self.expires_ns = 0
         self.timeo_ns = 0
         self.names: dict[str, Inode | None] = {}
+        self.listed = False
         self.pages: Pages = {}
         self.patches: dict[int, list[Patch]] = {}
         self.wide: set[int] = set()
@@ -246,6 +249,7 @@ class AttributeCache(Host):
         """Forget names and clean pages; dirty pages stay, over what the server has now."""
         node.blind = False
         node.names.clear()
+        node.listed = False
         inode = node.inode
         if node.patches:
             kept: Pages = {}
@@ -284,7 +288,7 @@ class AttributeCache(Host):
 
         By handle alone it may (seen with ``actimeo=0``, never with ``noac``).
         """
-        if node.stale:
+        if node.stale or node.inode.lost:
             return False
         if held:
             return node.opened_by_handle or self.settings.choose("nfs.estale", 2) == 0

@@ -36,8 +36,10 @@ class NfsClient(NfsFiles):
         except OSError as error:
             if error.errno != errno.ESTALE:
                 raise
-        kernel.nodes[inode.serial].stale = False
-        inode_now = self._walk(path, dir_fd, follow, kernel.ask_name)[2]
+        node = kernel.nodes[inode.serial]
+        node.stale = False
+        directory, _name, inode_now = self._walk(path, dir_fd, follow, kernel.ask_name)
+        kernel.distrust(directory)
         if inode_now is None:
             raise failure(errno.ENOENT, path)
         return self._attributes(inode_now)
@@ -110,20 +112,23 @@ class NfsClient(NfsFiles):
         remove()
         kernel.lost_reply(errno.ENOENT)
         kernel.after_change(directory, before, name, None)
+        kernel.own_change(inode)
 
     def rename(self, src: str, dst: str, flags: int = 0) -> None:
         """RENAME; over a file open on this host it is two calls, and others can act between."""
         if flags:
             raise failure(errno.EINVAL, src)
         kernel = self.kernel
-        from_dir, from_name, source = self._true(src)
-        to_dir, to_name, target = self._true(dst)
+        from_dir, from_name = self._parent(src)
+        to_dir, to_name = self._parent(dst)
         if from_name in DOTS or to_name in DOTS:
             raise failure(errno.EBUSY, src)
+        source = self._true_last(from_dir, from_name)
         if source is None:
-            self.kernel.doubt(from_dir, from_name)
+            kernel.doubt(from_dir, from_name)
             raise failure(errno.ENOENT, src)
-        if source.entries is None and (src[-1] == "/" or (dst[-1] == "/" and target is None)):
+        target = self._true_last(to_dir, to_name)
+        if source.entries is None and (src[-1] == "/" or dst[-1] == "/"):
             raise failure(errno.ENOTDIR, src)
         move = partial(self.tree.rename, from_dir, from_name, to_dir, to_name)
         kernel.call(move)
@@ -147,8 +152,10 @@ class NfsClient(NfsFiles):
         if target is source:
             return
         kernel.after_change(from_dir, before_from, from_name, None)
+        kernel.own_change(target)
         if to_dir is from_dir:
             kernel.node(to_dir).names[to_name] = source
+            kernel.own_change(source)
         else:
             kernel.after_change(to_dir, before_to, to_name, source)
 

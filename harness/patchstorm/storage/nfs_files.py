@@ -43,13 +43,18 @@ class NfsFiles(NfsLocks):
 
     def _true(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str, Inode | None]:
         """For calls that the server executes by name: directory, name, what is really there."""
-        kernel = self.kernel
-        directory, name = walk_parent(path, self.tree.root, self._base(dir_fd), kernel.look_up)
+        directory, name = self._parent(path, dir_fd)
         if name in DOTS:
             return directory, name, directory
+        return directory, name, self._true_last(directory, name)
+
+    def _parent(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str]:
+        return walk_parent(path, self.tree.root, self._base(dir_fd), self.kernel.look_up)
+
+    def _true_last(self, directory: Inode, name: str) -> Inode | None:
         if len(name) > ASCII_LENGTH_SAFE:
             check_name(name)
-        return directory, name, kernel.true_name(directory, name)
+        return self.kernel.true_name(directory, name)
 
     # -- open and close -------------------------------------------------------------------------
 
@@ -61,6 +66,9 @@ class NfsFiles(NfsLocks):
             raise failure(errno.EINVAL, path)
         if flags & c.O_APPEND and flags & c.O_DIRECT:
             raise failure(errno.EINVAL, path)
+        if flags & c.O_CREAT and path[-1:] == "/":
+            self._parent(path, dir_fd)
+            raise failure(errno.EISDIR, path)
         exclusive = flags & _CREATE_EXCL == _CREATE_EXCL
         follow = not flags & c.O_NOFOLLOW and not exclusive
         if exclusive:
@@ -133,6 +141,13 @@ class NfsFiles(NfsLocks):
         handle = Handle(inode, flags, serial, self.pid)
         handle.errors_seen = node.error_count
         return self._install(handle)
+
+    def flush(self, fd: int) -> None:
+        handle = self._handle(fd)
+        if self.kernel.unreachable:
+            raise self.kernel.no_answer()
+        self._flush_at_close(handle, self.kernel.node(handle.inode))
+        self._unlock(handle, ("posix", self.host.name, self.pid), 0, c.FILE_BYTES_MAX)
 
     def close(self, fd: int) -> None:
         handle = self._handle(fd)

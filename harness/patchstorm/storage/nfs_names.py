@@ -138,7 +138,20 @@ class NameCache(PageCache):
                 return believed
             if mount.opens_by_handle and mount.serves_unlinked:
                 return believed
+        self.distrust(directory)
         return self.ask_name(directory, name)
+
+    def distrust(self, directory: Inode) -> None:
+        """A handle found in it went stale: all its names are looked at again."""
+        node = self.nodes.get(directory.serial)
+        if node is not None:
+            node.expires_ns = 0
+
+    def own_change(self, inode: Inode | None) -> None:
+        """A call of this host changed an inode's links: what is known of it is known anew."""
+        node = None if inode is None else self.nodes.get(inode.serial)
+        if node is not None:
+            self.absorb(node)
 
     def doubt(self, directory: Inode, name: str) -> None:
         """The server said ENOENT or EEXIST: what was believed of the name is dropped."""
@@ -157,7 +170,7 @@ class NameCache(PageCache):
         if (
             not self.mount.close_to_open
             and node.change != directory.change
-            and self._known_listing(node)
+            and node.listed
             and self.may_doubt("nfs.listing", node)
         ):
             return {name: inode for name, inode in node.names.items() if inode is not None}
@@ -168,14 +181,11 @@ class NameCache(PageCache):
             return {}
         self.absorb(node)
         missing = [name for name, inode in node.names.items() if inode is None]
+        node.listed = True
         node.names = dict(entries)
         for name in missing:
             node.names.setdefault(name, None)
         return entries
-
-    @staticmethod
-    def _known_listing(node: CachedNode) -> bool:
-        return bool(node.names)
 
     # -- changing -----------------------------------------------------------------------------
 

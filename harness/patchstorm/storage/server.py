@@ -244,7 +244,7 @@ class Server(LockService):
                 inode.locks = None
             self.locked.clear()
         if self.disk is not None:
-            self.disk.power_loss()
+            self.disk.power_loss(forget_state=local)
         elif not self.flavour.disk.durable:
             self.tree.wipe()
         else:

@@ -99,8 +99,8 @@ NAMES: tuple[Program, ...] = (
         B = ls . -> ["f1"]
         A w f2 ''
         B = ls . -> ["f1", "f2"] | ["f1"] @ nocto
-        B = exists f2 -> true | false @ nocto
-        B = ls . -> ["f1", "f2"] | ["f1"] @ nocto
+        B = exists f2 -> true
+        B = ls . -> ["f1", "f2"]
         """,
     ),
     _p(
@@ -167,7 +167,7 @@ NAMES: tuple[Program, ...] = (
         A w i one
         B = rd i -> one
         A w i.t two2; rename i.t i
-        B = ls . -> ["i"] | ["i", "i.t"] @ nocto
+        B = ls . -> ["i"]
         B = size i -> 4 | 3 @ nocto
         B = rd i -> two2 | one @ nocto
         """,

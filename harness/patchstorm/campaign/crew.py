@@ -1,0 +1,81 @@
+"""Worker processes that end with their parent, and leave Ctrl-C to it.
+
+They are fresh interpreters (spawned), so nothing of this process leaks into them. Ctrl-C reaches a whole
+process group; a worker never sees it, not even while it starts, since a blocked signal stays blocked
+across fork and exec (POSIX ``pthread_sigmask``). A parent that is killed takes them with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import Any
+
+from patchstorm.errors import PatchstormError
+
+
+class Crew(ProcessPoolExecutor):
+    """``size`` processes; each calls ``start(*given)`` once, before its first task."""
+
+    def __init__(
+        self, size: int, start: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
+    ) -> None:
+        super().__init__(
+            size,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(start, given),
+        )
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As every executor's; this is where the processes are started."""
+        with _without_interrupts(), told_of_deaths():
+            return super().submit(fn, *args, **kwargs)
+
+    def kill(self) -> None:
+        """End all of them now, whatever they do."""
+        for process in list((self._processes or {}).values()):
+            process.kill()
+        self.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def told_of_deaths() -> Iterator[None]:
+    """A worker that was killed is an error that says so; for where its results are taken."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise PatchstormError(
+            "a worker process of the simulator was killed from outside, mostly by the kernel for want of "
+            "memory (`dmesg` says so); nothing was concluded. Give fewer --jobs, or more memory."
+        ) from None
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(start: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if start is not None:
+        start(*given)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker has a parent"
+    wait([parent.sentinel])
+    os._exit(1)

@@ -1,0 +1,193 @@
+"""Stores that take a body for what it is not."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from chunkstore import chunks, ranges
+from chunkstore.body import Body
+from chunkstore.errors import Busy, Conflict, StoreError
+from chunkstore.late import LateBody
+from chunkstore.model import Claims, Record, View
+from chunkstore.port import Data
+from chunkstore.session import Session
+from chunkstore.store import Incoming, Store
+from patchstorm.catalog.publishing import UnverifiedPublisher
+
+
+class _TrustingBody(Body):
+    def _compare(self, record: Record) -> None:
+        self._agreed.add(record)
+
+
+class ConflictAccepted(Store):
+    body_type = _TrustingBody
+
+
+class _OffsetOnlyBody(Body):
+    """Compares only with a chunk that begins where the body begins."""
+
+    def _compare(self, record: Record) -> None:
+        if record.offset == self.offset:
+            super()._compare(record)
+        self._agreed.add(record)
+
+
+class ComparedByOffsetOnly(Store):
+    body_type = _OffsetOnlyBody
+
+
+class _OverwritingBody(Body):
+    """Writes first and compares then: the loser's correct 409 comes too late."""
+
+    def _compare(self, record: Record) -> None:
+        whole = self._whole
+        assert whole is not None
+        if (record.offset, record.length) == (whole.offset, whole.length):
+            with self._files.opened(self._paths.chunk(record.offset), os.O_WRONLY) as chunk:
+                for at, block in chunks.blocks(self._files.port, whole.fd, 0, whole.length):
+                    self._files.write_all(chunk, block, at)
+        super()._compare(record)
+
+
+class WriteBeforeCompare(Store):
+    body_type = _OverwritingBody
+    publisher_type = UnverifiedPublisher
+
+
+class _HalfRefusedBody(Body):
+    """Refuses a contradicting body, and keeps what of it contradicted nobody."""
+
+    def _compare(self, record: Record) -> None:
+        try:
+            super()._compare(record)
+        except Conflict:
+            with self._store.session(self._claims) as session:
+                missing = ranges.gaps(session.info.ranges, self.offset, self.end)
+            self._cut(missing)
+            with self._store.session(self._claims) as session:
+                if missing and not session.info.finished:
+                    self._move_in(session)
+            raise
+
+
+class RefusedAndKept(Store):
+    body_type = _HalfRefusedBody
+
+
+class _CutBody(Body):
+    """Commits a body that broke off, at the length that was announced for it."""
+
+    announced = 0
+
+    def abort(self) -> None:
+        if self._whole is not None and not self._synced and self.announced > self.received:
+            with suppress(StoreError, OSError):
+                self.write(bytes(self.announced - self.received))
+                self.commit()
+                return
+        super().abort()
+
+
+class CutBodyCounted(Store):
+    body_type = _CutBody
+
+    def begin(self, claims: Claims, offset: int, length: int | None = None) -> Incoming:
+        body = super().begin(claims, offset, length)
+        if isinstance(body, _CutBody):
+            body.announced = length or 0
+        return body
+
+
+class _SuspiciousBody(Body):
+    """Takes every replay for a conflict."""
+
+    def _compare(self, record: Record) -> None:
+        raise Conflict("This range is already committed.")
+
+
+class ReplayRefused(Store):
+    body_type = _SuspiciousBody
+
+
+class _AppendingBody(Body):
+    """Appends to the chunk's own file as it comes; its length is recorded elsewhere, at the end."""
+
+    _fd: int | None = None
+
+    def write(self, block: Data) -> None:
+        if self._fd is None:
+            path = self._paths.chunk(self.offset)
+            self._fd = self._files.port.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._files.port.write(self._fd, block)
+        super().write(block)
+
+    def _move_in(self, session: Session) -> None:
+        chunk = self._paths.chunk(self.offset)
+        kept = self._files.read(chunk) if self._fd is not None else b""
+        super()._move_in(session)
+        if kept:
+            with self._files.opened(chunk, os.O_WRONLY | os.O_TRUNC) as fd:
+                self._files.write_all(fd, kept, 0)
+
+
+class AppendRecordedElsewhere(Store):
+    body_type = _AppendingBody
+    publisher_type = UnverifiedPublisher
+
+
+class _EmptyKeptBody(Body):
+    """Records a body of no bytes as a chunk of no bytes."""
+
+    def commit(self) -> View:
+        if not self.received and self._whole is None and not self._committed:
+            self._whole = self._claim(self.offset)
+        return super().commit()
+
+    def _look(self, session: Session) -> tuple[list[Record], list[ranges.Span]]:
+        if not self.received and self.offset < session.info.size:
+            return [], [(self.offset, self.offset)]
+        return super()._look(session)
+
+
+class EmptyBodyRecorded(Store):
+    body_type = _EmptyKeptBody
+
+
+class LockedAfterAll(StoreError):
+    """423 that ends the request, unlike ``Busy``, after which the same call is made again."""
+
+    status, title = 423, "Locked"
+
+
+class _UnsureBody(Body):
+    """Looks at the state once more after the commit, and calls a taken lock a refusal."""
+
+    def commit(self) -> View:
+        view = super().commit()
+        if view.offset < view.size:
+            try:
+                with self._store.session(self._claims):
+                    return view
+            except Busy:
+                raise LockedAfterAll("The upload is busy.") from None
+        return view
+
+
+class RefusedThoughStored(Store):
+    body_type = _UnsureBody
+
+
+class _LateWriter(LateBody):
+    """Takes a late PATCH for a new one and writes it into the published file."""
+
+    def write(self, block: Data) -> None:
+        path = self._store.target_path(self._claims.target)
+        with self._store.files.opened(path, os.O_WRONLY) as fd:
+            self._store.files.write_all(fd, block, self.offset + self.received)
+        super().write(block)
+
+
+class LateWrites(Store):
+    late_type = _LateWriter

@@ -1,0 +1,144 @@
+"""Stores that exclude the wrong people, or for the wrong time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chunkstore.body import Body
+from chunkstore.errors import Busy
+from chunkstore.files import GONE
+from chunkstore.layout import INFO, LOCK, Paths
+from chunkstore.model import Info, View
+from chunkstore.port import Data
+from chunkstore.session import Missing, Session, Sessions
+from chunkstore.store import Store
+
+
+class _UnlockedSessions(Sessions):
+    """Opens the lock file, and lets go of the lock at once."""
+
+    def _lock(self, paths: Paths, create: bool) -> int:
+        fd = super()._lock(paths, create)
+        self.files.port.flock(fd, fcntl.LOCK_UN)
+        return fd
+
+
+class LockPerProcess(Store):
+    sessions_type = _UnlockedSessions
+
+
+class _UnlinkingSessions(Sessions):
+    """Removes the lock file after use: the next one locks another file than those who wait."""
+
+    @contextmanager
+    def locked(self, paths: Paths, *, create: bool = False) -> Iterator[Session]:
+        with super().locked(paths, create=create) as session:
+            yield session
+            self.files.discard(paths.lock)
+
+    def _lock(self, paths: Paths, create: bool) -> int:
+        return super()._lock(paths, create or INFO in self.files.names(paths.directory))
+
+    def _load(self, paths: Paths, fd: int) -> Session:
+        names = frozenset(self.files.names(paths.directory))
+        return Session(self.files, paths, names, self._read(paths) if INFO in names else None)
+
+
+class LockFileUnlinked(Store):
+    sessions_type = _UnlinkingSessions
+
+
+class _HardLockSessions(Sessions):
+    """The lock is a file that exists: nobody takes it away when its owner has died."""
+
+    _HELD = f"{LOCK}.held"
+
+    def _lock(self, paths: Paths, create: bool) -> int:
+        fd = super()._lock(paths, create)
+        port = self.files.port
+        try:
+            port.close(port.open(paths.of(self._HELD), os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            port.close(fd)
+            raise Busy("Another request holds the session's lock.") from None
+        except OSError as error:
+            port.close(fd)
+            if error.errno in GONE:
+                raise Missing(paths.directory) from None
+            raise
+        return fd
+
+    @contextmanager
+    def locked(self, paths: Paths, *, create: bool = False) -> Iterator[Session]:
+        fd = self._lock(paths, create)
+        try:
+            session = self._load(paths, fd)
+            yield session
+        finally:
+            self.files.discard(paths.of(self._HELD))
+            self.files.port.close(fd)
+
+
+class LockOutlivesOwner(Store):
+    sessions_type = _HardLockSessions
+
+
+class _EarlyListingSessions(Sessions):
+    """Lists the directory before it has the lock, and trusts that listing under it."""
+
+    def _lock(self, paths: Paths, create: bool) -> int:
+        self.files.names(paths.directory)
+        return super()._lock(paths, create)
+
+    def refresh(self, paths: Paths) -> frozenset[str] | None:
+        return None
+
+
+class ListedBeforeLock(Store):
+    sessions_type = _EarlyListingSessions
+
+
+class _HoldingBody(Body):
+    """Holds the session's lock from the first byte of a body to its last."""
+
+    _lock_fd: int | None = None
+
+    def write(self, block: Data) -> None:
+        if self._lock_fd is None:
+            self._lock_fd = self._store.sessions._lock(self._paths, False)
+        super().write(block)
+
+    def _release(self) -> None:
+        if self._lock_fd is not None:
+            self._files.port.close(self._lock_fd)
+            self._lock_fd = None
+
+    def commit(self) -> View:
+        self._release()
+        return super().commit()
+
+    def abort(self) -> None:
+        self._release()
+        super().abort()
+
+
+class LockWhileStreaming(Store):
+    body_type = _HoldingBody
+
+
+class _WritingBackBody(Body):
+    """Saves the state that it had under the lock once more, after the lock."""
+
+    def _merge(self) -> Info:
+        info = super()._merge()
+        self._files.port.sleep(0.002)
+        if not info.finished:
+            Session(self._files, self._paths, frozenset(), info).save(info)
+        return info
+
+
+class WrittenBackAfterUnlock(Store):
+    body_type = _WritingBackBody

@@ -1,0 +1,174 @@
+"""Stores that assemble or publish in the wrong way, at the wrong time, or twice."""
+
+from __future__ import annotations
+
+import os
+
+from chunkstore import chunks
+from chunkstore.body import Body
+from chunkstore.cleanup import Cleaner
+from chunkstore.errors import Locked
+from chunkstore.layout import Paths
+from chunkstore.model import Claims, Info, Intent, Record, View
+from chunkstore.publish import Publisher, Stage
+from chunkstore.session import Session
+from chunkstore.store import Store
+from chunkstore.sweep import Sweeper
+
+
+class UnverifiedPublisher(Publisher):
+    """Copies the chunks without looking at what it copies."""
+
+    def _assemble(self, paths: Paths, stage: Stage, records: list[Record]) -> Record | None:
+        for record in records:
+            chunks.copy(self._files, paths.chunk(record.offset), record, stage.fd, record.offset)
+        self._files.port.fsync(stage.fd)
+        return None
+
+
+class PublishedUnverified(Store):
+    publisher_type = UnverifiedPublisher
+
+
+class AnnouncedTooEarly(Store):
+    """HEAD gives the full length as soon as every byte is there, published or not."""
+
+    def view(self, claims: Claims) -> View:
+        with self.session(claims) as session:
+            self.require_open(session.info)
+            return self.view_of(session.info)
+
+    def finished(self, claims: Claims) -> View:
+        return self.view(claims)
+
+
+class _OpenPublisher(Publisher):
+    """Assembles under the published name, for all to see."""
+
+    def _assemble(self, paths: Paths, stage: Stage, records: list[Record]) -> Record | None:
+        store = self._store
+        with store.sessions.locked(paths) as session:
+            target = store.places.prepare(session.info.target)
+        with store.files.opened(target, os.O_RDWR | os.O_CREAT) as fd:
+            for record in records:
+                chunks.copy(store.files, paths.chunk(record.offset), record, fd, record.offset)
+                store.files.port.sleep(0.02)
+        store.files.discard(target)
+        return super()._assemble(paths, stage, records)
+
+
+class PublishedInTheOpen(Store):
+    publisher_type = _OpenPublisher
+
+
+class _VisiblePublisher(Publisher):
+    """Leaves a part file beside the target while it assembles."""
+
+    def _assemble(self, paths: Paths, stage: Stage, records: list[Record]) -> Record | None:
+        store = self._store
+        with store.sessions.locked(paths) as session:
+            part = f"{store.places.prepare(session.info.target)}.part"
+        with store.files.opened(part, os.O_RDWR | os.O_CREAT) as fd:
+            for record in records:
+                chunks.copy(store.files, paths.chunk(record.offset), record, fd, record.offset)
+                store.files.port.sleep(0.02)
+        store.files.discard(part)
+        return super()._assemble(paths, stage, records)
+
+
+class PartBesideTarget(Store):
+    publisher_type = _VisiblePublisher
+
+
+class _ReplacingPublisher(Publisher):
+    """Renames over the target, whoever's it is."""
+
+    def _require_free(self, info: Info) -> None:
+        return
+
+    def _link(self, stage: str, target: str) -> bool:
+        self._second_link(stage)
+        self._files.port.replace(f"{stage}.pub", target)
+        return True
+
+
+class RivalsOverwrite(Store):
+    publisher_type = _ReplacingPublisher
+
+
+class _ForgetfulPublisher(_ReplacingPublisher):
+    """Whoever finds an intent begins publishing from the beginning."""
+
+    def settle(self, session: Session, *, resume: bool = True) -> None:
+        info = session.info
+        if info.intent is not None:
+            info.intent = None
+            session.save(info)
+
+
+class PublishedTwice(Store):
+    publisher_type = _ForgetfulPublisher
+
+
+class _DistrustfulPublisher(Publisher):
+    """Takes its own file under the target name for a rival's."""
+
+    def _happened(self, info: Info, intent: Intent, stage: str) -> bool:
+        return False
+
+
+class OwnFileTakenForRival(Store):
+    publisher_type = _DistrustfulPublisher
+
+
+class _WatchfulSweeper(Sweeper):
+    """Cleans up, and publishes nothing."""
+
+    def _finish(self, name: str, paths: Paths, info: Info, now_s: float) -> None:
+        return
+
+
+class _OneChanceBody(Body):
+    """Takes a replay of the last PATCH for somebody else's business."""
+
+    _added = False
+
+    def _move_in(self, session: Session) -> None:
+        super()._move_in(session)
+        self._added = True
+
+    def _merge(self) -> Info:
+        info = super()._merge()
+        if info.complete and not info.finished and not self._added:
+            raise Locked("The upload is being finished.")
+        return info
+
+
+class CompletionLost(Store):
+    """Only the PATCH that brings the last byte publishes; whoever comes later waits for it."""
+
+    body_type = _OneChanceBody
+    sweeper_type = _WatchfulSweeper
+
+    def view(self, claims: Claims) -> View:
+        with self.session(claims) as session:
+            info = session.info
+            self.require_open(info)
+        if info.complete and not info.finished:
+            raise Locked("The upload is being finished.")
+        return self.view_of(info)
+
+
+class _Hoarder(Cleaner):
+    def clean(self, paths: Paths) -> bool:
+        return True
+
+
+class _HoardingPublisher(Publisher):
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.cleaner = _Hoarder(store.files)
+
+
+class ChunksLeft(Store):
+    publisher_type = _HoardingPublisher
