@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from cli_fakes import FAILURE, Terminal, finding, run_report, skipped, unknown, violated
@@ -31,6 +32,50 @@ def test_each_storm_is_one_row_with_its_reason(monkeypatch: pytest.MonkeyPatch) 
     assert lines[2].endswith("replica 1 did not start")
     assert lines[3].split() == ["rivals", "skipped", "needs", "termination"]
     assert lines[-1] == "1 unknown, 1 safe, 1 skipped in 3.5 s"
+
+
+def simulated(**changes: Any) -> RunReport:
+    return run_report(**({"world": "sim", "schedules": 30, "steps": 9000} | changes))
+
+
+def test_a_simulation_is_counted_in_schedules_and_steps() -> None:
+    lines = lines_of(told(simulated()))
+    assert lines[0].split() == ["scenario", "verdict", "schedules", "steps", "seconds", "remark"]
+    assert lines[1].split() == ["replaying", "safe", "30", "9000", "2.2"]
+
+
+def test_two_worlds_share_a_row() -> None:
+    runs = (simulated(), simulated(scenario="late"), run_report(), unknown(scenario="late"))
+    lines = lines_of(told(*runs))
+    assert lines[0].split() == ["scenario", "sim", "processes", "seconds", "remark"]
+    assert lines[1].split() == ["replaying", "safe", "30", "safe", "4.5"]
+    assert lines[2].split()[:5] == ["late", "safe", "30", "unknown", "4.5"]
+    assert lines[2].endswith("processes: replica 1 did not start")
+    assert lines[-1] == "sim: 2 safe; processes: 1 unknown, 1 safe in 3.5 s"
+
+
+def test_storms_skipped_for_the_same_reason_are_summed_up_below() -> None:
+    names = ("a", "b", "c")
+    runs = [simulated(scenario=name) for name in names]
+    runs += [skipped(scenario=name) for name in names[:2]] + [run_report(scenario="c")]
+    lines = lines_of(told(*runs))
+    assert lines[1].split() == ["a", "safe", "30", "skipped", "2.2"]
+    assert "Skipped in processes: a, b (needs termination)" in lines
+
+
+def test_steps_are_told_once_and_each_checker_in_a_line() -> None:
+    found = (finding(), finding(summary="a second one"), finding(checker="conflict"))
+    steps = ("   step 1  replica 0  reads", "-> step 2  replica 1  writes   <- changed meanwhile")
+    run = violated(world="sim", findings=found, story=steps, others=("out/other/failure.json",))
+    lines = story(run)
+    assert [line for line in lines if line.startswith(("  bytes: ", "  conflict: "))] == [
+        "  bytes: the published file is 131072 bytes long, not 65536",
+        "  conflict: the published file is 131072 bytes long, not 65536",
+    ]
+    assert "  -> step 2  replica 1  writes   <- changed meanwhile" in lines
+    assert "  another cause: patchstorm replay out/other/failure.json" in lines
+    assert lines[-1] == f"patchstorm replay {FAILURE}"
+    assert not any("op 3 PATCH" in line for line in lines), "the steps stand for the requests"
 
 
 def test_the_last_line_of_a_violation_replays_it() -> None:
@@ -65,7 +110,7 @@ def test_every_width_holds_the_table_and_never_breaks_a_command(
     columns: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    lines = lines_of(told(run_report(), violated(), skipped()))
+    lines = lines_of(told(run_report(), simulated(), violated(), skipped()))
     table = lines[: lines.index("")]
     assert all(len(line) <= int(columns) for line in table)
     assert lines[-1] == f"patchstorm replay {FAILURE}"

@@ -106,6 +106,7 @@ def test_ctrl_c_among_real_processes_tells_what_ended_and_leaves_nothing(
     start: Start, tmp_path: Path
 ) -> None:
     shared = tmp_path / "shared"
+    shared.mkdir()
     running = start(
         "run", "--world", "processes", "--json", "--jobs", "2", "--storage", f"dir:{shared}"
     )

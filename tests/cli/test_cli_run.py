@@ -15,20 +15,22 @@ from cli_fakes import patchstorm, plain_environment
 
 from patchstorm.history import read_history
 
+REAL = ("--world", "processes")
+
 
 @pytest.fixture(scope="module")
 def convicted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A directory in which the racing variant was convicted, and what the command printed."""
     folder = tmp_path_factory.mktemp("convicted")
     done = patchstorm(
-        "run", "replaying", "--target", "reference:append", "--schedules", "4", cwd=folder
+        "run", "replaying", "--target", "reference:append", *REAL, "--schedules", "4", cwd=folder
     )
     assert done.returncode == 1, done.stderr
     return folder, done.stdout.splitlines()
 
 
 def test_a_safe_run_leaves_nothing_and_says_so(tmp_path: Path) -> None:
-    done = patchstorm("run", "sequential", cwd=tmp_path)
+    done = patchstorm("run", "sequential", *REAL, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert lines[1].split()[:2] == ["sequential", "safe"]
@@ -37,7 +39,8 @@ def test_a_safe_run_leaves_nothing_and_says_so(tmp_path: Path) -> None:
 
 
 def test_json_is_one_object_and_nothing_else_on_standard_output(tmp_path: Path) -> None:
-    done = patchstorm("run", "sequential", "power-loss", "--json", "--seed", "5", cwd=tmp_path)
+    asked = ("run", "sequential", "power-loss", *REAL, "--json", "--seed", "5")
+    done = patchstorm(*asked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     ran, skipped = document["runs"]
@@ -49,7 +52,7 @@ def test_json_is_one_object_and_nothing_else_on_standard_output(tmp_path: Path) 
 
 
 def test_a_run_of_which_everything_was_skipped_is_unknown(tmp_path: Path) -> None:
-    done = patchstorm("run", "power-loss", cwd=tmp_path)
+    done = patchstorm("run", "power-loss", *REAL, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout.splitlines()[-1].startswith("1 skipped in ")
 
@@ -57,7 +60,7 @@ def test_a_run_of_which_everything_was_skipped_is_unknown(tmp_path: Path) -> Non
 def test_out_and_junit_hold_what_happened(tmp_path: Path) -> None:
     out, junit = tmp_path / "out", tmp_path / "junit.xml"
     done = patchstorm(
-        "run", "sequential", "--out", str(out), "--junit", str(junit), "--replicas", "2"
+        "run", "sequential", *REAL, "--out", str(out), "--junit", str(junit), "--replicas", "2"
     )
     assert done.returncode == 0, done.stderr
     history = read_history(out / "sequential-reference-1" / "history.jsonl")
@@ -76,7 +79,8 @@ def test_a_scenario_of_ones_own_on_a_directory_of_ones_own(tmp_path: Path) -> No
         '[[upload]]\nsize = "2KiB"\nchunk = "1KiB"\n[[client]]\nkind = "sequential"\n'
     )
     shared = tmp_path / "shared"
-    done = patchstorm("run", "mine.toml", "--storage", f"dir:{shared}", cwd=tmp_path)
+    shared.mkdir()
+    done = patchstorm("run", "mine.toml", *REAL, "--storage", f"dir:{shared}", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(shared.iterdir()) == []
 
@@ -110,7 +114,7 @@ def test_a_replay_that_finds_nothing_ends_with_zero(
 ) -> None:
     folder, lines = convicted
     good = tmp_path / "good"
-    patchstorm("run", "replaying", "--out", str(good))
+    patchstorm("run", "replaying", *REAL, "--out", str(good))
     failure = json.loads((folder / lines[-1].split()[-1]).read_text())
     failure["target"] = "reference"
     failure["plan"] = json.loads((good / "replaying-reference-1" / "plan.json").read_text())
@@ -126,7 +130,7 @@ def test_on_a_terminal_the_bar_is_drawn_and_goes_again(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "patchstorm.cli", "run", "sequential"],
+            [sys.executable, "-m", "patchstorm.cli", "run", "sequential", *REAL],
             cwd=tmp_path,
             env=plain_environment() | {"TERM": "xterm-256color", "COLUMNS": "80"},
             stdin=subprocess.DEVNULL,

@@ -59,7 +59,9 @@ def test_a_replay_in_another_process_is_the_same_bit_for_bit(
     assert done.returncode == 1, done.stdout + done.stderr
     again = done.stdout.splitlines()
     assert again[0] == "The violation came back, bit for bit."
-    assert [line for line in again if " step " in line] == [line for line in lines if " step " in line]
+    assert [line for line in again if " step " in line] == [
+        line for line in lines if " step " in line
+    ]
     assert again[-1] == lines[-1]
 
 

@@ -30,22 +30,22 @@ def test_never_more_at_once_than_asked_for() -> None:
 
     async def play(job: Job) -> RunReport:
         nonlocal most
-        under_way.add(job.name)
+        under_way.add(job.scenario.name)
         most = max(most, len(under_way))
         await asyncio.sleep(0)
-        under_way.discard(job.name)
+        under_way.discard(job.scenario.name)
         return report(job)
 
     played = play_all(jobs(*"abcdefg"), play, at_once=3, shown=Lines(7))
     assert most == 3
-    assert [job.name for job, _ in played.reports] == list("abcdefg")
+    assert [job.scenario.name for job, _ in played.reports] == list("abcdefg")
 
 
 def test_reports_keep_the_order_asked_for_whoever_ends_first() -> None:
     second_ended = asyncio.Event()
 
     async def play(job: Job) -> RunReport:
-        if job.name == "first":
+        if job.scenario.name == "first":
             await second_ended.wait()
         else:
             second_ended.set()
@@ -59,13 +59,13 @@ def test_an_error_ends_the_others_and_lets_them_clean_up() -> None:
     cleaned: list[str] = []
 
     async def play(job: Job) -> RunReport:
-        if job.name == "bad":
+        if job.scenario.name == "bad":
             await asyncio.sleep(0)
             raise UsageError("no such thing; give another")
         try:
             await asyncio.Event().wait()
         finally:
-            cleaned.append(job.name)
+            cleaned.append(job.scenario.name)
         return report(job)
 
     with pytest.raises(UsageError, match="give another"):
@@ -77,18 +77,18 @@ def test_ctrl_c_cleans_up_and_keeps_what_had_ended() -> None:
     cleaned: list[str] = []
 
     async def play(job: Job) -> RunReport:
-        if job.name == "quick":
+        if job.scenario.name == "quick":
             return report(job)
         try:
             os.kill(os.getpid(), signal.SIGINT)
             await asyncio.Event().wait()
         finally:
-            cleaned.append(job.name)
+            cleaned.append(job.scenario.name)
         return report(job)
 
     played = play_all(jobs("quick", "slow", "never"), play, at_once=1, shown=Lines(3))
     assert played.interrupted
-    assert [job.name for job, _ in played.reports] == ["quick"]
+    assert [job.scenario.name for job, _ in played.reports] == ["quick"]
     assert cleaned == ["slow"]
 
 
@@ -99,4 +99,7 @@ def test_a_log_gets_one_line_a_storm(capsys: pytest.CaptureFixture[str]) -> None
     play_all(jobs("a", "b"), play, at_once=1, shown=Lines(2))
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.splitlines() == ["[1/2] a: safe, 2.2 s", "[2/2] b: safe, 2.2 s"]
+    assert said.err.splitlines() == [
+        "[1/2] a in processes: safe, 2.2 s",
+        "[2/2] b in processes: safe, 2.2 s",
+    ]

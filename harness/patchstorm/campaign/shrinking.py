@@ -2,10 +2,10 @@
 
 What counts as progress. A candidate replaces the best so far when it still fails for the *same cause*
 (one of the checkers that found the original also finds it) and is smaller in this order: clients,
-uploads, faults, replicas, bytes, choices. Plans are shrunk first, since a smaller plan runs faster and
-needs fewer choices; only the choices that matter least are dropped before. After an edit of the plan the recorded choices often miss their place; then a few
-schedules with few deviations are tried on the edited plan, which is cheap and usually finds the failure
-again with fewer choices than before.
+uploads, faults, replicas, bytes, choices. Choices that clearly do not matter go first; then the plan is
+shrunk, since a smaller plan runs faster and needs fewer choices. After an edit of the plan the recorded
+choices often miss their place; then a few schedules with few deviations are tried on the edited plan,
+which is cheap and usually finds the failure again with fewer choices than before.
 
 Nothing is shrunk to a fixpoint without bound: ``RUNS_MAX`` runs, and then the best so far.
 """

@@ -77,6 +77,7 @@ class _HardLockSessions(Sessions):
         try:
             session = self._load(paths, fd)
             yield session
+            self.files.port.sleep(0.003)
         finally:
             self.files.discard(paths.of(self._HELD))
             self.files.port.close(fd)

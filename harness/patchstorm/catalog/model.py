@@ -16,9 +16,8 @@ class Bug:
     scenario that shows it, and ``caught_by`` the checkers of which at least one must then fire.
     ``also`` are checkers that may fire as a plain consequence; any other is a false alarm.
 
-    ``arguments`` are options of the server with which the bug shows sooner, of which the simulator,
-    whose time is virtual, has no need. ``sim_only`` is the reason why real processes do not show it
-    in a reasonable time; empty for the others.
+    ``sim_only`` is the reason why real processes do not show it in a reasonable time; empty for the
+    others.
     """
 
     name: str
@@ -29,5 +28,4 @@ class Bug:
     also: tuple[str, ...] = ()
     store: type[Store] = Store
     exchange: type[Exchange] = Exchange
-    arguments: tuple[str, ...] = ()
     sim_only: str = ""

@@ -144,10 +144,19 @@ class _OneChanceBody(Body):
         return info
 
 
+class _SlowPublisher(Publisher):
+    """Gives a crash the time to strike."""
+
+    def _assemble(self, paths: Paths, stage: Stage, records: list[Record]) -> Record | None:
+        self._files.port.sleep(0.02)
+        return super()._assemble(paths, stage, records)
+
+
 class CompletionLost(Store):
     """Only the PATCH that brings the last byte publishes; whoever comes later waits for it."""
 
     body_type = _OneChanceBody
+    publisher_type = _SlowPublisher
     sweeper_type = _WatchfulSweeper
 
     def view(self, claims: Claims) -> View:

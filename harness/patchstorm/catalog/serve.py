@@ -14,7 +14,7 @@ def main() -> int:
     name, *arguments = sys.argv[1:]
     bug = BY_NAME[name]
     try:
-        return run([*arguments, *bug.arguments], store_type=bug.store, exchange_type=bug.exchange)
+        return run(arguments, store_type=bug.store, exchange_type=bug.exchange)
     except UsageError as error:
         print(f"chunkstore: error: {error}", file=sys.stderr)  # noqa: T201
         return 2

@@ -72,7 +72,6 @@ BUGS: tuple[Bug, ...] = (
         caught_by=("publication",),
         also=("completion", "durability"),
         store=publishing.AnnouncedTooEarly,
-        arguments=("--sweep-seconds", "3s"),
     ),
     Bug(
         name="published-in-the-open",
@@ -105,7 +104,7 @@ BUGS: tuple[Bug, ...] = (
         stands_for="an off-by-one in the list of gaps",
         storm="resuming",
         caught_by=("status",),
-        also=("linearizable", "completion"),
+        also=("offsets", "linearizable", "completion"),
         store=answers.StatusForgetsLastGap,
     ),
     Bug(
@@ -156,10 +155,10 @@ BUGS: tuple[Bug, ...] = (
         name="lock-outlives-owner",
         says="a lock file that exists is a lock, and nobody takes a dead owner's away",
         stands_for="lock files that outlive their owner",
-        storm="crash-all",
+        storm="crash-committing",
         caught_by=("availability", "completion"),
         store=locking.LockOutlivesOwner,
-        arguments=("--lock-wait", "100ms"),
+        sim_only="nobody is served any more, and real clients wait a second after each refusal",
     ),
     Bug(
         name="listed-before-lock",
@@ -281,7 +280,7 @@ BUGS: tuple[Bug, ...] = (
         stands_for="a request that finds no record and makes one",
         storm="late-after-termination",
         caught_by=("protocol", "linearizable"),
-        also=("offsets", "durability", "residue", "publication"),
+        also=("offsets", "durability", "conflict", "residue", "publication"),
         store=answers.Revived,
     ),
     Bug(

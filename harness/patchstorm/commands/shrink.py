@@ -15,6 +15,7 @@ def execute(path: Path, output: Path) -> int:
     from patchstorm.campaign.simulated import shrink_file
     from patchstorm.report.console import console_on, tell_violation
 
+    read_failure(path)
     writable_file(output, "--output")
     sys.stderr.write(f"shrinking {path}\n")
     small = shrink_file(path, output)

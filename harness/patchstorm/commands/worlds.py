@@ -38,7 +38,9 @@ def offers(world: str, storage: str) -> bool:
 
 
 def check_storage(storage: str, worlds: Collection[str]) -> None:
-    """UsageError, naming what there is, for a storage that none of the worlds offers."""
+    """UsageError, naming what there is, for one that is misspelt or that none of the worlds offers."""
+    if not storage.startswith(DIRECTORY):
+        _flavour(storage)
     if any(offers(world, storage) for world in worlds):
         return
     raise UsageError(

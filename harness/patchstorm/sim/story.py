@@ -182,11 +182,11 @@ class _Story:
         """In order of time, at most a screen: what goes first is answers, then who was held up, and
         of the causes the earliest."""
         ordered = sorted(self._lines.values(), key=lambda one: (one.time_ns, one.order, one.text))
-        for spared in (lambda one: one.order == 1, lambda one: one.cause):
+        for keeps_steps in (True, False):
             surplus = len(ordered) - LINES_MAX
-            kept = []
+            kept: list[_Line] = []
             for line in ordered:
-                if surplus > 0 and not line.cause and not spared(line):
+                if surplus > 0 and not line.cause and not (keeps_steps and line.order == 1):
                     surplus -= 1
                 else:
                     kept.append(line)

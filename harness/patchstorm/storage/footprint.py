@@ -2,9 +2,10 @@
 
 Keys are ``("name", directory, name)`` for a directory entry, ``("file", inode)`` for attributes
 and contents, ``("dir", inode)`` for a whole listing, ``("lock", inode)``, ``("view:HOST", inode)``
-for what an NFS host believes of a directory, and ``("all", 0)``. Two calls conflict if one writes what the other reads or writes; changing any name of a directory
-conflicts with listing it, not with changing another name. Footprints are computed against the
-truth on the server and are only meaningful until the next call.
+for what an NFS host believes of a directory, and ``("all", 0)``. Two calls conflict if one writes
+what the other reads or writes; changing any name of a directory conflicts with listing it, not with
+changing another name. Footprints are computed against the truth on the server and are only
+meaningful until the next call.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from patchstorm.storage.errors import failure
 from patchstorm.storage.handle import Handle
 from patchstorm.storage.host import Host
 from patchstorm.storage.inode import Inode
-from patchstorm.storage.locks import FileLocks, Owner
+from patchstorm.storage.local_locks import LocalLocks
 from patchstorm.storage.paths import (
     ASCII_LENGTH_SAFE,
     DOTS,
@@ -61,7 +61,7 @@ class LocalHost(Host):
             )
 
 
-class LocalClient(Client):
+class LocalClient(LocalLocks):
     """A process that works on the tree directly."""
 
     __slots__ = ()
@@ -379,40 +379,3 @@ class LocalClient(Client):
     def sync(self) -> None:
         if self.tree.log is not None:
             self.tree.log.append((oplog.SYNC_ALL,))
-
-    # -- locks ----------------------------------------------------------------------------------
-
-    def _flock_owner(self, handle: Handle) -> Owner:
-        return ("flock", self.host.name, handle.serial)
-
-    def _locks(self, inode: Inode) -> FileLocks:
-        locks = inode.locks
-        if locks is None:
-            locks = inode.locks = FileLocks()
-        return locks
-
-    def _flock_take(self, handle: Handle, exclusive: bool) -> None:
-        inode = handle.inode
-        locks = self._locks(inode)
-        owner = self._flock_owner(handle)
-        held = locks.flocks.get(owner)
-        try:
-            locks.flock(owner, exclusive)
-        finally:
-            if held is not None and locks.flocks.get(owner) != held:
-                self.server.released(inode)
-
-    def _flock_drop(self, handle: Handle) -> None:
-        inode = handle.inode
-        if inode.locks is not None and inode.locks.flock_drop(self._flock_owner(handle)):
-            self.server.released(inode)
-
-    def _range_take(self, handle: Handle, start: int, end: int, exclusive: bool) -> None:
-        owner = ("posix", self.host.name, self.pid)
-        self._locks(handle.inode).lock(owner, start, end, exclusive)
-        self.server.released(handle.inode)
-
-    def _range_drop(self, handle: Handle, start: int, end: int) -> None:
-        locks = handle.inode.locks
-        if locks is not None and locks.unlock(("posix", self.host.name, self.pid), start, end):
-            self.server.released(handle.inode)

@@ -36,6 +36,9 @@ Patch = tuple[int, bytes]
 
 _UNKNOWN = -1
 
+_NODES = 2048
+"""How many inodes a host knows before it forgets the dead ones."""
+
 
 class CachedNode:
     """One client's knowledge of one inode.
@@ -119,6 +122,7 @@ class AttributeCache(Host):
         "cut_since_ns",
         "mount",
         "nodes",
+        "nodes_max",
         "removals",
         "session_lost",
         "settings",
@@ -136,6 +140,7 @@ class AttributeCache(Host):
         self.tree = server.tree
         self.settings = server.settings
         self.nodes: dict[int, CachedNode] = {}
+        self.nodes_max = _NODES
         self.cut_since_ns: int | None = None
         self.crashed = False
         self.session_lost = False
@@ -192,9 +197,20 @@ class AttributeCache(Host):
         """What is known of an inode; made, knowing nothing, at the first call."""
         known = self.nodes.get(inode.serial)
         if known is None:
+            if len(self.nodes) >= self.nodes_max:
+                self._evict()
             known = self.nodes[inode.serial] = CachedNode(inode, self.tree.stat(inode))
             known.timeo_ns = self._shortest(inode)
         return known
+
+    def _evict(self) -> None:
+        """Memory pressure: knowledge of files that are gone goes, where nothing depends on it."""
+        self.nodes = {
+            serial: node
+            for serial, node in self.nodes.items()
+            if node.inode.nlink or node.opens or node.patches or node.unstable
+        }
+        self.nodes_max = max(_NODES, 2 * len(self.nodes))
 
     def _shortest(self, inode: Inode) -> int:
         mount = self.mount

@@ -67,7 +67,7 @@ class NfsClient(NfsFiles):
 
     def mkdir(self, path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
         kernel = self.kernel
-        directory, name, inode = self._true(path, dir_fd)
+        directory, name, inode = self._true(path, dir_fd, new=True)
         if inode is not None:
             self.kernel.doubt(directory, name)
             raise failure(errno.EEXIST, path)
@@ -127,7 +127,7 @@ class NfsClient(NfsFiles):
         if source is None:
             kernel.doubt(from_dir, from_name)
             raise failure(errno.ENOENT, src)
-        target = self._true_last(to_dir, to_name)
+        target = self._true_last(to_dir, to_name, new=True)
         if source.entries is None and (src[-1] == "/" or dst[-1] == "/"):
             raise failure(errno.ENOTDIR, src)
         move = partial(self.tree.rename, from_dir, from_name, to_dir, to_name)
@@ -172,7 +172,7 @@ class NfsClient(NfsFiles):
     def link(self, src: str, dst: str) -> None:
         kernel = self.kernel
         source = self._existing(src, None, False)
-        directory, name, target = self._true(dst)
+        directory, name, target = self._true(dst, new=True)
         if target is not None:
             self.kernel.doubt(directory, name)
             raise failure(errno.EEXIST, dst)
@@ -190,7 +190,7 @@ class NfsClient(NfsFiles):
         if not src:
             raise failure(errno.ENOENT, dst)
         kernel = self.kernel
-        directory, name, inode = self._true(dst, dir_fd)
+        directory, name, inode = self._true(dst, dir_fd, new=True)
         if inode is not None:
             self.kernel.doubt(directory, name)
             raise failure(errno.EEXIST, dst)

@@ -41,20 +41,22 @@ class NfsFiles(NfsLocks):
             raise failure(errno.ENOENT, path)
         return inode
 
-    def _true(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str, Inode | None]:
+    def _true(
+        self, path: str, dir_fd: int | None = None, new: bool = False
+    ) -> tuple[Inode, str, Inode | None]:
         """For calls that the server executes by name: directory, name, what is really there."""
         directory, name = self._parent(path, dir_fd)
         if name in DOTS:
             return directory, name, directory
-        return directory, name, self._true_last(directory, name)
+        return directory, name, self._true_last(directory, name, new)
 
     def _parent(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str]:
         return walk_parent(path, self.tree.root, self._base(dir_fd), self.kernel.look_up)
 
-    def _true_last(self, directory: Inode, name: str) -> Inode | None:
+    def _true_last(self, directory: Inode, name: str, new: bool = False) -> Inode | None:
         if len(name) > ASCII_LENGTH_SAFE:
             check_name(name)
-        return self.kernel.true_name(directory, name)
+        return self.kernel.true_name(directory, name, new)
 
     # -- open and close -------------------------------------------------------------------------
 

@@ -93,16 +93,19 @@ class NameCache(PageCache):
             self.absorb(self.node(found))
         return found
 
-    def true_name(self, directory: Inode, name: str) -> Inode | None:
+    def true_name(self, directory: Inode, name: str, new: bool = False) -> Inode | None:
         """What a call that the server executes by name will meet. Nothing is learnt yet.
 
         If the server cannot be reached, a name that is believed gets the call as far as being
-        sent; that is where it will wait or time out.
+        sent; that is where it will wait or time out. So does a name that is to be ``new``: for
+        those the client skips the look-up.
         """
         if self.unreachable:
             node = self.nodes.get(directory.serial)
             if node is not None and name in node.names and self.clock.now_ns < node.expires_ns:
                 return node.names[name]
+            if new:
+                return None
         self.contact()
         return self._truth(directory, name)
 

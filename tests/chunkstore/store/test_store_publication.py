@@ -289,6 +289,22 @@ def test_a_termination_comes_between_assembly_and_publication(world: World) -> N
     assert world.published(claims) is None
 
 
+def test_published_by_another_and_terminated_before_the_answer(world: World) -> None:
+    """The PATCH's bytes are in the published file: it must not be told that it had no effect."""
+    claims, store, other = claims_for(), world.replica(), world.replica()
+
+    def publish_and_terminate() -> None:
+        other.sweep()
+        other.terminate(claims)
+
+    port_of(store).before = once("unlink", "/body_", publish_and_terminate)
+    view = world.patch(store, claims, 0, DATA)
+    assert view.offset == len(DATA)
+    assert world.published(claims) == DATA
+    with pytest.raises(Gone):
+        store.view(claims)
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_termination_settles_a_publication_that_died(world: World, overwrite: bool) -> None:
     """What had been published stays; what had not is gone."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from patchstorm.storage.litmus.contents import CONTENTS
 from patchstorm.storage.litmus.crashes import CRASHES, LOST_REPLIES
+from patchstorm.storage.litmus.directories import DIRECTORIES
 from patchstorm.storage.litmus.locking import LOCKING
 from patchstorm.storage.litmus.names import NAMES
 from patchstorm.storage.litmus.program import Program
 
 PROGRAMS: dict[str, Program] = {
-    program.name: program for program in (*NAMES, *CONTENTS, *LOCKING, *CRASHES, *LOST_REPLIES)
+    program.name: program
+    for program in (*NAMES, *DIRECTORIES, *CONTENTS, *LOCKING, *CRASHES, *LOST_REPLIES)
 }

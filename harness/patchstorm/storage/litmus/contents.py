@@ -83,6 +83,16 @@ CONTENTS: tuple[Program, ...] = (
         B open fd i rw,creat; = write fd hello -> 5
         A unlink i
         B fsync fd -> null | ESTALE @ nfs
+        B close fd
+        S = ls . -> []
+        """,
+    ),
+    _p(
+        "write-then-removed-close",
+        "or close says it, if nothing did before",
+        """
+        B open fd i rw,creat; = write fd hello -> 5
+        A unlink i
         B close fd -> null | ESTALE @ nfs
         S = ls . -> []
         """,

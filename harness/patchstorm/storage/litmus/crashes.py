@@ -40,7 +40,7 @@ CRASHES: tuple[Program, ...] = (
         A w f n*5000
         {NEIGHBOUR}
         S power
-        A = rd f -> "" @ !ext4-data-journal | {_TORN} | n*5000 | {_HOLED}
+        A = rd f -> "" @ !ext4-data-journal | {_TORN} | n*5000
         """,
         tuple(disk for disk in DISKS if disk not in ("btrfs", "worst-posix")),
     ),
@@ -94,8 +94,7 @@ o*5000+0*5000 @ worst-posix | o*5000+n*3192+0*1808 @ worst-posix
         {OLD}
         A w i n*5000
         S power
-        A = rd i -> o*5000 | n*5000 | "" | {_TORN} | {_HOLED} | n*4096+o*904 @ worst-posix | \
-o*4096+n*904 @ worst-posix
+        A = rd i -> o*5000 | n*5000 | "" | {_TORN} | {_HOLED}
         """,
     ),
     _p(

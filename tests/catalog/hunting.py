@@ -1,0 +1,73 @@
+"""How a planted bug is looked for: schedule after schedule, or storm after storm, until one is violated."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import msgspec
+
+from patchstorm.campaign.schedules import Search, Session, Told
+from patchstorm.campaign.single import StormResult, run_storm
+from patchstorm.catalog.model import Bug
+from patchstorm.catalog.table import BY_NAME
+from patchstorm.scenario.draw import draw_plan
+from patchstorm.scenario.library import load
+from patchstorm.scenario.model import Scenario
+from patchstorm.target.model import Target
+from patchstorm.target.registry import resolve
+
+SEED = 1
+SCHEDULES_MAX = 60
+STORMS_MAX = 8
+PATIENCE_MS = 4_000
+
+
+def session(storm: str, target: str) -> Session:
+    return Session.of(Search(scenario=load(storm), target=target, seed=SEED))
+
+
+@cache
+def first_violation(name: str) -> Told | None:
+    """What the first violated schedule of the bug's storm came to; None if there was none."""
+    hunt = session(BY_NAME[name].storm, f"bug:{name}")
+    for index in range(SCHEDULES_MAX):
+        told = hunt.tell(index)
+        if told.verdict == "violated":
+            return told
+    return None
+
+
+def fired(told: Told) -> set[str]:
+    return {finding.checker for finding in told.findings}
+
+
+def with_a_client_in_the_end(scenario: Scenario, target: Target) -> list[int]:
+    """The first plans that close with a client, who sees more than a sweeper; any if none does."""
+    plans = [
+        draw_plan(scenario, seed=SEED, index=index, capabilities=target.capabilities)
+        for index in range(3 * STORMS_MAX)
+    ]
+    closing = [plan.index for plan in plans if plan.closing == "client"]
+    return (closing or [plan.index for plan in plans])[:STORMS_MAX]
+
+
+def storms(storm: str, target_name: str, *, patience_ms: int | None = None) -> list[StormResult]:
+    """Storms with real processes until one is violated, the violated one last.
+
+    ``patience_ms`` shortens the wait for a publication that will not come.
+    """
+    scenario, target = load(storm), resolve(target_name)
+    if patience_ms is not None:
+        scenario = msgspec.structs.replace(scenario, convergence_ms=patience_ms)
+        settle = msgspec.structs.replace(target.settle, convergence_ms=patience_ms)
+        target = msgspec.structs.replace(target, settle=settle)
+    results = []
+    for index in with_a_client_in_the_end(scenario, target):
+        results.append(run_storm(scenario, target, seed=SEED, index=index))
+        if results[-1].report.verdict == "violated":
+            break
+    return results
+
+
+def allowed(bug: Bug) -> set[str]:
+    return {*bug.caught_by, *bug.also}

@@ -1,0 +1,43 @@
+"""With real processes: the same bugs are found, and the reference is not accused."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hunting import PATIENCE_MS, allowed, storms, with_a_client_in_the_end
+
+from patchstorm.campaign.single import run_storm
+from patchstorm.catalog.model import Bug
+from patchstorm.catalog.table import BUGS
+from patchstorm.scenario.library import load
+from patchstorm.target.registry import resolve
+
+REAL = [bug for bug in BUGS if not bug.sim_only]
+STORMS = sorted({bug.storm for bug in REAL})
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.mark.parametrize("bug", REAL, ids=[bug.name for bug in REAL])
+def test_the_storm_shows_the_bug_to_its_checkers_and_to_no_others(bug: Bug) -> None:
+    impatient = PATIENCE_MS if "completion" in allowed(bug) else None
+    results = storms(bug.storm, f"bug:{bug.name}", patience_ms=impatient)
+
+    fired = {finding.checker for finding in results[-1].report.findings}
+    assert fired & set(bug.caught_by), f"{bug.storm}: {len(results)} storms and no violation"
+    assert fired <= allowed(bug)
+
+
+@pytest.mark.parametrize("storm", STORMS)
+def test_the_reference_is_safe_in_the_same_storm(storm: str) -> None:
+    reference = resolve("reference")
+    index = with_a_client_in_the_end(load(storm), reference)[0]
+
+    report = run_storm(storm, reference, seed=1, index=index).report
+
+    assert report.verdict == "safe", (report.findings, report.unknown)

@@ -1,0 +1,39 @@
+"""In the simulator: every planted bug is found, by its checkers, and the reference is not accused."""
+
+from __future__ import annotations
+
+import pytest
+from hunting import SCHEDULES_MAX, allowed, fired, first_violation, session
+
+from patchstorm.catalog.model import Bug
+from patchstorm.catalog.table import BUGS
+from patchstorm.check import CHECKERS
+
+each_bug = pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
+CHECKER_NAMES = [checker.name for checker in CHECKERS]
+
+
+@each_bug
+def test_the_storm_shows_the_bug_to_its_checkers_and_to_no_others(bug: Bug) -> None:
+    told = first_violation(bug.name)
+
+    assert told is not None, f"{bug.storm}: {SCHEDULES_MAX} schedules and no violation"
+    assert fired(told) & set(bug.caught_by)
+    assert fired(told) <= allowed(bug)
+
+
+@each_bug
+def test_the_reference_is_safe_in_the_same_schedules(bug: Bug) -> None:
+    told = first_violation(bug.name)
+    assert told is not None
+    reference = session(bug.storm, "reference")
+
+    for index in range(told.index + 1):
+        assert reference.tell(index).verdict == "safe"
+
+
+@pytest.mark.parametrize("checker", CHECKER_NAMES)
+def test_every_checker_catches_a_bug(checker: str) -> None:
+    named = [bug.name for bug in BUGS if checker in bug.caught_by]
+
+    assert any(checker in fired(told) for name in named if (told := first_violation(name)))
