@@ -21,7 +21,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -36,7 +36,7 @@ from .errors import (
     StoreError,
     TooLarge,
 )
-from .model import Claims, StatusDocument, View
+from .model import Claims, View
 from .protocol_headers import Head
 from .responses import (
     COMMON,
@@ -54,8 +54,7 @@ from .responses import (
 
 if TYPE_CHECKING:
     from .config import Settings
-    from .files import Files
-    from .hashing import Digest
+    from .interfaces import Body, Store
     from .port import Data
 
 __all__ = ["Exchange", "Head", "Response"]
@@ -64,28 +63,6 @@ BODY_TYPE = "application/offset+octet-stream"
 _EXTENSIONS = ("checksum", "termination", "expiration")
 _CREATION = ("creation", "creation-with-upload")
 _SESSION_BYTES = 16
-
-
-class Body(Protocol):
-    """What the protocol asks of a body on its way into the store."""
-
-    @property
-    def sha256(self) -> Digest: ...
-    def write(self, block: Data) -> None: ...
-    def commit(self) -> View: ...
-    def abort(self) -> None: ...
-
-
-class Store(Protocol):
-    """What the protocol asks of a store; the reference and its variants all have it."""
-
-    @property
-    def files(self) -> Files: ...
-    def create(self, claims: Claims, metadata: str) -> View: ...
-    def view(self, claims: Claims) -> View: ...
-    def status(self, claims: Claims) -> StatusDocument: ...
-    def begin(self, claims: Claims, offset: int, length: int | None) -> Body: ...
-    def terminate(self, claims: Claims) -> None: ...
 
 
 class Exchange:

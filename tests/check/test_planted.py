@@ -428,6 +428,32 @@ def unexplained_500() -> Book:
 
 
 @plant("availability")
+def answered_500_before_its_body_was_sent() -> Book:
+    book = addressed(chunks=2)
+    book.patch(32, 48, status=500, sent=0)
+    return book
+
+
+@plant()
+def reset_before_its_body_was_sent() -> Book:
+    book = addressed(chunks=2)
+    book.ask("PATCH", None, start=32, end=48, sent=4, error="reset")
+    return book
+
+
+@plant("availability")
+def published_and_head_is_refused_for_good() -> Book:
+    book = addressed()
+    book.heal()
+    for _ in range(4):
+        book.head(
+            None, status=423, phase="heal", headers={"retry-after": "1", "tus-resumable": "1.0.0"}
+        )
+    book.final()
+    return book
+
+
+@plant("availability")
 def hang() -> Book:
     book = addressed(chunks=2)
     book.ask("HEAD", None, error="timeout")

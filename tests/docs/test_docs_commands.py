@@ -56,16 +56,19 @@ COMMANDS = sorted({command for path in [*DOCUMENTS, *RECIPES] for command in sho
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a shown command with this Python.
 
-    What would take every bundled storm takes one, and a whole pytest session only collects them: the
-    main job alone is run as it stands.
+    What would take every bundled storm takes one, a search gets a small budget, and a whole pytest
+    session only collects its tests: the main job and the README's example alone are run as they stand.
     """
     program, *arguments = shlex.split(command)
     arguments = [_as_found(one, folder) for one in arguments]
     module = {"patchstorm": "patchstorm.cli", "pytest": "pytest"}[program]
     if program == "pytest":
         arguments += ["--collect-only", "-q", "-p", "no:cacheprovider"]
-    elif arguments[0] == "run" and command != MAIN_JOB and arguments[1].startswith("-"):
-        arguments.insert(1, "sequential")
+    elif command not in (MAIN_JOB, CAUGHT, CAUGHT_LIVE):
+        if arguments[0] == "run" and arguments[1].startswith("-"):
+            arguments.insert(1, "sequential")
+        if arguments[0] in ("run", "explore"):
+            arguments += ["--schedules", "2", "--jobs", "2"]
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],

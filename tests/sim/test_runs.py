@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from patchstorm.campaign import explore as exploring
@@ -17,7 +19,6 @@ from patchstorm.choice.strategy import Dull
 from patchstorm.errors import NondeterminismError, UsageError
 from patchstorm.scenario.library import load
 from patchstorm.sim.app import ChunkstoreApp, Subject, subject_of
-from patchstorm.sim.needs import unclaimed
 from patchstorm.sim.run import run_schedule
 from patchstorm.sim.workers import Workers
 from patchstorm.target.registry import resolve
@@ -83,9 +84,19 @@ def test_what_the_storage_does_not_give_is_not_claimed() -> None:
     assert judged.report.verdict is not None
 
 
-def test_a_storm_that_takes_locks_away_is_not_claimed(reference: Subject) -> None:
-    session = Session.of(Search(scenario=load("lock-loss"), target="reference"))
-    assert "exclusive-locks" in (unclaimed(session.first_plan, reference) or "")
+def test_a_storm_that_takes_locks_away_is_not_claimed() -> None:
+    explored = explore("lock-loss", "reference", schedules=2, jobs=1)
+    assert explored.report.verdict is None
+    assert "exclusive-locks" in (explored.report.skipped or "")
+
+
+def test_a_storm_that_names_no_storage_runs_on_all_that_the_target_claims() -> None:
+    session = Session.of(Search(scenario=load("replaying"), target="reference"))
+    drawn = {session.plan(index).storage for index in range(7)}
+    assert drawn == {"tmpfs", "nfs4", "ext4", "nfs3"}
+    needy = msgspec.structs.replace(session.subject.target, needs=("coherent-rename",))
+    session = Session(session.search, dataclasses.replace(session.subject, target=needy))
+    assert "nfs4" not in {session.plan(index).storage for index in range(7)}
 
 
 def test_a_failure_replays_bit_for_bit_from_its_file(tmp_path: Path) -> None:
@@ -177,7 +188,7 @@ def test_a_store_that_keeps_state_between_runs_is_named_as_a_leak(
     monkeypatch.setattr(running, "TWICE_IN", 1)
     session = Session.of(Search(scenario=load("replaying"), target="reference", seed=1))
     session.subject = Subject(
-        target=reference.target, build=partial(_Leaky, Store, Exchange), chunkstore=True
+        target=reference.target, build=partial(_Leaky, Store, Exchange)
     )
     with pytest.raises(NondeterminismError, match="did not repeat"):
         for index in range(5):

@@ -19,7 +19,7 @@ import msgspec
 
 from patchstorm.campaign.failure import Failure, write_failure
 from patchstorm.campaign.fleet import Fleet, jobs_default
-from patchstorm.campaign.schedules import Search, Session, Told, replayed
+from patchstorm.campaign.schedules import MIXED, Search, Session, Told, replayed
 from patchstorm.campaign.shrinking import Shrunk, shrink
 from patchstorm.check.model import Finding, Verdict
 from patchstorm.choice.coverage import Coverage, Seen
@@ -29,9 +29,9 @@ from patchstorm.report.model import RunReport
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
-from patchstorm.sim.needs import unclaimed
 from patchstorm.sim.run import WORLD
 from patchstorm.sim.story import tell
+from patchstorm.target.claims import unclaimed
 
 SCHEDULES_DEFAULT = 200
 BATCH = 8
@@ -126,7 +126,9 @@ def _reason_to_skip(session: Session, claimed_only: bool) -> str | None:
         return reason
     reason = session.skip_reason()
     if reason is None and claimed_only:
-        reason = unclaimed(session.first_plan, session.subject)
+        plan = session.first_plan
+        kinds = {fault.kind for fault in plan.world_faults}
+        reason = unclaimed(target, plan.storage or MIXED[0], kinds)
     return reason
 
 
@@ -301,7 +303,9 @@ def keep_failure(
             plan=ran.plan, schedule=ran.schedule, ran=again, runs=1, seconds=0.0, complete=False
         )
     search = session.search
-    name = f"{search.scenario.name}-{session.subject.target.name}-{WORLD}-{search.seed}-{told.index}"
+    name = (
+        f"{search.scenario.name}-{session.subject.target.name}-{WORLD}-{search.seed}-{told.index}"
+    )
     place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", name)
     place.mkdir(parents=True, exist_ok=True)
     path, story = write_small(place, session.search, small, told.index)

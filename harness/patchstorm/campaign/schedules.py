@@ -34,9 +34,13 @@ from patchstorm.sim.tracing import Pairs, Trace
 from patchstorm.sim.watched import Observer
 from patchstorm.sim.workers import Workers
 from patchstorm.storage.parse import parse_flavour
+from patchstorm.target.claims import unclaimed
 from patchstorm.target.registry import resolve
 
 TWICE_IN = 50
+MIXED = ("tmpfs", "nfs4", "ext4", "nfs3")
+"""What the schedules of a storm run on in turn when neither it nor the user names a storage; less what
+the target does not claim."""
 WATCHED_IN = 10
 _DEADLY = ("crash", "crash-all", "power-loss")
 
@@ -159,6 +163,7 @@ class Session:
     subject: Subject
     workers: Workers = field(default_factory=Workers)
     _hints: Hints | None = None
+    _flavours: tuple[str, ...] | None = None
 
     @staticmethod
     def of(search: Search) -> Session:
@@ -173,13 +178,29 @@ class Session:
         plan = draw_plan(
             search.scenario, seed=search.seed, index=of,
             capabilities=self.subject.target.capabilities, replicas=search.replicas,
-            storage=search.storage,
+            storage=search.storage or self._storage(index),
         )  # fmt: skip
         plan = scaled(plan)
         if self._strikes(index):
             faults = tuple(one for one in plan.faults if one.kind not in _DEADLY)
             return msgspec.structs.replace(plan, faults=faults)
         return self._swarm(plan, index)
+
+    def _storage(self, index: int) -> str | None:
+        """One of several, where nobody names it; strategies that build on the first plan keep its own."""
+        if self.search.scenario.fleet.storage is not None or self.search.strategy in ONE_PLAN:
+            return None
+        return None if self._strikes(index) else self.flavours[index % len(self.flavours)]
+
+    @property
+    def flavours(self) -> tuple[str, ...]:
+        """Those of MIXED that the target claims for this storm; at least what the plan says itself."""
+        if self._flavours is None:
+            target, plan = self.subject.target, self.first_plan
+            kinds = {fault.kind for fault in plan.world_faults}
+            claimed = tuple(one for one in MIXED if unclaimed(target, one, kinds) is None)
+            self._flavours = claimed or (plan.storage or MIXED[0],)
+        return self._flavours
 
     def _strikes(self, index: int) -> bool:
         """Whether the strategy of this schedule brings the deaths about, so that the plan need not."""
@@ -234,7 +255,7 @@ class Session:
         ran = run_and_judge(
             self.plan(index), self.subject, self.strategy(index), self.workers, observers=observers
         )
-        if index % TWICE_IN == TWICE_IN - 1:
+        if index % TWICE_IN == TWICE_IN // 2:
             self._again(index, ran)
         history = ran.history
         if trace is not None:

@@ -363,4 +363,3 @@ def _smaller_options(plan: Plan) -> Iterator[Plan]:
                 changed = msgspec.structs.replace(client, options=options)
                 clients = (*plan.clients[:place], changed, *plan.clients[place + 1 :])
                 yield msgspec.structs.replace(plan, clients=clients)
-

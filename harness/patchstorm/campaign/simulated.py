@@ -80,13 +80,9 @@ def _schedule_of(failure: Failure) -> Schedule:
     return failure.schedule
 
 
-
-
 def digests(scenario: str, target: str, seed: int, count: int, storage: str | None) -> list[str]:
     """The history digests of the first schedules of a storm, in this process."""
-    session = Session.of(
-        Search(scenario=load(scenario), target=target, seed=seed, storage=storage)
-    )
+    session = Session.of(Search(scenario=load(scenario), target=target, seed=seed, storage=storage))
     return [session.tell(index).digest for index in range(count)]
 
 

@@ -328,7 +328,15 @@ BUGS: tuple[Bug, ...] = (
         stands_for="a fixed temporary name: transient 500s",
         storm="parallel",
         caught_by=("availability",),
-        also=("completion", "durability", "offsets", "status", "bytes", "publication", "linearizable"),
+        also=(
+            "completion",
+            "durability",
+            "offsets",
+            "status",
+            "bytes",
+            "publication",
+            "linearizable",
+        ),
         store=storing.FixedTemporaryName,
     ),
     Bug(

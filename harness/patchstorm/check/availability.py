@@ -1,9 +1,10 @@
 """``availability``: without a fault that explains it, no 5xx, no hang, and no refusal for good.
 
 A 423, and a 503 that says when to retry, are legal while others are at work; they become a violation
-when nothing but refusals came after healing, unless the upload is finished in the end and its target
-does not declare ``head-after-finish``. tus 1.0.0 leaves the answer to a busy lock open, so on a sequential target a 5xx beside another request about the same
-upload counts as a busy lock. A request that the client itself cut is owed no answer.
+when nothing but refusals came after healing and the upload is unfinished in the end; of a finished one
+HEAD is owed an answer where the target declares ``head-after-finish``. tus 1.0.0 leaves the answer to a
+busy lock open, so on a sequential target a 5xx beside another request about the same upload counts as a
+busy lock. A request that the client itself cut is owed no answer.
 """
 
 from __future__ import annotations

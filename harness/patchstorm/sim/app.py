@@ -59,7 +59,9 @@ class App(Protocol):
 
     busy: type[Exception]
 
-    def exchange(self, method: str, path: str, headers: tuple[tuple[str, str], ...]) -> Conversation: ...
+    def exchange(
+        self, method: str, path: str, headers: tuple[tuple[str, str], ...]
+    ) -> Conversation: ...
     def sweep(self) -> object: ...
 
 
@@ -69,16 +71,12 @@ Build = Callable[[SimPort, str], App]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A target together with the code that stands for it. ``sweep_ms`` 0: it has no sweeper.
-
-    ``chunkstore``: it is the reference or a variant of it, and needs what that says it needs.
-    """
+    """A target together with the code that stands for it. ``sweep_ms`` 0: it has no sweeper."""
 
     target: Target
     build: Build
     sweep_ms: int = SWEEP_MS
     lock_wait_ms: int = LOCK_WAIT_MS
-    chunkstore: bool = False
 
 
 class ChunkstoreApp:
@@ -124,7 +122,7 @@ def subject_of(target: Target) -> Subject:
             + ", ".join(sorted(VARIANTS))
         )
     build = partial(ChunkstoreApp, store_type, Exchange)
-    return Subject(target=target, build=build, chunkstore=True)
+    return Subject(target=target, build=build)
 
 
 def _planted(target: Target, name: str) -> Subject:
@@ -133,4 +131,4 @@ def _planted(target: Target, name: str) -> Subject:
 
     bug = BY_NAME[name]
     build = partial(ChunkstoreApp, bug.store, bug.exchange)
-    return Subject(target=target, build=build, chunkstore=True)
+    return Subject(target=target, build=build)

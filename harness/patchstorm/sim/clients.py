@@ -50,9 +50,22 @@ class Stamps:
 class Delivery:
     """One request on its way. ``gone``: the client does not listen any more."""
 
-    __slots__ = ("gone", "head", "mischief", "op", "path", "patience", "replica", "request", "sent", "step")
+    __slots__ = (
+        "gone",
+        "head",
+        "mischief",
+        "op",
+        "path",
+        "patience",
+        "replica",
+        "request",
+        "sent",
+        "step",
+    )
 
-    def __init__(self, step: Step, request: Request, mischief: Mischief, op: int, path: str) -> None:
+    def __init__(
+        self, step: Step, request: Request, mischief: Mischief, op: int, path: str
+    ) -> None:
         self.step = step
         self.request = request
         self.mischief = mischief

@@ -350,5 +350,7 @@ def reason_to_skip(faults: Iterable[FaultPlan], local: bool) -> str | None:
         if fault.kind not in KINDS:
             raise UsageError(f"fault {fault.kind}: the simulator does not know it")
         if fault.kind == "partition-storage" and local:
-            return "fault partition-storage: local storage has no network to cut; use an nfs flavour"
+            return (
+                "fault partition-storage: local storage has no network to cut; use an nfs flavour"
+            )
     return None

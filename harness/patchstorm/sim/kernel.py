@@ -49,9 +49,7 @@ class Timer:
 
     __slots__ = ("callback", "cancelled", "due_ns", "task")
 
-    def __init__(
-        self, due_ns: int, task: Task | None, callback: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, due_ns: int, task: Task | None, callback: Callable[[], None] | None) -> None:
         self.due_ns = due_ns
         self.task = task
         self.callback = callback
@@ -440,7 +438,9 @@ class Kernel:
         task.raised += 1
         if task.raised > DEATHS_MAX:
             self.fail(
-                Runaway(f"{task.path} goes on although its host is dead; does it catch BaseException?")
+                Runaway(
+                    f"{task.path} goes on although its host is dead; does it catch BaseException?"
+                )
             )
             task.done = True
             self.hub.switch()

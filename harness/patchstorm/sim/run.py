@@ -145,10 +145,7 @@ class _Run:
         self.sight = Sight(self.server, self.places, self.recorder, self.stamp)
         self.sight.learn()
         watched = bool(
-            watched
-            or observers
-            or triggers.needs_watching(plan)
-            or injection.needs_watching(plan)
+            watched or observers or triggers.needs_watching(plan) or injection.needs_watching(plan)
         )
         self.replicas = [
             Replica(kernel, self.server, subject, index, self._port_of(watched))
@@ -288,9 +285,7 @@ class _Run:
         self.sight.tell_strangers()
         for final in self._finals():
             self.recorder.add(final)
-        left = tuple(
-            path for path, _ in walk(self.server) if path not in self.places.published
-        )
+        left = tuple(path for path, _ in walk(self.server) if path not in self.places.published)
         self.recorder.add(Residue(paths=left, swept=claimed))
 
     def _tidy(self) -> bool:

@@ -28,7 +28,16 @@ from patchstorm.sim.shim_files import Opener
 from patchstorm.sim.shim_os import SimOs
 from patchstorm.sim.truth import ROOT
 
-FROM_SOURCE = ("posixpath", "genericpath", "pathlib", "shutil", "tempfile", "glob", "uuid", "secrets")
+FROM_SOURCE = (
+    "posixpath",
+    "genericpath",
+    "pathlib",
+    "shutil",
+    "tempfile",
+    "glob",
+    "uuid",
+    "secrets",
+)
 MADE = ("os", "io", "_io", "fcntl", "time", "random", "threading", "posix")
 SHIMMED = (*MADE, *FROM_SOURCE)
 
@@ -62,7 +71,9 @@ class Process:
         origin = _source_of(name)
         module = self._execute(name, _compiled(origin), origin, register=True)
         if name == "tempfile":
-            vars(module)["tempdir"] = ROOT  # its own search would hold a real lock over several steps
+            vars(module)["tempdir"] = (
+                ROOT  # its own search would hold a real lock over several steps
+            )
         return module
 
     def _execute(

@@ -15,9 +15,7 @@ _What = tuple[int, int, int] | None
 class Sight:
     """Writes ``sighting`` and ``beside`` events. A look in the simulator takes no time at all."""
 
-    def __init__(
-        self, server: Server, places: Places, recorder: Recorder, stamp: Stamps
-    ) -> None:
+    def __init__(self, server: Server, places: Places, recorder: Recorder, stamp: Stamps) -> None:
         self.watch = Watch(self._changed)
         self._server = server
         self._places = places

@@ -135,9 +135,7 @@ class _Story:
             self._step(last, "its last step")
             self._add(last.time_ns + 1, last.replica, f"{choice.task}: {what}", cause=True)
 
-    def _around(
-        self, task: str, local: int
-    ) -> tuple[list[StepRecord], list[StepRecord]]:
+    def _around(self, task: str, local: int) -> tuple[list[StepRecord], list[StepRecord]]:
         records = self._by_task.get(task, [])
         return (
             [one for one in records if one.local < local],

@@ -152,7 +152,9 @@ class Triggers(Observer):
             self.waiting.remove(fault)
             try:
                 self._strike(fault, replica, path)
-            except Exception as error:  # the harness's own fault: the server under test must not catch it
+            except (
+                Exception
+            ) as error:  # the harness's own fault: the server under test must not catch it
                 self._kernel.fail(error)
 
 

@@ -123,7 +123,10 @@ class WatchedPort(SimPort):
     def open(self, path: str, flags: int, mode: int = 0o666) -> int:
         fresh = bool(flags & 0o100) and not self._there(path)
         fd: int = self._call(
-            steps.opening(path, flags), path, lambda: self.client.open(path, flags, mode), flags=flags
+            steps.opening(path, flags),
+            path,
+            lambda: self.client.open(path, flags, mode),
+            flags=flags,
         )
         self._paths[fd] = path
         if flags & 0o103:
@@ -221,9 +224,7 @@ class WatchedPort(SimPort):
 
     def fstat(self, fd: int) -> Stat:
         path = self._path(fd)
-        found: Stat = self._call(
-            steps.reading("fstat", path), path, lambda: self.client.fstat(fd)
-        )
+        found: Stat = self._call(steps.reading("fstat", path), path, lambda: self.client.fstat(fd))
         return found
 
     def lstat(self, path: str) -> Stat:
@@ -265,9 +266,7 @@ class WatchedPort(SimPort):
         self._vanishes(path)
 
     def listdir(self, path: str) -> list[str]:
-        names: list[str] = self._call(
-            steps.listing(path), path, lambda: self.client.listdir(path)
-        )
+        names: list[str] = self._call(steps.listing(path), path, lambda: self.client.listdir(path))
         return names
 
     def flock(self, fd: int, operation: int) -> None:
