@@ -36,6 +36,7 @@ from .errors import (
     StoreError,
     TooLarge,
 )
+from .interfaces import Body, Store
 from .model import Claims, View
 from .protocol_headers import Head
 from .responses import (
@@ -54,10 +55,9 @@ from .responses import (
 
 if TYPE_CHECKING:
     from .config import Settings
-    from .interfaces import Body, Store
     from .port import Data
 
-__all__ = ["Exchange", "Head", "Response"]
+__all__ = ["Body", "Exchange", "Head", "Response", "Store"]
 
 BODY_TYPE = "application/offset+octet-stream"
 _EXTENSIONS = ("checksum", "termination", "expiration")

@@ -131,7 +131,11 @@ def test_a_replica_killed_while_it_starts_is_down_not_an_error(tmp_path: Path) -
     [
         ("dies", 'by = "http"', ["toy, replica", "code 1", "the disk is read-only", ".log"]),
         ("silent", 'by = "tcp"\nwithin_ms = 300', ["not ready within 300 ms", "ready.within_ms"]),
-        ("plain", 'by = "line"\nline = "never said"\nwithin_ms = 300', ["by `line`", "ready.within_ms"]),
+        (
+            "plain",
+            'by = "line"\nline = "never said"\nwithin_ms = 300',
+            ["by `line`", "ready.within_ms"],
+        ),
     ],
 )
 def test_a_target_that_does_not_start_says_why(

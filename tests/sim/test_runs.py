@@ -187,9 +187,7 @@ def test_a_store_that_keeps_state_between_runs_is_named_as_a_leak(
 
     monkeypatch.setattr(running, "TWICE_IN", 1)
     session = Session.of(Search(scenario=load("replaying"), target="reference", seed=1))
-    session.subject = Subject(
-        target=reference.target, build=partial(_Leaky, Store, Exchange)
-    )
+    session.subject = Subject(target=reference.target, build=partial(_Leaky, Store, Exchange))
     with pytest.raises(NondeterminismError, match="did not repeat"):
         for index in range(5):
             session.tell(index)

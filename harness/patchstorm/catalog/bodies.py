@@ -155,6 +155,9 @@ class EmptyBodyRecorded(Store):
     body_type = _EmptyKeptBody
 
 
+_LOOKS = 10
+
+
 class LockedAfterAll(StoreError):
     """423 that ends the request, unlike ``Busy``, after which the same call is made again."""
 
@@ -162,14 +165,15 @@ class LockedAfterAll(StoreError):
 
 
 class _UnsureBody(Body):
-    """Looks at the state once more after the commit, and calls a taken lock a refusal."""
+    """Looks at the state again after the commit, and calls a taken lock a refusal."""
 
     def commit(self) -> View:
         view = super().commit()
-        if view.offset < view.size:
+        for _ in range(_LOOKS if view.offset < view.size else 0):
+            self._files.port.sleep(0.001)
             try:
                 with self._store.session(self._claims):
-                    return view
+                    pass
             except Busy:
                 raise LockedAfterAll("The upload is busy.") from None
         return view

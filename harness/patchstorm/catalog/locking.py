@@ -40,7 +40,17 @@ class _UnlinkingSessions(Sessions):
             self.files.discard(paths.lock)
 
     def _lock(self, paths: Paths, create: bool) -> int:
-        return super()._lock(paths, create or INFO in self.files.names(paths.directory))
+        if INFO not in self.files.names(paths.directory):
+            return super()._lock(paths, create)
+        port = self.files.port
+        fd = port.open(paths.lock, os.O_RDWR | os.O_CREAT)
+        port.sleep(0.002)
+        try:
+            port.flock(fd, fcntl.LOCK_EX)
+        except BlockingIOError:
+            port.close(fd)
+            raise Busy("Another request holds the session's lock.") from None
+        return fd
 
     def _load(self, paths: Paths, fd: int) -> Session:
         names = frozenset(self.files.names(paths.directory))

@@ -124,6 +124,7 @@ BUGS: tuple[Bug, ...] = (
         caught_by=("availability",),
         also=("completion",),
         store=locking.LockWhileStreaming,
+        sim_only="a real client's pause runs on while its server waits for the lock",
     ),
     Bug(
         name="any-checksum",
