@@ -9,10 +9,12 @@ import signal
 import pytest
 from cli_fakes import run_report
 
+from patchstorm.commands.simulate import schedules_default
 from patchstorm.commands.storms import Job, play_all
 from patchstorm.errors import UsageError
 from patchstorm.report.model import RunReport
 from patchstorm.report.progress import Lines
+from patchstorm.scenario import library
 from patchstorm.scenario.model import Scenario
 
 
@@ -103,3 +105,7 @@ def test_a_log_gets_one_line_a_storm(capsys: pytest.CaptureFixture[str]) -> None
         "[1/2] a in processes: safe, 2.2 s",
         "[2/2] b in processes: safe, 2.2 s",
     ]
+
+
+def test_of_a_crowd_fewer_schedules_are_run_unless_somebody_says_how_many() -> None:
+    assert schedules_default(library.load("many")) < schedules_default(library.load("sequential"))

@@ -22,7 +22,7 @@ from patchstorm.commands.places import (
     writable_dir,
     writable_file,
 )
-from patchstorm.commands.simulate import SCHEDULES_DEFAULT, Pool, Simulation, cannot_simulate
+from patchstorm.commands.simulate import Pool, Simulation, cannot_simulate, schedules_default
 from patchstorm.commands.storms import Job, Play, Played, play_all
 from patchstorm.commands.worlds import (
     DEFAULT_STORAGE,
@@ -162,7 +162,7 @@ def _simulation(request: Request, job: Job) -> Simulation:
         scenario=job.scenario,
         target=request.target,
         seed=request.seed,
-        schedules=request.schedules or SCHEDULES_DEFAULT,
+        schedules=request.schedules or schedules_default(job.scenario),
         storage=request.storage,
         replicas=request.replicas,
         unclaimed=request.unclaimed,

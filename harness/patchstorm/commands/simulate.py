@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 WORLD = "sim"
 SCHEDULES_DEFAULT = 30
 """Schedules of each storm when nobody says how many: together a good half of a minute."""
+SCHEDULES_OF_A_CROWD = 6
+CROWD_UPLOADS = 32
+"""So many uploads at once make a schedule many times as long, and fewer of them do."""
+
+
+def schedules_default(scenario: Scenario) -> int:
+    """How many schedules of ``scenario`` are run when nobody says how many."""
+    uploads = sum(int(spec.count.values[0]) for spec in scenario.uploads)
+    return SCHEDULES_OF_A_CROWD if uploads >= CROWD_UPLOADS else SCHEDULES_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
