@@ -57,6 +57,7 @@ class Body:
         self._agreed: set[Record] = set()
         self._synced = False
         self._committed = False
+        self._contributed = False
         self.offset = offset
         self.received = 0
         self.sha256 = self._files.sha256()
@@ -91,9 +92,10 @@ class Body:
                 info = self._merge()
             self._committed = True
             self.abort()
+            self._contributed = not info.finished
             if not info.finished and not info.complete:
                 return self._store.view_of(info)
-        return self._store.finished(self._claims)
+        return self._store.finished(self._claims, contributed=self._contributed)
 
     def abort(self) -> None:
         """Remove what is left of the temporary files. Never raises; may be called at any time."""

@@ -191,18 +191,19 @@ class Store:
         with self._opened(claims, make=False) as session:
             yield session
 
-    def finished(self, claims: Claims) -> View:
+    def finished(self, claims: Claims, *, contributed: bool = False) -> View:
         """The view after finishing a pending publication; errors as of :meth:`Publisher.finish`.
 
         A failed call to the storage is ``Locked``: the bytes are there, only publishing has to wait.
+        ``contributed``: the caller has just committed bytes, and is not told that they had no effect
+        when the upload was published and then terminated before its answer.
         """
         try:
             info = self.publisher.finish(claims)
         except OSError as error:
             reason = error.strerror or "an error of the storage"
             raise Locked(f"All bytes are here; publishing waits: {reason}.") from None
-        if info.state == "terminated" and info.published is not None:
-            # Published first, terminated right behind it: the caller's bytes are in the file.
+        if contributed and info.state == "terminated" and info.published is not None:
             return msgspec.structs.replace(self.view_of(info), offset=info.size)
         self.require_open(info)
         return self.view_of(info)

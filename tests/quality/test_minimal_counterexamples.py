@@ -18,9 +18,7 @@ def _failing(session: Session) -> Ran:
 def _shrunk(
     storm: str, target: str, storage: str | None = None, seed: int = 1
 ) -> tuple[Session, Shrunk]:
-    session = Session.of(
-        Search(scenario=load(storm), target=target, seed=seed, storage=storage)
-    )
+    session = Session.of(Search(scenario=load(storm), target=target, seed=seed, storage=storage))
     ran = _failing(session)
     small = shrink(ran.plan, ran.schedule, session.subject, session.workers, seconds_max=120)
     assert small.complete

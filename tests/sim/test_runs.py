@@ -240,4 +240,4 @@ def test_a_target_that_is_no_python_store_is_refused() -> None:
     )
     with pytest.raises(UsageError, match="processes or fuse"):
         subject_of(other)
-    assert subject_of(resolve("reference:append")).chunkstore
+    assert subject_of(resolve("reference:append")).target.name == "reference:append"

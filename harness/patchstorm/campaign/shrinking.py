@@ -186,7 +186,7 @@ class _Shrinking:
                 return
 
     def _plans(self) -> None:
-        for edits in (_without_clients, _without_faults, _without_uploads, _fewer_replicas,
+        for edits in (_plainer_storage, _without_clients, _without_faults, _without_uploads, _fewer_replicas,
                       _fewer_chunks, _smaller_options, _smaller_chunks):  # fmt: skip
             again = True
             while again:
@@ -307,6 +307,12 @@ def _without_uploads(plan: Plan) -> Iterator[Plan]:
 def _forgets(client: ClientPlan, upload: str) -> ClientPlan:
     uploads = tuple(ident for ident in client.uploads if ident != upload)
     return msgspec.structs.replace(client, uploads=uploads)
+
+
+def _plainer_storage(plan: Plan) -> Iterator[Plan]:
+    """What fails on memory that all share is no matter of caches or of lost power."""
+    if plan.storage is not None and plan.storage.partition(",")[0] != "tmpfs":
+        yield msgspec.structs.replace(plan, storage="tmpfs")
 
 
 def _fewer_replicas(plan: Plan) -> Iterator[Plan]:

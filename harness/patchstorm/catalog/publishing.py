@@ -38,7 +38,7 @@ class AnnouncedTooEarly(Store):
             self.require_open(session.info)
             return self.view_of(session.info)
 
-    def finished(self, claims: Claims) -> View:
+    def finished(self, claims: Claims, *, contributed: bool = False) -> View:
         return self.view(claims)
 
 

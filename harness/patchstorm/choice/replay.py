@@ -15,7 +15,6 @@ STRIKE = "strike"
 """Kinds of choices that the scheduler takes. The target of a choice for the earliest timer is ``TIMER``."""
 
 
-
 class Replay(Dull):
     """Repeats ``choices``. ``used`` collects the names that came up."""
 
@@ -62,9 +61,7 @@ class Replay(Dull):
         self.used.add(choice.key)
         return min(choice.value, n - 1)
 
-    def _found(
-        self, choice: Choice, ready: Sequence[Runnable], timer: bool, otherwise: int
-    ) -> int:
+    def _found(self, choice: Choice, ready: Sequence[Runnable], timer: bool, otherwise: int) -> int:
         if choice.target == TIMER:
             if not timer:
                 return otherwise

@@ -43,9 +43,9 @@ class Footprint:
 
     def conflicts(self, other: Footprint) -> bool:
         """Whether the order of the two steps can matter."""
-        return any(
-            mine in other.writes or mine in other.reads for mine in self.writes
-        ) or any(theirs in self.reads for theirs in other.writes)
+        return any(mine in other.writes or mine in other.reads for mine in self.writes) or any(
+            theirs in self.reads for theirs in other.writes
+        )
 
 
 class Runnable(Protocol):

@@ -53,6 +53,12 @@ def play_all(jobs: Sequence[Job], play: Play, *, at_once: int, shown: Progress) 
     return Played(reports=reports, interrupted=interrupted)
 
 
+def cancelled() -> bool:
+    """Whether somebody wants the running task to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def _play_all(
     jobs: Sequence[Job], play: Play, at_once: int, shown: Progress, ended: dict[int, RunReport]
 ) -> None:
@@ -61,8 +67,11 @@ async def _play_all(
     async def worker() -> None:
         for number, job in waiting:
             shown.began(job.name)
-            ended[number] = await play(job)
-            shown.ended(job.name, ended[number])
+            report = await play(job)
+            if cancelled():  # a cancellation that met another error on its way out is lost in it
+                raise asyncio.CancelledError
+            ended[number] = report
+            shown.ended(job.name, report)
 
     try:
         async with asyncio.TaskGroup() as group:
