@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from patchstorm.campaign.explore import Explored
 
 WORLD = "sim"
-SCHEDULES_DEFAULT = 30
+SCHEDULES_DEFAULT = 45
 """Schedules of each storm when nobody says how many: together a good half of a minute."""
 SCHEDULES_OF_A_CROWD = 6
 CROWD_UPLOADS = 32
