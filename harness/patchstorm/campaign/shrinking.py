@@ -114,12 +114,12 @@ class _Shrinking:
         self._deadline = deadline
         self._prng = Prng("shrink", plan.seed, plan.scenario, plan.index)
         first = replayed(plan, subject, schedule, workers)
-        self._causes = frozenset(finding.checker for finding in first.findings)
-        if not self._causes:
+        if not first.findings:
             raise PatchstormError(
                 "the schedule does not fail when it is repeated, so there is nothing to shrink; "
                 "replay the failure first"
             )
+        self._cause = first.findings[0].checker  # the plainest: checkers are asked in that order
         self.best = Small(
             plan=plan, choices=tuple(first.outcome.choices), draws=schedule.draws or ()
         )
@@ -140,7 +140,7 @@ class _Shrinking:
         )  # fmt: skip
 
     def _fails(self, ran: Ran) -> bool:
-        return not self._causes.isdisjoint(finding.checker for finding in ran.findings)
+        return any(finding.checker == self._cause for finding in ran.findings)
 
     def _holds(self, small: Small) -> bool:
         """Whether ``small`` still fails; if so it becomes the best, with the choices it really took."""
