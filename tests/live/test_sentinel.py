@@ -66,7 +66,6 @@ def test_what_appears_in_a_new_directory_freezes_the_fleet(tmp_path: Path) -> No
         (tmp_path / "s1").mkdir()
         (tmp_path / "s1" / "other").touch()
         (tmp_path / "s1" / "stage_7").touch()
-        (tmp_path / "s1" / "stage_7").unlink()
         (tmp_path / "s1" / "stage_8").touch()
 
     assert sights(tmp_path, [rule(appeared=("*/stage_*",))], act) == [("f1", "s1/stage_7")]

@@ -91,6 +91,8 @@ class _Marks:
     def read_file(self, inode: Inode | None) -> None:
         if inode is not None:
             self.reads.add(("file", inode.serial))
+            if inode.entries is not None:  # its size and times tell how many names it has
+                self.reads.add(("dir", inode.serial))
 
     def write_file(self, inode: Inode | None) -> None:
         if inode is not None:
