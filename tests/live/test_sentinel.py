@@ -79,6 +79,20 @@ def test_the_nth_sight_counts(tmp_path: Path) -> None:
     assert sights(tmp_path, [rule(appeared=("x*",), nth=3)], act) == [("f1", "x2")]
 
 
+def test_a_file_that_lives_for_a_moment_in_a_known_directory_freezes_the_fleet(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "s1").mkdir()
+
+    def act() -> None:
+        (tmp_path / "s1" / "other").touch()
+        (tmp_path / "s1" / "stage_7").touch()
+        (tmp_path / "s1" / "stage_7").unlink()
+        (tmp_path / "s1" / "stage_8").touch()
+
+    assert sights(tmp_path, [rule(appeared=("*/stage_*",))], act) == [("f1", "s1/stage_7")]
+
+
 def test_vanishing_is_a_sight_and_what_was_there_before_is_none(tmp_path: Path) -> None:
     (tmp_path / "old").touch()
     rules = [rule("gone", vanished=("old",)), rule("new", appeared=("*",))]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.prng import Prng
-from patchstorm.choice.strategy import GO_ON, NEVER, Dull, Runnable
+from patchstorm.choice.strategy import GO_ON, NEVER, Dull, Runnable, highest
 
 _TIMER_IN = 16
 
@@ -53,7 +53,7 @@ class Pct(Dull):
             return len(ready)
         if not ready:
             return GO_ON
-        best = self._best(ready)
+        best = highest(ready, self._of)
         return best if self._of(ready[best]) > self._of(task) else GO_ON
 
     def pick(
@@ -62,18 +62,10 @@ class Pct(Dull):
         self._asked = False
         if timer and self._prng.below(_TIMER_IN) == 0:
             return len(ready)
-        return self._best(ready)
+        return highest(ready, self._of)
 
     def value(self, steps: int, task: str, local: int, kind: str, n: int) -> int:
         return self._odds.value(kind, n)
-
-    def _best(self, ready: Sequence[Runnable]) -> int:
-        best, highest = 0, self._of(ready[0])
-        for index, task in enumerate(ready):
-            priority = self._of(task)
-            if priority > highest:
-                best, highest = index, priority
-        return best
 
     def _of(self, task: Runnable) -> int:
         priority = self._priority.get(task.number)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.prng import Prng
-from patchstorm.choice.strategy import GO_ON, Dull, Footprint, Runnable
+from patchstorm.choice.strategy import GO_ON, Dull, Footprint, Runnable, highest
 
 _TIMER_IN = 256
 
@@ -38,7 +38,7 @@ class Pos(Dull):
         if timer and self._prng.below(_TIMER_IN) == 0:
             return len(ready)
         if ready:
-            best = self._best(ready)
+            best = highest(ready, self._of)
             if self._of(ready[best]) > self._of(task):
                 return best
         self._taken(task, ready)
@@ -47,7 +47,7 @@ class Pos(Dull):
     def pick(
         self, steps: int, after: str, local: int, ready: Sequence[Runnable], timer: bool
     ) -> int:
-        return self._best(ready)
+        return highest(ready, self._of)
 
     def value(self, steps: int, task: str, local: int, kind: str, n: int) -> int:
         return self._odds.value(kind, n)
@@ -61,14 +61,6 @@ class Pos(Dull):
         for other in ready:
             if other.pending is not None and step.conflicts(other.pending):
                 self._priority.pop(other.number, None)
-
-    def _best(self, ready: Sequence[Runnable]) -> int:
-        best, highest = 0, self._of(ready[0])
-        for index, task in enumerate(ready):
-            priority = self._of(task)
-            if priority > highest:
-                best, highest = index, priority
-        return best
 
     def _of(self, task: Runnable) -> int:
         priority = self._priority.get(task.number)

@@ -18,7 +18,7 @@ then a step costs one comparison.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 NEVER = 1 << 62
@@ -132,3 +132,13 @@ class Dull:
 
     def strike(self, steps: int, task: Runnable, local: int) -> int:
         return NO_STRIKE
+
+
+def highest(ready: Sequence[Runnable], priority_of: Callable[[Runnable], int]) -> int:
+    """The place of the task of the highest priority, the first of equals; each is asked in order."""
+    best, top = 0, priority_of(ready[0])
+    for index, task in enumerate(ready):
+        priority = priority_of(task)
+        if priority > top:
+            best, top = index, priority
+    return best
