@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import chunks, ledger, ranges
@@ -220,7 +221,9 @@ class Body:
         try:
             for piece in self._pieces:
                 chunk = self._paths.chunk(piece.offset)
-                if not self._files.replace(piece.path, chunk, piece.inode):
+                if not self._files.replace(
+                    piece.path, chunk, partial(self._files.is_inode, chunk, piece.inode)
+                ):
                     raise Locked("The temporary file of this request has vanished.")
                 moved.append(chunk)
             self._files.sync_directory(self._paths.chunks)

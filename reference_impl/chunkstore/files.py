@@ -14,6 +14,10 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import TypeVar
+
+import msgspec
 
 from .errors import Busy, OutOfSpace
 from .hashing import Digest
@@ -21,17 +25,29 @@ from .port import Data, Port, Stat
 
 GONE = (errno.ENOENT, errno.ESTALE)
 FULL = (errno.ENOSPC, errno.EDQUOT)
+READ_BYTES = 1 << 20
+_T = TypeVar("_T")
 
 
-@contextmanager
-def no_space() -> Iterator[None]:
-    """Turn "the disk is full" into the refusal that says so."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
+class _NoSpace:
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and error.errno in FULL:
             raise OutOfSpace("The storage is full.") from None
-        raise
+
+
+_NO_SPACE = _NoSpace()
+
+
+def no_space() -> _NoSpace:
+    """Within it, "the disk is full" becomes the refusal that says so."""
+    return _NO_SPACE
 
 
 class Files:
@@ -70,8 +86,8 @@ class Files:
         finally:
             self.port.close(fd)
 
-    def create(self, path: str, data: Data) -> int:
-        """A new file with these bytes, synced but not yet its name; returns the inode.
+    def create(self, path: str, data: Data) -> None:
+        """A new file with these bytes, synced but not yet its name.
 
         A file that could not be synced is thrown away: after a failed fsync nobody knows what the
         next one would answer for.
@@ -80,27 +96,33 @@ class Files:
         try:
             self.write_all(fd, data, 0)
             self.port.fsync(fd)
-            inode = self.port.fstat(fd).st_ino
         except OSError:
             with suppress(OSError):
                 self.port.close(fd)
             self.discard(path)
             raise
         self.port.close(fd)
-        return inode
 
-    def read(self, path: str) -> bytes:
-        """The whole file."""
-        fd = self.port.open(path, os.O_RDONLY)
+    def read_json(self, path: str, decode: Callable[[bytes], _T]) -> _T:
+        """The JSON object or list in a file; ``msgspec.DecodeError`` when it is none.
+
+        Such a text tells by itself where it ends, so a read that came short shows as one that does not
+        parse yet, and the usual read is not followed by one that only finds the end of the file.
+        """
+        port = self.port
+        fd = port.open(path, os.O_RDONLY)
         try:
-            blocks = []
-            offset = 0
-            while block := self.port.pread(fd, 1 << 20, offset):
-                blocks.append(block)
-                offset += len(block)
-            return b"".join(blocks)
+            data = port.pread(fd, READ_BYTES, 0)
+            while True:
+                try:
+                    return decode(data)
+                except msgspec.DecodeError:
+                    more = port.pread(fd, READ_BYTES, len(data))
+                    if not more:
+                        raise
+                    data += more
         finally:
-            self.port.close(fd)
+            port.close(fd)
 
     def find(self, path: str) -> Stat | None:
         """lstat(2), or None when there is no such name."""
@@ -111,17 +133,21 @@ class Files:
                 return None
             raise
 
-    def replace(self, source: str, target: str, inode: int) -> bool:
-        """rename(2); False when ``source`` is gone and ``target`` is not the inode it was."""
+    def replace(self, source: str, target: str, happened: Callable[[], bool]) -> bool:
+        """rename(2); when ``source`` is gone, ``happened`` says whether it has become ``target``."""
         try:
             self.port.replace(source, target)
         except OSError as error:
             if error.errno not in GONE:
                 raise
             self.names(os.path.dirname(target))  # what is cached of the target may be older
-            found = self.find(target)
-            return found is not None and found.st_ino == inode
+            return happened()
         return True
+
+    def is_inode(self, path: str, inode: int) -> bool:
+        """Whether ``path`` names this very file."""
+        found = self.find(path)
+        return found is not None and found.st_ino == inode
 
     def discard(self, path: str) -> None:
         """Unlink, if it is there."""

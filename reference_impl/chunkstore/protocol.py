@@ -21,6 +21,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -116,6 +117,7 @@ class Exchange:
     # From here on: a refusal is an exception, and _answer turns it into a response.
 
     def _answer(self, step: Callable[[], Response | None]) -> Response | None:
+        self._busy = None  # its traceback leads back here: a cycle that only a collection would end
         try:
             return step()
         except Busy as busy:
@@ -170,8 +172,7 @@ class Exchange:
 
     def _verified(self) -> Claims:
         if self.claims is None:
-            token = fields.token_of(self._head.query)
-            self.claims = tokens.verify(token, self._settings.secret)
+            self.claims = _claims(self._head.query, self._settings.secret)
         return self.claims
 
     # The methods.
@@ -211,7 +212,7 @@ class Exchange:
                 *COMMON,
                 ("Upload-Offset", str(view.offset)),
                 ("Upload-Length", str(view.size)),
-                ("Upload-Expires", formatdate(view.expires_s, usegmt=True)),
+                ("Upload-Expires", _http_date(view.expires_s)),
                 *metadata,
             ),
         )
@@ -285,7 +286,7 @@ class Exchange:
             (
                 *COMMON,
                 ("Location", f"{origin}{self._settings.base_path}?token={token}"),
-                ("Upload-Expires", formatdate(claims.expires_s, usegmt=True)),
+                ("Upload-Expires", _http_date(claims.expires_s)),
                 *upload,
             ),
         )
@@ -372,11 +373,23 @@ class Exchange:
             )
 
 
+@lru_cache(maxsize=1024)
+def _claims(query: str, secret: bytes) -> Claims:
+    """The claims of a query's token. What is refused raises, so only good tokens are remembered."""
+    return tokens.verify(fields.token_of(query), secret)
+
+
+@lru_cache(maxsize=1024)
+def _http_date(unix_s: int) -> str:
+    """A time as HTTP spells it (RFC 9110, section 5.6.7); all requests of an upload name the same."""
+    return formatdate(unix_s, usegmt=True)
+
+
 def _progress(view: View) -> Headers:
     percent = 100.0 if view.size == 0 else 100.0 * view.received / view.size
     return (
         ("Upload-Offset", str(view.offset)),
-        ("Upload-Expires", formatdate(view.expires_s, usegmt=True)),
+        ("Upload-Expires", _http_date(view.expires_s)),
         ("X-Backend-Ai-Chunks-Received", str(view.count)),
         ("X-Backend-Ai-Progress-Percent", f"{percent:.2f}"),
     )

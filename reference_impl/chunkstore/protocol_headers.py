@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 from .errors import BadRequest
@@ -31,21 +31,30 @@ class Head:
     path: str
     query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    _fields: dict[str, list[str]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        for name, value in self.headers:
+            self._fields.setdefault(name.lower(), []).append(value)
 
     def get(self, name: str) -> str | None:
         """The value of a field that may stand once; ``BadRequest`` if it stands there twice.
 
         The adapter has already taken off the blanks that HTTP allows around a value.
         """
-        found = [value for key, value in self.headers if key.lower() == name]
+        found = self._fields.get(name)
+        if found is None:
+            return None
         if len(found) > 1:
             raise BadRequest(f"The header {name} stands in the request more than once.")
-        return found[0] if found else None
+        return found[0]
 
     def joined(self, name: str) -> str | None:
         """The value of a list field, repeated fields joined by commas (RFC 9110, section 5.3)."""
-        found = [value.strip(" \t") for key, value in self.headers if key.lower() == name]
-        return ",".join(found) if found else None
+        found = self._fields.get(name)
+        return None if found is None else ",".join(value.strip(" \t") for value in found)
 
 
 def decimal(name: str, text: str | None) -> int:

@@ -204,7 +204,9 @@ class Publisher:
             info.intent = Intent(name, inode, previous.st_ino if previous is not None else None)
             session.save(info)
         if info.overwrite:
-            put = self._files.replace(stage + RENAMED, target, inode)
+            put = self._files.replace(
+                stage + RENAMED, target, lambda: self._files.is_inode(target, inode)
+            )
         else:
             put = self._link(stage, target)
         if not put and not self._happened(info, info.intent, stage):

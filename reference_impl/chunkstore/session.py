@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
+from types import TracebackType
 
 import msgspec
 
@@ -73,12 +73,18 @@ class Session:
         """Replace ``info.json`` and make it durable. Raises ``OSError``; see :attr:`replaced`."""
         info.generation += 1
         temporary = self.paths.of(self.files.unique("info"))
-        inode = self.files.create(temporary, _encode(info))
+        self.files.create(temporary, _encode(info))
         self.replaced = True
-        if not self.files.replace(temporary, self.paths.info, inode):
+        if not self.files.replace(temporary, self.paths.info, lambda: self._stands(info)):
             raise Busy("The session's state could not be replaced: its directory is being removed.")
         self.files.sync_directory(self.paths.directory)
         self._info = info
+
+    def _stands(self, info: Info) -> bool:
+        """Whether this is the state on record; no other has its generation and its contents."""
+        with suppress(OSError, msgspec.DecodeError):
+            return self.files.read_json(self.paths.info, _decode_info) == info
+        return False
 
     def removed(self) -> None:
         """The session is no more; nothing is left to remember of it."""
@@ -89,7 +95,7 @@ class Session:
 
     def segment(self, segment: Segment) -> list[Record]:
         try:
-            return _decode_records(self.files.read(self.paths.segment(segment.name)))
+            return self.files.read_json(self.paths.segment(segment.name), _decode_records)
         except msgspec.DecodeError as error:
             raise DamagedInfo(f"The session's {segment.name} does not parse: {error}") from None
 
@@ -131,24 +137,13 @@ class Sessions:
         self.files = files
         self._durable: dict[str, int] = {}
 
-    @contextmanager
-    def locked(self, paths: Paths, *, create: bool = False) -> Iterator[Session]:
+    def locked(self, paths: Paths, *, create: bool = False) -> AbstractContextManager[Session]:
         """The session, its lock held. ``Busy`` when the lock is taken, ``Missing`` without a lock file.
 
         With ``create`` the lock file is made if need be. :attr:`Session.exists` tells whether there
         is an ``info.json``.
         """
-        fd = self._lock(paths, create)
-        try:
-            session = self._load(paths, fd)
-            if session.exists:
-                self._settle(session)
-            yield session
-            if session.exists:
-                self._remember(paths, session.info.generation)
-        finally:
-            with suppress(OSError):  # nothing was written through it, and it is closed all the same
-                self.files.port.close(fd)
+        return _Locked(self, paths, create)
 
     def forget(self, paths: Paths) -> None:
         self._durable.pop(paths.directory, None)
@@ -196,13 +191,11 @@ class Sessions:
 
     def _read(self, paths: Paths) -> Info:
         try:
-            data = self.files.read(paths.info)
+            info = self.files.read_json(paths.info, _decode_info)
         except OSError as error:
             if error.errno in GONE:
                 raise FileNotFoundError(paths.info) from None
             raise
-        try:
-            info = _decode_info(data)
         except msgspec.DecodeError as error:
             raise DamagedInfo(f"The session's info.json does not parse: {error}") from None
         if info.version != FORMAT_VERSION:
@@ -219,3 +212,44 @@ class Sessions:
         if len(self._durable) >= self._REMEMBERED_MAX:
             self._durable.clear()
         self._durable[paths.directory] = generation
+
+
+class _Locked:
+    """The lock of a session, from the moment it is had; its state is loaded before anybody sees it.
+
+    A class of its own, since every request takes a lock two or three times.
+    """
+
+    __slots__ = ("_create", "_fd", "_paths", "_session", "_sessions")
+
+    def __init__(self, sessions: Sessions, paths: Paths, create: bool) -> None:
+        self._sessions = sessions
+        self._paths = paths
+        self._create = create
+        self._fd = -1
+
+    def __enter__(self) -> Session:
+        sessions = self._sessions
+        self._fd = sessions._lock(self._paths, self._create)
+        try:
+            self._session = session = sessions._load(self._paths, self._fd)
+            if session.exists:
+                sessions._settle(session)
+        except BaseException:
+            self._let_go()
+            raise
+        return session
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        try:
+            session = self._session
+            if kind is None and session.exists:
+                self._sessions._remember(self._paths, session.info.generation)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        with suppress(OSError):  # nothing was written through it, and it is closed all the same
+            self._sessions.files.port.close(self._fd)

@@ -10,8 +10,9 @@ What the rules need of the storage is in :data:`NEEDS`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from types import TracebackType
 from typing import Protocol
 
 import msgspec
@@ -66,6 +67,9 @@ class Incoming(Protocol):
     def write(self, block: Data) -> None: ...
     def commit(self) -> View: ...
     def abort(self) -> None: ...
+
+
+_Lock = AbstractContextManager[Session]
 
 
 class Store:
@@ -174,22 +178,18 @@ class Store:
 
     # What the parts of the store ask of it.
 
-    @contextmanager
-    def session(self, claims: Claims) -> Iterator[Session]:
+    def session(self, claims: Claims) -> AbstractContextManager[Session]:
         """The session of these claims, its lock held; made first if a manager's token names a new one.
 
         ``Gone`` when the token has expired (without touching the storage), ``UnknownUpload`` when this
         fleet made the session and it is not there, ``Conflict`` when it is another upload's.
         """
         self._require_unexpired(claims)
-        with self._opened(claims, make=not claims.created) as session:
-            yield session
+        return self._opened(claims, make=not claims.created)
 
-    @contextmanager
-    def existing(self, claims: Claims) -> Iterator[Session]:
+    def existing(self, claims: Claims) -> AbstractContextManager[Session]:
         """The session, for work on it that its token's expiry does not end. Never made anew."""
-        with self._opened(claims, make=False) as session:
-            yield session
+        return self._opened(claims, make=False)
 
     def finished(self, claims: Claims, *, contributed: bool = False) -> View:
         """The view after finishing a pending publication; errors as of :meth:`Publisher.finish`.
@@ -245,29 +245,30 @@ class Store:
 
     # Opening and making sessions.
 
-    @contextmanager
-    def _opened(self, claims: Claims, *, make: bool, metadata: str = "") -> Iterator[Session]:
-        with ExitStack() as stack:
-            session = self._enter(stack, claims, make)
-            if not session.exists:
-                self._initialise(session, claims, metadata)
-            self._match(session, claims)
-            yield session
+    def _opened(
+        self, claims: Claims, *, make: bool, metadata: str = ""
+    ) -> AbstractContextManager[Session]:
+        return _Opened(self, claims, make, metadata)
 
     def _require_unexpired(self, claims: Claims) -> None:
         if self.now_s() > claims.expires_s:
             raise Gone("The token has expired.")
 
-    def _enter(self, stack: ExitStack, claims: Claims, make: bool) -> Session:
+    def _enter(self, claims: Claims, make: bool) -> tuple[_Lock, Session]:
+        """The session under its lock, and what gives that back."""
         paths = self.paths(claims.session)
+        lock = self.sessions.locked(paths)
         try:
-            session = stack.enter_context(self.sessions.locked(paths))
+            session = lock.__enter__()
             if session.exists or make:
-                return session
+                return lock, session
         except Missing:
             if make:
                 self._make_directory(paths)
-                return stack.enter_context(self.sessions.locked(paths, create=True))
+                lock = self.sessions.locked(paths, create=True)
+                return lock, lock.__enter__()
+        else:
+            lock.__exit__(None, None, None)
         if self._listed(claims.session):
             raise Busy("The session's state cannot be read just now.")
         raise UnknownUpload("There is no such upload.")
@@ -325,6 +326,38 @@ class Store:
         if claims.expires_s > info.expires_s:  # the tombstone has to outlive every token
             info.expires_s = claims.expires_s
             session.save(info)
+
+
+class _Opened:
+    """A session under its lock, made first if need be, and held against the claims on it."""
+
+    __slots__ = ("_claims", "_lock", "_make", "_metadata", "_store")
+
+    def __init__(self, store: Store, claims: Claims, make: bool, metadata: str) -> None:
+        self._store = store
+        self._claims = claims
+        self._make = make
+        self._metadata = metadata
+
+    def __enter__(self) -> Session:
+        store, claims = self._store, self._claims
+        self._lock, session = store._enter(claims, self._make)
+        try:
+            if not session.exists:
+                store._initialise(session, claims, self._metadata)
+            store._match(session, claims)
+        except BaseException as error:
+            self._lock.__exit__(type(error), error, error.__traceback__)
+            raise
+        return session
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._lock.__exit__(kind, error, at)
 
 
 def percent(part: int, whole: int) -> float:

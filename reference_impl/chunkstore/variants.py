@@ -100,8 +100,12 @@ class AppendStore(Store):
             found = self.files.find(self.part(claims.session))
             if info.state == "uploading" and (found.st_size if found else 0) >= info.size:
                 if found is not None:
+                    target = self.places.prepare(info.target)
+                    inode = found.st_ino
                     self.files.replace(
-                        self.part(claims.session), self.places.prepare(info.target), found.st_ino
+                        self.part(claims.session),
+                        target,
+                        lambda: self.files.is_inode(target, inode),
                     )
                 info.state = "published"
                 session.save(info)

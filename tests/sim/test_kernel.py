@@ -165,7 +165,7 @@ def test_waiting_ends_when_woken_or_when_time_is_up() -> None:
     kernel.spawn("waker", lambda: (kernel.sleep(20 * MS), kernel.wake("key")))  # type: ignore[func-returns-value]
     kernel.run()
     assert said == [("short", 5), ("long", 20)]
-    assert not kernel.has_waiters
+    assert not kernel.waiting
 
 
 def test_finally_blocks_run_when_the_run_is_closed_and_not_later() -> None:

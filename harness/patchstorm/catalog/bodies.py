@@ -125,7 +125,10 @@ class _AppendingBody(Body):
 
     def _move_in(self, session: Session) -> None:
         chunk = self._paths.chunk(self.offset)
-        kept = self._files.read(chunk) if self._fd is not None else b""
+        kept = b""
+        if self._fd is not None:
+            with self._files.opened(chunk, os.O_RDONLY) as fd:
+                kept = self._files.read_at(fd, self._files.port.fstat(fd).st_size, 0)
         super()._move_in(session)
         if kept:
             with self._files.opened(chunk, os.O_WRONLY | os.O_TRUNC) as fd:

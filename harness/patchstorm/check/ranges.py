@@ -42,13 +42,21 @@ class Ranges:
         """Add ``[start, end)``, joining what it touches."""
         if start >= end:
             return
-        first = bisect_left(self._ends, start)
-        last = bisect_right(self._starts, end)
+        starts, ends = self._starts, self._ends
+        if not ends or start > ends[-1]:  # most bytes come in order
+            starts.append(start)
+            ends.append(end)
+            return
+        if start >= starts[-1]:
+            ends[-1] = max(ends[-1], end)
+            return
+        first = bisect_left(ends, start)
+        last = bisect_right(starts, end)
         if first < last:
-            start = min(start, self._starts[first])
-            end = max(end, self._ends[last - 1])
-        self._starts[first:last] = [start]
-        self._ends[first:last] = [end]
+            start = min(start, starts[first])
+            end = max(end, ends[last - 1])
+        starts[first:last] = [start]
+        ends[first:last] = [end]
 
     def prefix(self) -> int:
         """The length of the contiguous part that begins at byte 0."""

@@ -79,11 +79,13 @@ def seeded(seed: int, scenario: str, index: int, purpose: str) -> SeededChooser:
 
 def _part(item: str | int) -> bytes:
     """Material with its type in front and its length in it: no two lists read alike."""
-    text = str(item).encode()
-    return (b"i" if isinstance(item, int) else b"s") + str(len(text)).encode() + b":" + text
+    text = str(item)
+    size = len(text) if text.isascii() else len(text.encode())
+    return f"{'i' if isinstance(item, int) else 's'}{size}:{text}".encode()
 
 
 def _encoded(name: Name) -> bytes:
     if isinstance(name, str):
         return b"n" + _part(name)
-    return b"t" + b"".join(_part(item) for item in name)
+    task, step, kind = name
+    return b"t" + _part(task) + _part(step) + _part(kind)

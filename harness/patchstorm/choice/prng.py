@@ -14,6 +14,23 @@ import hashlib
 _MASK = (1 << 64) - 1
 _FACTOR = 6364136223846793005
 _TERM = 1442695040888963407
+_QUANTILES, _FINE_BITS, _UNIT_BITS = 256, 8, 16
+_FINE_MASK = (1 << _FINE_BITS) - 1
+_HALF = 1 << _UNIT_BITS - 1
+
+
+def _exponential() -> tuple[int, ...]:
+    """-ln(1 - i/256) in units of 2**-16, by the midpoint rule over 1/x.
+
+    In integers, since the last bit of a logarithm differs between C libraries.
+    """
+    values = [0]
+    for i in range(_QUANTILES):
+        values.append(values[-1] + (2 << _UNIT_BITS) // (2 * (_QUANTILES - i) - 1))
+    return tuple(values)
+
+
+_EXPONENTIAL = _exponential()
 
 
 class Prng:
@@ -39,18 +56,14 @@ class Prng:
         return self.below(1000) < permille
 
     def gap(self, mean: int) -> int:
-        """A waiting time of at least 1 whose mean is ``mean``: geometric, by inversion in integers.
-
-        Sums coin flips at a coarse grain instead of taking a logarithm, whose last bit differs
-        between C libraries.
-        """
+        """A waiting time of at least 1 whose mean is ``mean``: exponential, by inversion in integers."""
         if mean <= 1:
             return 1
-        grain = (mean + 7) // 8
-        gap = 1 + self.below(grain)
-        while self.below(mean) >= grain:
-            gap += grain
-        return gap
+        place = self.below(_QUANTILES << _FINE_BITS)
+        step = place >> _FINE_BITS
+        low, high = _EXPONENTIAL[step], _EXPONENTIAL[step + 1]
+        fine = low + ((high - low) * (place & _FINE_MASK) >> _FINE_BITS)
+        return 1 + ((mean - 1) * fine + _HALF >> _UNIT_BITS)
 
     def shuffled(self, count: int) -> list[int]:
         """The integers of ``range(count)`` in random order (Fisher and Yates)."""

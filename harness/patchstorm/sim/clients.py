@@ -21,9 +21,10 @@ from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan
 from patchstorm.sim.app import Answer as Response
 from patchstorm.sim.app import Subject
-from patchstorm.sim.kernel import Kernel, Timer
+from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.replica import MS, Replica
 from patchstorm.sim.serving import Broken, serve
+from patchstorm.sim.timers import Timer
 from patchstorm.target.wire import Head, Reply, completion, created_url, head_for
 
 NO_URL = "no-url"
@@ -279,6 +280,7 @@ class Clients:
         self._under_way.pop(delivery.op, None)
         if delivery.patience is not None:
             self._kernel.cancel(delivery.patience)
+            delivery.patience = None
         request = delivery.request
         end = completion(
             delivery.op, self._stamp(), request, reply, sent=delivery.sent, error=error,

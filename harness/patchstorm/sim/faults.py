@@ -16,8 +16,9 @@ from patchstorm.live.places import Places
 from patchstorm.scenario.plan import FaultPlan, Trigger
 from patchstorm.sim.clients import Clients, Stamps
 from patchstorm.sim.injection import INJECTED, Injections
-from patchstorm.sim.kernel import Kernel, Timer
+from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.replica import MS, Replica
+from patchstorm.sim.timers import Timer
 from patchstorm.sim.truth import ROOT, walk
 from patchstorm.storage import pages
 from patchstorm.storage.server import Server

@@ -18,7 +18,6 @@ Between the two it can only touch its own memory, which died as well.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable
 from itertools import count
@@ -31,6 +30,7 @@ from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import NEVER, Footprint, Strategy
 from patchstorm.errors import InconclusiveError
 from patchstorm.sim.task import Died, Domain, Task
+from patchstorm.sim.timers import Timer, Timers
 from patchstorm.sim.workers import Workers
 
 STEP_NS = 10_000
@@ -42,18 +42,6 @@ HUB = "hub"
 
 class Runaway(InconclusiveError):
     """A task did not end although its host is dead, or a run took more steps than allowed."""
-
-
-class Timer:
-    """Something that happens at a time: a task wakes, or ``callback`` is called."""
-
-    __slots__ = ("callback", "cancelled", "due_ns", "task")
-
-    def __init__(self, due_ns: int, task: Task | None, callback: Callable[[], None] | None) -> None:
-        self.due_ns = due_ns
-        self.task = task
-        self.callback = callback
-        self.cancelled = False
 
 
 class Kernel:
@@ -72,12 +60,10 @@ class Kernel:
         "_patience_ns",
         "_ready",
         "_runs",
-        "_sequence",
         "_stopping",
         "_strategy",
         "_strikes",
         "_timers",
-        "_waiting",
         "_workers",
         "current",
         "due",
@@ -90,6 +76,7 @@ class Kernel:
         "steps_max",
         "switches",
         "taken",
+        "waiting",
     )
 
     def __init__(
@@ -111,11 +98,11 @@ class Kernel:
         self._base_ns = 0
         self._patience_ns = patience_ns
         self._ready: deque[Task] = deque()
-        self._timers: list[tuple[int, int, Timer]] = []
-        self._sequence = count()
+        self._timers = Timers()
         self._numbers = count()
         self._alive: dict[int, Task] = {}
-        self._waiting: dict[object, list[Task]] = {}
+        self.waiting: dict[object, list[Task]] = {}
+        """Who waits for what; empty most of the time, which callers look at before they wake."""
         self._stopping = False
         self._closing = False
         self._delta = 0  # steps + delta is the current task's local step
@@ -153,9 +140,8 @@ class Kernel:
     def _timer(
         self, delay_ns: int, task: Task | None, callback: Callable[[], None] | None
     ) -> Timer:
-        timer = Timer(self.now_ns + max(0, delay_ns), task, callback)
-        heapq.heappush(self._timers, (timer.due_ns, next(self._sequence), timer))
-        return timer
+        now_ns = self._base_ns + self.steps * STEP_NS
+        return self._timers.add(now_ns + max(0, delay_ns), task, callback)
 
     # -- what tasks call ------------------------------------------------------------------------
 
@@ -176,17 +162,20 @@ class Kernel:
         if task is None:
             return  # a process that is just starting: nobody can come between
         task.pending = footprint
-        self._check(task)
+        strategy = self._strategy
+        domain = task.domain
+        if task.doomed or self.steps > self.steps_max or (domain is not None and domain.paused):
+            self._check(task)
         if self.steps >= self.interrupt_due and self.interrupt is not None:
             self.interrupt()
             self._check(task)
         local = self.steps + self._delta
-        if self._strategy.due(self.steps - 1, task, local - 1) <= self.steps:
-            if self._on_strike is not None and task.domain is not None:
-                strike = self._strategy.strike(self.steps, task, local)
+        if strategy.due(self.steps - 1, task, local - 1) <= self.steps:
+            if self._on_strike is not None and domain is not None:
+                strike = strategy.strike(self.steps, task, local)
                 if strike:
                     self.taken.append(Choice(task.path, local, STRIKE, strike))
-                    self._on_strike(strike, task.domain.index)
+                    self._on_strike(strike, domain.index)
                     self._check(task)
             chosen = self._preempted(task, local)
             if chosen is not None:
@@ -212,26 +201,22 @@ class Kernel:
         assert task is not None
         self.steps += 1
         self._check(task)
-        self._waiting.setdefault(key, []).append(task)
+        self.waiting.setdefault(key, []).append(task)
         if until_ns is not None:
             task.sleeping = self._timer(until_ns - self.now_ns, task, None)
         try:
             self._block(task)
         finally:
-            waiting = self._waiting.get(key)
+            waiting = self.waiting.get(key)
             if waiting is not None and task in waiting:
                 waiting.remove(task)
                 if not waiting:
-                    del self._waiting[key]
+                    del self.waiting[key]
 
     def wake(self, key: object) -> None:
         """Everybody who waits for ``key`` becomes ready, in the order in which they came."""
-        for task in self._waiting.pop(key, ()):
+        for task in self.waiting.pop(key, ()):
             self._make_ready(task)
-
-    @property
-    def has_waiters(self) -> bool:
-        return bool(self._waiting)
 
     def value(self, kind: str, n: int, name: str | None = None) -> int:
         """A choice that is not about order; 0 is the dull one.
@@ -359,14 +344,15 @@ class Kernel:
                 self._enter(task)
                 task.worker.switch()
         self._alive.clear()
-        self.current = None
+        self.current = self.interrupt = self._on_strike = None
+        self._timers = Timers()
 
     @property
     def stuck(self) -> list[Task]:
         """The tasks that wait without a bound for something nobody has given."""
         return [
             task
-            for waiting in self._waiting.values()
+            for waiting in self.waiting.values()
             for task in waiting
             if task.sleeping is None and not (task.ready or task.doomed or task.frozen)
         ]
@@ -508,7 +494,8 @@ class Kernel:
             self.due = 0
             return
         due = self._strategy.due(self.steps, task, self.steps + self._delta)
-        self.due = min(due, self.interrupt_due, self.steps_max + 1)
+        due = min(due, self.interrupt_due)
+        self.due = due if due <= self.steps_max else self.steps_max + 1
 
     def _switch_to(self, task: Task) -> None:
         worker = task.worker
@@ -552,46 +539,41 @@ class Kernel:
                 return None
         return None
 
-    def _earliest(self) -> Timer | None:
-        timers = self._timers
-        while timers:
-            timer = timers[0][2]
-            if not timer.cancelled:
-                return timer
-            heapq.heappop(timers)
-        return None
-
     def _timer_allowed(self) -> bool:
-        timer = self._earliest()
-        if timer is None or self._patience_ns <= 0:
+        if self._patience_ns <= 0:
             return False
-        if timer.task is not None and timer.task.domain is not None and timer.task.domain.paused:
+        timer = self._timers.earliest()
+        if timer is None:
             return False
-        return timer.due_ns - self.now_ns <= self._patience_ns
+        task = timer.task
+        if task is not None and task.domain is not None and task.domain.paused:
+            return False
+        return timer.due_ns - self._base_ns - self.steps * STEP_NS <= self._patience_ns
 
     def _release(self) -> None:
         """What is due by now becomes ready."""
-        now = self.now_ns
-        while self._timers and self._timers[0][0] <= now:
-            timer = heapq.heappop(self._timers)[2]
+        timers = self._timers
+        now_ns = self._base_ns + self.steps * STEP_NS
+        while timers.first_ns <= now_ns:
+            timer = timers.pop()
             if not timer.cancelled:
                 self._strike(timer)
 
     def _advance(self) -> bool:
         """Nobody can run: jump to the earliest timer. False if there is none."""
-        timer = self._earliest()
+        timer = self._timers.earliest()
         if timer is None:
             return False
-        heapq.heappop(self._timers)
+        self._timers.pop()
         self._base_ns += max(0, timer.due_ns - self.now_ns)
         self._strike(timer)
         return True
 
     def _let_off(self) -> Task | None:
         """The earliest timer was picked although others could run; the task that it wakes, if any."""
-        timer = self._earliest()
+        timer = self._timers.earliest()
         assert timer is not None
-        heapq.heappop(self._timers)
+        self._timers.pop()
         jump = max(0, timer.due_ns - self.now_ns)
         self._patience_ns -= jump
         self._base_ns += jump

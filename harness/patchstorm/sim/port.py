@@ -103,7 +103,7 @@ class SimPort:
                 self._wait(block)
         if self._hot_fds:
             self._cooled(fd)
-        if kernel.has_waiters:
+        if kernel.waiting:
             self._wake()
 
     def pread(self, fd: int, length: int, offset: int) -> bytes:
@@ -306,7 +306,7 @@ class SimPort:
                 break
             except WouldBlock as block:
                 self._wait(block)
-        if kernel.has_waiters:
+        if kernel.waiting:
             self._wake()
 
     def call(self, name: str, *args: Any, **named: Any) -> Any:
@@ -318,7 +318,7 @@ class SimPort:
                 break
             except WouldBlock as block:
                 self._wait(block)
-        if self.kernel.has_waiters:
+        if self.kernel.waiting:
             self._wake()
         return result
 

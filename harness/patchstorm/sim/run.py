@@ -109,6 +109,7 @@ def run_schedule(
         return run.outcome()
     finally:
         kernel.close()
+        vars(run).clear()  # its parts know each other through it: without it they are freed at once
         if collects:
             gc.enable()
 

@@ -8,8 +8,9 @@ from typing import Any
 from patchstorm.choice.strategy import NEVER
 from patchstorm.live.places import Places
 from patchstorm.scenario.plan import FaultPlan, Plan
-from patchstorm.sim.kernel import Kernel, Timer
+from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.replica import MS
+from patchstorm.sim.timers import Timer
 from patchstorm.sim.truth import ROOT
 from patchstorm.sim.watched import Observer
 from patchstorm.target.model import Target

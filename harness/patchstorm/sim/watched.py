@@ -161,7 +161,7 @@ class WatchedPort(SimPort):
                 self._paths.pop(fd, None)
         if self._hot_fds:
             self._cooled(fd)
-        if self.kernel.has_waiters:
+        if self.kernel.waiting:
             self._wake()
 
     def pread(self, fd: int, length: int, offset: int) -> bytes:
@@ -276,5 +276,5 @@ class WatchedPort(SimPort):
             lambda: self.client.flock(fd, operation | 4),
         )  # fmt: skip
         self._locked.add(fd)
-        if self.kernel.has_waiters:
+        if self.kernel.waiting:
             self._wake()

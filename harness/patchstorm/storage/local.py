@@ -7,6 +7,7 @@ one most schedules run on.
 from __future__ import annotations
 
 import errno
+from heapq import heappop
 
 from patchstorm.storage import constants as c
 from patchstorm.storage import oplog, pages
@@ -152,7 +153,7 @@ class LocalClient(LocalLocks):
             if not flags & c.O_CREAT:
                 raise failure(errno.ENOENT, path)
             inode = self.tree.create(directory, name, mode & ~self.umask & 0o7777)
-        else:
+        elif flags or inode.entries is not None or inode.target is not None:
             self._check_open(inode, flags, path)
         server = self.server
         serial = server.next_handle
@@ -161,6 +162,10 @@ class LocalClient(LocalLocks):
         handle = Handle(inode, flags, serial, self.pid)
         if flags & c.O_TRUNC and inode.entries is None:
             self._resize(inode, 0, handle)
+        if self.free_fds:
+            fd = heappop(self.free_fds)
+            self.fds[fd] = handle
+            return fd
         return self._install(handle)
 
     def _check_open(self, inode: Inode, flags: int, path: str) -> None:
@@ -200,13 +205,13 @@ class LocalClient(LocalLocks):
         handle = self._forget(fd)
         inode = handle.inode
         locks = inode.locks
-        if locks is not None and locks.unlock(("posix", self.host.name, self.pid)):
+        if locks is not None and locks.ranges and locks.unlock(("posix", self.host.name, self.pid)):
             self.server.released(inode)
         handle.references -= 1
         if handle.references:
             return
         inode.opens -= 1
-        if locks is not None and locks.flock_drop(self._flock_owner(handle)):
+        if locks is not None and locks.flocks and locks.flock_drop(self._flock_owner(handle)):
             self.server.released(inode)
         if inode.opens == 0 and inode.nlink == 0 and inode.entries is None:
             self.tree.free(inode)

@@ -45,13 +45,12 @@ class FileLocks:
         Converting is not atomic: the lock held before is given up first, and is lost when the new
         one is refused (flock(2), "Converting a lock is not guaranteed to be atomic").
         """
-        held = self.flocks.pop(owner, None)
-        if held == exclusive:
-            self.flocks[owner] = exclusive
-            return
-        if any(exclusive or other for other in self.flocks.values()):
-            raise failure(errno.EAGAIN)
-        self.flocks[owner] = exclusive
+        flocks = self.flocks
+        if flocks:
+            held = flocks.pop(owner, None)
+            if held != exclusive and flocks and (exclusive or True in flocks.values()):
+                raise failure(errno.EAGAIN)
+        flocks[owner] = exclusive
 
     def flock_drop(self, owner: Owner) -> bool:
         """True if there was one."""
