@@ -39,6 +39,8 @@ class Piece:
     offset: int
     length: int = 0
     sha256: str = ""
+    named: bool = False
+    """Whether it has become a chunk: then nothing is left under its temporary name."""
 
     @property
     def span(self) -> tuple[int, int]:
@@ -101,8 +103,9 @@ class Body:
     def abort(self) -> None:
         """Remove what is left of the temporary files. Never raises; may be called at any time."""
         for piece in self._held():
-            with suppress(OSError):
-                self._files.discard(piece.path)
+            if not piece.named:
+                with suppress(OSError):
+                    self._files.discard(piece.path)
             with suppress(OSError):
                 self._files.port.close(piece.fd)
         self._whole, self._pieces = None, []
@@ -226,6 +229,7 @@ class Body:
                 ):
                     raise Locked("The temporary file of this request has vanished.")
                 moved.append(chunk)
+                piece.named = True
             self._files.sync_directory(self._paths.chunks)
             ledger.add(session, self._pieces, self._store.options)
         except Exception:

@@ -8,7 +8,6 @@ answers with the steps that have become possible. Only :class:`Send` and :class:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,11 +54,13 @@ class Machine:
 
     def start(self) -> list[Step]:
         """The first steps. To be called once."""
-        return list(self._advance(self._root, None))
+        return self.resume(self._root, None)
 
     def resume(self, task: int, result: Any) -> list[Step]:
         """``task``'s step has ended with ``result`` (an Answer, or None for a Sleep)."""
-        return list(self._advance(task, result))
+        steps: list[Step] = []
+        self._advance(task, result, steps)
+        return steps
 
     def close(self) -> None:
         """Abandon everything that still runs, innermost first."""
@@ -73,19 +74,20 @@ class Machine:
         self._tasks[number] = _Task(client, workload, parent, slot)
         return number
 
-    def _advance(self, number: int, result: Any) -> Iterator[Step]:
+    def _advance(self, number: int, result: Any, steps: list[Step]) -> None:
+        """Run a task on to its next steps, which are appended."""
         task = self._tasks[number]
         try:
             action = task.workload.send(result)
         except StopIteration as stop:
-            yield from self._ended(number, stop.value)
+            self._ended(number, stop.value, steps)
             return
         if isinstance(action, Together):
-            yield from self._split(number, action)
+            self._split(number, action, steps)
         elif isinstance(action, Send):
-            yield self._numbered(number, task.client, action)
+            steps.append(self._numbered(number, task.client, action))
         else:
-            yield Step(task=number, client=task.client, action=action)
+            steps.append(Step(task=number, client=task.client, action=action))
 
     def _numbered(self, number: int, client: str, send: Send) -> Step:
         op = self.next_op
@@ -97,12 +99,12 @@ class Machine:
                 replay_of = first
         return Step(task=number, client=client, action=send, op=op, replay_of=replay_of)
 
-    def _split(self, number: int, action: Together) -> Iterator[Step]:
+    def _split(self, number: int, action: Together, steps: list[Step]) -> None:
         task = self._tasks[number]
         task.waiting = len(action.workloads)
         task.results = [None] * task.waiting
         if not task.waiting:
-            yield from self._advance(number, [])
+            self._advance(number, [], steps)
             return
         names = action.names or tuple(f"{task.client}.{i}" for i in range(task.waiting))
         children = [
@@ -110,9 +112,9 @@ class Machine:
             for slot, (name, workload) in enumerate(zip(names, action.workloads, strict=True))
         ]
         for child in children:
-            yield from self._advance(child, None)
+            self._advance(child, None, steps)
 
-    def _ended(self, number: int, value: Any) -> Iterator[Step]:
+    def _ended(self, number: int, value: Any, steps: list[Step]) -> None:
         task = self._tasks.pop(number)
         if task.parent is None:
             self.result = value
@@ -122,4 +124,4 @@ class Machine:
         parent.results[task.slot] = value
         parent.waiting -= 1
         if parent.waiting == 0:
-            yield from self._advance(task.parent, parent.results)
+            self._advance(task.parent, parent.results, steps)

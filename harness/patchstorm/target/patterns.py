@@ -12,8 +12,12 @@ from functools import lru_cache
 
 
 @lru_cache(maxsize=1024)
-def compiled(pattern: str) -> re.Pattern[str]:
-    """The regular expression of one pattern, to be used with ``fullmatch``."""
+def compiled(*patterns: str) -> re.Pattern[str]:
+    """The regular expression that any of the patterns matches, to be used with ``fullmatch``."""
+    return re.compile("|".join(map(_expression, patterns)) if patterns else r"(?!)", re.DOTALL)
+
+
+def _expression(pattern: str) -> str:
     segments = pattern.strip("/").split("/")
     text = ""
     for index, segment in enumerate(segments):
@@ -24,7 +28,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
             text += "(?:[^/]+/)*"
         else:
             text = f"{text[:-1]}(?:/.+)?" if text.endswith("/") else f"{text}.*"
-    return re.compile(text, re.DOTALL)
+    return f"(?:{text})"
 
 
 def _segment(text: str) -> str:
@@ -34,7 +38,7 @@ def _segment(text: str) -> str:
 
 def matches(path: str, patterns: tuple[str, ...]) -> bool:
     """Whether ``path`` matches any of ``patterns``."""
-    return any(compiled(pattern).fullmatch(path) is not None for pattern in patterns)
+    return compiled(*patterns).fullmatch(path) is not None
 
 
 def covers(path: str, patterns: tuple[str, ...]) -> bool:
