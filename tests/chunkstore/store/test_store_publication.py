@@ -297,7 +297,7 @@ def test_published_by_another_and_terminated_before_the_answer(world: World) -> 
         other.sweep()
         other.terminate(claims)
 
-    port_of(store).before = once("unlink", "/body_", publish_and_terminate)
+    port_of(store).before = once("close", "/body_", publish_and_terminate)
     view = world.patch(store, claims, 0, DATA)
     assert view.offset == len(DATA)
     assert world.published(claims) == DATA
