@@ -13,6 +13,7 @@ from chunkstore.protocol import Body, Exchange
 from chunkstore.responses import Response
 from chunkstore.session import Session
 from chunkstore.store import Store
+from patchstorm.catalog.model import Bug
 
 
 class OffsetAhead(Store):
@@ -73,3 +74,68 @@ class NoOffset(Exchange):
         response = super().end()
         kept = tuple(pair for pair in response.headers if pair[0] != "Upload-Offset")
         return Response(response.status, kept, response.body)
+
+
+BUGS = (
+    Bug(
+        name="offset-ahead",
+        says="HEAD gives the end of the last chunk, gaps or not",
+        stands_for="file size taken for the offset of a sparse file",
+        storms=("parallel",),
+        caught_by=("offsets", "linearizable", "publication"),
+        also=("status", "completion", "durability", "bytes"),
+        store=OffsetAhead,
+    ),
+    Bug(
+        name="status-forgets-last-gap",
+        says="missing_ranges leaves out the last gap",
+        stands_for="an off-by-one in the list of gaps",
+        storms=("resuming",),
+        caught_by=("status",),
+        also=("offsets", "linearizable", "completion"),
+        store=StatusForgetsLastGap,
+    ),
+    Bug(
+        name="any-checksum",
+        says="a checksum that does not match is ignored",
+        stands_for="Upload-Checksum announced and not looked at",
+        storms=("checksums-wrong",),
+        caught_by=("checksum",),
+        also=("bytes", "conflict", "durability", "linearizable", "replay"),
+        exchange=AnyChecksum,
+    ),
+    Bug(
+        name="no-offset",
+        says="a PATCH is answered without Upload-Offset",
+        stands_for="a proxy or framework that drops unknown headers",
+        storms=("sequential",),
+        caught_by=("protocol",),
+        exchange=NoOffset,
+    ),
+    Bug(
+        name="status-counts-chunks",
+        says="progress_percent is the number of chunks",
+        stands_for="progress computed from parts and not from bytes",
+        storms=("resuming",),
+        caught_by=("status",),
+        store=StatusCountsChunks,
+    ),
+    Bug(
+        name="revived",
+        says="a PATCH after DELETE begins the upload anew",
+        stands_for="a request that finds no record and makes one",
+        storms=("late-after-termination",),
+        caught_by=("protocol", "linearizable"),
+        also=("offsets", "durability", "conflict", "residue", "publication"),
+        store=Revived,
+    ),
+    Bug(
+        name="mismatch-kept",
+        says="a body whose checksum is wrong is refused and kept",
+        stands_for="the checksum computed after the bytes were appended",
+        storms=("checksums-wrong",),
+        caught_by=("checksum",),
+        also=("bytes", "conflict", "linearizable", "publication"),
+        exchange=MismatchKept,
+    ),
+)

@@ -13,6 +13,7 @@ from chunkstore.model import Claims, Record, View
 from chunkstore.port import Data
 from chunkstore.session import Session
 from chunkstore.store import Incoming, Store
+from patchstorm.catalog.model import Bug
 from patchstorm.catalog.publishing import UnverifiedPublisher
 
 
@@ -198,3 +199,96 @@ class _LateWriter(LateBody):
 
 class LateWrites(Store):
     late_type = _LateWriter
+
+
+BUGS = (
+    Bug(
+        name="conflict-accepted",
+        says="bytes that contradict committed ones are acknowledged and dropped",
+        stands_for="a retry taken for a replay without comparing it",
+        storms=("conflicting",),
+        caught_by=("conflict",),
+        also=("durability", "linearizable"),
+        store=ConflictAccepted,
+    ),
+    Bug(
+        name="write-before-compare",
+        says="a refused request has already overwritten what it contradicts",
+        stands_for="write first, compare and set the offset then: a correct 409 and wrong bytes",
+        storms=("conflicting",),
+        caught_by=("bytes", "conflict"),
+        also=("durability", "linearizable"),
+        store=WriteBeforeCompare,
+    ),
+    Bug(
+        name="cut-body-counted",
+        says="a body that broke off is committed at its announced length",
+        stands_for="Content-Length trusted over what came",
+        storms=("truncated",),
+        caught_by=("bytes", "offsets", "status"),
+        also=("durability", "replay", "conflict", "publication", "linearizable"),
+        store=CutBodyCounted,
+    ),
+    Bug(
+        name="replay-refused",
+        says="a replay of an accepted request is refused",
+        stands_for="a retry after a lost answer that can never succeed",
+        storms=("replaying",),
+        caught_by=("replay",),
+        also=("availability", "completion", "linearizable"),
+        store=ReplayRefused,
+    ),
+    Bug(
+        name="late-writes",
+        says="a late PATCH writes into the published file",
+        stands_for="a refused request that still changes what is stored",
+        storms=("late-replays",),
+        caught_by=("publication", "bytes"),
+        also=("conflict", "durability", "linearizable"),
+        store=LateWrites,
+    ),
+    Bug(
+        name="compared-by-offset-only",
+        says="a body is compared only with a chunk of the same offset",
+        stands_for="a conflict check by key, not by range",
+        storms=("conflicting-inside",),
+        caught_by=("conflict",),
+        also=("linearizable",),
+        store=ComparedByOffsetOnly,
+    ),
+    Bug(
+        name="refused-and-kept",
+        says="a contradicting body is refused, and kept where it contradicted nobody",
+        stands_for="a refused request that still changes state",
+        storms=("conflicting-across",),
+        caught_by=("bytes", "linearizable"),
+        also=("conflict", "offsets", "status"),
+        store=RefusedAndKept,
+    ),
+    Bug(
+        name="refused-though-stored",
+        says="a body is stored, and 423 is the answer because the lock is taken again by then",
+        stands_for="a refused request that still changes state",
+        storms=("parallel",),
+        caught_by=("linearizable",),
+        store=RefusedThoughStored,
+    ),
+    Bug(
+        name="append-recorded-elsewhere",
+        says="a body is appended to its chunk file, and the length recorded elsewhere afterwards",
+        stands_for="append with the offset in another file: the resume appends again",
+        storms=("truncated",),
+        caught_by=("bytes",),
+        also=("durability", "publication", "linearizable"),
+        store=AppendRecordedElsewhere,
+    ),
+    Bug(
+        name="empty-body-recorded",
+        says="a PATCH without a body is recorded as a chunk of no bytes",
+        stands_for="an empty chunk that shadows the real one at its offset",
+        storms=("empty-patches",),
+        caught_by=("durability", "completion", "offsets", "status"),
+        also=("linearizable", "availability", "replay", "publication"),
+        store=EmptyBodyRecorded,
+    ),
+)

@@ -15,6 +15,7 @@ from chunkstore.model import Info, View
 from chunkstore.port import Data
 from chunkstore.session import Missing, Session, Sessions
 from chunkstore.store import Store
+from patchstorm.catalog.model import Bug
 
 
 class _UnlockedSessions(Sessions):
@@ -153,3 +154,63 @@ class _WritingBackBody(Body):
 
 class WrittenBackAfterUnlock(Store):
     body_type = _WritingBackBody
+
+
+BUGS = (
+    Bug(
+        name="lock-per-process",
+        says="the lock excludes nobody on another replica",
+        stands_for="in-memory lockers as a default: tus/tus-node-server#408",
+        storms=("parallel",),
+        caught_by=("durability", "completion"),
+        also=("bytes", "status", "linearizable", "offsets", "availability", "publication"),
+        store=LockPerProcess,
+    ),
+    Bug(
+        name="lock-while-streaming",
+        says="the lock is held from a body's first byte to its last",
+        stands_for="one stalled connection blocks HEAD and PATCH everywhere",
+        storms=("stalling-long",),
+        caught_by=("availability",),
+        also=("completion",),
+        store=LockWhileStreaming,
+        sim_only="a real client's pause runs on while its server waits for the lock",
+    ),
+    Bug(
+        name="lock-file-unlinked",
+        says="the lock file is removed after use, so that two requests lock two files",
+        stands_for="flock on a lock file unlinked after use, as released servers do it",
+        storms=("parallel",),
+        caught_by=("durability", "availability"),
+        also=("offsets", "linearizable", "status", "completion", "bytes", "publication"),
+        store=LockFileUnlinked,
+    ),
+    Bug(
+        name="lock-outlives-owner",
+        says="a lock file that exists is a lock, and nobody takes a dead owner's away",
+        stands_for="lock files that outlive their owner",
+        storms=("crash-committing",),
+        caught_by=("availability", "completion"),
+        store=LockOutlivesOwner,
+        sim_only="nobody is served any more, and real clients wait a second after each refusal",
+    ),
+    Bug(
+        name="listed-before-lock",
+        says="the directory is listed before the lock is had, not after",
+        stands_for="stale directory entries over NFS",
+        storms=("stale-mount",),
+        caught_by=("durability", "offsets"),
+        also=("linearizable", "status", "completion", "bytes", "publication", "availability"),
+        store=ListedBeforeLock,
+        sim_only="processes on one host share one view of the directory",
+    ),
+    Bug(
+        name="written-back-after-unlock",
+        says="the metadata is saved once more after the lock has been given back",
+        stands_for="info saved again after unlocking: an acknowledged offset goes back",
+        storms=("parallel",),
+        caught_by=("durability", "offsets"),
+        also=("linearizable", "status", "completion", "bytes", "publication", "availability"),
+        store=WrittenBackAfterUnlock,
+    ),
+)

@@ -14,6 +14,7 @@ from chunkstore.publish import Publisher, Stage
 from chunkstore.session import Session
 from chunkstore.store import Store
 from chunkstore.sweep import Sweeper
+from patchstorm.catalog.model import Bug
 
 
 class UnverifiedPublisher(Publisher):
@@ -181,3 +182,84 @@ class _HoardingPublisher(Publisher):
 
 class ChunksLeft(Store):
     publisher_type = _HoardingPublisher
+
+
+BUGS = (
+    Bug(
+        name="announced-too-early",
+        says="HEAD gives the full length before anything is published",
+        stands_for="a client that stops at Upload-Length while the file is not there yet",
+        storms=("sequential",),
+        caught_by=("publication",),
+        also=("completion", "durability"),
+        store=AnnouncedTooEarly,
+    ),
+    Bug(
+        name="published-in-the-open",
+        says="the file grows under its published name",
+        stands_for="assembly straight into the target path",
+        storms=("sequential",),
+        caught_by=("publication",),
+        store=PublishedInTheOpen,
+    ),
+    Bug(
+        name="completion-lost",
+        says="only the PATCH that brings the last byte publishes",
+        stands_for="a completion step lost when its request is retried: tus/tusd#1299",
+        storms=("crash-assembling",),
+        caught_by=("completion",),
+        also=("availability", "replay"),
+        store=CompletionLost,
+    ),
+    Bug(
+        name="chunks-left",
+        says="chunks stay after publication",
+        stands_for="parts that a published upload leaves on the volume: seaweedfs/seaweedfs#10873",
+        storms=("sequential",),
+        caught_by=("residue",),
+        store=ChunksLeft,
+    ),
+    Bug(
+        name="published-unverified",
+        says="chunks are copied into the file without comparing them with their digests",
+        stands_for="a store that trusts its disk",
+        storms=("damage",),
+        caught_by=("bytes",),
+        also=("durability", "linearizable"),
+        store=PublishedUnverified,
+    ),
+    Bug(
+        name="part-beside-target",
+        says="the file grows beside its target, where users list files",
+        stands_for="a part file in the published directory",
+        storms=("sequential",),
+        caught_by=("residue",),
+        store=PartBesideTarget,
+    ),
+    Bug(
+        name="rivals-overwrite",
+        says="publishing renames over the target, whoever's it is",
+        stands_for="rename(2) where link(2) was meant",
+        storms=("rivals",),
+        caught_by=("publication",),
+        also=("bytes", "durability", "conflict", "linearizable"),
+        store=RivalsOverwrite,
+    ),
+    Bug(
+        name="published-twice",
+        says="whoever finds a publication begun begins it anew",
+        stands_for="a completion hook fired twice after a crash or a retry",
+        storms=("crash-publishing",),
+        caught_by=("publication",),
+        store=PublishedTwice,
+    ),
+    Bug(
+        name="own-file-taken-for-rival",
+        says="after a crash the replica finds the name taken, by its own file",
+        stands_for="EEXIST taken at its word after a lost reply",
+        storms=("crash-publishing",),
+        caught_by=("availability", "completion"),
+        also=("replay", "linearizable"),
+        store=OwnFileTakenForRival,
+    ),
+)

@@ -1,4 +1,4 @@
-"""``python -m patchstorm.catalog.serve BUG --root DIR ...``: a replica with one planted bug."""
+"""``python -m patchstorm.catalog.serve bug:NAME --root DIR ...``: a replica with one planted bug."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import sys
 
 from chunkstore.cli_serve import run
 from chunkstore.cli_values import UsageError
-from patchstorm.catalog.table import BY_NAME
+from patchstorm.catalog.table import planted
 
 
 def main() -> int:
-    """Serve like ``python -m chunkstore``, the first argument being the bug."""
+    """Serve like ``python -m chunkstore``, the first argument being the bug or the innocent."""
     name, *arguments = sys.argv[1:]
-    bug = BY_NAME[name]
+    code = planted(name)
     try:
-        return run(arguments, store_type=bug.store, exchange_type=bug.exchange)
+        return run(arguments, store_type=code.store, exchange_type=code.exchange)
     except UsageError as error:
         print(f"chunkstore: error: {error}", file=sys.stderr)  # noqa: T201
         return 2

@@ -13,6 +13,7 @@ from chunkstore.model import Claims, Info
 from chunkstore.port import Data
 from chunkstore.session import Session, Sessions
 from chunkstore.store import Incoming, Store
+from patchstorm.catalog.model import Bug
 
 
 class _UnsyncedBody(Body):
@@ -92,3 +93,63 @@ class RewrittenInPlace(Store):
     def begin(self, claims: Claims, offset: int, length: int | None = None) -> Incoming:
         self.sessions._read(self.paths(claims.session))
         return super().begin(claims, offset, length)
+
+
+BUGS = (
+    Bug(
+        name="no-fsync",
+        says="bytes are acknowledged before they are synced",
+        stands_for="no fsync before the answer, as in most released servers",
+        storms=("power-loss",),
+        caught_by=("durability",),
+        also=("offsets", "status", "linearizable", "completion", "bytes", "publication"),
+        store=NoFsync,
+        sim_only="power cannot be taken from processes alone",
+    ),
+    Bug(
+        name="no-directory-fsync",
+        says="files are synced, and the directories that name them are not",
+        stands_for="fsync(2): the file's own fsync does not sync its name",
+        storms=("power-loss",),
+        caught_by=("durability",),
+        also=("offsets", "status", "linearizable", "completion", "bytes", "publication"),
+        store=NoDirectoryFsync,
+        sim_only="power cannot be taken from processes alone",
+    ),
+    Bug(
+        name="short-write-ignored",
+        says="nobody looks at how many bytes a write took",
+        stands_for="write(2) taken for write-all",
+        storms=("failing-disk",),
+        caught_by=("availability", "durability", "bytes"),
+        also=("offsets", "status", "linearizable", "completion", "publication"),
+        store=ShortWriteIgnored,
+        sim_only="a local file system takes every write whole",
+    ),
+    Bug(
+        name="fixed-temporary-name",
+        says="all bodies of an upload use one temporary name",
+        stands_for="a fixed temporary name: transient 500s",
+        storms=("parallel",),
+        caught_by=("availability",),
+        also=(
+            "completion",
+            "durability",
+            "offsets",
+            "status",
+            "bytes",
+            "publication",
+            "linearizable",
+        ),
+        store=FixedTemporaryName,
+    ),
+    Bug(
+        name="rewritten-in-place",
+        says="the metadata is rewritten where it stands and read without the lock",
+        stands_for="non-atomic metadata: transient 500s and 404s",
+        storms=("parallel",),
+        caught_by=("availability",),
+        also=("completion",),
+        store=RewrittenInPlace,
+    ),
+)

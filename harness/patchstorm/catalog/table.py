@@ -1,354 +1,51 @@
 """The table of planted bugs, in the order in which ``patchstorm list bugs`` shows them.
 
-What they stand for is a real thread, as repository#number, or a family of bugs seen in released
-servers; see ``docs/checks.md``.
+What they stand for is a real thread, as repository#number, a man page or a paper, or a family of bugs
+seen in released servers. Each stands beside the code that makes it.
 """
 
 from __future__ import annotations
 
-from patchstorm.catalog import answers, bodies, locking, publishing, storing
-from patchstorm.catalog.model import Bug
+from patchstorm.catalog import answers, bodies, locking, publishing, sequential, storing
+from patchstorm.catalog.model import Bug, Innocent
+from patchstorm.errors import UsageError
+from patchstorm.scenario.units import nearest
+
+BUG = "bug"
+INNOCENT = "innocent"
 
 BUGS: tuple[Bug, ...] = (
-    Bug(
-        name="lock-per-process",
-        says="the lock excludes nobody on another replica",
-        stands_for="in-memory lockers as a default: tus/tus-node-server#408",
-        storm="parallel",
-        caught_by=("durability", "completion"),
-        also=("bytes", "status", "linearizable", "offsets", "availability", "publication"),
-        store=locking.LockPerProcess,
-    ),
-    Bug(
-        name="conflict-accepted",
-        says="bytes that contradict committed ones are acknowledged and dropped",
-        stands_for="a retry taken for a replay without comparing it",
-        storm="conflicting",
-        caught_by=("conflict",),
-        also=("durability", "linearizable"),
-        store=bodies.ConflictAccepted,
-    ),
-    Bug(
-        name="write-before-compare",
-        says="a refused request has already overwritten what it contradicts",
-        stands_for="write first, compare and set the offset then: a correct 409 and wrong bytes",
-        storm="conflicting",
-        caught_by=("bytes", "conflict"),
-        also=("durability", "linearizable"),
-        store=bodies.WriteBeforeCompare,
-    ),
-    Bug(
-        name="cut-body-counted",
-        says="a body that broke off is committed at its announced length",
-        stands_for="Content-Length trusted over what came",
-        storm="truncated",
-        caught_by=("bytes", "offsets", "status"),
-        also=("durability", "replay", "conflict", "publication", "linearizable"),
-        store=bodies.CutBodyCounted,
-    ),
-    Bug(
-        name="offset-ahead",
-        says="HEAD gives the end of the last chunk, gaps or not",
-        stands_for="file size taken for the offset of a sparse file",
-        storm="parallel",
-        caught_by=("offsets", "linearizable", "publication"),
-        also=("status", "completion", "durability", "bytes"),
-        store=answers.OffsetAhead,
-    ),
-    Bug(
-        name="replay-refused",
-        says="a replay of an accepted request is refused",
-        stands_for="a retry after a lost answer that can never succeed",
-        storm="replaying",
-        caught_by=("replay",),
-        also=("availability", "completion", "linearizable"),
-        store=bodies.ReplayRefused,
-    ),
-    Bug(
-        name="announced-too-early",
-        says="HEAD gives the full length before anything is published",
-        stands_for="a client that stops at Upload-Length while the file is not there yet",
-        storm="sequential",
-        caught_by=("publication",),
-        also=("completion", "durability"),
-        store=publishing.AnnouncedTooEarly,
-    ),
-    Bug(
-        name="published-in-the-open",
-        says="the file grows under its published name",
-        stands_for="assembly straight into the target path",
-        storm="sequential",
-        caught_by=("publication",),
-        store=publishing.PublishedInTheOpen,
-    ),
-    Bug(
-        name="completion-lost",
-        says="only the PATCH that brings the last byte publishes",
-        stands_for="a completion step lost when its request is retried: tus/tusd#1299",
-        storm="crash-assembling",
-        caught_by=("completion",),
-        also=("availability", "replay"),
-        store=publishing.CompletionLost,
-    ),
-    Bug(
-        name="chunks-left",
-        says="chunks stay after publication",
-        stands_for="parts that a published upload leaves on the volume: seaweedfs/seaweedfs#10873",
-        storm="sequential",
-        caught_by=("residue",),
-        store=publishing.ChunksLeft,
-    ),
-    Bug(
-        name="status-forgets-last-gap",
-        says="missing_ranges leaves out the last gap",
-        stands_for="an off-by-one in the list of gaps",
-        storm="resuming",
-        caught_by=("status",),
-        also=("offsets", "linearizable", "completion"),
-        store=answers.StatusForgetsLastGap,
-    ),
-    Bug(
-        name="late-writes",
-        says="a late PATCH writes into the published file",
-        stands_for="a refused request that still changes what is stored",
-        storm="late-replays",
-        caught_by=("publication", "bytes"),
-        also=("conflict", "durability", "linearizable"),
-        store=bodies.LateWrites,
-    ),
-    Bug(
-        name="lock-while-streaming",
-        says="the lock is held from a body's first byte to its last",
-        stands_for="one stalled connection blocks HEAD and PATCH everywhere",
-        storm="stalling-long",
-        caught_by=("availability",),
-        also=("completion",),
-        store=locking.LockWhileStreaming,
-        sim_only="a real client's pause runs on while its server waits for the lock",
-    ),
-    Bug(
-        name="any-checksum",
-        says="a checksum that does not match is ignored",
-        stands_for="Upload-Checksum announced and not looked at",
-        storm="checksums-wrong",
-        caught_by=("checksum",),
-        also=("bytes", "conflict", "durability", "linearizable", "replay"),
-        exchange=answers.AnyChecksum,
-    ),
-    Bug(
-        name="no-offset",
-        says="a PATCH is answered without Upload-Offset",
-        stands_for="a proxy or framework that drops unknown headers",
-        storm="sequential",
-        caught_by=("protocol",),
-        exchange=answers.NoOffset,
-    ),
-    Bug(
-        name="lock-file-unlinked",
-        says="the lock file is removed after use, so that two requests lock two files",
-        stands_for="flock on a lock file unlinked after use, as released servers do it",
-        storm="parallel",
-        caught_by=("durability", "availability"),
-        also=("offsets", "linearizable", "status", "completion", "bytes", "publication"),
-        store=locking.LockFileUnlinked,
-    ),
-    Bug(
-        name="lock-outlives-owner",
-        says="a lock file that exists is a lock, and nobody takes a dead owner's away",
-        stands_for="lock files that outlive their owner",
-        storm="crash-committing",
-        caught_by=("availability", "completion"),
-        store=locking.LockOutlivesOwner,
-        sim_only="nobody is served any more, and real clients wait a second after each refusal",
-    ),
-    Bug(
-        name="listed-before-lock",
-        says="the directory is listed before the lock is had, not after",
-        stands_for="stale directory entries over NFS",
-        storm="stale-mount",
-        caught_by=("durability", "offsets"),
-        also=("linearizable", "status", "completion", "bytes", "publication", "availability"),
-        store=locking.ListedBeforeLock,
-        sim_only="processes on one host share one view of the directory",
-    ),
-    Bug(
-        name="written-back-after-unlock",
-        says="the metadata is saved once more after the lock has been given back",
-        stands_for="info saved again after unlocking: an acknowledged offset goes back",
-        storm="parallel",
-        caught_by=("durability", "offsets"),
-        also=("linearizable", "status", "completion", "bytes", "publication", "availability"),
-        store=locking.WrittenBackAfterUnlock,
-    ),
-    Bug(
-        name="compared-by-offset-only",
-        says="a body is compared only with a chunk of the same offset",
-        stands_for="a conflict check by key, not by range",
-        storm="conflicting-inside",
-        caught_by=("conflict",),
-        also=("linearizable",),
-        store=bodies.ComparedByOffsetOnly,
-    ),
-    Bug(
-        name="refused-and-kept",
-        says="a contradicting body is refused, and kept where it contradicted nobody",
-        stands_for="a refused request that still changes state",
-        storm="conflicting-across",
-        caught_by=("bytes", "linearizable"),
-        also=("conflict", "offsets", "status"),
-        store=bodies.RefusedAndKept,
-    ),
-    Bug(
-        name="refused-though-stored",
-        says="a body is stored, and 423 is the answer because the lock is taken again by then",
-        stands_for="a refused request that still changes state",
-        storm="parallel",
-        caught_by=("linearizable",),
-        store=bodies.RefusedThoughStored,
-    ),
-    Bug(
-        name="append-recorded-elsewhere",
-        says="a body is appended to its chunk file, and the length recorded elsewhere afterwards",
-        stands_for="append with the offset in another file: the resume appends again",
-        storm="truncated",
-        caught_by=("bytes",),
-        also=("durability", "publication", "linearizable"),
-        store=bodies.AppendRecordedElsewhere,
-    ),
-    Bug(
-        name="empty-body-recorded",
-        says="a PATCH without a body is recorded as a chunk of no bytes",
-        stands_for="an empty chunk that shadows the real one at its offset",
-        storm="empty-patches",
-        caught_by=("durability", "completion", "offsets", "status"),
-        also=("linearizable", "availability", "replay", "publication"),
-        store=bodies.EmptyBodyRecorded,
-    ),
-    Bug(
-        name="published-unverified",
-        says="chunks are copied into the file without comparing them with their digests",
-        stands_for="a store that trusts its disk",
-        storm="damage",
-        caught_by=("bytes",),
-        also=("durability", "linearizable"),
-        store=publishing.PublishedUnverified,
-    ),
-    Bug(
-        name="part-beside-target",
-        says="the file grows beside its target, where users list files",
-        stands_for="a part file in the published directory",
-        storm="sequential",
-        caught_by=("residue",),
-        store=publishing.PartBesideTarget,
-    ),
-    Bug(
-        name="rivals-overwrite",
-        says="publishing renames over the target, whoever's it is",
-        stands_for="rename(2) where link(2) was meant",
-        storm="rivals",
-        caught_by=("publication",),
-        also=("bytes", "durability", "conflict", "linearizable"),
-        store=publishing.RivalsOverwrite,
-    ),
-    Bug(
-        name="published-twice",
-        says="whoever finds a publication begun begins it anew",
-        stands_for="a completion hook fired twice after a crash or a retry",
-        storm="crash-publishing",
-        caught_by=("publication",),
-        store=publishing.PublishedTwice,
-    ),
-    Bug(
-        name="own-file-taken-for-rival",
-        says="after a crash the replica finds the name taken, by its own file",
-        stands_for="EEXIST taken at its word after a lost reply",
-        storm="crash-publishing",
-        caught_by=("availability", "completion"),
-        also=("replay", "linearizable"),
-        store=publishing.OwnFileTakenForRival,
-    ),
-    Bug(
-        name="status-counts-chunks",
-        says="progress_percent is the number of chunks",
-        stands_for="progress computed from parts and not from bytes",
-        storm="resuming",
-        caught_by=("status",),
-        store=answers.StatusCountsChunks,
-    ),
-    Bug(
-        name="revived",
-        says="a PATCH after DELETE begins the upload anew",
-        stands_for="a request that finds no record and makes one",
-        storm="late-after-termination",
-        caught_by=("protocol", "linearizable"),
-        also=("offsets", "durability", "conflict", "residue", "publication"),
-        store=answers.Revived,
-    ),
-    Bug(
-        name="mismatch-kept",
-        says="a body whose checksum is wrong is refused and kept",
-        stands_for="the checksum computed after the bytes were appended",
-        storm="checksums-wrong",
-        caught_by=("checksum",),
-        also=("bytes", "conflict", "linearizable", "publication"),
-        exchange=answers.MismatchKept,
-    ),
-    Bug(
-        name="no-fsync",
-        says="bytes are acknowledged before they are synced",
-        stands_for="no fsync before the answer, as in most released servers",
-        storm="power-loss",
-        caught_by=("durability",),
-        also=("offsets", "status", "linearizable", "completion", "bytes", "publication"),
-        store=storing.NoFsync,
-        sim_only="power cannot be taken from processes alone",
-    ),
-    Bug(
-        name="no-directory-fsync",
-        says="files are synced, and the directories that name them are not",
-        stands_for="fsync(2): the file's own fsync does not sync its name",
-        storm="power-loss",
-        caught_by=("durability",),
-        also=("offsets", "status", "linearizable", "completion", "bytes", "publication"),
-        store=storing.NoDirectoryFsync,
-        sim_only="power cannot be taken from processes alone",
-    ),
-    Bug(
-        name="short-write-ignored",
-        says="nobody looks at how many bytes a write took",
-        stands_for="write(2) taken for write-all",
-        storm="failing-disk",
-        caught_by=("availability", "durability", "bytes"),
-        also=("offsets", "status", "linearizable", "completion", "publication"),
-        store=storing.ShortWriteIgnored,
-        sim_only="a local file system takes every write whole",
-    ),
-    Bug(
-        name="fixed-temporary-name",
-        says="all bodies of an upload use one temporary name",
-        stands_for="a fixed temporary name: transient 500s",
-        storm="parallel",
-        caught_by=("availability",),
-        also=(
-            "completion",
-            "durability",
-            "offsets",
-            "status",
-            "bytes",
-            "publication",
-            "linearizable",
-        ),
-        store=storing.FixedTemporaryName,
-    ),
-    Bug(
-        name="rewritten-in-place",
-        says="the metadata is rewritten where it stands and read without the lock",
-        stands_for="non-atomic metadata: transient 500s and 404s",
-        storm="parallel",
-        caught_by=("availability",),
-        also=("completion",),
-        store=storing.RewrittenInPlace,
-    ),
+    *bodies.BUGS,
+    *locking.BUGS,
+    *publishing.BUGS,
+    *answers.BUGS,
+    *storing.BUGS,
 )
+BY_NAME: dict[str, Bug] = {bug.name: bug for bug in BUGS}
 
-BY_NAME = {bug.name: bug for bug in BUGS}
+INNOCENTS: dict[str, Innocent] = {
+    "sequential": sequential.INNOCENT,
+    **{bug.name: bug.twin for bug in BUGS if bug.twin is not None},
+}
+"""By the name after ``innocent:``: a base's, or that of the bug whose twin it is."""
+
+
+def planted(target: str) -> Bug | Innocent:
+    """What ``bug:NAME`` or ``innocent:NAME`` stands for; UsageError with the nearest right name."""
+    kind, _, name = target.partition(":")
+    known: dict[str, Bug] | dict[str, Innocent] = BY_NAME if kind == BUG else INNOCENTS
+    found = known.get(name)
+    if found is not None:
+        return found
+    what = "planted bug" if kind == BUG else "innocent"
+    remedy = "; `patchstorm list bugs` names those that have one" if kind == INNOCENT else ""
+    raise UsageError(f"--target {target}: no such {what}: {nearest(name, list(known))}{remedy}")
+
+
+def base_of(target: str) -> str:
+    """The correct store whose capabilities the target has: ``reference`` or ``sequential``."""
+    found = planted(target)
+    if isinstance(found, Bug):
+        return found.base
+    name = target.partition(":")[2]
+    return BY_NAME[name].base if name in BY_NAME else name

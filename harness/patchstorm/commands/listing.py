@@ -53,7 +53,10 @@ def _targets() -> list[Entry]:
             Entry(f"{name}:{variant}", f"{name}, started as its variant {variant}")
             for variant in target.variants
         ]
-    entries.append(Entry("bug:NAME", "the reference with one planted bug; `list bugs` names them"))
+    entries.append(
+        Entry("bug:NAME", "a correct store with one planted bug; `list bugs` names them")
+    )
+    entries.append(Entry("innocent:NAME", "the same code, the mistake repaired"))
     entries.append(Entry("PATH.toml", "a server of yours, described as in docs/targets.md"))
     return entries
 
@@ -84,9 +87,13 @@ def _storages() -> list[Entry]:
 
 
 def _bugs() -> list[Entry]:
-    from patchstorm.catalog.table import BUGS
+    from patchstorm.catalog.table import BUGS, BY_NAME, INNOCENTS
 
-    return [Entry(bug.name, f"{bug.says} ({bug.stands_for})") for bug in BUGS]
+    entries = [Entry(bug.name, f"{bug.says} ({bug.stands_for})") for bug in BUGS]
+    bases = [name for name in INNOCENTS if name not in BY_NAME]
+    for name in (*bases, *(name for name in INNOCENTS if name in BY_NAME)):
+        entries.append(Entry(f"innocent:{name}", INNOCENTS[name].says))
+    return entries
 
 
 _LISTS: dict[str, Callable[[], list[Entry]]] = {

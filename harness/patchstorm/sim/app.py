@@ -1,7 +1,7 @@
 """What is simulated: a store behind its protocol, built anew for every start of a replica.
 
-``reference``, its variants and ``bug:NAME`` run ``chunkstore``'s own store and protocol, unmodified, on the
-simulator's port. Any other synchronous Python store is brought in by a factory of one's own; see
+``reference``, its variants and what the catalogue plants run ``chunkstore``'s own protocol, unmodified, on
+the simulator's port. Any other synchronous Python store is brought in by a factory of one's own; see
 ``docs/adapting-a-store.md``.
 """
 
@@ -126,9 +126,9 @@ def subject_of(target: Target) -> Subject:
 
 
 def _planted(target: Target, name: str) -> Subject:
-    """The reference with one planted bug."""
-    from patchstorm.catalog.table import BY_NAME
+    """A base of the catalogue, with a planted bug or as its innocent twin."""
+    from patchstorm.catalog.table import planted
 
-    bug = BY_NAME[name]
-    build = partial(ChunkstoreApp, bug.store, bug.exchange)
+    code = planted(name)
+    build = partial(ChunkstoreApp, code.store, code.exchange)
     return Subject(target=target, build=build)

@@ -1,7 +1,8 @@
 """From the word after ``--target`` to a :class:`Target`.
 
-``reference`` and every other bundled name, ``NAME:VARIANT``, ``bug:NAME`` (the reference with one
-planted bug) or the path of a TOML file, with ``FILE.toml:VARIANT`` for its variants.
+``reference`` and every other bundled name, ``NAME:VARIANT``, ``bug:NAME`` (a correct store with one
+planted bug), ``innocent:NAME`` (the same repaired) or the path of a TOML file, with
+``FILE.toml:VARIANT`` for its variants.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from patchstorm.scenario.units import nearest
 from patchstorm.target.load import load_target, parse_target
 from patchstorm.target.model import REFERENCE, Target, varied
 
-BUG = "bug"
+PLANTED = ("bug", "innocent")
 BUG_SERVER = "patchstorm.catalog.serve"
 
 
 def resolve(name: str) -> Target:
     """The target called ``name``; UsageError with the nearest right name if there is none."""
     base, _, variant = name.partition(":")
-    if base == BUG:
-        return _with_bug(variant)
+    if base in PLANTED:
+        return _planted(name)
     if base in bundled_names():
         target = _bundled(base)
     elif base.endswith(".toml") or "/" in base:
         target = load_target(Path(base))
     else:
-        known = [*bundled_names(), "bug:NAME", "PATH.toml"]
+        known = [*bundled_names(), "bug:NAME", "innocent:NAME", "PATH.toml"]
         raise UsageError(f"--target {name}: no such target: {nearest(name, known)}")
     if not variant:
         return target
@@ -66,19 +67,21 @@ def _folder() -> Traversable:
     return resources.files("patchstorm.target") / "bundled"
 
 
-def _with_bug(bug: str) -> Target:
-    """The reference, served by the catalogue's own command with one planted bug in it."""
-    from patchstorm.catalog.table import BY_NAME
+def _planted(name: str) -> Target:
+    """A base of the catalogue, served by the catalogue's own command with this code in it."""
+    from patchstorm.catalog.table import base_of
 
-    if bug not in BY_NAME:
-        raise UsageError(
-            f"--target {BUG}:{bug}: no such planted bug: {nearest(bug, list(BY_NAME))}"
-        )
-    reference = _bundled(REFERENCE)
-    command = reference.start.command
-    at = command.index("chunkstore")
+    base_name = base_of(name)
+    base = _bundled(REFERENCE) if base_name == REFERENCE else _of_catalogue(base_name)
+    command = base.start.command
+    options = command[command.index("--root") :]
     start = msgspec.structs.replace(
-        reference.start, command=(*command[:at], BUG_SERVER, bug, *command[at + 1 :])
+        base.start, command=("{python}", "-m", BUG_SERVER, name, *options)
     )
-    name = f"{BUG}:{bug}"
-    return msgspec.structs.replace(reference, name=name, origin=name, start=start, variants={})
+    return msgspec.structs.replace(base, name=name, origin=name, start=start, variants={})
+
+
+def _of_catalogue(base: str) -> Target:
+    """What only the catalogue knows how to serve, so that it is no bundled name."""
+    text = (resources.files("patchstorm.catalog") / f"{base}.toml").read_text(encoding="utf-8")
+    return parse_target(text, source=f"{base}.toml")
