@@ -45,13 +45,16 @@ from patchstorm.catalog.model import Innocent
 
 
 class Record(msgspec.Struct, kw_only=True):
-    """``<id>.info``. ``publishing``: the second name of the bytes was there when this was saved."""
+    """``<id>.info``. ``publishing``: the second name of the bytes was there when this was saved.
+    ``published`` stays true when a published upload is terminated.
+    """
 
     size: int
     offset: int = 0
     target: str
     overwrite: bool = False
     publishing: bool = False
+    published: bool = False
     expires_s: int
     metadata: str = ""
     state: State = "uploading"
@@ -305,7 +308,7 @@ class SequentialStore:
                 self.finish(paths, record)
         except OSError as error:
             raise Locked(f"All bytes are here; publishing waits: {error.strerror}.") from None
-        if record.state in ("terminated", "expired"):
+        if record.state in ("terminated", "expired") and not record.published:
             raise Gone(f"The upload has been {record.state}.")
         return view_of(claims, record)
 
@@ -357,7 +360,7 @@ class SequentialStore:
 
     def record_published(self, paths: Paths, record: Record) -> None:
         self.files.sync_directory(os.path.dirname(self.places.path(record.target)))
-        record.state = "published"
+        record.state, record.published = "published", True
         self.save(paths, record)
 
     # Taking away.

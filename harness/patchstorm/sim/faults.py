@@ -130,8 +130,9 @@ class Faults:
 
     def _hit(self, fault: FaultPlan, acting: int | None) -> Hit:
         count = len(self._replicas)
-        if fault.whom == "all":
-            return tuple(range(count))
+        shared = fault.kind == "power-loss" and self._server.flavour.nfs is None
+        if fault.whom == "all" or (shared and fault.whom != "storage"):
+            return tuple(range(count))  # containers of one machine lose power together
         if fault.whom == "acting" and acting is not None:
             return (acting,)
         return () if fault.replica is None else (fault.replica % count,)
