@@ -210,6 +210,46 @@ def replay(
     return execute(failure, times=times, out=out)
 
 
+@app.command()
+def selftest(
+    *,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="This planted bug or innocent only; may be repeated."),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", help="Hunts for each bug, each from a seed of its own.")
+    ] = 3,
+    budget: Annotated[
+        int, typer.Option(metavar="N", help="Schedules after which a hunt is given up.")
+    ] = 3_000,
+    schedules: Annotated[int, typer.Option(metavar="N", help="Schedules for each innocent.")] = 100,
+    seed: Annotated[int, typer.Option(metavar="N", help="The first seed.")] = DEFAULT_SEED,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes; none: all cores.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the shrunk failure of every hunt here.")
+    ] = None,
+    json: _Json = False,
+) -> int:
+    """Prove that planted bugs are found, and that nobody is accused who did nothing."""
+    from patchstorm.commands.selftest import Request, execute
+
+    return execute(
+        Request(
+            only=tuple(only or ()),
+            seed=seed,
+            seeds=seeds,
+            budget=budget,
+            schedules=schedules,
+            jobs=jobs,
+            out=out,
+            json=json,
+        )
+    )
+
+
 @app.command(name="list")
 def list_(
     what: Annotated[

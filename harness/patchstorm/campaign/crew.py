@@ -13,12 +13,17 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
-from typing import Any
+from multiprocessing.connection import wait as wait_for_end
+from typing import Any, TypeVar
 
 from patchstorm.errors import PatchstormError
+
+_AHEAD = 2  # tasks for each process, so that none waits for the next
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 class Crew(ProcessPoolExecutor):
@@ -27,6 +32,7 @@ class Crew(ProcessPoolExecutor):
     def __init__(
         self, size: int, start: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
     ) -> None:
+        self.size = size
         super().__init__(
             size,
             mp_context=multiprocessing.get_context("spawn"),
@@ -38,6 +44,28 @@ class Crew(ProcessPoolExecutor):
         """As every executor's; this is where the processes are started."""
         with _without_interrupts(), told_of_deaths():
             return super().submit(fn, *args, **kwargs)
+
+    def each(
+        self, work: Callable[[Task], Result], tasks: Iterator[Task]
+    ) -> Iterator[tuple[Task, Result]]:
+        """``work`` on every task, in the order in which they end; tasks are drawn as there is room.
+
+        The first error is raised here; the caller stops by closing the generator.
+        """
+        waiting: dict[Future[Result], Task] = {}
+        more = True
+        while waiting or more:
+            while more and len(waiting) < self.size * _AHEAD:
+                try:
+                    task = next(tasks)
+                except StopIteration:
+                    more = False
+                else:
+                    waiting[self.submit(work, task)] = task
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                with told_of_deaths():
+                    result = future.result()
+                yield waiting.pop(future), result
 
     def kill(self) -> None:
         """End all of them now, whatever they do."""
@@ -77,5 +105,5 @@ def _begin(start: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None, "a worker has a parent"
-    wait([parent.sentinel])
+    wait_for_end([parent.sentinel])
     os._exit(1)

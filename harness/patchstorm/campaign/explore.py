@@ -20,7 +20,7 @@ import msgspec
 from patchstorm.campaign.failure import Failure, write_failure
 from patchstorm.campaign.fleet import Fleet, jobs_default
 from patchstorm.campaign.schedules import MIXED, Search, Session, Told, replayed
-from patchstorm.campaign.shrinking import Shrunk, shrink
+from patchstorm.campaign.shrinking import SECONDS_MAX, Shrunk, shrink
 from patchstorm.check.model import Finding, Verdict
 from patchstorm.choice.coverage import Coverage, Seen
 from patchstorm.errors import NondeterminismError
@@ -105,7 +105,7 @@ def explore(
         replicas=replicas,
     )  # fmt: skip
     session = Session.of(search)
-    skipped = _reason_to_skip(session, claimed_only)
+    skipped = reason_to_skip(session, claimed_only)
     if skipped is not None:
         report = _report(search, session, verdict=None, skipped=skipped)
         return Explored(report=report, coverage=Seen().coverage(), virtual_seconds=0.0)
@@ -116,7 +116,8 @@ def explore(
     return run.explored(out_dir, minimise)
 
 
-def _reason_to_skip(session: Session, claimed_only: bool) -> str | None:
+def reason_to_skip(session: Session, claimed_only: bool) -> str | None:
+    """Why the storm cannot be simulated, or proves nothing there; None where it can."""
     target, search = session.subject.target, session.search
     reason = runnable(
         search.scenario, WORLD, target.capabilities, storage=search.storage,
@@ -288,6 +289,20 @@ def keep_failure(
     session: Session, told: Told, folder: Path, *, minimise: bool = True
 ) -> tuple[Path, tuple[str, ...], tuple[Finding, ...]]:
     """Shrink a failing schedule and write it down: the failure's file, its story, its findings."""
+    small = small_of(session, told, minimise=minimise)
+    path, story = write_small(
+        failure_place(session, told.index, folder), session.search, small, told.index
+    )
+    return path, story, small.ran.findings
+
+
+def small_of(
+    session: Session, told: Told, *, minimise: bool = True, seconds_max: float = SECONDS_MAX
+) -> Shrunk:
+    """A failing schedule, shrunk within ``seconds_max``, or as it was.
+
+    Raises NondeterminismError if it does not fail again in the same way.
+    """
     ran = session.recorded(told.index)
     if ran.digest != told.digest:
         raise NondeterminismError(
@@ -296,20 +311,22 @@ def keep_failure(
             "`patchstorm doctor` to see where it leaks."
         )
     if minimise:
-        small = shrink(ran.plan, ran.schedule, session.subject, session.workers)
-    else:
-        again = replayed(ran.plan, session.subject, ran.schedule, session.workers, traced=True)
-        small = Shrunk(
-            plan=ran.plan, schedule=ran.schedule, ran=again, runs=1, seconds=0.0, complete=False
+        return shrink(
+            ran.plan, ran.schedule, session.subject, session.workers, seconds_max=seconds_max
         )
-    search = session.search
-    name = (
-        f"{search.scenario.name}-{session.subject.target.name}-{WORLD}-{search.seed}-{told.index}"
+    again = replayed(ran.plan, session.subject, ran.schedule, session.workers, traced=True)
+    return Shrunk(
+        plan=ran.plan, schedule=ran.schedule, ran=again, runs=1, seconds=0.0, complete=False
     )
+
+
+def failure_place(session: Session, index: int, folder: Path) -> Path:
+    """The directory of schedule ``index``'s failure below ``folder``, made where it is missing."""
+    search = session.search
+    name = f"{search.scenario.name}-{session.subject.target.name}-{WORLD}-{search.seed}-{index}"
     place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", name)
     place.mkdir(parents=True, exist_ok=True)
-    path, story = write_small(place, session.search, small, told.index)
-    return path, story, small.ran.findings
+    return place
 
 
 def write_small(

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
 from types import TracebackType
 
-from patchstorm.campaign.crew import Crew, told_of_deaths
+from patchstorm.campaign.crew import Crew
 from patchstorm.campaign.schedules import Search, Session, Told
 
 Batch = list[Told]
-_BATCHES_AHEAD = 2
 
 
 def jobs_default() -> int:
@@ -59,20 +57,8 @@ class Fleet(AbstractContextManager["Fleet"]):
                     yield [self._session.tell(index)]
             return
         assert self._pool is not None
-        waiting: set[Future[Batch]] = set()
-        more = True
-        while waiting or more:
-            while more and len(waiting) < self._jobs * _BATCHES_AHEAD:
-                found = next(batches, None)
-                if found is None:
-                    more = False
-                else:
-                    waiting.add(self._pool.submit(_batch, found))
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                with told_of_deaths():
-                    told = future.result()
-                yield told
+        for _, told in self._pool.each(_batch, batches):
+            yield told
 
 
 _session: Session | None = None

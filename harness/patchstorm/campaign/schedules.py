@@ -15,7 +15,7 @@ from patchstorm.check import judge, verdict
 from patchstorm.check.model import Finding, Judgement, Verdict
 from patchstorm.choice.chooser import Chooser, seeded
 from patchstorm.choice.naming import Listed, Recording
-from patchstorm.choice.portfolio import ONE_PLAN, Hints, check_name, strategy_for
+from patchstorm.choice.portfolio import ONE_PLAN, Hints, check_name, member, strategy_for
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.replay import Replay
 from patchstorm.choice.schedule import Choice, Schedule
@@ -241,6 +241,10 @@ class Session:
     def strategy(self, index: int) -> Strategy:
         search = self.search
         return strategy_for(search.strategy, index, self._prng(index, "strategy"), self.hints)
+
+    def strategy_name(self, index: int) -> str:
+        """Which member of a mixture decides schedule ``index``."""
+        return member(self.search.strategy, index, self.hints)
 
     def _prng(self, index: int, purpose: str) -> Prng:
         return Prng("patchstorm", self.search.seed, self.search.scenario.name, index, purpose)

@@ -22,6 +22,7 @@ NAMES = ("portfolio", "random-walk", "pct", "pos", "delay-bounded", "crash-point
 ONE_PLAN = ("delay-bounded", "crash-points")
 """Strategies that enumerate the schedules of one plan, that of index 0."""
 
+DULL = "dull"
 _TURNS = (
     "random-walk", "pct", "random-walk", "pos", "delay-sampled", "random-walk", "pct", "crash-sampled",
 )  # fmt: skip
@@ -50,14 +51,20 @@ def check_name(name: str) -> None:
 
 def strategy_for(name: str, index: int, prng: Prng, hints: Hints) -> Strategy:
     """The strategy of schedule ``index``; a function of its arguments alone."""
-    if name == "portfolio":
-        if index == 0:
-            return Dull()
-        name = _TURNS[index % len(_TURNS)]
-    return _made(name, index, prng, hints)
+    return _made(member(name, index, hints), index, prng, hints)
+
+
+def member(name: str, index: int, hints: Hints) -> str:
+    """What decides schedule ``index`` by name: the portfolio's member, or the strategy itself."""
+    if name != "portfolio":
+        return name
+    turn = DULL if index == 0 else _TURNS[index % len(_TURNS)]
+    return "random-walk" if turn == "crash-sampled" and not hints.rounds else turn
 
 
 def _made(name: str, index: int, prng: Prng, hints: Hints) -> Strategy:
+    if name == DULL:
+        return Dull()
     if name == "pct":
         return Pct(prng, depth=2 + prng.below(4), length=hints.length)
     if name == "pos":
@@ -69,7 +76,7 @@ def _made(name: str, index: int, prng: Prng, hints: Hints) -> Strategy:
         return DelayBounded(sorted(1 + prng.below(max(1, hints.length)) for _ in range(count)))
     if name == "crash-points":
         return _crash(index, prng, hints)
-    if name == "crash-sampled" and hints.rounds:
+    if name == "crash-sampled":
         return _sampled_crash(prng, hints)
     return RandomWalk(prng)
 

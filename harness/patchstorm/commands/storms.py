@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from patchstorm.report.model import RunReport
 from patchstorm.report.progress import Progress
+from patchstorm.report.story import in_brief
 from patchstorm.scenario.model import Scenario
 
 
@@ -71,7 +72,7 @@ async def _play_all(
             if cancelled():  # a cancellation that met another error on its way out is lost in it
                 raise asyncio.CancelledError
             ended[number] = report
-            shown.ended(job.name, report)
+            shown.ended(job.name, in_brief(report))
 
     try:
         async with asyncio.TaskGroup() as group:

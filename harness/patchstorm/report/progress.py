@@ -10,8 +10,6 @@ from types import TracebackType
 from typing import Protocol
 
 from patchstorm.report.console import console_on
-from patchstorm.report.model import RunReport
-from patchstorm.report.story import word
 
 
 class Progress(Protocol):
@@ -29,8 +27,8 @@ class Progress(Protocol):
     def began(self, name: str) -> None:
         """The storm ``name`` begins."""
 
-    def ended(self, name: str, run: RunReport) -> None:
-        """It ended with ``run``."""
+    def ended(self, name: str, said: str) -> None:
+        """It ended; ``said`` is what came of it, in a few words."""
 
 
 def progress(total: int) -> Progress:
@@ -72,7 +70,7 @@ class Bar:
         self._names.append(name)
         self._show(0)
 
-    def ended(self, name: str, run: RunReport) -> None:
+    def ended(self, name: str, said: str) -> None:
         self._names.remove(name)
         self._show(1)
 
@@ -101,9 +99,8 @@ class Lines:
     def began(self, name: str) -> None:
         return None
 
-    def ended(self, name: str, run: RunReport) -> None:
+    def ended(self, name: str, said: str) -> None:
         self._ended += 1
         width = len(str(self._total))
-        line = f"[{self._ended:{width}}/{self._total}] {name}: {word(run)}"
-        sys.stderr.write(f"{line}, {run.seconds:.1f} s\n" if run.verdict else f"{line}\n")
+        sys.stderr.write(f"[{self._ended:{width}}/{self._total}] {name}: {said}\n")
         sys.stderr.flush()

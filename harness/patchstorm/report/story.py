@@ -21,6 +21,11 @@ def word(run: RunReport) -> str:
     return run.verdict or "skipped"
 
 
+def in_brief(run: RunReport) -> str:
+    """The verdict and the time it took, as a progress display tells it."""
+    return f"{word(run)}, {run.seconds:.1f} s" if run.verdict else word(run)
+
+
 def remark(run: RunReport) -> str:
     """Why, in a few words: the reason of a skip or an unknown, or the checkers that found something."""
     if run.skipped is not None:

@@ -1,0 +1,160 @@
+"""The two tasks of a self-test: hunt one planted bug from one seed, and patrol beside one innocent.
+
+Each is plain data with a ``run``, so that any process can do it, and what comes of it depends on nothing but
+that data: the same schedules in the same order, and shrinking bounded by runs rather than by time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from time import thread_time
+
+from patchstorm.campaign.explore import (
+    failure_place,
+    keep_failure,
+    reason_to_skip,
+    small_of,
+    write_small,
+)
+from patchstorm.campaign.schedules import Search, Session, Told
+from patchstorm.campaign.shrinking import Shrunk
+from patchstorm.campaign.suspects import Innocent, Suspect
+from patchstorm.errors import NondeterminismError
+from patchstorm.report.selftest import Trial
+from patchstorm.scenario.library import load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hunt:
+    """Schedules of the bug's storm until a checker that must speak does; at most ``budget`` of them.
+
+    ``shrink`` also makes the schedule small. It is written below ``out_dir`` if ``keep``, or if a checker
+    spoke that must not.
+    """
+
+    suspect: Suspect
+    seed: int
+    budget: int
+    strategy: str = "portfolio"
+    shrink: bool = True
+    keep: bool = False
+    out_dir: Path
+
+    def run(self) -> Trial:
+        session = _session(self.suspect.storm, self.suspect.target, self.seed, self.strategy)
+        reason = reason_to_skip(session, claimed_only=True)
+        if reason is not None:
+            return Trial(seed=self.seed, verdict="missed", schedules=0, seconds=0.0, reason=reason)
+        began = thread_time()
+        for index in range(self.budget):
+            told = _tell(session, index)
+            fired = checkers(told)
+            strange = tuple(one for one in fired if one not in self.suspect.allowed)
+            if strange or not set(fired).isdisjoint(self.suspect.caught_by):
+                return self._ended(session, told, strange, thread_time() - began)
+        return Trial(
+            seed=self.seed, verdict="missed", schedules=self.budget, seconds=thread_time() - began
+        )
+
+    def _ended(
+        self, session: Session, told: Told, strange: tuple[str, ...], seconds: float
+    ) -> Trial:
+        small = small_of(session, told, minimise=self.shrink, seconds_max=math.inf)
+        failure = None
+        if self.keep or strange:
+            place = failure_place(session, told.index, self.out_dir)
+            failure = str(write_small(place, session.search, small, told.index)[0])
+        return Trial(
+            seed=self.seed,
+            verdict="wrong-checker" if strange else "found",
+            schedules=told.index + 1,
+            seconds=seconds,
+            strategy=session.strategy_name(told.index),
+            storage=session.plan(told.index).storage or "tmpfs",
+            checkers=checkers(told),
+            unexpected=strange,
+            choices=size(small) if self.shrink else None,
+            failure=failure,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patrolled:
+    """What came of a patrol. ``accused`` counts its schedules up to the accusation."""
+
+    schedules: int
+    seconds: float
+    accused: int | None = None
+    checkers: tuple[str, ...] = ()
+    failure: str | None = None
+    unknown: str | None = None
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patrol:
+    """``count`` schedules of one storm against an innocent, from number ``first`` on.
+
+    Stops at an accusation, which is shrunk and kept below ``out_dir``.
+    """
+
+    innocent: Innocent
+    storm: str
+    seed: int
+    first: int
+    count: int
+    out_dir: Path
+
+    def run(self) -> Patrolled:
+        session = _session(
+            self.storm, self.innocent.target, self.seed, storage=self.innocent.storage
+        )
+        reason = reason_to_skip(session, claimed_only=True)
+        if reason is not None:
+            return Patrolled(schedules=0, seconds=0.0, skipped=f"{self.storm}: {reason}")
+        unknown = None
+        began = thread_time()
+        for index in range(self.first, self.first + self.count):
+            told = _tell(session, index)
+            if told.verdict == "violated":
+                return self._accused(session, told, thread_time() - began)
+            if told.verdict == "unknown" and unknown is None:
+                unknown = f"{self.storm}, schedule {index}: {told.unknown or 'no checker applied'}"
+        seconds = thread_time() - began
+        return Patrolled(schedules=self.count, seconds=seconds, unknown=unknown)
+
+    def _accused(self, session: Session, told: Told, seconds: float) -> Patrolled:
+        path, _, _ = keep_failure(session, told, self.out_dir)
+        done = told.index - self.first + 1
+        return Patrolled(
+            schedules=done, seconds=seconds, accused=done, checkers=checkers(told),
+            failure=str(path),
+        )  # fmt: skip
+
+
+def checkers(told: Told) -> tuple[str, ...]:
+    """Who found something, in the order in which checkers are asked."""
+    return tuple(dict.fromkeys(finding.checker for finding in told.findings))
+
+
+def size(small: Shrunk) -> int:
+    """How many choices are not dull: the scheduler's, and those of the workloads."""
+    return len(small.schedule.choices) + len(small.schedule.draws or ())
+
+
+def _session(
+    storm: str, target: str, seed: int, strategy: str = "portfolio", storage: str | None = None
+) -> Session:
+    return Session.of(
+        Search(scenario=load(storm), target=target, seed=seed, strategy=strategy, storage=storage)
+    )
+
+
+def _tell(session: Session, index: int) -> Told:
+    """A schedule's result; one that does not repeat is told with the target's name."""
+    try:
+        return session.tell(index)
+    except NondeterminismError as error:
+        raise NondeterminismError(f"{session.search.target}: {error}") from None

@@ -1,0 +1,210 @@
+"""The self-test: every planted bug is hunted, every innocent patrolled, on as many processes as are given.
+
+The tasks and what comes of each depend on the seeds and budgets alone; only the order in which they end
+depends on ``jobs``. So the result is the same whatever ``jobs`` is, seconds apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import monotonic
+
+from patchstorm.campaign.crew import Crew
+from patchstorm.campaign.hunting import Hunt, Patrol, Patrolled
+from patchstorm.campaign.suspects import Innocent, Suspect
+from patchstorm.report.progress import Progress
+from patchstorm.report.selftest import (
+    BugResult,
+    InnocentResult,
+    SelfTest,
+    Trial,
+    bug_result,
+    whole,
+)
+
+BATCH = 50
+"""Schedules of a patrol that one process runs in one go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What to try. ``budget`` is for each hunt, ``schedules`` for each innocent; both in schedules."""
+
+    suspects: tuple[Suspect, ...]
+    innocents: tuple[Innocent, ...]
+    seeds: tuple[int, ...]
+    budget: int
+    schedules: int
+    jobs: int
+    out_dir: Path
+    keep: bool = False
+    shrink: bool = True
+    strategy: str = "portfolio"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Whose task it is: the number of the entry, and of the task among the entry's own."""
+
+    entry: int
+    task: int
+
+
+_Task = tuple[_Place, Hunt | Patrol]
+_Outcome = Trial | Patrolled
+
+
+def selftest(asked: Asked, shown: Progress) -> SelfTest:
+    """Try them all. Ctrl-C is no error: what had ended is returned, marked as interrupted."""
+    began = monotonic()
+    work = _Work(asked, shown)
+    interrupted = False
+    try:
+        with shown:
+            for (place, _), outcome in _outcomes(work.tasks(), asked.jobs):
+                work.take(place, outcome)
+    except KeyboardInterrupt:
+        interrupted = True
+    bugs, innocents = work.results()
+    return SelfTest(
+        verdict=whole(bugs, innocents),
+        seeds=asked.seeds,
+        budget=asked.budget,
+        schedules=asked.schedules,
+        seconds=monotonic() - began,
+        interrupted=interrupted,
+        bugs=bugs,
+        innocents=innocents,
+    )
+
+
+def _outcomes(tasks: Iterator[_Task], jobs: int) -> Iterator[tuple[_Task, _Outcome]]:
+    """Each task with what came of it: in this process, or in ``jobs`` others."""
+    if jobs <= 1:
+        for task in tasks:
+            yield task, _run(task)
+        return
+    crew = Crew(jobs)
+    try:
+        yield from crew.each(_run, tasks)
+    finally:
+        crew.kill()
+
+
+def _run(task: _Task) -> _Outcome:
+    return task[1].run()
+
+
+class _Work:
+    """The entries, what has come of their tasks so far, and what that means."""
+
+    def __init__(self, asked: Asked, shown: Progress) -> None:
+        self._shown = shown
+        self._entries = [_of_bug(one, asked) for one in asked.suspects]
+        self._entries += [_of_innocent(one, asked) for one in asked.innocents]
+
+    def tasks(self) -> Iterator[_Task]:
+        for number, entry in enumerate(self._entries):
+            self._shown.began(entry.name)
+            for place, task in enumerate(entry.tasks):
+                yield _Place(number, place), task
+
+    def take(self, place: _Place, outcome: _Outcome) -> None:
+        entry = self._entries[place.entry]
+        entry.outcomes[place.task] = outcome
+        if len(entry.outcomes) == len(entry.tasks):
+            entry.result = entry.sum_up([entry.outcomes[at] for at in range(len(entry.tasks))])
+            self._shown.ended(entry.name, _in_brief(entry.result))
+
+    def results(self) -> tuple[tuple[BugResult, ...], tuple[InnocentResult, ...]]:
+        results = [entry.result for entry in self._entries]
+        return (
+            tuple(one for one in results if isinstance(one, BugResult)),
+            tuple(one for one in results if isinstance(one, InnocentResult)),
+        )
+
+
+class _Entry:
+    """One bug or one innocent: its tasks, and how their outcomes are summed up."""
+
+    def __init__(
+        self,
+        name: str,
+        tasks: tuple[Hunt | Patrol, ...],
+        sum_up: Callable[[list[_Outcome]], BugResult | InnocentResult],
+    ) -> None:
+        self.name = name
+        self.tasks = tasks
+        self.sum_up = sum_up
+        self.outcomes: dict[int, _Outcome] = {}
+        self.result: BugResult | InnocentResult | None = None
+
+
+def _of_bug(suspect: Suspect, asked: Asked) -> _Entry:
+    hunts = tuple(
+        Hunt(
+            suspect=suspect, seed=seed, budget=asked.budget, strategy=asked.strategy,
+            shrink=asked.shrink, keep=asked.keep, out_dir=asked.out_dir,
+        )
+        for seed in asked.seeds
+    )  # fmt: skip
+    return _Entry(suspect.name, hunts, partial(_bug_of, suspect))
+
+
+def _bug_of(suspect: Suspect, outcomes: list[_Outcome]) -> BugResult:
+    trials = tuple(one for one in outcomes if isinstance(one, Trial))
+    return bug_result(suspect.name, suspect.storm, suspect.world, suspect.caught_by, trials)
+
+
+def _of_innocent(innocent: Innocent, asked: Asked) -> _Entry:
+    patrols = tuple(_patrols(innocent, asked.schedules, asked.seeds[0], asked.out_dir))
+    return _Entry(innocent.name, patrols, partial(_innocent_of, innocent, patrols))
+
+
+def _patrols(innocent: Innocent, schedules: int, seed: int, out_dir: Path) -> Iterator[Patrol]:
+    """The schedules spread over the storms as evenly as they go, in batches."""
+    begin = innocent.first
+    every, more = divmod(schedules, len(innocent.storms))
+    for place, storm in enumerate(innocent.storms):
+        count = every + (place < more)
+        for done in range(0, count, BATCH):
+            yield Patrol(
+                innocent=innocent, storm=storm, seed=seed, first=begin + done,
+                count=min(BATCH, count - done), out_dir=out_dir,
+            )  # fmt: skip
+
+
+def _innocent_of(
+    innocent: Innocent, patrols: tuple[Patrol, ...], outcomes: list[_Outcome]
+) -> InnocentResult:
+    done = [one for one in outcomes if isinstance(one, Patrolled)]
+    accused = next((at for at, one in enumerate(done) if one.accused is not None), None)
+    counted = done if accused is None else done[: accused + 1]
+    schedules = sum(one.schedules for one in counted)
+    seconds = sum(one.seconds for one in counted)
+    common = partial(
+        InnocentResult, name=innocent.name, storage=innocent.storage, storms=innocent.storms,
+        schedules=schedules, seconds=seconds,
+    )  # fmt: skip
+    if accused is not None:
+        found = done[accused]
+        return common(
+            verdict="accused", storm=patrols[accused].storm, checkers=found.checkers,
+            failure=found.failure,
+        )  # fmt: skip
+    unknown = next((one.unknown for one in done if one.unknown is not None), None)
+    if unknown is not None:
+        return common(verdict="unknown", reason=unknown)
+    if not schedules:
+        return common(verdict="skipped", reason=next(one.skipped for one in done))
+    return common(verdict="innocent")
+
+
+def _in_brief(result: BugResult | InnocentResult) -> str:
+    verdict = result.verdict.replace("-", " ")
+    if isinstance(result, BugResult) and result.checker is not None:
+        verdict = f"{verdict} by {result.checker}"
+    return f"{verdict}, {result.schedules} schedules, {result.seconds:.1f} s"

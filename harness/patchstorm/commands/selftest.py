@@ -1,0 +1,78 @@
+"""``patchstorm selftest``: are the planted bugs found, and is nobody accused who did nothing?"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from patchstorm.commands.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
+from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
+from patchstorm.report.selftest import SelfTest, encode, exit_code
+
+INTERRUPTED: Final = 130
+SEEDS_MAX: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asked for; None is what was left open."""
+
+    only: tuple[str, ...]
+    seed: int
+    seeds: int
+    budget: int
+    schedules: int
+    jobs: int | None
+    out: Path | None
+    json: bool
+
+
+def execute(request: Request) -> int:
+    """Try every bug and every innocent that was asked for; the exit code."""
+    from patchstorm.campaign.fleet import jobs_default
+    from patchstorm.campaign.selftest import Asked, selftest
+    from patchstorm.campaign.suspects import chosen, innocents, suspects
+    from patchstorm.catalog.table import BUGS
+    from patchstorm.report.progress import progress
+
+    _check(request)
+    bugs, others = chosen(request.only, suspects(BUGS), innocents())
+    asked = Asked(
+        suspects=bugs,
+        innocents=others,
+        seeds=tuple(range(request.seed, request.seed + request.seeds)),
+        budget=request.budget,
+        schedules=request.schedules,
+        jobs=request.jobs or jobs_default(),
+        out_dir=request.out or DEFAULT_OUT,
+        keep=request.out is not None,
+    )
+    result = selftest(asked, progress(len(bugs) + len(others)))
+    drop_if_empty(DEFAULT_OUT)
+    _tell(result, request)
+    if result.interrupted:
+        done = len(result.bugs) + len(result.innocents)
+        sys.stderr.write(f"patchstorm: interrupted after {done} of {len(bugs) + len(others)}\n")
+        return INTERRUPTED
+    return exit_code(result)
+
+
+def _check(request: Request) -> None:
+    between("--seeds", request.seeds, 1, SEEDS_MAX)
+    between("--seed", request.seed, 0, SEED_MAX - SEEDS_MAX)
+    between("--budget", request.budget, 1, SCHEDULES_MAX)
+    check_bounds(request.schedules, None, request.jobs)
+    if request.out is not None:
+        writable_dir(request.out, "--out")
+
+
+def _tell(result: SelfTest, request: Request) -> None:
+    if request.json:
+        sys.stdout.write(encode(result).decode())
+        return
+    from patchstorm.report.console import console_on
+    from patchstorm.report.selftest_console import tell
+
+    tell(result, console_on(sys.stdout))
