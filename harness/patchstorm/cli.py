@@ -217,6 +217,10 @@ def selftest(
         list[str] | None,
         typer.Option(metavar="NAME", help="This planted bug or innocent only; may be repeated."),
     ] = None,
+    blind: Annotated[
+        bool,
+        typer.Option("--blind", help="Hunt each bug in every storm, as if nothing were known."),
+    ] = False,
     seeds: Annotated[
         int, typer.Option(metavar="N", help="Hunts for each bug, each from a seed of its own.")
     ] = 3,
@@ -239,6 +243,7 @@ def selftest(
     return execute(
         Request(
             only=tuple(only or ()),
+            blind=blind,
             seed=seed,
             seeds=seeds,
             budget=budget,

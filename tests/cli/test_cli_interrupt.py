@@ -147,10 +147,28 @@ def test_ctrl_c_ends_a_search_and_its_workers(start: Start, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+def test_ctrl_c_ends_a_self_test_and_tells_what_had_ended(start: Start, tmp_path: Path) -> None:
+    running = start("selftest", "--json", "--jobs", "2", "--schedules", ENDLESS)
+    assert running.first_line().startswith("[ 1/")
+    wait_for(lambda: len(running.workers()) == 2)
+    code, out, err = running.ctrl_c()
+    assert code == 130
+    result = json.loads(out)
+    assert result["interrupted"] and result["bugs"]
+    assert err.splitlines()[-1].startswith("patchstorm: interrupted after ")
+    assert "Traceback" not in err
+    wait_for(lambda: gone(running.mark))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "command",
-    [("explore", "sequential", "--jobs", "2"), ("run", "sequential", "--world", "sim")],
-    ids=["explore", "run"],
+    [
+        ("explore", "sequential", "--jobs", "2"),
+        ("run", "sequential", "--world", "sim"),
+        ("selftest", "--only", "reference on tmpfs", "--jobs", "2"),
+    ],
+    ids=["explore", "run", "selftest"],
 )
 def test_a_worker_that_is_killed_is_an_error_that_says_so(
     command: tuple[str, ...], start: Start, tmp_path: Path

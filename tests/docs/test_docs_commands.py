@@ -69,6 +69,17 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
             arguments.insert(1, "sequential")
         if arguments[0] in ("run", "explore"):
             arguments += ["--schedules", "2", "--jobs", "2"]
+        if arguments[0] == "selftest":
+            arguments += [
+                "--only",
+                "chunks-left",
+                "--seeds",
+                "1",
+                "--schedules",
+                "2",
+                "--jobs",
+                "1",
+            ]
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],

@@ -28,7 +28,7 @@ from patchstorm.scenario.library import load
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hunt:
-    """Schedules of the bug's storm until a checker that must speak does; at most ``budget`` of them.
+    """Schedules of the bug's storms in turn until a checker that must speak does; at most ``budget``.
 
     ``shrink`` also makes the schedule small. It is written below ``out_dir`` if ``keep``, or if a checker
     spoke that must not.
@@ -43,23 +43,43 @@ class Hunt:
     out_dir: Path
 
     def run(self) -> Trial:
-        session = _session(self.suspect.storm, self.suspect.target, self.seed, self.strategy)
-        reason = reason_to_skip(session, claimed_only=True)
-        if reason is not None:
-            return Trial(seed=self.seed, verdict="missed", schedules=0, seconds=0.0, reason=reason)
+        suspect = self.suspect
+        sessions, reason = self._sessions()
         began = thread_time()
-        for index in range(self.budget):
-            told = _tell(session, index)
+        for count in range(self.budget if sessions else 0):
+            session = sessions[count % len(sessions)]
+            told = _tell(session, count // len(sessions))
             fired = checkers(told)
-            strange = tuple(one for one in fired if one not in self.suspect.allowed)
-            if strange or not set(fired).isdisjoint(self.suspect.caught_by):
-                return self._ended(session, told, strange, thread_time() - began)
+            strange = self._strange(fired)
+            if strange or not set(fired).isdisjoint(suspect.caught_by):
+                seconds = thread_time() - began
+                return self._ended(session, told, strange, count + 1, seconds)
         return Trial(
-            seed=self.seed, verdict="missed", schedules=self.budget, seconds=thread_time() - began
+            seed=self.seed,
+            verdict="missed",
+            storm=suspect.storms[0] if len(suspect.storms) == 1 else None,
+            schedules=self.budget if sessions else 0,
+            seconds=thread_time() - began,
+            reason=reason,
         )
 
+    def _sessions(self) -> tuple[list[Session], str | None]:
+        """One for each storm that can be run; without any, the reason."""
+        reason = None
+        sessions = []
+        for storm in self.suspect.storms:
+            session = _session(storm, self.suspect.target, self.seed, self.strategy)
+            reason = reason_to_skip(session, claimed_only=True)
+            if reason is None:
+                sessions.append(session)
+        return sessions, None if sessions else reason
+
+    def _strange(self, fired: tuple[str, ...]) -> tuple[str, ...]:
+        allowed = self.suspect.allowed
+        return () if allowed is None else tuple(one for one in fired if one not in allowed)
+
     def _ended(
-        self, session: Session, told: Told, strange: tuple[str, ...], seconds: float
+        self, session: Session, told: Told, strange: tuple[str, ...], count: int, seconds: float
     ) -> Trial:
         small = small_of(session, told, minimise=self.shrink, seconds_max=math.inf)
         failure = None
@@ -69,7 +89,9 @@ class Hunt:
         return Trial(
             seed=self.seed,
             verdict="wrong-checker" if strange else "found",
-            schedules=told.index + 1,
+            storm=session.search.scenario.name,
+            index=told.index,
+            schedules=count,
             seconds=seconds,
             strategy=session.strategy_name(told.index),
             storage=session.plan(told.index).storage or "tmpfs",

@@ -24,6 +24,7 @@ from patchstorm.report.selftest import (
     bug_result,
     whole,
 )
+from patchstorm.sim.run import WORLD
 
 BATCH = 50
 """Schedules of a patrol that one process runs in one go."""
@@ -156,7 +157,7 @@ def _of_bug(suspect: Suspect, asked: Asked) -> _Entry:
 
 def _bug_of(suspect: Suspect, outcomes: list[_Outcome]) -> BugResult:
     trials = tuple(one for one in outcomes if isinstance(one, Trial))
-    return bug_result(suspect.name, suspect.storm, suspect.world, suspect.caught_by, trials)
+    return bug_result(suspect.name, WORLD, suspect.caught_by, trials)
 
 
 def _of_innocent(innocent: Innocent, asked: Asked) -> _Entry:

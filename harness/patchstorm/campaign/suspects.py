@@ -6,10 +6,12 @@ given them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from patchstorm.campaign.schedules import MIXED
 from patchstorm.catalog.model import Bug
+from patchstorm.check.registry import CHECKERS
 from patchstorm.errors import UsageError
 from patchstorm.scenario import library
 from patchstorm.scenario.model import Scenario
@@ -24,14 +26,16 @@ from patchstorm.target.registry import resolve
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
-    """A planted bug. One of ``caught_by`` must speak, and nobody but those in ``allowed`` may."""
+    """A planted bug, and the storms that share a hunt's schedules in turn.
+
+    One of ``caught_by`` must speak, and nobody but those in ``allowed`` may; None: whoever speaks is right.
+    """
 
     name: str
     target: str
-    storm: str
-    world: str = WORLD
+    storms: tuple[str, ...]
     caught_by: tuple[str, ...]
-    allowed: frozenset[str]
+    allowed: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +53,12 @@ class Innocent:
 
 
 def suspects(bugs: Sequence[Bug]) -> tuple[Suspect, ...]:
-    """The planted bugs, in the catalogue's order."""
+    """The planted bugs, in the catalogue's order, each in the storm that shows it soonest."""
     return tuple(
         Suspect(
             name=bug.name,
-            target=f"bug:{bug.name}",
-            storm=bug.storm,
+            target=bug.target,
+            storms=(bug.storm,),
             caught_by=bug.caught_by,
             allowed=frozenset({*bug.caught_by, *bug.also}),
         )
@@ -62,30 +66,58 @@ def suspects(bugs: Sequence[Bug]) -> tuple[Suspect, ...]:
     )
 
 
-def innocents() -> tuple[Innocent, ...]:
-    """The reference, once on every flavour on which it claims a storm.
+def unknown_suspects(bugs: Sequence[Bug]) -> tuple[Suspect, ...]:
+    """The same as if nobody knew anything of them: in every storm, by whatever checker."""
+    scenarios = library.load_all()
+    return tuple(
+        Suspect(
+            name=bug.name,
+            target=bug.target,
+            storms=_storms(scenarios, resolve(bug.target), None),
+            caught_by=tuple(checker.name for checker in CHECKERS),
+            allowed=None,
+        )
+        for bug in bugs
+    )
 
-    Number 0 of a storm is the dull schedule; with few schedules for each storm, the flavours take others.
+
+def innocents(bugs: Sequence[Bug], names: Iterable[str]) -> tuple[Innocent, ...]:
+    """Those of the catalogue called ``names``, then the reference on every flavour where it claims a storm.
+
+    The twin of a bug is tried in the bug's storms, a base in all that it can be tried in.
     """
-    scenarios, target = library.load_all(), resolve(REFERENCE)
-    found = []
+    scenarios = library.load_all()
+    storms = {bug.name: bug.storms for bug in bugs}
+    of_catalogue = []
+    for name in names:
+        target = f"innocent:{name}"
+        mine = storms.get(name) or _storms(scenarios, resolve(target), None)
+        of_catalogue.append(Innocent(name=target, target=target, storms=mine))
+    return (*of_catalogue, *_reference(scenarios))
+
+
+def _reference(scenarios: Sequence[Scenario]) -> Iterator[Innocent]:
+    """Number 0 of a storm is the dull schedule; with few for each storm, the flavours take others."""
+    target = resolve(REFERENCE)
     for place, storage in enumerate(SUMMARY):
-        storms = tuple(one.name for one in scenarios if _claimed(one, target, storage))
+        storms = _storms(scenarios, target, storage)
         if storms:
-            name = f"{REFERENCE} on {storage}"
-            found.append(
-                Innocent(
-                    name=name, target=REFERENCE, storms=storms, storage=storage, first=1 + 3 * place
-                )
-            )
-    return tuple(found)
+            yield Innocent(
+                name=f"{REFERENCE} on {storage}", target=REFERENCE, storms=storms, storage=storage,
+                first=1 + 3 * place,
+            )  # fmt: skip
 
 
-def _claimed(scenario: Scenario, target: Target, storage: str) -> bool:
+def _storms(scenarios: Sequence[Scenario], target: Target, storage: str | None) -> tuple[str, ...]:
+    return tuple(one.name for one in scenarios if _claimed(one, target, storage))
+
+
+def _claimed(scenario: Scenario, target: Target, storage: str | None) -> bool:
     kinds = {fault.kind for fault in scenario.faults}
     phases = tuple(target.phases)
     reason = runnable(scenario, WORLD, target.capabilities, storage=storage, phases=phases)
-    return reason is None and unclaimed(target, storage, kinds) is None
+    on = storage or scenario.fleet.storage or MIXED[0]
+    return reason is None and unclaimed(target, on, kinds) is None
 
 
 def chosen(

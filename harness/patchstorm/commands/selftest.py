@@ -26,6 +26,7 @@ class Request:
     schedules: int
     jobs: int | None
     out: Path | None
+    blind: bool
     json: bool
 
 
@@ -33,12 +34,13 @@ def execute(request: Request) -> int:
     """Try every bug and every innocent that was asked for; the exit code."""
     from patchstorm.campaign.fleet import jobs_default
     from patchstorm.campaign.selftest import Asked, selftest
-    from patchstorm.campaign.suspects import chosen, innocents, suspects
-    from patchstorm.catalog.table import BUGS
+    from patchstorm.campaign.suspects import chosen, innocents, suspects, unknown_suspects
+    from patchstorm.catalog.table import BUGS, INNOCENTS
     from patchstorm.report.progress import progress
 
     _check(request)
-    bugs, others = chosen(request.only, suspects(BUGS), innocents())
+    all_bugs = unknown_suspects(BUGS) if request.blind else suspects(BUGS)
+    bugs, others = chosen(request.only, all_bugs, innocents(BUGS, INNOCENTS))
     asked = Asked(
         suspects=bugs,
         innocents=others,

@@ -29,6 +29,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     verdict: BugVerdict
     schedules: int
     seconds: float
+    storm: str | None = None
+    index: int | None = None
     strategy: str | None = None
     storage: str | None = None
     checkers: tuple[str, ...] = ()
@@ -39,12 +41,15 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BugResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a planted bug. ``checker`` and ``strategy`` are those of the median trial."""
+    """What became of a planted bug.
+
+    ``storm``, ``checker`` and ``strategy`` are those of the median trial; None where nobody spoke.
+    """
 
     name: str
-    storm: str
     world: str
     verdict: BugVerdict
+    storm: str | None
     checker: str | None
     strategy: str | None
     schedules: int
@@ -87,7 +92,7 @@ class SelfTest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bug_result(
-    name: str, storm: str, world: str, caught_by: tuple[str, ...], trials: tuple[Trial, ...]
+    name: str, world: str, caught_by: tuple[str, ...], trials: tuple[Trial, ...]
 ) -> BugResult:
     """The trials of one bug, summed up; the worst of them is the verdict."""
     verdicts = {trial.verdict for trial in trials}
@@ -102,9 +107,9 @@ def bug_result(
     sizes = [trial.choices for trial in those if trial.choices is not None]
     return BugResult(
         name=name,
-        storm=storm,
         world=world,
         verdict=worst,
+        storm=middle.storm,
         checker=spoke[0] if spoke else None,
         strategy=middle.strategy,
         schedules=middle.schedules,

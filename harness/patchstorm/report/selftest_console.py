@@ -38,7 +38,7 @@ def _bugs(bugs: tuple[BugResult, ...]) -> Table:
     for bug in bugs:
         grid.add_row(
             Text(bug.name),
-            Text(bug.storm),
+            Text(bug.storm or ""),
             Text(_by(bug), style=_STYLES[bug.verdict]),
             str(bug.schedules),
             f"{bug.seconds:.2f}",
@@ -117,11 +117,11 @@ def _wrong(result: SelfTest) -> Iterator[str]:
                 yield ""
                 why = trial.reason or f"nobody spoke in {trial.schedules} schedules"
                 yield f"{bug.name} was missed from seed {trial.seed}: {why}"
-                target = shlex.quote(f"bug:{bug.name}")
-                yield (
-                    f"patchstorm explore {bug.storm} --target {target} --seed {trial.seed} "
-                    f"--schedules {result.budget}"
-                )
+                if trial.storm is not None:
+                    yield (
+                        f"patchstorm explore {trial.storm} --target bug:{bug.name} "
+                        f"--seed {trial.seed} --schedules {result.budget}"
+                    )
             elif trial.verdict == "wrong-checker":
                 yield ""
                 yield (
