@@ -43,6 +43,19 @@ def test_time_jumps_when_everybody_sleeps() -> None:
     assert all(ms <= at <= ms + 2 for ms, at in woke)
 
 
+def test_tasks_begun_by_tasks_are_not_deeper_than_the_first() -> None:
+    kernel, woke = _kernel(), []
+
+    def sleeper(number: int) -> None:
+        kernel.sleep(MS)
+        woke.append(number)
+
+    for number in range(1_500):
+        kernel.spawn(f"s{number}", lambda number=number: sleeper(number))
+    kernel.run()
+    assert woke == list(range(1_500))
+
+
 def test_a_recorded_switch_takes_place_before_its_step() -> None:
     def said(choices: list[Choice]) -> list[str]:
         kernel, words = _kernel(Replay(choices)), []
