@@ -81,11 +81,13 @@ class Hunt:
     def _ended(
         self, session: Session, told: Told, strange: tuple[str, ...], count: int, seconds: float
     ) -> Trial:
-        small = small_of(session, told, minimise=self.shrink, seconds_max=math.inf)
-        failure = None
-        if self.keep or strange:
-            place = failure_place(session, told.index, self.out_dir)
-            failure = str(write_small(place, session.search, small, told.index)[0])
+        choices, failure = None, None
+        if self.shrink or self.keep or strange:
+            small = small_of(session, told, minimise=self.shrink, seconds_max=math.inf)
+            choices = size(small) if self.shrink else None
+            if self.keep or strange:
+                place = failure_place(session, told.index, self.out_dir)
+                failure = str(write_small(place, session.search, small, told.index)[0])
         return Trial(
             seed=self.seed,
             verdict="wrong-checker" if strange else "found",
@@ -97,7 +99,7 @@ class Hunt:
             storage=session.plan(told.index).storage or "tmpfs",
             checkers=checkers(told),
             unexpected=strange,
-            choices=size(small) if self.shrink else None,
+            choices=choices,
             failure=failure,
         )
 

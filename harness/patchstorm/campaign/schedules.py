@@ -15,7 +15,15 @@ from patchstorm.check import judge, verdict
 from patchstorm.check.model import Finding, Judgement, Verdict
 from patchstorm.choice.chooser import Chooser, seeded
 from patchstorm.choice.naming import Listed, Recording
-from patchstorm.choice.portfolio import ONE_PLAN, Hints, check_name, member, strategy_for
+from patchstorm.choice.portfolio import (
+    CRASH_SAMPLED,
+    ONE_PLAN,
+    TURNS,
+    Hints,
+    check_name,
+    member,
+    strategy_for,
+)
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.replay import Replay
 from patchstorm.choice.schedule import Choice, Schedule
@@ -40,7 +48,7 @@ from patchstorm.target.registry import resolve
 TWICE_IN = 50
 MIXED = ("tmpfs", "nfs4", "ext4", "nfs3")
 """What the schedules of a storm run on in turn when neither it nor the user names a storage; less what
-the target does not claim."""
+the target does not claim, as with storages that the storm names."""
 WATCHED_IN = 10
 _DEADLY = ("crash", "crash-all", "power-loss")
 
@@ -162,7 +170,8 @@ class Session:
     search: Search
     subject: Subject
     workers: Workers = field(default_factory=Workers)
-    _hints: Hints | None = None
+    _hints: dict[str, Hints] = field(default_factory=dict)
+    _length: int = 0
     _flavours: tuple[str, ...] | None = None
 
     @staticmethod
@@ -188,17 +197,19 @@ class Session:
 
     def _storage(self, index: int) -> str | None:
         """One of several, where nobody names it; strategies that build on the first plan keep its own."""
-        if self.search.scenario.fleet.storage is not None or self.search.strategy in ONE_PLAN:
+        if len(self.search.scenario.fleet.storages) == 1 or self.search.strategy in ONE_PLAN:
             return None
-        return None if self._strikes(index) else self.flavours[index % len(self.flavours)]
+        # Each round of the portfolio's turns begins with the next flavour, so that all turns meet all.
+        return self.flavours[(index + index // TURNS) % len(self.flavours)]
 
     @property
     def flavours(self) -> tuple[str, ...]:
-        """Those of MIXED that the target claims for this storm; at least what the plan says itself."""
+        """The storm's own, or MIXED: those that the target claims; at least what the plan says itself."""
         if self._flavours is None:
             target, plan = self.subject.target, self.first_plan
             kinds = {fault.kind for fault in plan.world_faults}
-            claimed = tuple(one for one in MIXED if unclaimed(target, one, kinds) is None)
+            among = self.search.scenario.fleet.storages or MIXED
+            claimed = tuple(one for one in among if unclaimed(target, one, kinds) is None)
             self._flavours = claimed or (plan.storage or MIXED[0],)
         return self._flavours
 
@@ -206,7 +217,7 @@ class Session:
         """Whether the strategy of this schedule brings the deaths about, so that the plan need not."""
         if self.search.strategy == "crash-points":
             return True
-        return self.search.strategy == "portfolio" and index % 8 == 7 and bool(self.hints.rounds)
+        return self.strategy_name(index) == CRASH_SAMPLED
 
     def _swarm(self, plan: Plan, index: int) -> Plan:
         """One schedule in three leaves some kinds of faults out altogether."""
@@ -218,33 +229,41 @@ class Session:
         return msgspec.structs.replace(plan, faults=faults)
 
     @property
-    def hints(self) -> Hints:
-        """What the dull run of the first plan teaches; the same in every process."""
-        if self._hints is None:
-            search = self.search
+    def length(self) -> int:
+        """The steps of the dull run of the first plan, deaths left out; the same in every process."""
+        if not self._length:
             plan = self.first_plan
-            kinds = {fault.kind for fault in plan.world_faults}
-            bare = msgspec.structs.replace(
-                plan, faults=tuple(one for one in plan.faults if one.kind not in _DEADLY)
+            bare = tuple(one for one in plan.faults if one.kind not in _DEADLY)
+            outcome = run_schedule(
+                msgspec.structs.replace(plan, faults=bare), self.subject, Dull(), self.workers
             )
-            outcome = run_schedule(bare, self.subject, Dull(), self.workers)
-            flavour = parse_flavour(plan.storage or "tmpfs")
+            self._length = max(1, outcome.storm_steps)
+        return self._length
+
+    def hints(self, index: int) -> Hints:
+        """What strategies know of schedule ``index``."""
+        storage = self._storage(index) or self.search.storage or self.first_plan.storage or "tmpfs"
+        if storage not in self._hints:
+            kinds = {fault.kind for fault in self.first_plan.world_faults}
+            flavour = parse_flavour(storage)
             power = "power-loss" in kinds
-            self._hints = Hints(
-                length=max(1, outcome.storm_steps),
-                crash=bool(kinds & set(_DEADLY)) or search.strategy == "crash-points",
+            self._hints[storage] = Hints(
+                length=self.length,
+                crash=bool(kinds & set(_DEADLY)) or self.search.strategy == "crash-points",
                 power_host=power and flavour.nfs is not None,
                 power_storage=power and flavour.disk.durable,
             )
-        return self._hints
+        return self._hints[storage]
 
     def strategy(self, index: int) -> Strategy:
         search = self.search
-        return strategy_for(search.strategy, index, self._prng(index, "strategy"), self.hints)
+        return strategy_for(
+            search.strategy, index, self._prng(index, "strategy"), self.hints(index)
+        )
 
     def strategy_name(self, index: int) -> str:
         """Which member of a mixture decides schedule ``index``."""
-        return member(self.search.strategy, index, self.hints)
+        return member(self.search.strategy, index, self.hints(index))
 
     def _prng(self, index: int, purpose: str) -> Prng:
         return Prng("patchstorm", self.search.seed, self.search.scenario.name, index, purpose)

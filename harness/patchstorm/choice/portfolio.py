@@ -23,9 +23,11 @@ ONE_PLAN = ("delay-bounded", "crash-points")
 """Strategies that enumerate the schedules of one plan, that of index 0."""
 
 DULL = "dull"
+CRASH_SAMPLED = "crash-sampled"
 _TURNS = (
-    "random-walk", "pct", "random-walk", "pos", "delay-sampled", "random-walk", "pct", "crash-sampled",
+    "random-walk", "pct", "random-walk", "pos", "delay-sampled", "random-walk", "pct", CRASH_SAMPLED,
 )  # fmt: skip
+TURNS = len(_TURNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ def member(name: str, index: int, hints: Hints) -> str:
     if name != "portfolio":
         return name
     turn = DULL if index == 0 else _TURNS[index % len(_TURNS)]
-    return "random-walk" if turn == "crash-sampled" and not hints.rounds else turn
+    return "random-walk" if turn == CRASH_SAMPLED and not hints.rounds else turn
 
 
 def _made(name: str, index: int, prng: Prng, hints: Hints) -> Strategy:
@@ -76,7 +78,7 @@ def _made(name: str, index: int, prng: Prng, hints: Hints) -> Strategy:
         return DelayBounded(sorted(1 + prng.below(max(1, hints.length)) for _ in range(count)))
     if name == "crash-points":
         return _crash(index, prng, hints)
-    if name == "crash-sampled":
+    if name == CRASH_SAMPLED:
         return _sampled_crash(prng, hints)
     return RandomWalk(prng)
 

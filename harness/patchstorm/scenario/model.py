@@ -44,10 +44,18 @@ EITHER_CLOSING = Spread(among=("client", "sweeper"))
 
 
 class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """``[fleet]``. ``storage`` None leaves the flavour to the world."""
+    """``[fleet]``. Without ``storages`` the world decides.
+
+    Where there are several, the simulator's schedules take them in turn, and other worlds the first.
+    """
 
     replicas: Spread = always(3)
-    storage: str | None = None
+    storages: tuple[str, ...] = ()
+
+    @property
+    def storage(self) -> str | None:
+        """The first."""
+        return self.storages[0] if self.storages else None
 
 
 class UploadSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ from patchstorm.scenario.units import nearest
 from patchstorm.scenario.words import CAPABILITIES, PHASES
 from patchstorm.scenario.workloads import WORKLOADS
 
-STORAGE = re.compile(r"dir:.+|[a-z][a-z0-9.]*(,[a-z_]+(=[A-Za-z0-9._:/-]+)?)*", re.ASCII)
+STORAGE = re.compile(r"dir:.+|[a-z][a-z0-9.-]*(,[a-z_]+(=[A-Za-z0-9._:/-]+)?)*", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _REPLICA = re.compile(r"replica-[0-9]+", re.ASCII)
 _CLOSINGS = ("client", "sweeper")
@@ -87,15 +87,26 @@ def _reaches(expect: Table | None) -> tuple[str, ...]:
 def _fleet(table: Table | None) -> FleetSpec:
     if table is None:
         return FleetSpec()
-    storage = table.optional_text("storage")
-    if storage is not None and STORAGE.fullmatch(storage) is None:
-        table.fail("storage", f'"{storage}" is not FLAVOUR[,option[=value]]... or dir:PATH; '
-                   'write for example "tmpfs", "tmpfs,size=4MiB" or "nfs4,actimeo=1"')  # fmt: skip
+    storages = _storages(table)
     spec = FleetSpec(
-        replicas=_spread(table, "replicas", _option("count", 1, 16), 3), storage=storage
+        replicas=_spread(table, "replicas", _option("count", 1, 16), 3), storages=storages
     )
     table.close()
     return spec
+
+
+def _storages(table: Table) -> tuple[str, ...]:
+    """One, or several in a list; none where nothing is said."""
+    several = isinstance(table.data.get("storage"), list)
+    one = None if several else table.optional_text("storage")
+    storages = table.words("storage") if several else () if one is None else (one,)
+    if several and not storages:
+        table.fail("storage", "is an empty list; name a flavour or leave the key out")
+    for storage in storages:
+        if STORAGE.fullmatch(storage) is None:
+            table.fail("storage", f'"{storage}" is not FLAVOUR[,option[=value]]... or dir:PATH; '
+                       'write for example "tmpfs", "tmpfs,size=4MiB" or "nfs4,actimeo=1"')  # fmt: skip
+    return storages
 
 
 def _upload(table: Table, index: int) -> UploadSpec:
