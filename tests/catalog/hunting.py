@@ -17,7 +17,7 @@ from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve
 
 SEED = 1
-SCHEDULES_MAX = 60
+SCHEDULES_MAX = 400
 STORMS_MAX = 8
 PATIENCE_MS = 4_000
 

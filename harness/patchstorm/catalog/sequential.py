@@ -64,6 +64,9 @@ class Record(msgspec.Struct, kw_only=True):
         return self.offset == self.size
 
 
+_decode = msgspec.json.Decoder(Record).decode
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
     """The files of one upload."""
@@ -246,19 +249,22 @@ class SequentialStore:
         if f"{paths.name}.info" not in self.names():
             return None
         try:
-            data = self.files.read(paths.of("info"))
+            record = self.read(paths)
         except OSError as error:
             if error.errno not in GONE:
                 raise
             raise Busy("The upload's record is being replaced.") from None
         self.files.sync_directory(self.uploads)
-        return msgspec.json.decode(data, type=Record)
+        return record
+
+    def read(self, paths: Paths) -> Record:
+        return self.files.read_json(paths.of("info"), _decode)
 
     def save(self, paths: Paths, record: Record) -> None:
         """Replace the record, durable on return."""
         temporary = paths.of(self.files.unique("info"))
-        inode = self.files.create(temporary, msgspec.json.encode(record))
-        if not self.files.replace(temporary, paths.of("info"), inode):
+        self.files.create(temporary, msgspec.json.encode(record))
+        if not self.files.replace(temporary, paths.of("info"), lambda: self.read(paths) == record):
             raise Busy("The upload's record could not be replaced.")
         self.files.sync_directory(self.uploads)
 
