@@ -1,0 +1,198 @@
+"""The storms as a test suite for mutants: each in a process of its own, several at once, results kept.
+
+A result is a line of JSON in ``results.jsonl`` as soon as it is there, so a run that was stopped goes on
+where it was. ``suite`` is a digest of what judged: harness, storms, reference and budget. The code as it
+stands goes first, and must be safe in every storm; what it is told there is held against the mutants.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.mutation.mutants import Mutant
+from benchmarks.mutation.sample import PACKAGE
+
+import patchstorm
+from patchstorm.scenario.library import names
+
+TRIAL = Path(__file__).with_name("trial.py")
+SCHEDULE_S_MAX = (
+    15.0  # of processor time; the longest schedule of the reference takes half a second
+)
+TRIAL_S_MAX = 3600.0  # by the clock; a process that waits for nothing
+FIRST = (
+    "replaying", "conflicting", "late-replays", "truncated", "resuming", "terminating", "sequential",
+    "rivals", "rivals-overwrite", "overlapping", "checksums-wrong", "zero-bytes", "crash-publishing",
+    "creating", "damage", "expiring", "crash-committing", "stale-mount", "power-loss", "failing-disk",
+    "lost-replies", "disk-full-assembling", "crash-assembling", "late-after-termination",
+)  # fmt: skip
+"""The likeliest killers come first, the crowds last; the verdict does not depend on it, the time does."""
+LAST = ("many",)
+
+
+class NotSafe(Exception):
+    """The code as it stands is accused: nothing can be measured with that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much a mutant has to survive. ``schedules`` of each storm; ``scenarios`` empty: all."""
+
+    schedules: int = 40
+    seed: int = 0
+    scenarios: tuple[str, ...] = ()
+
+    @property
+    def passes(self) -> list[int]:
+        """Few schedules of each storm first, then more and more."""
+        left, sizes, size = self.schedules, [], 1
+        while left > 0:
+            sizes.append(min(size, left))
+            left -= sizes[-1]
+            size *= 3
+        return sizes
+
+    @property
+    def order(self) -> list[str]:
+        chosen = self.scenarios or names()
+        early = [name for name in FIRST if name in chosen]
+        rest = [name for name in chosen if name not in FIRST and name not in LAST]
+        return [*early, *rest, *(name for name in LAST if name in chosen)]
+
+
+@dataclass(slots=True)
+class Bench:
+    """Trials with one budget, their results below ``out``."""
+
+    out: Path
+    budget: Budget
+    _children: set[subprocess.Popen[str]] = field(default_factory=set)
+
+    def suite(self) -> str:
+        """What judges, in short."""
+        harness = Path(patchstorm.__file__).parent
+        files = [*harness.rglob("*.py"), *PACKAGE.glob("*.py"), TRIAL]
+        files += (harness.parents[1] / "scenarios").glob("*.toml")
+        sha = hashlib.sha256(repr(self.budget).encode())
+        for path in sorted(files):
+            sha.update(path.name.encode() + b"\0" + path.read_bytes())
+        return sha.hexdigest()[:12]
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """The latest result of each mutant."""
+        found: dict[str, dict[str, Any]] = {}
+        with suppress(FileNotFoundError), open(self._file) as lines:
+            for line in lines:
+                with suppress(json.JSONDecodeError):  # the last line of a run that was killed
+                    row = json.loads(line)
+                    found[row["id"]] = row
+        return found
+
+    @property
+    def _file(self) -> Path:
+        return self.out / "results.jsonl"
+
+    # -- trials -------------------------------------------------------------------------------------
+
+    def baseline(self) -> list[str]:
+        """The code as it stands, which must be safe; returns the situations no schedule reached.
+
+        Raises :class:`NotSafe`.
+        """
+        suite, file = self.suite(), self.out / "baseline.json"
+        with suppress(FileNotFoundError):
+            kept = json.loads(file.read_text())
+            if kept["suite"] == suite:
+                return list(kept["unreached"])
+        told = self.trial(None, "")
+        if told["found"] is not None:
+            raise NotSafe(f"the unmutated code is accused: {told['found']}")
+        file.write_text(json.dumps({"suite": suite, **told}))
+        return list(told["unreached"])
+
+    def trial(self, module: str | None, source: str) -> dict[str, Any]:
+        """One process: what was found (null for nothing), schedules, processor seconds."""
+        asked = {
+            "module": None if module is None else f"chunkstore.{module}", "source": source,
+            "scenarios": self.budget.order, "passes": self.budget.passes,
+            "seed": self.budget.seed, "seconds": SCHEDULE_S_MAX,
+        }  # fmt: skip
+        child = subprocess.Popen(
+            [sys.executable, "-P", str(TRIAL)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self._children.add(child)
+        try:
+            said, errors = child.communicate(json.dumps(asked), timeout=TRIAL_S_MAX)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            said, errors = child.communicate()
+            errors = "the clock ran out"
+        finally:
+            self._children.discard(child)
+        return _told(child.returncode, said, errors)
+
+    def judge(self, mutant: Mutant, unreached: Sequence[str]) -> dict[str, Any]:
+        """A mutant's result."""
+        told = self.trial(mutant.module, mutant.source)
+        found = told["found"]
+        new = [one for one in told["unreached"] if one not in unreached]
+        if found is None and new:
+            storm, _, situation = new[0].partition(": ")
+            found = {"storm": storm, "index": None, "checkers": ["unreached"],
+                     "said": f"no schedule reached {situation}", "repeated": True}  # fmt: skip
+        return {
+            "id": mutant.id, "module": mutant.module, "function": mutant.function,
+            "operator": mutant.operator, "line": mutant.line, "before": mutant.before,
+            "after": mutant.after, "ordinal": mutant.ordinal,
+            "verdict": "survived" if found is None else "killed", "found": found,
+            "schedules": told["schedules"], "seconds": round(told["seconds"], 2),
+            "suite": self.suite(),
+        }  # fmt: skip
+
+    def run(
+        self, mutants: Iterable[Mutant], unreached: Sequence[str], jobs: int
+    ) -> Iterator[dict[str, Any]]:
+        """Try all of them, and yield each result when it has been written down."""
+        waiting = list(mutants)
+        under_way: set[Future[dict[str, Any]]] = set()
+        with ThreadPoolExecutor(jobs) as pool, open(self._file, "a") as out:
+            try:
+                while waiting or under_way:
+                    while waiting and len(under_way) < jobs:
+                        under_way.add(pool.submit(self.judge, waiting.pop(0), unreached))
+                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    for one in done:
+                        row = one.result()
+                        out.write(json.dumps(row) + "\n")
+                        out.flush()
+                        yield row
+            finally:
+                for child in list(self._children):
+                    child.kill()
+
+
+def _told(code: int, said: str, errors: str) -> dict[str, Any]:
+    """What a process came to that ended with ``code``; one that did not end by itself hung, or crashed."""
+    lines = [json.loads(line) for line in said.splitlines() if line.endswith("}")]
+    if lines and lines[-1].get("done"):
+        return dict(lines[-1])
+    hung = code in (-signal.SIGPROF, -signal.SIGKILL)
+    at = lines[-1]["at"] if lines else "start"
+    why = "hang" if hung else "crash"
+    tail = errors.strip().splitlines()[-1:] or [f"exit code {code}"]
+    return {
+        "done": True, "schedules": 0, "seconds": SCHEDULE_S_MAX if hung else 0.0, "unreached": [],
+        "found": {"storm": at, "index": None, "checkers": [why], "said": tail[0][:300],
+                  "repeated": True},
+    }  # fmt: skip
