@@ -14,6 +14,7 @@ from patchstorm.check import (
     offsets,
     protocol,
     publication,
+    refusal,
     replay,
     residue,
     status,
@@ -37,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     status.RULE,
     residue.RULE,
     protocol.RULE,
+    refusal.RULE,
     availability.RULE,
 )
 
