@@ -78,15 +78,15 @@ def _chosen(asked: argparse.Namespace) -> list[Mutant]:
 def _run(asked: argparse.Namespace) -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     budget = Budget(schedules=asked.schedules, scenarios=tuple(asked.storms))
-    bench = Bench(asked.out, budget)
-    unreached = bench.baseline()
-    print(f"the code as it stands is safe in {len(budget.order)} storms", flush=True)
-    chosen = _chosen(asked)
-    kept, suite = bench.results(), bench.suite()
-    left = [mutant for mutant in chosen if _due(kept.get(mutant.id), asked.again, suite)]
-    print(f"{len(chosen)} mutants, {len(left)} to try", flush=True)
-    for count, row in enumerate(bench.run(left, unreached, asked.jobs), 1):
-        print(f"{count:4d}/{len(left)} {row['seconds']:6.1f} s  {told(row)}", flush=True)
+    with Bench(asked.out, budget) as bench:
+        unreached = bench.baseline()
+        print(f"the code as it stands is safe in {len(budget.order)} storms", flush=True)
+        chosen = _chosen(asked)
+        kept, suite = bench.results(), bench.suite()
+        left = [mutant for mutant in chosen if _due(kept.get(mutant.id), asked.again, suite)]
+        print(f"{len(chosen)} mutants, {len(left)} to try", flush=True)
+        for count, row in enumerate(bench.run(left, unreached, asked.jobs), 1):
+            print(f"{count:4d}/{len(left)} {row['seconds']:6.1f} s  {told(row)}", flush=True)
     return _report(asked)
 
 

@@ -1,4 +1,4 @@
-"""The storms as a test suite for mutants: each in a process of its own, several at once, results kept.
+"""The storms as a test suite for mutants: each mutant in a process of its own, two at once, results kept.
 
 A result is a line of JSON in ``results.jsonl`` as soon as it is there, so a run that was stopped goes on
 where it was. ``suite`` is a digest of what judged: harness, storms, reference and budget. The code as it
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -29,7 +31,6 @@ TRIAL = Path(__file__).with_name("trial.py")
 SCHEDULE_S_MAX = (
     15.0  # of processor time; the longest schedule of the reference takes half a second
 )
-TRIAL_S_MAX = 3600.0  # by the clock; a process that waits for nothing
 FIRST = (
     "replaying", "conflicting", "late-replays", "truncated", "resuming", "terminating", "sequential",
     "rivals", "rivals-overwrite", "overlapping", "checksums-wrong", "zero-bytes", "crash-publishing",
@@ -76,7 +77,8 @@ class Bench:
 
     out: Path
     budget: Budget
-    _children: set[subprocess.Popen[str]] = field(default_factory=set)
+    _servers: list[subprocess.Popen[str]] = field(default_factory=list)
+    _idle: deque[subprocess.Popen[str]] = field(default_factory=deque)
 
     def suite(self) -> str:
         """What judges, in short."""
@@ -127,20 +129,42 @@ class Bench:
             "scenarios": self.budget.order, "passes": self.budget.passes,
             "seed": self.budget.seed, "seconds": SCHEDULE_S_MAX,
         }  # fmt: skip
-        child = subprocess.Popen(
-            [sys.executable, "-P", str(TRIAL)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self._children.add(child)
         try:
-            said, errors = child.communicate(json.dumps(asked), timeout=TRIAL_S_MAX)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            said, errors = child.communicate()
-            errors = "the clock ran out"
-        finally:
-            self._children.discard(child)
-        return _told(child.returncode, said, errors)
+            server = self._idle.pop()
+        except IndexError:
+            server = self._start()
+        assert server.stdin is not None and server.stdout is not None
+        server.stdin.write(json.dumps(asked) + "\n")
+        server.stdin.flush()
+        said: list[dict[str, Any]] = []
+        for line in server.stdout:
+            said.append(json.loads(line))
+            if "ended" in said[-1]:
+                self._idle.append(server)
+                return _told(said)
+        raise RuntimeError(f"the process that tries mutants ended with {server.wait()}")
+
+    def _start(self) -> subprocess.Popen[str]:
+        server = subprocess.Popen(
+            [sys.executable, "-P", str(TRIAL)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        self._servers.append(server)
+        return server
+
+    def close(self) -> None:
+        """End the processes, and what they have forked."""
+        for server in self._servers:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
+            server.communicate()
+        self._servers, self._idle = [], deque()
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def judge(self, mutant: Mutant, unreached: Sequence[str]) -> dict[str, Any]:
         """A mutant's result."""
@@ -178,21 +202,18 @@ class Bench:
                         out.flush()
                         yield row
             finally:
-                for child in list(self._children):
-                    child.kill()
+                self.close()  # what is under way ends, so that nobody has to wait for it
 
 
-def _told(code: int, said: str, errors: str) -> dict[str, Any]:
-    """What a process came to that ended with ``code``; one that did not end by itself hung, or crashed."""
-    lines = [json.loads(line) for line in said.splitlines() if line.endswith("}")]
-    if lines and lines[-1].get("done"):
-        return dict(lines[-1])
-    hung = code in (-signal.SIGPROF, -signal.SIGKILL)
-    at = lines[-1]["at"] if lines else "start"
-    why = "hang" if hung else "crash"
-    tail = errors.strip().splitlines()[-1:] or [f"exit code {code}"]
+def _told(said: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a process said before it ended; one that did not get to a verdict hung, or crashed."""
+    if len(said) > 1 and said[-2].get("done"):
+        return said[-2]
+    code = int(said[-1]["ended"])
+    hung = code in (-signal.SIGPROF, -signal.SIGALRM)
+    at = next((one["at"] for one in reversed(said) if "at" in one), "start")
     return {
         "done": True, "schedules": 0, "seconds": SCHEDULE_S_MAX if hung else 0.0, "unreached": [],
-        "found": {"storm": at, "index": None, "checkers": [why], "said": tail[0][:300],
-                  "repeated": True},
+        "found": {"storm": at, "index": None, "checkers": ["hang" if hung else "crash"],
+                  "said": f"the process ended with {code}", "repeated": True},
     }  # fmt: skip

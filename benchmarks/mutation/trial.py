@@ -1,9 +1,11 @@
 """One mutant before the storms, in a process of its own. Run by ``storms.py``; not a command by itself.
 
-Reads one JSON object on standard input: ``module`` (a module of ``chunkstore``, or null for the code as it
-stands), ``source`` (its mutated text), ``scenarios``, ``passes`` (schedules of each storm in the first
-pass, the second, ...), ``seed``, ``seconds`` (processor time that one schedule may take). The mutated module
-is imported in place of the original; no file is touched. Writes JSON lines: where it is, then the verdict.
+Reads JSON objects, one a line, on standard input: ``module`` (a module of ``chunkstore``, or null for the
+code as it stands), ``source`` (its mutated text), ``scenarios``, ``passes`` (schedules of each storm in the
+first pass, the second, ...), ``seed``, ``seconds`` (processor time that one schedule may take). For each it
+forks a process, in which the mutated module is imported in place of the original; no file is touched.
+What does not import ``chunkstore`` is imported before, once. Writes JSON lines: where it is, the verdict,
+and how the process ended.
 
 The search is breadth first: a few schedules of every storm, then some more, since most mutants die in
 the first schedule of the right storm.
@@ -15,6 +17,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
+import os
 import resource
 import signal
 import sys
@@ -25,6 +28,12 @@ from types import CodeType, ModuleType
 from typing import Any
 
 MEMORY_BYTES_MAX = 4 << 30
+TRIAL_S_MAX = 3600  # by the clock: a process that waits for nothing is ended then
+_FIRST = (
+    "asyncio", "multiprocessing", "numpy", "patchstorm.check", "patchstorm.choice.portfolio",
+    "patchstorm.scenario.library", "patchstorm.scenario.storm", "patchstorm.sim.kernel",
+    "patchstorm.storage.client", "patchstorm.storage.server", "patchstorm.target.registry",
+)  # fmt: skip
 
 
 class Replaced(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
@@ -134,10 +143,11 @@ class Trial:
         return None
 
 
-def main() -> None:
-    asked = json.load(sys.stdin)
+def attempt(asked: dict[str, Any]) -> None:
+    """One trial, in this process, which is good for no other afterwards."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.alarm(TRIAL_S_MAX)
     if asked["module"] is not None:
         sys.meta_path.insert(0, Replaced(asked["module"], asked["source"]))
     say(at="start")
@@ -154,6 +164,19 @@ def main() -> None:
         done=True, found=found, schedules=schedules, seconds=process_time(),
         unreached=[] if found else unreached,
     )  # fmt: skip
+
+
+def main() -> None:
+    for name in _FIRST:
+        importlib.import_module(name)
+    assert "chunkstore" not in sys.modules, "a mutant has to be the first to be imported"
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            attempt(json.loads(line))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        say(ended=os.waitstatus_to_exitcode(status))
 
 
 def _found(name: str, index: int | None, checkers: tuple[str, ...], said: str) -> dict[str, Any]:

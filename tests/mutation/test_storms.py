@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,9 @@ TINY = Budget(schedules=1, scenarios=("sequential", "resuming"))
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path, TINY)
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with Bench(tmp_path, TINY) as made:
+        yield made
 
 
 def made(module: str, more: str) -> tuple[str, str]:
