@@ -13,8 +13,6 @@ from . import ranges
 from .model import Info, Options, Record, Segment
 from .session import Session
 
-KEPT_RECENT = 32
-
 
 class Chunk(Protocol):
     """What a record is made from."""
@@ -33,7 +31,7 @@ def add(session: Session, chunks: Sequence[Chunk], options: Options) -> None:
     for record in records:
         info.ranges = ranges.add(info.ranges, record.offset, record.end)
     info.count += len(records)
-    if len(info.recent) >= options.segment_records + KEPT_RECENT:
+    if len(info.recent) >= options.segment_records + options.kept_recent:
         old = info.recent[: options.segment_records]
         info.segments = [*info.segments, session.write_segment(old)]
         info.recent = info.recent[options.segment_records :]

@@ -152,5 +152,5 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     skew_s: int = 60
     size_max: int = 1 << 50
     segment_records: int = 128
+    kept_recent: int = 32
     stalled_s: float = 2.0
-    block_bytes: int = 1 << 20

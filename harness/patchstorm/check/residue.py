@@ -1,7 +1,8 @@
 """``residue``: after one sweep nothing is left but what the target declares.
 
 ``leftovers`` are patterns relative to the root: ``*`` and ``?`` stay within one path component,
-``**`` spans any number of them. A directory that holds what may stay may stay as well. Files of an upload
+``**`` spans any number of them. A directory that holds what may stay may stay as well, and so may one on
+the way to an upload's target. Files of an upload
 that is still unfinished belong to it, so they are judged only when no upload is. What was visible
 beside the targets at any time is judged always.
 """
@@ -55,7 +56,8 @@ def litter(case: Case) -> list[str]:
     patterns = case.history.header.leftovers
     paths = [path.rstrip("/") for path in residue.paths]
     kept = [path for path in paths if any(matches(path, pattern) for pattern in patterns)]
-    parents = {path[:at] for path in kept for at, letter in enumerate(path) if letter == "/"}
+    stands = [*kept, *(upload.target for upload in case.history.header.uploads)]
+    parents = {path[:at] for path in stands for at, letter in enumerate(path) if letter == "/"}
     return sorted(set(paths) - set(kept) - parents)
 
 

@@ -139,6 +139,8 @@ _ROWS = (
     Fault(name="eio", says="single calls answer EIO; on fsync the unsynced bytes may be lost",
           worlds=_MODELLED, aims=("any-replica", "replica-N", "acting", "all", "storage"),
           options=CallOptions),
+    Fault(name="short-read", says="single reads give only a part of what is there",
+          worlds=("sim",), aims=_REPLICA, options=CallOptions),
     Fault(name="short-write", says="single writes take only a part of what they were given",
           worlds=_MODELLED, aims=_REPLICA, options=CallOptions),
     Fault(name="slow", says="calls take long", worlds=_MODELLED,

@@ -27,6 +27,8 @@ from patchstorm.target.registry import BUG_SERVER
 SECRET = b"a secret that every simulated replica shares"
 SWEEP_MS = 200
 LOCK_WAIT_MS = 10_000
+LIMITS = Options(segment_records=4, kept_recent=1)
+"""Small, as the plans are: an upload of twelve chunks has two segments of records and some that are recent."""
 
 
 class Answer(Protocol):
@@ -87,7 +89,7 @@ class ChunkstoreApp:
     def __init__(
         self, store_type: type[Store], exchange_type: type[Exchange], port: SimPort, root: str
     ) -> None:
-        self.store = store_type(port, root, Options())
+        self.store = store_type(port, root, LIMITS)
         self._exchange_type = exchange_type
         lifetime_ms = port.lifetime_ms
         lifetime_s = LIFETIME_S_DEFAULT if lifetime_ms is None else -(-lifetime_ms // 1_000)

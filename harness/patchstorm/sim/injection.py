@@ -1,7 +1,7 @@
 """Faults of single calls: put between a watched port and the storage while they last.
 
 ``enospc``, ``edquot``, ``eio`` and ``estale`` fail the next fitting calls, ``short-write`` lets them take
-half, ``lost-reply`` carries them out and then answers as their repetition would, ``slow`` makes them
+half, ``short-read`` give half, ``lost-reply`` carries them out and then answers as their repetition would, ``slow`` makes them
 take time, ``silly-rename`` takes the name away before a rename over a file that is open here.
 ``stale-attributes`` and ``stale-entries`` make the replica's caches answer with the oldest that the
 flavour allows, wherever the model offers a choice.
@@ -30,7 +30,8 @@ _WRITES = ("pwrite", "write")
 INJECTED: dict[str, tuple[str, ...]] = {
     "enospc": ("write", "pwrite", "mkdir", "link", "open"),
     "edquot": ("write", "pwrite", "mkdir", "link", "open"),
-    "eio": (*_WRITES, "pread", "fsync"),
+    "eio": (*_WRITES, *_NAMES, "pread", "fsync", "fstat", "lstat", "open", "listdir"),
+    "short-read": ("pread",),
     "short-write": _WRITES,
     "slow": (*_HANDLES, *_NAMES, "open", "close", "lstat", "listdir", "flock"),
     "estale": _HANDLES,
@@ -120,6 +121,8 @@ class Injections(Observer):
             return lambda: _lost(execute, _REPEATED[call], path)
         if fault.kind == "short-write":
             return _shortened(execute)
+        if fault.kind == "short-read":
+            return lambda: _halved(execute())
         return lambda: _refused(_ERRNO[fault.kind], path)
 
     def _in_two_steps(self, fault: FaultPlan, execute: Callable[[], Any]) -> Any:
@@ -149,6 +152,11 @@ def _refused(code: int, path: str) -> Any:
 def _lost(execute: Callable[[], Any], code: int, path: str) -> Any:
     execute()
     raise failure(code, path)
+
+
+def _halved(data: bytes) -> bytes:
+    """Half of what was read, at least one byte: only the end of a file reads as nothing (read(2))."""
+    return data[: max(1, len(data) // 2)]
 
 
 def _shortened(execute: Callable[[], Any]) -> Callable[[], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from patchstorm.sim.app import App, Subject
 from patchstorm.sim.kernel import Kernel
@@ -109,6 +110,7 @@ class Replica:
         assert app is not None
         kernel.sleep(FIRST_SWEEP_MS * MS * (4 + self.index) // 4)
         while True:
-            app.sweep()
+            with suppress(OSError):  # a pass that met a failing disk; the next one comes
+                app.sweep()
             self.sweeps += 1
             kernel.sleep(self._subject.sweep_ms * MS * (16 + self.index) // 16)
