@@ -25,6 +25,7 @@ from patchstorm.check.story import finding
 from patchstorm.history.model import Completion, Operation
 
 NAME = "refusal"
+_JUDGED = frozenset({"OPTIONS", "POST", "HEAD", "PATCH", "STATUS", "DELETE"})
 _OWN_AFFAIR = frozenset({408, 421, 423, 429})
 _GONE = frozenset({404, 410})
 _OPEN_ON_SEQUENTIAL = frozenset({400, 403, 404, 409, 410, 413})
@@ -38,6 +39,8 @@ def _find(case: Case) -> Iterator[Finding]:
         if end is None or end.status is None or not 400 <= end.status < 500:
             continue
         kind = operation.call.kind
+        if kind not in _JUDGED:
+            continue  # what is asked wrongly on purpose
         if (kind, end.status) in told or _excused(case, operation, end, end.status):
             continue
         told.add((kind, end.status))
