@@ -32,7 +32,8 @@ SCHEDULE_S_MAX = (
     15.0  # of processor time; the longest schedule of the reference takes half a second
 )
 FIRST = (
-    "replaying", "conflicting", "conformance-strict", "late-replays", "truncated", "resuming", "terminating", "sequential",
+    "replaying", "conflicting", "conformance-strict", "late-replays", "truncated", "resuming",
+    "terminating", "sequential",
     "rivals", "rivals-overwrite", "overlapping", "checksums-wrong", "zero-bytes", "crash-publishing",
     "creating", "damage", "expiring", "crash-committing", "stale-mount", "power-loss", "failing-disk",
     "lost-replies", "disk-full-assembling", "crash-assembling", "late-after-termination",
