@@ -33,6 +33,15 @@ def _find(case: Case) -> Iterator[Finding]:
             f"{len(beside)} names were visible beside the targets, the first {beside[0]!r}",
             notes=beside[:PATHS_SHOWN],
         )
+    residue = case.history.residue
+    if residue is not None and residue.forgotten:
+        yield finding(
+            case,
+            NAME,
+            f"{len(residue.forgotten)} paths were left when the time of every upload was over, the first"
+            f" {residue.forgotten[0]!r}",
+            notes=residue.forgotten[:PATHS_SHOWN],
+        )
     left = litter(case)
     if left and not _unfinished(case):
         yield finding(
@@ -91,6 +100,8 @@ def _applies(case: Case) -> str | None:
     residue = case.history.residue
     if residue is None:
         return "the storage was not listed in the end"
+    if residue.forgotten:
+        return None
     if not residue.swept:
         return "no sweep is known to have ended"
     if _unfinished(case) and litter(case):

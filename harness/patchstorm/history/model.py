@@ -163,10 +163,12 @@ class Residue(_Record, frozen=True, kw_only=True, tag="residue"):
     """What lies on the storage after convergence and one sweep, paths relative to the root.
 
     ``paths`` leaves the published targets out; ``swept`` says that a sweep is known to have ended.
+    ``forgotten`` is what was left when the time of every upload was over; None: nobody waited for that.
     """
 
     paths: tuple[str, ...]
     swept: bool
+    forgotten: tuple[str, ...] | None = None
 
 
 Record = Header | Invocation | Completion | Event | Final | Residue

@@ -22,7 +22,7 @@ from patchstorm.scenario import payload
 from patchstorm.scenario import storm as storms
 from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.machine import Machine
-from patchstorm.scenario.plan import Plan, UploadPlan
+from patchstorm.scenario.plan import FaultPlan, Plan, Trigger, UploadPlan
 from patchstorm.sim import faults as sim_faults
 from patchstorm.sim import injection, triggers
 from patchstorm.sim.app import Subject
@@ -134,6 +134,7 @@ class _Run:
         self.next_op = 0
         self.storm_began = self.storm_steps = 0
         self._tidied_at = -1
+        self._dark = False
         flavour = parse_flavour(plan.storage or "tmpfs")
         self.injections = Injections(kernel)
         self.server = Server(flavour, clock=cast(Clock, kernel), choose=self._choose)
@@ -194,6 +195,8 @@ class _Run:
         return telling if watched else plain
 
     def _choose(self, kind: str, n: int) -> int:
+        if self._dark and kind.startswith("power."):
+            return 1 if kind == "power.file" else n - 1  # in each case what keeps nothing
         task = self.kernel.current
         if task is not None and self.injections.stale(kind, task.replica):
             return n - 1
@@ -221,6 +224,8 @@ class _Run:
         self.kernel.disarm()
         self.triggers.disarm()
         self.storm_steps = self.kernel.steps - self.storm_began
+        if self.plan.index % 2:
+            self._blackout("after the storm")
         self._until(self._past_grace, GRACE_MS_MAX)
         self.faults.end()
         self._phase("heal")
@@ -284,10 +289,53 @@ class _Run:
         self._phase("swept")
         self.sight.look_at_all()
         self.sight.tell_strangers()
+        residue = Residue(paths=self._left(), swept=claimed, forgotten=self._forgotten(claimed))
+        self._blackout("at the end")
         for final in self._finals():
             self.recorder.add(final)
-        left = tuple(path for path, _ in walk(self.server) if path not in self.places.published)
-        self.recorder.add(Residue(paths=left, swept=claimed))
+        self.recorder.add(residue)
+
+    def _left(self) -> tuple[str, ...]:
+        return tuple(path for path, _ in walk(self.server) if path not in self.places.published)
+
+    def _forgotten(self, claimed: bool) -> tuple[str, ...] | None:
+        """What is left when the time of every upload is over; None where that lies too far off."""
+        settle = self.target.settle
+        lifetimes_ms = [upload.info.expires_ms for upload in self.plan.uploads]
+        if settle.forget_ms is None or not claimed or None in lifetimes_ms:
+            return None
+        longest_ms = max((one for one in lifetimes_ms if one is not None), default=0)
+        over_ns = self.kernel.now_ns + (longest_ms + settle.forget_ms) * MS
+        self._until(lambda: self.kernel.now_ns >= over_ns, GRACE_MS_MAX)
+        self._until(lambda: not self._remembered(), settle.sweep_ms)
+        return self._remembered()
+
+    def _remembered(self) -> tuple[str, ...]:
+        """Files; what directories may be left is not said anywhere."""
+        published = self.places.published
+        return tuple(
+            path
+            for path, inode in walk(self.server)
+            if path not in published
+            and (inode.entries is None or path.count("/"))
+            and not any(name.startswith(f"{path}/") for name in published)
+        )
+
+    def _blackout(self, moment: str) -> None:
+        """Where power is lost anyway: everywhere at once, and nothing that was not synced survives.
+
+        What is drawn keeps some of it, and hides a missing fsync more often than not.
+        """
+        flavour = self.server.flavour
+        strikes = any(fault.kind == "power-loss" for fault in self.plan.faults)
+        if not strikes or flavour.nfs is not None or not flavour.disk.durable:
+            return
+        self._dark = True
+        fault = FaultPlan(
+            id=f"blackout {moment}", kind="power-loss", whom="storage", trigger=Trigger(kind="step")
+        )
+        self.faults.strike(fault, None, None)
+        self._dark = False
 
     def _tidy(self) -> bool:
         """Whether nothing is left but what the target declares, and directories above that."""

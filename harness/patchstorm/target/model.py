@@ -90,10 +90,14 @@ class Files(_Table, frozen=True, kw_only=True):
 
 
 class Settle(_Table, frozen=True, kw_only=True):
-    """How long the target may take to come to rest after the last fault, and to sweep."""
+    """How long the target may take to come to rest after the last fault, and to sweep.
+
+    ``forget_ms``: how long after an upload's expiry nothing at all is left of it; None: unknown.
+    """
 
     convergence_ms: int = 15_000
     sweep_ms: int = 5_000
+    forget_ms: int | None = None
 
 
 class Variant(_Table, frozen=True, kw_only=True):
