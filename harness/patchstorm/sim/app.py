@@ -28,7 +28,7 @@ SECRET = b"a secret that every simulated replica shares"
 SWEEP_MS = 200
 LOCK_WAIT_MS = 10_000
 LIMITS = Options(segment_records=4, kept_recent=1)
-"""Small, as the plans are: an upload of twelve chunks has two segments of records and some that are recent."""
+"""Small, as the plans are: an upload of twelve chunks has two segments of records and recent ones."""
 
 
 class Answer(Protocol):
