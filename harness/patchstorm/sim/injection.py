@@ -2,7 +2,8 @@
 
 ``enospc``, ``edquot``, ``eio`` and ``estale`` fail the next fitting calls, ``short-write`` lets them take
 half, ``short-read`` lets them give half, ``lost-reply`` carries them out and then answers as their
-repetition would, ``slow`` makes them take time, ``silly-rename`` takes the name away before a rename over a file that is open here.
+repetition would, ``slow`` makes them take time, ``silly-rename`` takes the name away before a rename over
+a file that is open here.
 ``stale-attributes`` and ``stale-entries`` make the replica's caches answer with the oldest that the
 flavour allows, wherever the model offers a choice.
 """
