@@ -226,7 +226,7 @@ class _Exploration:
             self._search, self._session, verdict=verdict, schedules=len(kept),
             steps=sum(told.steps for told in kept), seconds=seconds, digest=_digest(kept),
             findings=findings, unknown=None if findings else unknown,
-            failure=str(failures[0]) if failures else None, notes=self._notes(),
+            failure=str(failures[0]) if failures else None, notes=self._notes(kept),
         )  # fmt: skip
         return Explored(
             report=report,
@@ -259,8 +259,12 @@ class _Exploration:
             return f"no schedule reached {', '.join(missing)}: the storm proves nothing yet"
         return None
 
-    def _notes(self) -> tuple[str, ...]:
-        return ("interrupted: what was run until then is reported",) if self._interrupted else ()
+    def _notes(self, kept: list[Told]) -> tuple[str, ...]:
+        """What the checkers remarked, each remark once."""
+        said = tuple(dict.fromkeys(note for told in kept for note in told.notes))
+        if self._interrupted:
+            return ("interrupted: what was run until then is reported", *said)
+        return said
 
     def _failures(
         self, out_dir: Path | None, minimise: bool

@@ -79,6 +79,7 @@ class Told:
     unknown: str | None = None
     pairs: tuple[tuple[str, str], ...] = ()
     met: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +295,7 @@ class Session:
             unknown=ran.unknown,
             pairs=() if pairs is None else tuple(sorted(pairs.seen)),
             met=tuple(name for name in ran.plan.reaches if reached(name, history).met),
+            notes=tuple(note for one in ran.judgements for note in one.notes),
         )
 
     def recorded(self, index: int) -> Ran:

@@ -168,6 +168,7 @@ def _judged(
     failure = _keep(folder, plan, target, findings) if findings else None
     unknown = [f"{one.checker}: {one.unknown}" for one in judgements if one.unknown is not None]
     skipped = [f"{one.checker} does not apply: {one.skipped}" for one in judgements if one.skipped]
+    notes = [note for one in judgements for note in one.notes]
     report = _report(
         plan.scenario,
         target.name,
@@ -179,7 +180,7 @@ def _judged(
         unknown="; ".join(unknown) or None,
         findings=findings,
         failure=None if failure is None else str(failure),
-        notes=(*outcome.notes, *_unreached(plan, history), *skipped),
+        notes=(*outcome.notes, *_unreached(plan, history), *notes, *skipped),
     )
     return StormResult(
         report=report,

@@ -41,12 +41,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What one checker says: findings, or why it could not say (``unknown``), or why it was skipped."""
+    """What one checker says: findings, or why it could not say (``unknown``), or why it was skipped.
+
+    ``notes`` are remarks that change no verdict.
+    """
 
     checker: str
     findings: tuple[Finding, ...] = ()
     unknown: str | None = None
     skipped: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:

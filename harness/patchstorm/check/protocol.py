@@ -32,7 +32,7 @@ def _find(case: Case) -> Iterator[Finding]:
     told: set[str] = set()
     for operation in case.history.operations:
         end = operation.end
-        if end is None or end.status is None:
+        if end is None or end.status is None or operation.call.probe is not None:
             continue
         upload = case.uploads.get(operation.call.upload or "")
         for name, rule in _RULES:
@@ -241,8 +241,9 @@ def _known(upload: UploadCase) -> Iterator[tuple[int, int, int]]:
 
 
 def _applies(case: Case) -> str | None:
-    if any(one.end is not None and one.end.status is not None for one in case.history.operations):
-        return None
+    for one in case.history.operations:
+        if one.end is not None and one.end.status is not None and one.call.probe is None:
+            return None
     return "no request was answered"
 
 

@@ -9,6 +9,7 @@ from patchstorm.check import (
     checksum,
     completion,
     conflict,
+    conformance,
     durability,
     linearizable,
     offsets,
@@ -39,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     residue.RULE,
     protocol.RULE,
     refusal.RULE,
+    conformance.RULE,
     availability.RULE,
 )
 

@@ -95,6 +95,8 @@ def _finished(upload: UploadCase) -> bool:
 
 
 def _applies(case: Case) -> str | None:
+    if any(one.call.probe is not None for one in case.history.operations):
+        return "probes made uploads of their own, and nobody knows what theirs leave"
     if _beside(case):
         return None
     residue = case.history.residue

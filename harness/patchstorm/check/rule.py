@@ -18,12 +18,12 @@ class Rule:
     """A checker over a laid-out case, so that one layout serves them all.
 
     ``find`` yields findings; it may also return early with the reason why it cannot say, as a
-    :class:`Unsure`. ``applies`` returns a reason to skip, or None.
+    :class:`Unsure`, and make remarks, as :class:`Note`. ``applies`` returns a reason to skip, or None.
     """
 
     name: str
     says: str
-    find: Callable[[Case], Iterable[Finding | Unsure]]
+    find: Callable[[Case], Iterable[Finding | Unsure | Note]]
     applies: Callable[[Case], str | None] = lambda case: None
 
     def judge(self, case: Case) -> Judgement:
@@ -32,15 +32,20 @@ class Rule:
         if reason is not None:
             return Judgement(checker=self.name, skipped=reason)
         findings: list[Finding] = []
+        notes: list[str] = []
         unsure: str | None = None
         for said in self.find(case):
             if isinstance(said, Unsure):
                 unsure = unsure or said.reason
+            elif isinstance(said, Note):
+                notes.append(said.text)
             else:
                 findings.append(said)
             if len(findings) >= FINDINGS_MAX:
                 break
-        return Judgement(checker=self.name, findings=tuple(findings), unknown=unsure)
+        return Judgement(
+            checker=self.name, findings=tuple(findings), unknown=unsure, notes=tuple(notes)
+        )
 
     def checker(self) -> Checker:
         """The same rule for one history by itself."""
@@ -59,6 +64,13 @@ class Unsure:
     """Why a checker cannot say: its verdict is unknown unless it finds a violation elsewhere."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark that changes no verdict."""
+
+    text: str
 
 
 def survives_power(case: Case) -> str | None:

@@ -64,6 +64,9 @@ def shows(spans: Iterable[Span], limit: int = 3) -> str:
 def describe(operation: Operation) -> str:
     """A request in one phrase."""
     call = operation.call
+    if call.probe is not None:
+        to = call.probe.to or "the creation URL"
+        return f"op {call.op} {call.probe.case} {call.probe.method} {to}"
     text = f"op {call.op} {call.client} {call.kind}"
     if call.length is not None and call.kind in ("PATCH", "POST"):
         start = call.offset or 0

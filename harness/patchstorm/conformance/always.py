@@ -132,4 +132,3 @@ ALWAYS: tuple[Expect, ...] = (
     Expect(rule=ALLOW, claim=has("Allow"), when=lambda view: view.status == 405),
     Expect(rule=SERVER_ERROR, claim=_not_by_the_server, when=_other_than_method),
 )
-

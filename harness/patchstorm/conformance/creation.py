@@ -184,7 +184,9 @@ def _same_pairs(view: View) -> bool:
 def _carried_offset(view: View) -> str | None:
     found = view.header("Upload-Offset")
     told = view.last.headers.get("upload-offset")
-    return None if found == told else f"was answered with Upload-Offset: {found}, the 201 with {told}"
+    return (
+        None if found == told else f"was answered with Upload-Offset: {found}, the 201 with {told}"
+    )
 
 
 def _told_by_201(view: View) -> bool:

@@ -71,7 +71,9 @@ RULES = (
 
 def _recased(step: Step, *, upper: bool) -> Step:
     """The same request with its headers' names in another case."""
-    headers = tuple((name.upper() if upper else name.lower(), value) for name, value in step.headers)
+    headers = tuple(
+        (name.upper() if upper else name.lower(), value) for name, value in step.headers
+    )
     return replace(step, headers=headers)
 
 

@@ -16,7 +16,7 @@ from patchstorm.conformance import (
     termination,
 )
 from patchstorm.conformance.claims import TOKEN, listed
-from patchstorm.conformance.model import Case, Rule, Terms, View
+from patchstorm.conformance.model import Case, Expect, Rule, Terms, View
 
 _MODULES = (core, creation, expiration, checksum, termination, concatenation, http)
 
@@ -107,30 +107,40 @@ def content(view: View) -> bool:
         return view.here.step.silence
     if not view.here.step.expects:
         return view.here.ok
-    return all(
-        expect.claim(view) is None
-        for expect in view.here.step.expects
-        if expect.when is None or expect.when(view)
-    )
+    return not any(_broken(expect, view) for expect in view.here.step.expects)
 
 
-def stopped(view: View) -> str | None:
-    """Why what follows in the case cannot be asked or judged after this answer; None: it can."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Why a case ends at an answer. ``unjudged``: what it is for could not be asked."""
+
+    reason: str
+    unjudged: bool = False
+
+
+def stopped(view: View) -> Stop | None:
+    """Whether a case has to end here: what follows builds on what did not happen."""
     here, step = view.here, view.here.step
     if here.status is None:
         if step.silence:
-            return None
-        return f"{step.acts_as} got no answer ({here.error or 'unknown'})"
+            return None if step.creates is None else Stop(reason="nothing was created")
+        return Stop(
+            reason=f"{step.acts_as} got no answer ({here.error or 'unknown'})", unjudged=True
+        )
     if not step.expects and not here.ok:
-        return f"{step.acts_as}, which only prepares, was answered {here.status}"
-    broken = [one for one in rulings(view) if one.complaint and one.rule.level == "must"]
-    if any(one.rule.name in _own(view) for one in broken):
-        return f"{step.acts_as} broke {broken[0].rule.name}"
+        reason = f"{step.acts_as}, which only prepares, was answered {here.status}"
+        return Stop(reason=reason, unjudged=True)
+    if step.creates is not None and not here.ok:
+        return Stop(reason="nothing was created")
+    for expect in step.expects:
+        if expect.rule.level == "must" and _broken(expect, view):
+            return Stop(reason=f"{step.acts_as} broke {expect.rule.name}")
     return None
 
 
-def _own(view: View) -> set[str]:
-    return {expect.rule.name for expect in view.here.step.expects}
+def _broken(expect: Expect, view: View) -> bool:
+    applies = expect.when is None or expect.when(view)
+    return applies and expect.claim(view) is not None
 
 
 def chapter(name: str) -> Sequence[Case]:

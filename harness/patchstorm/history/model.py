@@ -17,7 +17,7 @@ import msgspec
 FORMAT = "patchstorm-history"
 VERSION = 1
 
-Kind = Literal["OPTIONS", "POST", "HEAD", "PATCH", "STATUS", "DELETE"]
+Kind = Literal["OPTIONS", "POST", "HEAD", "PATCH", "STATUS", "DELETE", "PROBE"]
 Outcome = Literal["ok", "fail", "info"]
 Checksum = Literal["none", "right", "wrong", "malformed", "unknown-algorithm"]
 
@@ -57,13 +57,33 @@ class Header(_Record, frozen=True, kw_only=True, tag="header", omit_defaults=Fal
     closing: Literal["client", "sweeper"] = "client"
 
 
+class ProbeSent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request of a conformance case, as it went out.
+
+    ``case`` and ``step`` say which; ``attempt`` counts the case's repetitions, each with resources of its
+    own. ``to`` is the case's name for the resource, empty for the creation URL, with ``?`` before it
+    for a URL that is nobody's. ``body`` is Latin-1 text. ``strict``: shoulds are held against the target.
+    """
+
+    case: str
+    step: int
+    attempt: int = 0
+    method: str
+    to: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    framing: str = "length"
+    strict: bool = False
+
+
 class Invocation(_Record, frozen=True, kw_only=True, tag="invoke"):
     """A request whose first byte is about to be handed to a socket.
 
     ``length`` is the length of the body that the request announces; what was really handed over is
     ``Completion.sent``. ``content`` names which of the contents (0 is the honest one) the body
     carries. ``replay_of`` is the operation that this one repeats byte for byte. ``phase`` is
-    ``storm`` before healing, ``heal`` after.
+    ``storm`` before healing, ``heal`` after. ``probe`` is filled for the kind PROBE, whose requests
+    concern no upload of the header; only the checker ``conformance`` judges them.
     """
 
     op: int
@@ -79,6 +99,7 @@ class Invocation(_Record, frozen=True, kw_only=True, tag="invoke"):
     cut: bool = False  # the client itself ends the body early
     replay_of: int | None = None
     phase: Literal["storm", "heal"] = "storm"
+    probe: ProbeSent | None = None
 
 
 class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):

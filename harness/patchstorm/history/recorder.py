@@ -15,6 +15,7 @@ from patchstorm.history.model import (
     Invocation,
     Kind,
     Outcome,
+    ProbeSent,
     Record,
     Residue,
     StatusDocument,
@@ -55,6 +56,7 @@ class Recorder:
         cut: bool = False,
         replay_of: int | None = None,
         phase: str = "storm",
+        probe: ProbeSent | None = None,
     ) -> int:
         """Record a request that is about to be sent; the result is its operation index."""
         op = self._count
@@ -74,6 +76,7 @@ class Recorder:
                 cut=cut,
                 replay_of=replay_of,
                 phase="heal" if phase == "heal" else "storm",
+                probe=probe,
             )
         )
         return op

@@ -15,17 +15,18 @@ from typing import Literal
 
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import Recorder
-from patchstorm.history.model import Completion
+from patchstorm.history.model import Completion, ProbeSent
 from patchstorm.live.coverage import Coverage
 from patchstorm.live.fleet import Fleet
-from patchstorm.live.http import Client, Delivery
+from patchstorm.live.http import Blocks, Client, Delivery
 from patchstorm.live.network import Network
 from patchstorm.scenario import payload
-from patchstorm.scenario.actions import Answer, Request, Send, Sleep
+from patchstorm.scenario.actions import Answer, Probe, Request, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
-from patchstorm.target.wire import completion, created_url, head_for
+from patchstorm.target.probing import Probes, sent
+from patchstorm.target.wire import Head, completion, created_url, head_for
 
 STREAM_BYTES = 1 << 20
 REFUSAL_BYTES = 600
@@ -53,6 +54,7 @@ class Courier:
         self.on_full: Callable[[str], None] = _forget
         self._full: set[str] = set()  # uploads of which an answer gave the full length
         self._wire = target.wire
+        self._probes = Probes(target.wire)
         self._fleet = fleet
         self._recorder = recorder
         self._uploads = {upload.id: upload for upload in plan.uploads}
@@ -84,6 +86,8 @@ class Courier:
     async def _send(self, step: Step, send: Send) -> Answer:
         request = send.request
         replica = self._replica(request)
+        if request.probe is not None:
+            return await self._probe(step, send, request.probe, replica)
         op = self._invoke(step, send, replica)
         url = self.urls.get(request.upload)
         if url is None and request.kind not in ("POST", "OPTIONS"):
@@ -105,14 +109,35 @@ class Courier:
         self._learn(request, delivery, end)
         return Answer(op=op, end=end)
 
-    def _invoke(self, step: Step, send: Send, replica: int) -> int:
+    async def _probe(self, step: Step, send: Send, probe: Probe, replica: int) -> Answer:
+        """A request of a conformance case: about no upload of the plan, and nobody else's business."""
+        head = self._probes.head(probe)
+        op = self._invoke(step, send, replica, sent(probe, head))
+        if head is None:
+            delivery = Delivery(reply=None, sent=0, error=NO_URL)
+        else:
+            delivery = await self._across(send, replica, head, _whole(probe.what.body))
+        end = completion(
+            op,
+            time.monotonic_ns(),
+            send.request,
+            delivery.reply,
+            sent=delivery.sent,
+            error=delivery.error,
+        )
+        self._recorder.add(end)
+        self._note_refusal(op, replica, delivery)
+        self._probes.learn(probe, delivery.reply)
+        return Answer(op=op, end=end, sent=() if head is None else head.headers)
+
+    def _invoke(self, step: Step, send: Send, replica: int, probe: ProbeSent | None = None) -> int:
         request, now = send.request, time.monotonic_ns()
         has_body = request.kind == "PATCH" or request.whole
         op = self._recorder.invoke(
             time_ns=now,
             client=step.client,
             kind=request.kind,
-            upload=None if request.kind == "OPTIONS" else request.upload,
+            upload=None if request.kind in ("OPTIONS", "PROBE") else request.upload,
             replica=replica,
             offset=request.offset if has_body else None,
             length=request.length if has_body else None,
@@ -121,6 +146,7 @@ class Courier:
             cut=_cuts(send),
             replay_of=step.replay_of,
             phase=self._phase,
+            probe=probe,
         )
         if op != step.op:
             raise NondeterminismError(
@@ -154,6 +180,9 @@ class Courier:
         upload = self._uploads[request.upload]
         blocks = _blocks(upload.number, request)
         head = head_for(self._wire, request, upload.info, url, blocks)
+        return await self._across(send, replica, head, blocks)
+
+    async def _across(self, send: Send, replica: int, head: Head, blocks: Blocks) -> Delivery:
         port = self._fleet.replicas[replica].port
         assert port is not None
         return await self.network.across(
@@ -222,6 +251,11 @@ def _blocks(number: int, request: Request) -> Callable[[], Iterator[memoryview]]
             yield block
 
     return blocks
+
+
+def _whole(body: bytes | None) -> Blocks:
+    """A probe's body, in one piece."""
+    return lambda: iter((memoryview(body or b""),))
 
 
 def _ignore(_: int) -> None:

@@ -33,6 +33,7 @@ ANSWER_BYTES_MAX = 4 * 1024 * 1024
 PARTITIONED = "partitioned"
 DRAIN_POLL_S = 0.001
 DRAIN_POLLS_MAX = 50
+CONTINUE_S = 1.0
 
 Blocks = Callable[[], Iterator[memoryview]]
 Ending = Literal["reset", "fin"]
@@ -62,6 +63,7 @@ class _Progress:
 
     sent: int = 0
     tell: Callable[[int], None] | None = None
+    invited: asyncio.Event = field(default_factory=asyncio.Event)  # 100 Continue has come
 
     def count(self, taken: int) -> None:
         self.sent += taken
@@ -137,7 +139,7 @@ class Client:
         loop = asyncio.get_running_loop()
         await loop.sock_connect(sock, (SERVER_ADDRESS, port))
         sender = asyncio.ensure_future(_send(sock, head, blocks, mischief, progress))
-        reader = asyncio.ensure_future(_read(sock, head))
+        reader = asyncio.ensure_future(_read(sock, head, progress.invited))
         try:
             await asyncio.wait((sender, reader), return_when=asyncio.FIRST_COMPLETED)
             if not reader.done():
@@ -199,6 +201,9 @@ async def _send(
     await _send_all(sock, memoryview(head.encoded(chunked=mischief.chunked)))
     if blocks is None:
         return
+    if head.asks_first:
+        with contextlib.suppress(TimeoutError):  # RFC 9110, 10.1.1: nobody waits for ever
+            await asyncio.wait_for(progress.invited.wait(), CONTINUE_S)
     for piece, pause in _pieces(blocks(), mischief):
         framed = mischief.chunked and len(piece) > 0  # an empty chunk would end the body
         if framed:
@@ -280,8 +285,8 @@ async def _drained(sock: socket.socket) -> None:
         await asyncio.sleep(DRAIN_POLL_S)
 
 
-async def _read(sock: socket.socket, head: Head) -> Reply:
-    """The final answer; _Over where the connection ends before it does."""
+async def _read(sock: socket.socket, head: Head, invited: asyncio.Event) -> Reply:
+    """The final answer; _Over where the connection ends before it does. ``invited``: 100 has come."""
     loop = asyncio.get_running_loop()
     parser = h11.Connection(our_role=h11.CLIENT)
     parser.send(h11.Request(method=head.method, target="/", headers=[("Host", "parser")]))
@@ -294,6 +299,8 @@ async def _read(sock: socket.socket, head: Head) -> Reply:
             if not data and not _ends_with_connection(found):
                 raise _Over("closed")
             parser.receive_data(data)
+        elif isinstance(event, h11.InformationalResponse):
+            invited.set()
         elif isinstance(event, h11.Response):
             found = event
         elif isinstance(event, h11.Data):

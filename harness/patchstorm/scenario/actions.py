@@ -18,7 +18,23 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from patchstorm.conformance.model import Step
 from patchstorm.history.model import Checksum, Completion, Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A request of a conformance case, header by header (:class:`patchstorm.conformance.Step`).
+
+    ``max_size`` fills ``{max+1}``; the other placeholders are filled by whoever knows the URLs.
+    """
+
+    case: str
+    step: int
+    attempt: int
+    what: Step
+    strict: bool = False
+    max_size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +43,7 @@ class Request:
 
     ``replica`` is an index, or None for the balancer's choice. ``algorithm`` is used when
     ``checksum`` is not "none". ``whole`` asks a POST to carry the body (creation-with-upload).
+    ``probe`` is filled for the kind PROBE, and then only ``replica`` and ``length`` count besides.
     """
 
     kind: Kind
@@ -38,6 +55,7 @@ class Request:
     algorithm: str = "sha256"
     replica: int | None = None
     whole: bool = False
+    probe: Probe | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +115,14 @@ class Together:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of a :class:`Send`: the operation's index and its completion."""
+    """What came of a :class:`Send`: the operation's index and its completion.
+
+    ``sent`` are the headers of a probe as they went out.
+    """
 
     op: int
     end: Completion
+    sent: tuple[tuple[str, str], ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from patchstorm.errors import NondeterminismError
-from patchstorm.history.model import UploadInfo
+from patchstorm.history.model import ProbeSent, UploadInfo
 from patchstorm.history.recorder import Recorder
 from patchstorm.live.coverage import Coverage
 from patchstorm.scenario import payload
-from patchstorm.scenario.actions import Answer, Mischief, Request, Send, Sleep
+from patchstorm.scenario.actions import Answer, Mischief, Probe, Request, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan
 from patchstorm.sim.app import Answer as Response
@@ -25,9 +25,11 @@ from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.replica import MS, Replica
 from patchstorm.sim.serving import Broken, serve
 from patchstorm.sim.timers import Timer
+from patchstorm.target.probing import Probes, sent
 from patchstorm.target.wire import Head, Reply, completion, created_url, head_for
 
 NO_URL = "no-url"
+NO_SOCKET = "no-socket"
 REFUSED_MS = 1
 UNREACHABLE_MS = 20
 BLOCKS_MAX = 3
@@ -109,6 +111,7 @@ class Clients:
         self._stamp = stamp
         self._uploads = {upload.id: upload for upload in plan.uploads}
         self._infos: dict[str, UploadInfo] = {upload.id: upload.info for upload in plan.uploads}
+        self._probes = Probes(self._wire)
         self._sends: dict[str, int] = {}
         self._under_way: dict[int, Delivery] = {}
         self._machine: Machine | None = None
@@ -161,6 +164,9 @@ class Clients:
         delivery = Delivery(step, request, send.mischief, step.op, f"{step.client}#{count}")
         self.paths[delivery.path] = delivery.op
         delivery.replica = self._balanced(request, delivery.path)
+        if request.probe is not None:
+            self._send_probe(delivery, send, request.probe)
+            return
         self._invoke(delivery, send)
         url = self.urls.get(request.upload)
         if url is None and request.kind not in ("POST", "OPTIONS"):
@@ -176,6 +182,16 @@ class Clients:
                 payload.generate(number, request.content, request.offset, request.length),
             ),
         )  # fmt: skip
+        self._depart(delivery)
+
+    def _send_probe(self, delivery: Delivery, send: Send, probe: Probe) -> None:
+        """A request of a conformance case; what is odd about its framing cannot be simulated."""
+        delivery.head = self._probes.head(probe)
+        self._invoke(delivery, send, sent(probe, delivery.head))
+        if delivery.head is None or probe.what.needs_socket:
+            self._finish(delivery, None, NO_URL if delivery.head is None else NO_SOCKET)
+            return
+        self._under_way[delivery.op] = delivery
         self._depart(delivery)
 
     def _depart(self, delivery: Delivery) -> None:
@@ -233,8 +249,7 @@ class Clients:
         request, mischief = delivery.request, delivery.mischief
         assert delivery.head is not None
         length = delivery.head.length
-        number = self._uploads[request.upload].number
-        whole = payload.generate(number, request.content, request.offset, length)
+        whole = self._bytes_of(request, length)
         end = length if mischief.cut_after is None else min(length, max(0, mischief.cut_after))
         pieces = 1 + self._kernel.value("blocks", BLOCKS_MAX, delivery.path)
         marks = sorted({end * i // pieces for i in range(1, pieces + 1)} - {0})
@@ -256,6 +271,12 @@ class Clients:
                 self._stall(delivery)
         if end < length:
             raise Broken
+
+    def _bytes_of(self, request: Request, length: int) -> bytes:
+        if request.probe is not None:
+            return request.probe.what.body or b""
+        number = self._uploads[request.upload].number
+        return payload.generate(number, request.content, request.offset, length)
 
     def _stall(self, delivery: Delivery) -> None:
         """Nothing comes for a while; a client that leaves meanwhile is noticed at once."""
@@ -289,6 +310,8 @@ class Clients:
         send = delivery.step.action
         assert isinstance(send, Send)
         self._note_faults(send, delivery, ends=True)
+        if request.probe is not None:
+            self._probes.learn(request.probe, reply)
         if request.kind == "POST" and reply is not None:
             url = created_url(self._wire, reply)
             if url is not None and request.upload not in self.urls:
@@ -298,7 +321,8 @@ class Clients:
             self.ended.add(request.upload)
         if end.outcome == "ok" and (request.kind == "PATCH" or request.whole):
             self.acknowledged[request.upload].add(request.offset, request.length)
-        self._resume(delivery.step, Answer(op=delivery.op, end=end))
+        headers = delivery.head.headers if delivery.head is not None else ()
+        self._resume(delivery.step, Answer(op=delivery.op, end=end, sent=headers))
 
     def part(self, replica: int) -> None:
         """Clients cannot reach ``replica``; what is under way to it breaks."""
@@ -327,7 +351,7 @@ class Clients:
         offered = [one.index for one in self._replicas if one.serves] or list(range(count))
         return offered[self._kernel.value("balancer", len(offered), path)]
 
-    def _invoke(self, delivery: Delivery, send: Send) -> None:
+    def _invoke(self, delivery: Delivery, send: Send, probe: ProbeSent | None = None) -> None:
         request, mischief = delivery.request, delivery.mischief
         has_body = request.kind == "PATCH" or request.whole
         cut = mischief.cut_after is not None and mischief.cut_after < request.length
@@ -335,7 +359,7 @@ class Clients:
             time_ns=self._stamp(),
             client=delivery.step.client,
             kind=request.kind,
-            upload=None if request.kind == "OPTIONS" else request.upload,
+            upload=None if request.kind in ("OPTIONS", "PROBE") else request.upload,
             replica=delivery.replica,
             offset=request.offset if has_body else None,
             length=request.length if has_body else None,
@@ -344,6 +368,7 @@ class Clients:
             cut=cut,
             replay_of=delivery.step.replay_of,
             phase=self._phase,
+            probe=probe,
         )
         if op != delivery.op:
             raise NondeterminismError(

@@ -42,6 +42,11 @@ class Head:
     length: int = 0
     has_body: bool = False
 
+    @property
+    def asks_first(self) -> bool:
+        """Whether the client waits for 100 (Continue) before it sends the body."""
+        return any(name.lower() == "expect" for name, _ in self.headers)
+
     def framed(self, *, chunked: bool = False) -> tuple[tuple[str, str], ...]:
         """The headers with the one that tells where the body ends (RFC 9112, section 6)."""
         if not self.has_body:
@@ -103,11 +108,16 @@ def head_for(
 
 
 def _creation(wire: Wire, upload: UploadInfo) -> list[tuple[str, str]]:
+    return [("Upload-Length", str(upload.size)), ("Upload-Metadata", metadata(wire, upload))]
+
+
+def metadata(wire: Wire, upload: UploadInfo) -> str:
+    """The value of Upload-Metadata: the target's name, and what else this server is to be told."""
     pairs = {"filename": upload.target, **wire.metadata}
-    metadata = [f"{key} {_base64(value.encode())}" for key, value in pairs.items()]
+    told = [f"{key} {_base64(value.encode())}" for key, value in pairs.items()]
     if upload.overwrite:
-        metadata.append("overwrite")
-    return [("Upload-Length", str(upload.size)), ("Upload-Metadata", ",".join(metadata))]
+        told.append("overwrite")
+    return ",".join(told)
 
 
 def _upload_path(wire: Wire, request: Request, url: str | None) -> str:

@@ -6,6 +6,7 @@ from patchstorm.scenario.workloads import (
     abandoning,
     checksums,
     conflicting,
+    conformance,
     creating,
     empty,
     expiring,
@@ -43,6 +44,7 @@ _MODULES = (
     stalling,
     abandoning,
     many,
+    conformance,
 )
 
 WORKLOADS: dict[str, WorkloadKind] = {module.KIND.name: module.KIND for module in _MODULES}

@@ -1,0 +1,241 @@
+"""``conformance``: each answer to a probe is one that tus 1.0.0 allows.
+
+The rules, the cases and the sections they come from are in :mod:`patchstorm.conformance`; this checker
+finds the cases in a history, puts every rule to every answer, and tells what was broken. A must is a
+finding; a should, and an answer outside what the specification leaves open, is a remark, unless the
+storm was strict about shoulds. A case that could not be asked to its end makes the verdict unknown.
+Of a case that was begun anew only the last attempt counts, of a request that was repeated the last answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from patchstorm.check.case import Case
+from patchstorm.check.model import Finding
+from patchstorm.check.rule import Note, Rule, Unsure
+from patchstorm.check.story import finding
+from patchstorm.conformance import (
+    CASES,
+    FIRST,
+    Ruling,
+    Seen,
+    Terms,
+    View,
+    reason_to_skip,
+    rulings,
+    stopped,
+    terms_of,
+)
+from patchstorm.conformance import Case as Script
+from patchstorm.history.model import Operation, ProbeSent
+
+NAME = "conformance"
+NO_SOCKET = "no-socket"
+SHOWN_CHARS = 100
+_CASES_TOLD = 4
+_TOLD_HEADERS = frozenset({
+    "allow", "cache-control", "content-length", "content-type", "expect", "location",
+    "transfer-encoding", "trailer", "x-http-method-override",
+})  # fmt: skip
+Steps = dict[int, Operation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Broken:
+    """One answer that breaks one rule."""
+
+    script: Script
+    ruling: Ruling
+    operation: Operation
+    earlier: tuple[int, ...]
+
+
+def _find(case: Case) -> Iterator[Finding | Unsure | Note]:
+    asked = _asked(case)
+    terms = _terms(case, asked)
+    broken: dict[str, list[_Broken]] = {}
+    held: set[str] = set()
+    for name, steps in asked.items():
+        script = CASES.get(name)
+        if script is None:
+            yield Unsure(f"the case {name} is unknown to this release")
+            continue
+        for said in _judged(case, script, steps, terms):
+            if isinstance(said, _Broken):
+                broken.setdefault(said.ruling.rule.name, []).append(said)
+            elif isinstance(said, str):
+                held.add(said)
+            else:
+                yield said
+    yield from _told(case, broken)
+    count = len(held - set(broken))
+    yield Note(f"conformance: {len(asked)} cases asked, {count} rules held, {len(broken)} not")
+    yield from _skips(terms)
+
+
+def _asked(case: Case) -> dict[str, Steps]:
+    """Each case's last attempt: the last answer to every step."""
+    found: dict[str, tuple[int, Steps]] = {}
+    for operation in case.history.operations:
+        probe = operation.call.probe
+        if probe is None:
+            continue
+        attempt, steps = found.get(probe.case, (-1, {}))
+        if probe.attempt > attempt:
+            steps = {}
+        steps[probe.step] = operation
+        found[probe.case] = (probe.attempt, steps)
+    return {name: steps for name, (_, steps) in found.items()}
+
+
+def _terms(case: Case, asked: Mapping[str, Steps]) -> Terms:
+    first = asked.get(FIRST.name, {}).get(0)
+    headers = first.end.headers if first is not None and first.end is not None else None
+    lifetime = any(info.expires_ms is not None for info in case.history.header.uploads)
+    return terms_of(case.capabilities, headers, lifetime=lifetime)
+
+
+def _judged(
+    case: Case, script: Script, steps: Steps, terms: Terms
+) -> Iterator[_Broken | Unsure | Note | str]:
+    """What breaks a rule, the names of rules that held, and why the rest was not judged."""
+    before: tuple[Seen, ...] = ()
+    earlier: tuple[int, ...] = ()
+    for at, step in enumerate(script.steps):
+        operation = steps.get(at)
+        if operation is None or operation.end is None:
+            yield Unsure(f"the case {script.name} was not asked to its end")
+            return
+        probe, end = operation.call.probe, operation.end
+        assert probe is not None
+        if end.error == NO_SOCKET:
+            yield Note(f"conformance: {script.name} was not asked: it needs a real connection")
+            return
+        here = Seen(
+            step=step, sent=probe.headers, status=end.status, headers=end.headers, error=end.error
+        )
+        view = View(here=here, before=before, terms=terms)
+        if (end.status is None or end.status >= 500) and case.faults.explains(
+            operation, end.time_ns
+        ):
+            yield Note(
+                f"conformance: {script.name} was not judged to its end: a fault is in the way"
+            )
+            return
+        for ruling in rulings(view):
+            if ruling.complaint is None:
+                yield ruling.rule.name
+            else:
+                yield _Broken(script=script, ruling=ruling, operation=operation, earlier=earlier)
+        stop = stopped(view)
+        if stop is not None:
+            if stop.unjudged:
+                yield Unsure(f"the case {script.name} could not be asked: {stop.reason}")
+            return
+        before = (*before, here)
+        earlier = (*earlier, operation.op)
+
+
+def _told(case: Case, broken: Mapping[str, list[_Broken]]) -> Iterator[Finding | Note]:
+    """One finding, or one remark, for each rule; it tells the first answer that breaks it."""
+    for name, all_of_them in broken.items():
+        one = all_of_them[0]
+        rule, probe = one.ruling.rule, one.operation.call.probe
+        assert probe is not None
+        summary = f"{name}: {one.script.says}: {_method(probe)} {one.ruling.complaint}"
+        others = list(dict.fromkeys(other.script.name for other in all_of_them[1:]))
+        others = [other for other in others if other != one.script.name]
+        if rule.level == "must" or (rule.level == "should" and probe.strict):
+            yield _finding(case, one, summary, others)
+        else:
+            more = f"; also in {_few(others)}" if others else ""
+            yield Note(f"{rule.level}: {summary} ({one.script.name}{more}; {rule.section})")
+
+
+def _finding(case: Case, one: _Broken, summary: str, others: list[str]) -> Finding:
+    rule, operation = one.ruling.rule, one.operation
+    assert one.ruling.complaint is not None
+    notes = [
+        f"request: {_request(operation)}",
+        f"answer: {_answer(operation)}",
+        f"{_source(rule.section)} ({rule.level}): {rule.says}",
+    ]
+    if others:
+        notes.append(f"the same in the cases {_few(others)}")
+    return finding(
+        case,
+        NAME,
+        f"{summary} ({_source(rule.section)})",
+        operations=one.earlier,
+        causes={operation.op: one.ruling.complaint},
+        notes=notes,
+    )
+
+
+def _source(section: str) -> str:
+    return section if section.startswith("RFC") else f"tus 1.0.0, {section}"
+
+
+def _method(probe: ProbeSent) -> str:
+    override = [value for name, value in probe.headers if name.lower() == "x-http-method-override"]
+    return f"{probe.method} (as {override[0]})" if override else probe.method
+
+
+def _request(operation: Operation) -> str:
+    probe = operation.call.probe
+    assert probe is not None
+    to = probe.to.replace("?", "not ") or "the creation URL"
+    fields = "; ".join(f"{name}: {_cut(value)}" for name, value in probe.headers)
+    body = "" if not probe.body else f"; body {_cut(repr(probe.body))}"
+    framing = " in the chunked coding" if probe.framing == "chunked" else ""
+    return f"{probe.method} {to}; {fields}{body}{framing}"
+
+
+def _answer(operation: Operation) -> str:
+    end = operation.end
+    assert end is not None
+    if end.status is None:
+        return f"none ({end.error})"
+    told = sorted(
+        (name, value)
+        for name, value in end.headers.items()
+        if name in _TOLD_HEADERS or name.startswith(("upload-", "tus-"))
+    )
+    return "; ".join((str(end.status), *(f"{name}: {_cut(value)}" for name, value in told)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}... ({len(text)} characters)"
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:_CASES_TOLD])
+    more = len(names) - _CASES_TOLD
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _skips(terms: Terms) -> Iterator[Note]:
+    """What is not for this target, and why, one remark for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for script in CASES.values():
+        reason = reason_to_skip(script, terms)
+        if reason is not None:
+            reasons.setdefault(reason, []).append(script.name)
+    for reason, names in reasons.items():
+        yield Note(f"conformance: {len(names)} cases skipped ({_few(names)}): {reason}")
+
+
+def _applies(case: Case) -> str | None:
+    if any(one.call.probe is not None for one in case.history.operations):
+        return None
+    return "no request of a conformance case was sent"
+
+
+RULE = Rule(
+    name=NAME,
+    says="every answer is one that tus 1.0.0 and the announced extensions allow",
+    find=_find,
+    applies=_applies,
+)

@@ -1,0 +1,196 @@
+"""conformance: tus 1.0.0 request by request, each case with resources of its own.
+
+OPTIONS comes first; what it announces, and what the target's description claims, decides which cases
+apply. They are sent in a few lanes, each case in order, and last the plan's own upload goes through as a
+plain client sends it. With ``across`` every request of a case goes to the next replica, since their
+state is shared; without it a case stays with one. A case that got no answer where one was owed is
+begun anew, with new resources: a reset is no answer, and what was applied is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+
+from patchstorm.conformance import (
+    FIRST,
+    Case,
+    Seen,
+    Step,
+    Terms,
+    View,
+    chapter,
+    content,
+    reason_to_skip,
+    stopped,
+    terms_of,
+)
+from patchstorm.scenario.actions import (
+    Answer,
+    Mischief,
+    Probe,
+    Request,
+    Send,
+    Sleep,
+    Together,
+    Workload,
+)
+from patchstorm.scenario.options import count, flag, words
+from patchstorm.scenario.workloads.base import Context, WorkloadKind
+from patchstorm.scenario.workloads.client import Move, advance, head, lanes
+from patchstorm.scenario.workloads.creating import create
+
+ATTEMPTS = 3
+BUSY = frozenset({423, 503})
+BUSY_TRIES = 6
+BUSY_MS = 100
+ASK_AGAIN_MS = 50
+
+Chapters = Literal[
+    "all", "core", "creation", "defer-length", "creation-with-upload", "expiration", "checksum",
+    "termination", "concatenation", "http",
+]  # fmt: skip
+
+
+class Options(msgspec.Struct, frozen=True):
+    chapter: Annotated[Chapters, words("which cases are asked")] = "all"
+    across: Annotated[bool, flag("every request of a case goes to the next replica")] = False
+    strict: Annotated[bool, flag("a should that is not kept is a violation, too")] = False
+    at_once: Annotated[int, count(1, 64, "how many cases are under way at once")] = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """One attempt at one case."""
+
+    ctx: Context
+    case: Case
+    attempt: int
+    terms: Terms
+    options: Options
+    replica: int
+
+
+def conformance(ctx: Context, options: Options) -> Workload:
+    lifetime = any(upload.info.expires_ms is not None for upload in ctx.uploads)
+    unknown = terms_of(ctx.capabilities, None, lifetime=lifetime)
+    seen = yield from _ask(ctx, FIRST, unknown, options)
+    headers = seen[0].headers if seen else {}
+    terms = terms_of(ctx.capabilities, headers, lifetime=lifetime)
+    cases = [
+        case
+        for case in chapter(options.chapter)
+        if case is not FIRST and reason_to_skip(case, terms) is None
+    ]
+    parts = [
+        _lane(ctx.part(i), lane, terms, options)
+        for i, lane in enumerate(lanes(cases, options.at_once))
+    ]
+    yield Together(workloads=tuple(parts))
+    for upload in ctx.uploads:
+        created = yield from create(ctx, upload)
+        if created:
+            yield from advance(ctx, upload)
+            yield from head(ctx, upload)
+
+
+def _lane(ctx: Context, cases: Sequence[Case], terms: Terms, options: Options) -> Workload:
+    for case in cases:
+        yield from _ask(ctx, case, terms, options)
+
+
+def _ask(ctx: Context, case: Case, terms: Terms, options: Options) -> Move[list[Seen]]:
+    """One case, begun anew while it gets no answers; what was seen of the last attempt."""
+    seen: list[Seen] = []
+    for attempt in range(ATTEMPTS):
+        asking = _Asking(
+            ctx=ctx, case=case, attempt=attempt, terms=terms, options=options,
+            replica=ctx.replica(),
+        )  # fmt: skip
+        seen = yield from _attempt(asking)
+        if seen[-1].status is not None or seen[-1].step.silence or seen[-1].error in _FOR_GOOD:
+            break
+    return seen
+
+
+_FOR_GOOD = ("no-url", "no-socket")
+
+
+def _attempt(asking: _Asking) -> Move[list[Seen]]:
+    seen: list[Seen] = []
+    hops = 0
+    for at, step in enumerate(asking.case.steps):
+        if step.wait_ms:
+            yield Sleep(ms=step.wait_ms)
+        hops += asking.options.across and at > 0 and not step.stays
+        view = yield from _until_content(asking, at, step, hops, tuple(seen))
+        seen.append(view.here)
+        if stopped(view) is not None:
+            break
+    return seen
+
+
+def _until_content(
+    asking: _Asking, at: int, step: Step, hops: int, before: tuple[Seen, ...]
+) -> Move[View]:
+    """One step; asked again while the server is busy, or where it may take a while to come true."""
+    ctx = asking.ctx
+    again = step.patience_ms // ASK_AGAIN_MS
+    busy = BUSY_TRIES
+    while True:
+        request = Request(
+            kind="PROBE",
+            upload="",
+            length=len(step.body or b""),
+            replica=ctx.other(asking.replica, hops),
+            probe=Probe(
+                case=asking.case.name,
+                step=at,
+                attempt=asking.attempt,
+                what=step,
+                strict=asking.options.strict,
+                max_size=_max_size(before),
+            ),
+        )
+        mischief = Mischief(cut_after=step.cut, chunked=step.framing == "chunked")
+        answer: Answer = yield Send(request=request, mischief=mischief)
+        end = answer.end
+        here = Seen(
+            step=step,
+            sent=answer.sent,
+            status=end.status,
+            headers=end.headers,
+            error=end.error,
+        )
+        view = View(here=here, before=before, terms=asking.terms)
+        if here.status is None or content(view):
+            return view
+        if here.status in BUSY and busy:
+            busy -= 1
+            yield Sleep(ms=BUSY_MS)
+        elif again:
+            again -= 1
+            yield Sleep(ms=ASK_AGAIN_MS)
+        else:
+            return view
+
+
+def _max_size(before: Sequence[Seen]) -> int:
+    """What OPTIONS announced in this case."""
+    for one in before:
+        limit = one.headers.get("tus-max-size", "")
+        if limit.isascii() and limit.isdigit():
+            return int(limit)
+    return 0
+
+
+KIND = WorkloadKind(
+    name="conformance",
+    says="tus 1.0.0 request by request: every answer is held to the specification",
+    run=conformance,
+    options=Options,
+    creates=True,
+)

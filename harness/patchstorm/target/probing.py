@@ -1,0 +1,117 @@
+"""The requests of conformance cases as HTTP: placeholders filled in, URLs remembered.
+
+Both worlds speak through this, so a case means the same bytes in either. What a client would know is
+all that is known here: the URL that a creation gave out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from patchstorm.conformance.model import CREATION, UNKNOWN, Fields
+from patchstorm.history.model import ProbeSent, UploadInfo
+from patchstorm.scenario.actions import Probe
+from patchstorm.target.model import Wire
+from patchstorm.target.wire import Head, Reply, created_url, metadata
+
+_URL = re.compile(r"\{url:([^}]*)\}")
+_CHANGED = 8
+_ALPHABETS = ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ")
+
+
+@dataclass(slots=True)
+class Probes:
+    """The resources of all cases of one storm."""
+
+    wire: Wire
+    urls: dict[str, str] = field(default_factory=dict)
+
+    def head(self, probe: Probe) -> Head | None:
+        """The head to send; None where it needs a URL that no creation gave out."""
+        step = probe.what
+        path = self._path(probe, step.to)
+        headers = self._filled(probe)
+        if path is None or headers is None:
+            return None
+        return Head(
+            method=step.method,
+            path=path,
+            headers=(*headers, *self.wire.headers.items()),
+            length=len(step.body or b""),
+            has_body=step.body is not None and step.framing != "raw",
+        )
+
+    def learn(self, probe: Probe, reply: Reply | None) -> None:
+        """Remember the URL of what this request created."""
+        if reply is None or probe.what.creates is None:
+            return
+        url = created_url(self.wire, reply)
+        if url is not None:
+            self.urls[_key(probe, probe.what.creates)] = url
+
+    def _path(self, probe: Probe, to: str) -> str | None:
+        if to == CREATION:
+            return self.wire.path
+        url = self.urls.get(_key(probe, to.removeprefix(UNKNOWN)))
+        return nobodys(self.wire, url) if url is not None and to.startswith(UNKNOWN) else url
+
+    def _filled(self, probe: Probe) -> Fields | None:
+        filled: list[tuple[str, str]] = []
+        for name, value in probe.what.headers:
+            urls = {to: self._path(probe, to) for to in _URL.findall(value)}
+            if None in urls.values():
+                return None
+            whole = _URL.sub(lambda found, urls=urls: urls[found[1]] or "", value)
+            filled.append((name, self._plain(probe, whole)))
+        return tuple(filled)
+
+    def _plain(self, probe: Probe, value: str) -> str:
+        if "{metadata}" in value:
+            target = f"{probe.case}-{probe.what.creates}-{probe.attempt}.bin"
+            info = UploadInfo(id=target, size=0, target=target)
+            value = value.replace("{metadata}", metadata(self.wire, info))
+        return value.replace("{max+1}", str(probe.max_size + 1))
+
+
+def sent(probe: Probe, head: Head | None) -> ProbeSent:
+    """What the history records of a request; unfilled where it could not be sent."""
+    step = probe.what
+    return ProbeSent(
+        case=probe.case,
+        step=probe.step,
+        attempt=probe.attempt,
+        method=step.method,
+        to=step.to,
+        headers=step.headers if head is None else head.headers,
+        body=None if step.body is None else step.body.decode("latin-1"),
+        framing=step.framing,
+        strict=probe.strict,
+    )
+
+
+def nobodys(wire: Wire, url: str) -> str:
+    """A URL of the same shape that no upload has: the last letters and digits of its name changed."""
+    path, mark, query = url.partition("?")
+    if wire.id == "path" or not query:
+        return _changed(path.rstrip("/")) + mark + query
+    return path + mark + _changed(query)
+
+
+def _changed(text: str) -> str:
+    """Each of the last letters and digits by the next of its kind, so that a hexadecimal stays one."""
+    letters = list(text)
+    left = _CHANGED
+    for at in range(len(letters) - 1, -1, -1):
+        if not left or letters[at] in "/=":
+            break
+        for alphabet in _ALPHABETS:
+            if letters[at] in alphabet:
+                letters[at] = alphabet[(alphabet.index(letters[at]) + 1) % len(alphabet)]
+                left -= 1
+                break
+    return "".join(letters)
+
+
+def _key(probe: Probe, name: str) -> str:
+    return f"{probe.case}.{probe.attempt}/{name}"
