@@ -27,12 +27,14 @@ from patchstorm.conformance import (
     rulings,
     stopped,
     terms_of,
+    unanswered,
 )
 from patchstorm.conformance import Case as Script
 from patchstorm.history.model import Operation, ProbeSent
 
 NAME = "conformance"
 NO_SOCKET = "no-socket"
+_SILENT = frozenset({"closed", "garbled", "reset", "timeout"})
 SHOWN_CHARS = 100
 _CASES_TOLD = 4
 _TOLD_HEADERS = frozenset({
@@ -130,12 +132,21 @@ def _judged(
             else:
                 yield _Broken(script=script, ruling=ruling, operation=operation, earlier=earlier)
         stop = stopped(view)
-        if stop is not None:
-            if stop.unjudged:
-                yield Unsure(f"the case {script.name} could not be asked: {stop.reason}")
-            return
-        before = (*before, here)
-        earlier = (*earlier, operation.op)
+        if stop is None:
+            before, earlier = (*before, here), (*earlier, operation.op)
+            continue
+        if end.status is None and end.error in _SILENT and not step.silence:
+            ruling = unanswered(view)
+            yield _Broken(script=script, ruling=ruling, operation=operation, earlier=earlier)
+        if stop.unjudged and _demands(script, at):
+            yield Unsure(f"the case {script.name} could not be asked: {stop.reason}")
+        return
+
+
+def _demands(script: Script, at: int) -> bool:
+    """Whether something that must be is asked from this step on."""
+    rest = (expect.rule for step in script.steps[at:] for expect in step.expects)
+    return any(rule.level == "must" for rule in rest)
 
 
 def _told(case: Case, broken: Mapping[str, list[_Broken]]) -> Iterator[Finding | Note]:

@@ -17,6 +17,7 @@ from patchstorm.conformance.suite import (
     rulings,
     stopped,
     terms_of,
+    unanswered,
 )
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "rulings",
     "stopped",
     "terms_of",
+    "unanswered",
 ]

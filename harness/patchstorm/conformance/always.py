@@ -56,6 +56,10 @@ ALLOW = Rule(
     name="http.allow", level="should", section="RFC 9110, 15.5.6",
     says="405 carries Allow",
 )  # fmt: skip
+ANSWERED = Rule(
+    name="http.answered", level="should", section="RFC 9110, 3.4",
+    says="a request that HTTP has nothing against is answered, and not met by a closed connection",
+)  # fmt: skip
 SERVER_ERROR = Rule(
     name="http.server-error", level="should", section="RFC 9110, 15.5 and 15.6",
     says="what a client asks wrongly is refused with 4xx; 5xx is for a server that failed",
@@ -63,7 +67,8 @@ SERVER_ERROR = Rule(
 
 RULES = (
     RESUMABLE_OK, RESUMABLE_REFUSED, OFFSET_NUMBER, LENGTH_NUMBER, EXPIRES_DATE, HEAD_OFFSET,
-    HEAD_LENGTH, HEAD_NO_STORE, PATCH_STATUS, PATCH_OFFSET, VERSIONS_TOLD, ALLOW, SERVER_ERROR,
+    HEAD_LENGTH, HEAD_NO_STORE, PATCH_STATUS, PATCH_OFFSET, VERSIONS_TOLD, ALLOW, ANSWERED,
+    SERVER_ERROR,
 )  # fmt: skip
 
 
@@ -79,12 +84,18 @@ def _tus_refusal(view: View) -> bool:
     return _of_tus(view) and 400 <= view.status < 500 and view.status not in HTTP_ONLY
 
 
+def _plain(view: View, method: str) -> bool:
+    """A success of this method; where a method is overridden, whether it was is another rule's."""
+    step = view.here.step
+    return step.method == step.acts_as == method and view.here.ok
+
+
 def _head_ok(view: View) -> bool:
-    return view.here.step.acts_as == "HEAD" and view.here.ok
+    return _plain(view, "HEAD")
 
 
 def _patch_ok(view: View) -> bool:
-    return view.here.step.acts_as == "PATCH" and view.here.ok
+    return _plain(view, "PATCH")
 
 
 def _finished_or_plain(view: View) -> bool:

@@ -78,6 +78,16 @@ def client_error(view: View) -> str | None:
     return f"was answered {view.status}, expected 4xx"
 
 
+def client_refusal(view: View) -> str | None:
+    """It is refused, as the client's mistake."""
+    return None if 400 <= view.status < 500 else f"was answered {view.status}, expected 4xx"
+
+
+def not_served(view: View) -> str | None:
+    """It is accepted, or refused as the client's mistake or as something that is not implemented."""
+    return None if view.status == 501 else client_error(view)
+
+
 def gone(view: View) -> str | None:
     """404 or 410."""
     if view.status in (404, 410):

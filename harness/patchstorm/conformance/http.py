@@ -14,6 +14,7 @@ from patchstorm.conformance.claims import (
     status,
     success,
 )
+from patchstorm.conformance.core import NOTHING_DONE, WRONG_VERSION
 from patchstorm.conformance.model import CREATION, RESUMABLE, Case, Expect, Rule, Step, View
 from patchstorm.conformance.requests import create, head, patch
 
@@ -167,9 +168,9 @@ CASES = (
         says="a PATCH of another version that asks first",
         steps=(
             create("a"),
-            patch("a", 0, b"hello", Expect(rule=CONTINUE_EARLY, claim=status(412)),
-                  more={**_ASKS_FIRST, "Tus-Resumable": "0.0.9"}),
-            head("a", _after(0)),
+            patch("a", 0, b"hello", Expect(rule=CONTINUE_EARLY, claim=not_accepted),
+                  more={**_ASKS_FIRST, "Tus-Resumable": WRONG_VERSION}),
+            head("a", NOTHING_DONE),
         ),
     ),
     _badly_framed("word", "a Content-Length that is no number", "five"),

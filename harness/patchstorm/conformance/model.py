@@ -48,12 +48,20 @@ class Rule:
 class Expect:
     """An answer is held to ``rule`` by ``claim``, which says what is wrong or None.
 
-    ``when`` limits it to some answers: a rule about refusals says nothing of a success.
+    ``when`` limits it to some answers: a rule about refusals says nothing of a success. ``stops``: the
+    rest of the case builds on it, so the case ends where it does not hold; so it does for every must.
     """
 
     rule: Rule
     claim: Claim
     when: Condition | None = None
+    stops: bool = False
+
+    def complaint(self, view: View) -> str | None:
+        """What is wrong; None also where the rule does not speak of this answer."""
+        if self.when is not None and not self.when(view):
+            return None
+        return self.claim(view)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

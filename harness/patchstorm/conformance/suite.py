@@ -16,7 +16,7 @@ from patchstorm.conformance import (
     termination,
 )
 from patchstorm.conformance.claims import TOKEN, listed
-from patchstorm.conformance.model import Case, Expect, Rule, Terms, View
+from patchstorm.conformance.model import Case, Rule, Terms, View
 
 _MODULES = (core, creation, expiration, checksum, termination, concatenation, http)
 
@@ -101,13 +101,19 @@ def rulings(view: View) -> Iterator[Ruling]:
             yield Ruling(rule=expect.rule, complaint=expect.claim(view))
 
 
+def unanswered(view: View) -> Ruling:
+    """What is to be said of a request that was owed an answer and got none."""
+    complaint = f"got no answer ({view.here.error or 'unknown'})"
+    return Ruling(rule=always.ANSWERED, complaint=complaint)
+
+
 def content(view: View) -> bool:
     """Whether an answer is all that its step expects: nobody needs to ask again."""
     if view.here.status is None:
         return view.here.step.silence
     if not view.here.step.expects:
         return view.here.ok
-    return not any(_broken(expect, view) for expect in view.here.step.expects)
+    return all(expect.complaint(view) is None for expect in view.here.step.expects)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,14 +139,9 @@ def stopped(view: View) -> Stop | None:
     if step.creates is not None and not here.ok:
         return Stop(reason="nothing was created")
     for expect in step.expects:
-        if expect.rule.level == "must" and _broken(expect, view):
+        if (expect.stops or expect.rule.level == "must") and expect.complaint(view) is not None:
             return Stop(reason=f"{step.acts_as} broke {expect.rule.name}")
     return None
-
-
-def _broken(expect: Expect, view: View) -> bool:
-    applies = expect.when is None or expect.when(view)
-    return applies and expect.claim(view) is not None
 
 
 def chapter(name: str) -> Sequence[Case]:

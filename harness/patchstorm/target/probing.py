@@ -59,10 +59,12 @@ class Probes:
     def _filled(self, probe: Probe) -> Fields | None:
         filled: list[tuple[str, str]] = []
         for name, value in probe.what.headers:
-            urls = {to: self._path(probe, to) for to in _URL.findall(value)}
-            if None in urls.values():
-                return None
-            whole = _URL.sub(lambda found, urls=urls: urls[found[1]] or "", value)
+            whole = value
+            for to in _URL.findall(value):
+                url = self._path(probe, to)
+                if url is None:
+                    return None
+                whole = whole.replace(f"{{url:{to}}}", url)
             filled.append((name, self._plain(probe, whole)))
         return tuple(filled)
 

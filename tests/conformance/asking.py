@@ -1,0 +1,164 @@
+"""Asks a server in memory all the cases, and judges what it said: no socket, no process, no time."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from typing import Any
+
+from patchstorm.check.conformance import RULE
+from patchstorm.check.layout import lay_out
+from patchstorm.check.model import Judgement
+from patchstorm.choice.chooser import TaskChooser, seeded
+from patchstorm.history import Recorder
+from patchstorm.history.model import Header, UploadInfo
+from patchstorm.scenario.actions import Answer, Probe, Send, Sleep
+from patchstorm.scenario.machine import Machine, Step
+from patchstorm.scenario.plan import UploadPlan
+from patchstorm.scenario.workloads.base import Context
+from patchstorm.scenario.workloads.conformance import Options, conformance
+from patchstorm.target.model import Wire
+from patchstorm.target.probing import Probes, sent
+from patchstorm.target.wire import Head, Reply, completion
+
+from .tiny import BASE, Asked, Said, Tiny
+
+MS = 1_000_000
+SEQUENTIAL = ("sequential", "creation")
+WIRE = Wire(path=BASE)
+
+
+def ask(
+    tiny: Tiny,
+    *,
+    capabilities: tuple[str, ...] = SEQUENTIAL,
+    lifetime: bool = False,
+    **options: Any,
+) -> Judgement:
+    """What the checker says of a server that is asked everything."""
+    asking = Asking(tiny, capabilities, lifetime=lifetime)
+    asking.go(Options(**options))
+    return RULE.judge(lay_out(asking.recorder.history()))
+
+
+def broken(judgement: Judgement) -> set[str]:
+    """The rules that findings and remarks accuse, by their names."""
+    accused = {finding.summary.partition(":")[0] for finding in judgement.findings}
+    for note in judgement.notes:
+        level, _, rest = note.partition(": ")
+        if level in ("should", "open"):
+            accused.add(rest.partition(":")[0])
+    return accused
+
+
+@dataclass(slots=True)
+class Asking:
+    tiny: Tiny
+    capabilities: tuple[str, ...]
+    lifetime: bool = field(kw_only=True)
+    recorder: Recorder = field(init=False)
+    _probes: Probes = field(default_factory=lambda: Probes(WIRE))
+    _now: int = 0
+    _order: int = 0
+    _queue: list[tuple[int, int, Step]] = field(default_factory=list)
+
+    def go(self, options: Options) -> None:
+        upload = UploadInfo(
+            id="u", size=1, target="u", expires_ms=1_000 if self.lifetime else None
+        )
+        self.recorder = Recorder(
+            Header(
+                scenario="conformance", seed=1, world="memory", storage="none", target="tiny",
+                capabilities=self.capabilities, reading="sequential", replicas=2, clock="virtual",
+                uploads=(upload,),
+            )
+        )  # fmt: skip
+        choices = seeded(1, "conformance", 0, "storm")
+        ctx = Context(
+            client="c", uploads=(UploadPlan(number=0, info=upload, chunk=1),), choices=choices,
+            task=TaskChooser(choices, "c"), capabilities=frozenset(self.capabilities),
+            reading="sequential", replicas=2,
+        )  # fmt: skip
+        machine = Machine(conformance(ctx, options))
+        self._begin(machine.start())
+        while self._queue:
+            due, _, step = heapq.heappop(self._queue)
+            self._advance(due)
+            result = None if isinstance(step.action, Sleep) else self._sent(step, step.action)
+            self._begin(machine.resume(step.task, result))
+        assert machine.done
+
+    def _advance(self, due: int) -> None:
+        self._now = max(self._now, due)
+        self.tiny.now = 1_700_000_000 + self._now / 1e9
+
+    def _begin(self, steps: list[Step]) -> None:
+        for step in steps:
+            self._order += 1
+            wait = step.action.ms * MS if isinstance(step.action, Sleep) else MS
+            heapq.heappush(self._queue, (self._now + wait, self._order, step))
+
+    def _sent(self, step: Step, send: Send) -> Answer:
+        probe, op = send.request.probe, step.op
+        assert op is not None
+        head = None if probe is None else self._probes.head(probe)
+        self.recorder.invoke(
+            time_ns=self._tick(), client=step.client, kind=send.request.kind,
+            upload=None if probe else send.request.upload, replica=send.request.replica,
+            probe=None if probe is None else sent(probe, head),
+        )  # fmt: skip
+        said, error = self._answer(probe, head)
+        reply = None if said is None else Reply(status=said.status, headers=said.headers)
+        end = completion(op, self._tick(), send.request, reply, sent=0, error=error)
+        self.recorder.add(end)
+        if probe is not None:
+            self._probes.learn(probe, reply)
+        return Answer(op=op, end=end, sent=() if head is None else head.headers)
+
+    def _answer(self, probe: Probe | None, head: Head | None) -> tuple[Said | None, str | None]:
+        if probe is None:
+            return Said(status=403), None  # the plan's own upload is nobody's business here
+        if head is None:
+            return None, "no-url"
+        said = self.tiny.serve(request(probe, head))
+        return said, None if said is not None else "closed"
+
+    def _tick(self) -> int:
+        self._now += 1_000
+        return self._now
+
+
+def request(probe: Probe, head: Head) -> Asked:
+    """The request as an HTTP library would hand it over."""
+    step = probe.what
+    fields = head.framed(chunked=step.framing == "chunked")
+    headers: dict[str, list[str]] = {}
+    for name, value in fields:
+        headers.setdefault(name.lower(), []).append(value)
+    body, chunked = step.body or b"", "transfer-encoding" in headers
+    if step.framing == "raw" and chunked:
+        body, trailers = dechunked(body)
+        headers |= trailers
+    if step.cut is not None:
+        body = body[: step.cut]
+    return Asked(
+        method=step.method, path=head.path, headers=headers, body=body, whole=step.cut is None,
+        lengths=tuple(headers.get("content-length", ())), chunked=chunked,
+    )  # fmt: skip
+
+
+def dechunked(raw: bytes) -> tuple[bytes, dict[str, list[str]]]:
+    """A body in the chunked coding, and its trailer (RFC 9112, 7.1)."""
+    body = b""
+    while True:
+        line, _, raw = raw.partition(b"\r\n")
+        size = int(line.partition(b";")[0], 16)
+        if not size:
+            break
+        body, raw = body + raw[:size], raw[size + 2 :]
+    trailers: dict[str, list[str]] = {}
+    for line in raw.split(b"\r\n"):
+        name, colon, value = line.decode("latin-1").partition(":")
+        if colon:
+            trailers[name.lower()] = [value.strip()]
+    return body, trailers
