@@ -10,6 +10,7 @@ from patchstorm.check.conformance import RULE
 from patchstorm.check.layout import lay_out
 from patchstorm.check.model import Judgement
 from patchstorm.choice.chooser import TaskChooser, seeded
+from patchstorm.conformance import CASES
 from patchstorm.history import Recorder
 from patchstorm.history.model import Header, UploadInfo
 from patchstorm.scenario.actions import Answer, Probe, Send, Sleep
@@ -51,6 +52,14 @@ def broken(judgement: Judgement) -> set[str]:
     return accused
 
 
+def chapter_of(rule: str) -> str:
+    """A chapter in which a rule is expected by name; of what holds for every answer, the core."""
+    for case in CASES.values():
+        if any(expect.rule.name == rule for step in case.steps for expect in step.expects):
+            return case.chapter
+    return "core"
+
+
 @dataclass(slots=True)
 class Asking:
     tiny: Tiny
@@ -63,9 +72,7 @@ class Asking:
     _queue: list[tuple[int, int, Step]] = field(default_factory=list)
 
     def go(self, options: Options) -> None:
-        upload = UploadInfo(
-            id="u", size=1, target="u", expires_ms=1_000 if self.lifetime else None
-        )
+        upload = UploadInfo(id="u", size=1, target="u", expires_ms=1_000 if self.lifetime else None)
         self.recorder = Recorder(
             Header(
                 scenario="conformance", seed=1, world="memory", storage="none", target="tiny",

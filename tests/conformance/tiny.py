@@ -73,7 +73,7 @@ class Stored:
         return self.concat is not None and self.concat.startswith("final")
 
 
-Spoil = Callable[["Tiny", Asked, Said, Stored | None], Said]
+Spoil = Callable[["Tiny", Asked, Said, Stored | None], Said | None]
 
 
 def untouched(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
@@ -117,7 +117,9 @@ class Tiny:
                 common["allow"] = ", ".join(sorted(METHODS))
             if refused.status == 412:
                 common["tus-version"] = "1.0.0"
-        return None if said is None else Said(status=said.status, headers={**common, **said.headers})
+        return (
+            None if said is None else Said(status=said.status, headers={**common, **said.headers})
+        )
 
     def _answer(self, asked: Asked) -> Said | None:
         if asked.method not in METHODS:
@@ -185,7 +187,11 @@ class Tiny:
                 raise Refused(400)
             return None
         if deferred is not None:
-            if deferred != "1" or length is not None or "creation-defer-length" not in self.extensions:
+            if (
+                deferred != "1"
+                or length is not None
+                or "creation-defer-length" not in self.extensions
+            ):
                 raise Refused(400)
             return None
         size = _number(length)

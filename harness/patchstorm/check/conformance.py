@@ -19,6 +19,7 @@ from patchstorm.check.story import finding
 from patchstorm.conformance import (
     CASES,
     FIRST,
+    RULES,
     Ruling,
     Seen,
     Terms,
@@ -249,4 +250,5 @@ RULE = Rule(
     says="every answer is one that tus 1.0.0 and the announced extensions allow",
     find=_find,
     applies=_applies,
+    findings_max=len(RULES),  # one finding for each rule at most
 )

@@ -25,6 +25,7 @@ class Rule:
     says: str
     find: Callable[[Case], Iterable[Finding | Unsure | Note]]
     applies: Callable[[Case], str | None] = lambda case: None
+    findings_max: int = FINDINGS_MAX
 
     def judge(self, case: Case) -> Judgement:
         """Skip, or find."""
@@ -41,7 +42,7 @@ class Rule:
                 notes.append(said.text)
             else:
                 findings.append(said)
-            if len(findings) >= FINDINGS_MAX:
+            if len(findings) >= self.findings_max:
                 break
         return Judgement(
             checker=self.name, findings=tuple(findings), unknown=unsure, notes=tuple(notes)

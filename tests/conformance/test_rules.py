@@ -1,0 +1,78 @@
+"""Every rule is broken by its wrong server and by no correct one, and every rule has its wrong server."""
+
+from __future__ import annotations
+
+import pytest
+
+from patchstorm.check.model import Judgement
+from patchstorm.conformance import CASES, RULES
+
+from .asking import ask, broken, chapter_of
+from .tiny import EXTENSIONS, Tiny
+from .wrong import UNFINISHED, WRONG
+
+EXPIRING = {"lifetime": True, "chapter": "expiration"}
+CORRECT = {
+    "everything": Tiny(),
+    "joins early": Tiny(extensions=UNFINISHED),
+    "creation alone": Tiny(extensions=("creation",), max_size=None, lifetime_s=None),
+    "nothing but the core": Tiny(extensions=(), max_size=None, lifetime_s=None),
+}
+
+
+def wronged(name: str, *, strict: bool = False) -> Judgement:
+    """What is said of the server that breaks this rule, asked where the rule speaks."""
+    wrong = WRONG[name]
+    tiny = Tiny(spoil=wrong.spoil, extensions=wrong.extensions, lifetime_s=wrong.lifetime_s)
+    return ask(tiny, **{"chapter": chapter_of(name), "strict": strict, **wrong.options})
+
+
+def found(judgement: Judgement) -> set[str]:
+    """The rules of its findings."""
+    return {finding.summary.partition(":")[0] for finding in judgement.findings}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("name", CORRECT)
+def test_a_correct_server_is_not_accused(name: str, strict: bool) -> None:
+    judgement = ask(CORRECT[name], capabilities=("sequential",), strict=strict)
+
+    assert broken(judgement) == set()
+    assert judgement.verdict == "safe", judgement.unknown
+
+
+def test_a_correct_server_whose_uploads_expire_is_not_accused() -> None:
+    judgement = ask(Tiny(lifetime_s=1), **EXPIRING)
+
+    assert broken(judgement) == set()
+    assert judgement.verdict == "safe", judgement.unknown
+
+
+def test_no_rule_lacks_its_wrong_server() -> None:
+    assert set(WRONG) == set(RULES)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_wrong_server_of_a_rule_breaks_it(name: str) -> None:
+    judgement = wronged(name)
+
+    assert name in broken(judgement)
+    level = RULES[name].level
+    assert (judgement.verdict == "violated") or level != "must"
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.level == "should"])
+def test_a_should_is_a_remark_unless_strictness_is_asked_for(name: str) -> None:
+    assert name not in found(wronged(name))
+    assert name in found(wronged(name, strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.level == "open"])
+def test_what_is_left_open_is_never_a_violation(name: str) -> None:
+    assert name not in found(wronged(name, strict=True))
+
+
+def test_every_case_asks_something_and_every_extension_has_cases() -> None:
+    assert all(any(step.expects for step in case.steps) for case in CASES.values())
+    needed = {name for case in CASES.values() for name in case.needs}
+    assert set(EXTENSIONS) <= needed
