@@ -19,6 +19,7 @@ from patchstorm.history.model import (
     History,
     Invocation,
     Operation,
+    ProbeSent,
     StatusDocument,
 )
 from patchstorm.scenario.actions import Answer, Request, Send, Sleep, Workload
@@ -219,9 +220,9 @@ class Driver:
         request, mischief = send.request, send.mischief
         call = Invocation(
             op=step.op, time_ns=self.now_ns, client=step.client, kind=request.kind,
-            upload=request.upload, replica=request.replica, offset=request.offset,
+            upload=request.upload or None, replica=request.replica, offset=request.offset,
             length=request.length, content=request.content, checksum=request.checksum,
-            cut=mischief.cut_after is not None, replay_of=step.replay_of,
+            cut=mischief.cut_after is not None, replay_of=step.replay_of, probe=_probe(request),
         )  # fmt: skip
         self.operations.append(Operation(call=call, end=None))
         self.sends.append(send)
@@ -238,13 +239,24 @@ class Driver:
             assert mischief.cut_after is not None
             body = mischief.cut_after
         reply = None
-        if not mischief.lose_request:
+        if request.probe is not None:
+            reply = Reply(
+                404
+            )  # probes concern no upload of the plan, and this server knows no others
+        elif not mischief.lose_request:
             reply = self.server.serve(request, body, self.now_ns, whole=not cut)
         if cut or mischief.drop_response:
             reply = None
         end = _completion(call, reply, 0 if mischief.lose_request else body, self.now_ns)
         self.operations[call.op] = Operation(call=call, end=end)
         return Answer(op=call.op, end=end)
+
+
+def _probe(request: Request) -> ProbeSent | None:
+    probe = request.probe
+    if probe is None:
+        return None
+    return ProbeSent(case=probe.case, step=probe.step, method=probe.what.method)
 
 
 def _completion(call: Invocation, reply: Reply | None, sent: int, now_ns: int) -> Completion:

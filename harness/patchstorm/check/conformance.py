@@ -60,10 +60,11 @@ def _find(case: Case) -> Iterator[Finding | Unsure | Note]:
     terms = _terms(case, asked)
     broken: dict[str, list[_Broken]] = {}
     held: set[str] = set()
+    rest: list[Unsure | Note] = []
     for name, steps in asked.items():
         script = CASES.get(name)
         if script is None:
-            yield Unsure(f"the case {name} is unknown to this release")
+            rest.append(Unsure(f"the case {name} is unknown to this release"))
             continue
         for said in _judged(case, script, steps, terms):
             if isinstance(said, _Broken):
@@ -71,11 +72,18 @@ def _find(case: Case) -> Iterator[Finding | Unsure | Note]:
             elif isinstance(said, str):
                 held.add(said)
             else:
-                yield said
-    yield from _told(case, broken)
+                rest.append(said)
     count = len(held - set(broken))
-    yield Note(f"conformance: {len(asked)} cases asked, {count} rules held, {len(broken)} not")
-    yield from _skips(terms)
+    yield Note(f"{NAME}: {len(asked)} cases asked, {count} rules held, {len(broken)} not")
+    yield from _told(case, broken)
+    yield from rest
+    yield from _skips(_chapters(case), terms)
+
+
+def _chapters(case: Case) -> set[str]:
+    """What was asked for."""
+    probes = (operation.call.probe for operation in case.history.operations)
+    return {probe.chapter for probe in probes if probe is not None}
 
 
 def _asked(case: Case) -> dict[str, Steps]:
@@ -114,7 +122,7 @@ def _judged(
         probe, end = operation.call.probe, operation.end
         assert probe is not None
         if end.error == NO_SOCKET:
-            yield Note(f"conformance: {script.name} was not asked: it needs a real connection")
+            yield Note(f"{NAME}: {script.name} was not asked: it needs a real connection")
             return
         here = Seen(
             step=step, sent=probe.headers, status=end.status, headers=end.headers, error=end.error
@@ -228,15 +236,16 @@ def _few(names: list[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _skips(terms: Terms) -> Iterator[Note]:
-    """What is not for this target, and why, one remark for each reason."""
+def _skips(chapters: set[str], terms: Terms) -> Iterator[Note]:
+    """What was asked for and is not for this target, and why: one remark for each reason."""
     reasons: dict[str, list[str]] = {}
     for script in CASES.values():
         reason = reason_to_skip(script, terms)
-        if reason is not None:
+        if reason is not None and not chapters.isdisjoint(("all", script.chapter)):
             reasons.setdefault(reason, []).append(script.name)
     for reason, names in reasons.items():
-        yield Note(f"conformance: {len(names)} cases skipped ({_few(names)}): {reason}")
+        many = "case" if len(names) == 1 else "cases"
+        yield Note(f"{NAME}: {len(names)} {many} skipped ({_few(names)}): {reason}")
 
 
 def _applies(case: Case) -> str | None:

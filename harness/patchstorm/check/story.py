@@ -18,6 +18,7 @@ RANGES_MAX = 64
 OPERATIONS_MAX = 32
 _ARROW, _PLAIN = "-> ", "   "
 _TOLD = ("fault", "damage", "phase", "beside")
+_TOLD_OF_PROBES = ("fault",)
 
 
 def finding(
@@ -106,13 +107,14 @@ def _lines(
     for op in chosen:
         operation = case.operation(op)
         entries.append((operation.call.time_ns, op, _line(operation, zero, remarks.get(op))))
+    kinds = _TOLD_OF_PROBES if case.operation(chosen[0]).call.probe is not None else _TOLD
     since = min(entry[0] for entry in entries)
     until = max(entry[0] for entry in entries)
     room = max(0, LINES_MAX - len(entries))
     events = [
         event
         for event in case.history.events
-        if event.kind in _TOLD and since <= event.time_ns <= until and _concerns(event, upload)
+        if event.kind in kinds and since <= event.time_ns <= until and _concerns(event, upload)
     ]
     entries += [(event.time_ns, -1, _event_line(event, zero)) for event in events[:room]]
     lines = [entry[2] for entry in sorted(entries, key=lambda entry: entry[:2])]

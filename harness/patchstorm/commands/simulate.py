@@ -24,12 +24,17 @@ WORLD = "sim"
 SCHEDULES_DEFAULT = 45
 """Schedules of each storm when nobody says how many: together a good half of a minute."""
 SCHEDULES_OF_A_CROWD = 6
+CONFORMANCE = "conformance"
+SCHEDULES_OF_CASES = 2
+"""The cases of a conformance storm are asked one request after the other; schedules add little."""
 CROWD_UPLOADS = 32
 """So many uploads at once make a schedule many times as long, and fewer of them do."""
 
 
 def schedules_default(scenario: Scenario) -> int:
     """How many schedules of ``scenario`` are run when nobody says how many."""
+    if any(client.kind == CONFORMANCE for client in scenario.clients):
+        return SCHEDULES_OF_CASES
     uploads = sum(int(spec.count.values[0]) for spec in scenario.uploads)
     return SCHEDULES_OF_A_CROWD if uploads >= CROWD_UPLOADS else SCHEDULES_DEFAULT
 

@@ -63,6 +63,7 @@ class ProbeSent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``case`` and ``step`` say which; ``attempt`` counts the case's repetitions, each with resources of its
     own. ``to`` is the case's name for the resource, empty for the creation URL, with ``?`` before it
     for a URL that is nobody's. ``body`` is Latin-1 text. ``strict``: shoulds are held against the target.
+    ``chapter`` is what was asked for, so that a checker can tell what was left out.
     """
 
     case: str
@@ -74,6 +75,7 @@ class ProbeSent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     body: str | None = None
     framing: str = "length"
     strict: bool = False
+    chapter: str = "all"
 
 
 class Invocation(_Record, frozen=True, kw_only=True, tag="invoke"):

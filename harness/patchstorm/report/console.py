@@ -15,7 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from patchstorm.report.model import Report, RunReport
-from patchstorm.report.story import headline, idle_checkers, remark, skips, story, tally, word
+from patchstorm.report.story import (
+    headline,
+    idle_checkers,
+    remark,
+    remarks_below,
+    skips,
+    story,
+    tally,
+    word,
+)
 
 PIPE_COLUMNS: Final = 100  # where nobody has said how wide the reader is
 NARROW_COLUMNS: Final = 64  # below this the figures give way to the remark
@@ -42,6 +51,8 @@ def tell(report: Report, console: Console, *, took: str, remarks: Sequence[str] 
         console.print(line, soft_wrap=True)
     console.print(f"{tally(runs)} in {took}", soft_wrap=True)
     for run in runs:
+        _tell_remarks(run, console)
+    for run in runs:
         if run.unknown is not None and "\n" in run.unknown:
             console.print()
             console.print(Text(f"{headline(run)}\n{run.unknown}"), soft_wrap=True)
@@ -49,6 +60,16 @@ def tell(report: Report, console: Console, *, took: str, remarks: Sequence[str] 
         if run.verdict == "violated":
             console.print()
             tell_violation(run, console)
+
+
+def _tell_remarks(run: RunReport, console: Console) -> None:
+    """What was remarked and has no room in the table."""
+    below = remarks_below(run)
+    if below:
+        console.print()
+        console.print(Text(f"{headline(run)}, and these remarks"), soft_wrap=True)
+        for note in below:
+            console.print(Text(f"   {note}"), soft_wrap=True)
 
 
 def tell_violation(run: RunReport, console: Console) -> None:

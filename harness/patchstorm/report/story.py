@@ -12,6 +12,7 @@ from patchstorm.report.model import RunReport
 
 FINDINGS_TOLD: Final = 3
 RANGES_TOLD: Final = 4
+NOTES_IN_TABLE: Final = 3
 NOT_APPLYING: Final = " does not apply: "
 _ORDER: Final = ("violated", "unknown", "safe", "skipped")
 
@@ -33,7 +34,16 @@ def remark(run: RunReport) -> str:
     parts = [run.unknown] if run.unknown is not None else []
     if run.findings:
         parts.append(", ".join(dict.fromkeys(finding.checker for finding in run.findings)))
-    return "; ".join((*parts, *_notes(run)))
+    notes = _notes(run)
+    if len(notes) > NOTES_IN_TABLE:
+        notes = [notes[0], f"{len(notes) - 1} more remarks below"]
+    return "; ".join((*parts, *notes))
+
+
+def remarks_below(run: RunReport) -> list[str]:
+    """The notes for which the table has no room."""
+    notes = _notes(run)
+    return notes[1:] if len(notes) > NOTES_IN_TABLE else []
 
 
 def _notes(run: RunReport) -> list[str]:

@@ -34,6 +34,7 @@ class Probe:
     attempt: int
     what: Step
     strict: bool = False
+    chapter: str = "all"
     max_size: int = 0
 
 

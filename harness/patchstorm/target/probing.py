@@ -89,6 +89,7 @@ def sent(probe: Probe, head: Head | None) -> ProbeSent:
         body=None if step.body is None else step.body.decode("latin-1"),
         framing=step.framing,
         strict=probe.strict,
+        chapter=probe.chapter,
     )
 
 

@@ -152,6 +152,7 @@ def _until_content(
                 attempt=asking.attempt,
                 what=step,
                 strict=asking.options.strict,
+                chapter=asking.options.chapter,
                 max_size=_max_size(before),
             ),
         )
