@@ -54,7 +54,7 @@ class Courier:
         self.on_full: Callable[[str], None] = _forget
         self._full: set[str] = set()  # uploads of which an answer gave the full length
         self._wire = target.wire
-        self._probes = Probes(target.wire)
+        self.probes = Probes(target.wire)
         self._fleet = fleet
         self._recorder = recorder
         self._uploads = {upload.id: upload for upload in plan.uploads}
@@ -111,7 +111,7 @@ class Courier:
 
     async def _probe(self, step: Step, send: Send, probe: Probe, replica: int) -> Answer:
         """A request of a conformance case: about no upload of the plan, and nobody else's business."""
-        head = self._probes.head(probe)
+        head = self.probes.head(probe)
         op = self._invoke(step, send, replica, sent(probe, head))
         if head is None:
             delivery = Delivery(reply=None, sent=0, error=NO_URL)
@@ -127,7 +127,7 @@ class Courier:
         )
         self._recorder.add(end)
         self._note_refusal(op, replica, delivery)
-        self._probes.learn(probe, delivery.reply)
+        self.probes.learn(probe, delivery.reply)
         return Answer(op=op, end=end, sent=() if head is None else head.headers)
 
     def _invoke(self, step: Step, send: Send, replica: int, probe: ProbeSent | None = None) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -23,9 +23,13 @@ from patchstorm.scenario.workloads import WORKLOADS
 _MARKED = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
 
 
-def rewritten(document: str) -> str:
+Tables = Mapping[str, Callable[[], str]]
+
+
+def rewritten(document: str, tables: Tables | None = None) -> str:
     """The document with every marked table as the registries have it. KeyError for an unknown one."""
-    return _MARKED.sub(lambda match: f"{match[1]}\n{TABLES[match['name']]()}\n{match[4]}", document)
+    known = TABLES if tables is None else tables
+    return _MARKED.sub(lambda match: f"{match[1]}\n{known[match['name']]()}\n{match[4]}", document)
 
 
 def workloads() -> str:
@@ -33,7 +37,7 @@ def workloads() -> str:
         (f"`{kind.name}`", kind.says, _options(kind.options), _code(kind.needs))
         for kind in WORKLOADS.values()
     )
-    return _table(("kind", "what it does", "options", "needs"), rows)
+    return table(("kind", "what it does", "options", "needs"), rows)
 
 
 def faults() -> str:
@@ -46,7 +50,7 @@ def faults() -> str:
         )
         for fault in FAULTS.values()
     )
-    return _table(("kind", "what happens", *WORLDS, "triggers"), rows)
+    return table(("kind", "what happens", *WORLDS, "triggers"), rows)
 
 
 def fault_details() -> str:
@@ -55,7 +59,7 @@ def fault_details() -> str:
          _options(fault.options), _code(fault.needs))
         for fault in FAULTS.values()
     )  # fmt: skip
-    return _table(("kind", "`whom` (first: default)", "`for`", "options", "needs"), rows)
+    return table(("kind", "`whom` (first: default)", "`for`", "options", "needs"), rows)
 
 
 def triggers() -> str:
@@ -63,20 +67,20 @@ def triggers() -> str:
         (f"`{name}`", says, *("yes" if world in worlds else "" for world in WORLDS))
         for name, (says, worlds) in TRIGGERS.items()
     )
-    return _table(("trigger", "strikes when", *WORLDS), rows)
+    return table(("trigger", "strikes when", *WORLDS), rows)
 
 
 def reaches() -> str:
-    return _table(("name", "met when"), ((f"`{row.name}`", row.says) for row in REACHES.values()))
+    return table(("name", "met when"), ((f"`{row.name}`", row.says) for row in REACHES.values()))
 
 
 def phases() -> str:
-    return _table(("phase", "what it is"), ((f"`{name}`", says) for name, says in PHASES.items()))
+    return table(("phase", "what it is"), ((f"`{name}`", says) for name, says in PHASES.items()))
 
 
 def capabilities() -> str:
     rows = ((f"`{name}`", says) for name, says in CAPABILITIES.items())
-    return _table(("capability", "what it promises"), rows)
+    return table(("capability", "what it promises"), rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -117,7 +121,7 @@ def _code(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     titles = list(head)
     lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"

@@ -111,7 +111,7 @@ class Clients:
         self._stamp = stamp
         self._uploads = {upload.id: upload for upload in plan.uploads}
         self._infos: dict[str, UploadInfo] = {upload.id: upload.info for upload in plan.uploads}
-        self._probes = Probes(self._wire)
+        self.probes = Probes(self._wire)
         self._sends: dict[str, int] = {}
         self._under_way: dict[int, Delivery] = {}
         self._machine: Machine | None = None
@@ -186,7 +186,7 @@ class Clients:
 
     def _send_probe(self, delivery: Delivery, send: Send, probe: Probe) -> None:
         """A request of a conformance case; what is odd about its framing cannot be simulated."""
-        delivery.head = self._probes.head(probe)
+        delivery.head = self.probes.head(probe)
         self._invoke(delivery, send, sent(probe, delivery.head))
         if delivery.head is None or probe.what.needs_socket:
             self._finish(delivery, None, NO_URL if delivery.head is None else NO_SOCKET)
@@ -311,7 +311,7 @@ class Clients:
         assert isinstance(send, Send)
         self._note_faults(send, delivery, ends=True)
         if request.probe is not None:
-            self._probes.learn(request.probe, reply)
+            self.probes.learn(request.probe, reply)
         if request.kind == "POST" and reply is not None:
             url = created_url(self._wire, reply)
             if url is not None and request.upload not in self.urls:

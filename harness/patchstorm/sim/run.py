@@ -284,6 +284,7 @@ class _Run:
         """While an upload is unfinished its parts may lie about: then no sweep is claimed."""
         finished = {*self.clients.owed(), *self.clients.ended}
         claimed = all(upload.id in finished for upload in self.plan.uploads)
+        claimed = claimed and not self.clients.probes.used  # nobody knows what probes leave
         if claimed:
             self._until(self._tidy, self.target.settle.sweep_ms)
         self._phase("swept")

@@ -27,6 +27,11 @@ class Probes:
     wire: Wire
     urls: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def used(self) -> bool:
+        """Whether anything was created: nobody knows what these uploads leave behind."""
+        return bool(self.urls)
+
     def head(self, probe: Probe) -> Head | None:
         """The head to send; None where it needs a URL that no creation gave out."""
         step = probe.what
