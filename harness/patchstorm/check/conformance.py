@@ -31,12 +31,12 @@ from patchstorm.conformance import (
     unanswered,
 )
 from patchstorm.conformance import Case as Script
+from patchstorm.conformance.claims import shown
 from patchstorm.history.model import Operation, ProbeSent
 
 NAME = "conformance"
 NO_SOCKET = "no-socket"
 _SILENT = frozenset({"closed", "garbled", "reset", "timeout"})
-SHOWN_CHARS = 100
 _CASES_TOLD = 4
 _TOLD_HEADERS = frozenset({
     "allow", "cache-control", "content-length", "content-type", "expect", "location",
@@ -207,8 +207,8 @@ def _request(operation: Operation) -> str:
     probe = operation.call.probe
     assert probe is not None
     to = probe.to.replace("?", "not ") or "the creation URL"
-    fields = "; ".join(f"{name}: {_cut(value)}" for name, value in probe.headers)
-    body = "" if not probe.body else f"; body {_cut(repr(probe.body))}"
+    fields = "; ".join(f"{name}: {shown(value)}" for name, value in probe.headers)
+    body = "" if not probe.body else f"; body {shown(repr(probe.body))}"
     framing = " in the chunked coding" if probe.framing == "chunked" else ""
     return f"{probe.method} {to}; {fields}{body}{framing}"
 
@@ -223,11 +223,7 @@ def _answer(operation: Operation) -> str:
         for name, value in end.headers.items()
         if name in _TOLD_HEADERS or name.startswith(("upload-", "tus-"))
     )
-    return "; ".join((str(end.status), *(f"{name}: {_cut(value)}" for name, value in told)))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}... ({len(text)} characters)"
+    return "; ".join((str(end.status), *(f"{name}: {shown(value)}" for name, value in told)))
 
 
 def _few(names: list[str]) -> str:

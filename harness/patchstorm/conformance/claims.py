@@ -20,6 +20,16 @@ DATE = re.compile(
 """IMF-fixdate, the one form that may be sent (RFC 7231, 7.1.1.1; RFC 9110, 5.6.7)."""
 
 
+SHOWN_CHARS = 120
+
+
+def shown(text: str | None) -> str:
+    """A header's value, short enough for a sentence."""
+    if text is None:
+        return "nothing"
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}... ({len(text)} characters)"
+
+
 # ---- when a claim applies
 
 
@@ -109,7 +119,7 @@ def lacks(name: str) -> Claim:
 
     def claim(view: View) -> str | None:
         value = view.header(name)
-        return None if value is None else f"was answered with {name}: {value}"
+        return None if value is None else f"was answered with {name}: {shown(value)}"
 
     return claim
 
@@ -122,8 +132,8 @@ def says(name: str, value: str) -> Claim:
         if found == value:
             return None
         if found is None:
-            return f"was answered {view.status} without {name}, expected {value}"
-        return f"was answered with {name}: {found}, expected {value}"
+            return f"was answered {view.status} without {name}, expected {shown(value)}"
+        return f"was answered with {name}: {shown(found)}, expected {shown(value)}"
 
     return claim
 
@@ -152,7 +162,7 @@ def number(name: str) -> Claim:
         found = view.header(name)
         if found is None or NUMBER.fullmatch(found):
             return None
-        return f"was answered with {name}: {found!r}, which is no non-negative integer"
+        return f"was answered with {name}: {shown(found)!r}, which is no non-negative integer"
 
     return claim
 
@@ -171,10 +181,10 @@ def lists(name: str, *elements: str) -> Claim:
             return f"was answered {view.status} without {name}"
         parts = listed(found)
         if not all(TOKEN.fullmatch(part) for part in parts):
-            return f"was answered with {name}: {found!r}, which is no comma-separated list"
+            return f"was answered with {name}: {shown(found)!r}, which is no comma-separated list"
         missing = [element for element in elements if element not in parts]
         if missing:
-            return f"was answered with {name}: {found}, which lacks {', '.join(missing)}"
+            return f"was answered with {name}: {shown(found)}, which lacks {', '.join(missing)}"
         return None
 
     return claim
@@ -192,7 +202,7 @@ def date(name: str) -> Claim:
         found = view.header(name)
         if found is None or DATE.fullmatch(found):
             return None
-        return f"was answered with {name}: {found!r}, which is no IMF-fixdate"
+        return f"was answered with {name}: {shown(found)!r}, which is no IMF-fixdate"
 
     return claim
 

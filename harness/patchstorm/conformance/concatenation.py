@@ -17,6 +17,7 @@ from patchstorm.conformance.claims import (
     ok,
     pairs,
     says,
+    shown,
     status,
     success,
 )
@@ -126,7 +127,7 @@ def _final_told(view: View) -> str | None:
         return f"was answered {view.status} without Upload-Concat"
     if _paths(found) == _paths(wanted):
         return None
-    return f"was answered with Upload-Concat: {found}, created with {wanted}"
+    return f"was answered with Upload-Concat: {shown(found)}, created with {shown(wanted)}"
 
 
 def _final_literal(view: View) -> str | None:
@@ -141,14 +142,14 @@ def _no_metadata(view: View) -> str | None:
     found = view.header("Upload-Metadata") or ""
     if "partnote" not in pairs(found):
         return None
-    return f"was answered with the metadata of a part: {found}"
+    return f"was answered with the metadata of a part: {shown(found)}"
 
 
 def _own_metadata(view: View) -> str | None:
     found, wanted = view.header("Upload-Metadata"), _asked(view, "Upload-Metadata")
     if found is not None and pairs(found) == pairs(wanted):
         return None
-    return f"was answered with Upload-Metadata: {found}, created with {wanted}"
+    return f"was answered with Upload-Metadata: {shown(found)}, created with {shown(wanted)}"
 
 
 def _joined(size: int) -> Expect:

@@ -17,6 +17,7 @@ from patchstorm.conformance.claims import (
     ok,
     pairs,
     says,
+    shown,
     status,
     success,
 )
@@ -169,10 +170,10 @@ def _asked(view: View) -> str:
 def _metadata_told(view: View) -> str | None:
     wanted, found = _asked(view), view.header("Upload-Metadata")
     if found is None:
-        return f"was answered without Upload-Metadata, created with {wanted}"
+        return f"was answered without Upload-Metadata, created with {shown(wanted)}"
     if pairs(found) == pairs(wanted):
         return None
-    return f"was answered with Upload-Metadata: {found}, created with {wanted}"
+    return f"was answered with Upload-Metadata: {shown(found)}, created with {shown(wanted)}"
 
 
 def _metadata_literal(view: View) -> str | None:

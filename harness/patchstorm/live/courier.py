@@ -18,7 +18,7 @@ from patchstorm.history import Recorder
 from patchstorm.history.model import Completion, ProbeSent
 from patchstorm.live.coverage import Coverage
 from patchstorm.live.fleet import Fleet
-from patchstorm.live.http import Blocks, Client, Delivery
+from patchstorm.live.http import Blocks, Client, Delivery, Ending
 from patchstorm.live.network import Network
 from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Answer, Probe, Request, Send, Sleep
@@ -192,10 +192,17 @@ class Courier:
                 head,
                 blocks if head.length else None,
                 send.mischief,
-                ending="reset" if self._random.random() < 0.5 else "fin",
+                ending=self._ending(send.request),
                 on_sent=self.on_bytes,
             ),
         )
+
+    def _ending(self, request: Request) -> Ending:
+        """How a broken connection ends. A reset may take back what the server had not read yet, and
+        what a server keeps of a body is asked of probes, so these end in order."""
+        if request.probe is not None:
+            return "fin"
+        return "reset" if self._random.random() < 0.5 else "fin"
 
     def _replica(self, request: Request) -> int:
         """The replica asked for, or a balancer's choice among those that have not visibly died."""
