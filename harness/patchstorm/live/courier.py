@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Literal
 
 from patchstorm.errors import NondeterminismError
@@ -191,7 +192,7 @@ class Courier:
                 port,
                 head,
                 blocks if head.length else None,
-                send.mischief,
+                send.mischief if self._wire.chunked else replace(send.mischief, chunked=False),
                 ending=self._ending(send.request),
                 on_sent=self.on_bytes,
             ),

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from patchstorm.live.replica import Replica
 from patchstorm.live.storage import Storage
-from patchstorm.target.model import Target
+from patchstorm.target.installing import install_dir
+from patchstorm.target.model import Ready, Start, Target
 
 
 class Fleet:
@@ -30,6 +31,8 @@ class Fleet:
         lifetime_ms: int | None = None,
     ) -> None:
         scratch = storage.scratch
+        common = scratch / "shared"
+        common.mkdir(exist_ok=True)
         secret_file = scratch / "secret"
         secret_file.write_text(secrets.token_hex(32), encoding="ascii")
         secret_file.chmod(0o600)
@@ -37,22 +40,22 @@ class Fleet:
         shared = {
             "python": sys.executable,
             "root": str(storage.root),
+            "shared": str(common),
             "secret_file": str(secret_file),
             "here": target.here,
+            "install": str(install_dir(target) or target.here),
             "lifetime_ms": str(lifetime_ms or 0),
             "lifetime_s": str(-(-(lifetime_ms or 0) // 1_000)),
         }
+        self._companion = _companion(target, storage, log_dir, shared)
+        self._shared = shared
         more = () if lifetime_ms is None else target.start.lifetime
         self.replicas = tuple(
             Replica(
                 target=target,
                 index=index,
                 command=target.start.command + more,
-                values={
-                    **shared,
-                    "replica": str(index),
-                    "scratch": str(scratch / f"replica-{index}"),
-                },
+                values={"replica": str(index), "scratch": str(scratch / f"replica-{index}")},
                 log=log_dir / f"replica-{index}.log",
                 entry=storage.entry,
             )
@@ -60,7 +63,15 @@ class Fleet:
         )
 
     async def start(self) -> None:
-        """Start all replicas at once; TargetError with the first one's reason if one fails."""
+        """Start all replicas at once; TargetError with the first one's reason if one fails.
+
+        What they share is started before them.
+        """
+        if self._companion is not None:
+            await self._companion.start()
+            self._shared["companion_port"] = str(self._companion.port)
+        for replica in self.replicas:
+            replica.values.update(self._shared)
         await _all_or_error([replica.start() for replica in self.replicas])
 
     async def heal(self) -> None:
@@ -85,6 +96,8 @@ class Fleet:
             replica.kill_now()
         for replica in self.replicas:
             await replica.kill()
+        if self._companion is not None:
+            await self._companion.kill()
 
     def deserters(self) -> list[str]:
         """A line for each replica that ended by itself."""
@@ -112,6 +125,31 @@ async def running(
         yield fleet
     finally:
         await asyncio.shield(fleet.kill())
+
+
+def _companion(
+    target: Target, storage: Storage, log_dir: Path, shared: dict[str, str]
+) -> Replica | None:
+    """The program that all replicas share, as one more replica, of another kind; None if there is none."""
+    if target.companion is None:
+        return None
+    program = Target(
+        name=f"{target.name}, the companion",
+        capabilities=target.capabilities,
+        start=Start(command=target.companion.command, missing=target.start.missing),
+        ready=Ready(by="tcp", within_ms=target.companion.within_ms),
+        wire=target.wire,
+        install=target.install,
+        origin=target.origin,
+    )
+    return Replica(
+        target=program,
+        index=0,
+        command=program.start.command,
+        values={**shared, "replica": "0", "scratch": str(storage.scratch / "companion")},
+        log=log_dir / "companion.log",
+        entry=storage.entry,
+    )
 
 
 async def _all_or_error(starting: list[Coroutine[None, None, None]]) -> None:

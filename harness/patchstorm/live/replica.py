@@ -20,6 +20,7 @@ from patchstorm.history.model import UploadInfo
 from patchstorm.live.guard import guard
 from patchstorm.live.http import SERVER_ADDRESS, Client
 from patchstorm.scenario.actions import Request
+from patchstorm.target.installing import not_installed
 from patchstorm.target.model import Target
 from patchstorm.target.wire import head_for
 
@@ -105,8 +106,7 @@ class Replica:
         values = {**self.values, "port": str(port)}
         command = [part.format(**values) for part in self.command]
         if shutil.which(command[0]) is None:
-            remedy = self.target.start.missing or "Install it, or correct start.command."
-            raise TargetError(f"{self._name}: no program `{command[0]}` here. {remedy}")
+            raise TargetError(f"{self._name}: no program `{command[0]}` here. {self._remedy}")
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         for key, value in self.target.start.environment.items():
             environment[key] = value.format(**values)
@@ -239,6 +239,12 @@ class Replica:
         guard.release_group(process.pid)
         self._process = None
         self.paused = False
+
+    @property
+    def _remedy(self) -> str:
+        if not_installed(self.target) is not None:
+            return f"Install it with: patchstorm target install {self.target.origin}"
+        return self.target.start.missing or "Install it, or correct start.command."
 
     @property
     def exit_code(self) -> int | None:

@@ -38,6 +38,33 @@ class Start(_Table, frozen=True, kw_only=True):
     missing: str | None = None
 
 
+class Companion(_Table, frozen=True, kw_only=True):
+    """A program that all replicas share, such as a database or a lock server.
+
+    One is started before the replicas of each storm and ended after them; no fault strikes it. Its
+    ``command`` has a ``{port}`` of its own, which the replicas are told as ``{companion_port}``.
+    It is ready when it takes connections.
+    """
+
+    command: tuple[str, ...]
+    within_ms: int = 15_000
+
+
+class Install(_Table, frozen=True, kw_only=True):
+    """How an ordinary package client puts the server into a directory of its own, ``{install}``.
+
+    ``packages`` are pinned as the client writes them: ``MODULE/CMD@VERSION`` (go), ``CRATE@VERSION``
+    (cargo), ``NAME@VERSION`` (npm), ``NAME==VERSION`` (pip). ``options`` are further arguments of the
+    client. ``files`` are files beside the target's own that are copied into the directory.
+    """
+
+    client: Literal["go", "cargo", "npm", "pip"]
+    packages: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    files: tuple[str, ...] = ()
+
+
 class Ready(_Table, frozen=True, kw_only=True):
     """How a replica tells that it can take requests.
 
@@ -61,7 +88,8 @@ class Wire(_Table, frozen=True, kw_only=True):
     ``path`` takes POST and OPTIONS. ``status`` is the path of the status document, with ``{path}``
     and ``{query}`` of the upload's own URL. ``id`` says where that URL holds the server's name for
     the upload: ``path`` (its last segment), a query parameter, or ``PARAMETER:CLAIM`` where the
-    parameter is a JWT. ``metadata`` are further pairs for Upload-Metadata.
+    parameter is a JWT. ``metadata`` are further pairs for Upload-Metadata, with ``{target}`` for the
+    name asked for. ``chunked`` False: the server takes no body without a length, so none is sent.
     ``request_ms`` bounds one request, from connecting to the last byte of the answer.
     """
 
@@ -70,6 +98,7 @@ class Wire(_Table, frozen=True, kw_only=True):
     id: str = "path"
     headers: dict[str, str] = {}
     metadata: dict[str, str] = {}
+    chunked: bool = True
     request_ms: int = 10_000
 
 
@@ -77,13 +106,15 @@ class Files(_Table, frozen=True, kw_only=True):
     """Where things lie below the shared directory.
 
     ``published`` is the path of the finished file, with ``{target}`` (the name asked for) or
-    ``{id}`` (the server's name for the upload). ``internal`` are patterns that users never look at;
+    ``{id}`` (the server's name for the upload). ``read`` says how the assembled bytes are had: from
+    that ``path``, or with ``get``, a GET on the upload's URL. ``internal`` are patterns that users never look at;
     anything else that shows is a sighting beside the target. ``leftovers`` may stay for good.
     ``stored`` is the path of a file that holds an upload's bytes from an offset on, with ``{id}`` and
     ``{offset}``; without it the harness cannot damage stored bytes and know which.
     """
 
     published: str = "{target}"
+    read: Literal["path", "get"] = "path"
     internal: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
     stored: str | None = None
@@ -109,10 +140,27 @@ class Variant(_Table, frozen=True, kw_only=True):
     needs: tuple[str, ...] | None = None
     files: Files | None = None
     phases: dict[str, tuple[str, ...]] | None = None
+    configuration: str | None = None
+
+
+class Known(_Table, frozen=True, kw_only=True):
+    """What a person who read the histories concluded about violations of this server.
+
+    It speaks of findings of ``checker`` (any, if empty) in ``storms``. ``kind``: against the
+    specification or the server's own word; a limit that its documents do not tell; one that they do.
+    """
+
+    storms: tuple[str, ...]
+    kind: Literal["defect", "undocumented-limit", "documented-limit"]
+    says: str
+    checker: str = ""
+    source: str = ""
 
 
 class Target(_Table, frozen=True, kw_only=True):
     """A server under test.
+
+    ``version`` and ``configuration`` stand beside its verdicts, and ``known`` explains them.
 
     ``phases`` maps the name of a phase to the patterns that show it: the phase begins when a path
     that matches appears, or, with a minus sign before the pattern, when it vanishes. The pattern
@@ -125,12 +173,17 @@ class Target(_Table, frozen=True, kw_only=True):
     start: Start
     wire: Wire
     title: str = ""
+    version: str = ""
+    configuration: str = ""
     needs: tuple[str, ...] = ()
     ready: Ready = Ready()
     files: Files = Files()
     settle: Settle = Settle()
     phases: dict[str, tuple[str, ...]] = {}
     variants: dict[str, Variant] = {}
+    companion: Companion | None = None
+    install: Install | None = None
+    known: tuple[Known, ...] = ()
     here: str = "."
     origin: str = ""
 
@@ -157,6 +210,7 @@ def varied(target: Target, name: str) -> Target:
         needs=_either(variant.needs, target.needs),
         files=_either(variant.files, target.files),
         phases=_either(variant.phases, target.phases),
+        configuration=_either(variant.configuration, target.configuration),
         variants={},
     )
 

@@ -113,7 +113,8 @@ def _creation(wire: Wire, upload: UploadInfo) -> list[tuple[str, str]]:
 
 def metadata(wire: Wire, upload: UploadInfo) -> str:
     """The value of Upload-Metadata: the target's name, and what else this server is to be told."""
-    pairs = {"filename": upload.target, **wire.metadata}
+    more = {key: value.format(target=upload.target) for key, value in wire.metadata.items()}
+    pairs = {"filename": upload.target, **more}
     told = [f"{key} {_base64(value.encode())}" for key, value in pairs.items()]
     if upload.overwrite:
         told.append("overwrite")

@@ -1,0 +1,160 @@
+"""What a target's file says must make sense together; each rule raises a :class:`Mistake`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from string import Formatter
+
+from patchstorm.scenario.units import nearest
+from patchstorm.target.lines import Mistake
+from patchstorm.target.model import Target
+from patchstorm.target.vocabulary import CAPABILITIES, NEEDS, PHASES, PLACEHOLDERS
+
+LIFETIME = ("lifetime_ms", "lifetime_s")
+COMPANION = ("companion_port",)
+OWN = "companion.command"
+READINGS = frozenset({"offset-addressed", "sequential"})
+
+
+def check_meaning(target: Target) -> None:
+    """Raise for the first thing that cannot be."""
+    _check_words(target.capabilities, CAPABILITIES, "capabilities")
+    _check_words(target.needs, NEEDS, "needs")
+    _check_words(target.phases, PHASES, "phases")
+    _check_reading(target.capabilities, "capabilities")
+    _check_start(target)
+    _check_variants(target)
+    _check_ready(target)
+    _check_wire(target)
+    _check_files(target)
+    _check_install(target)
+
+
+def _check_start(target: Target) -> None:
+    if not target.start.command:
+        raise Mistake(
+            "start.command", "start.command is empty. Give the program and its arguments."
+        )
+    _check_templates(target, target.start.command, "start.command")
+    _check_templates(target, target.start.lifetime, "start.lifetime", LIFETIME)
+    for key, value in target.start.environment.items():
+        _check_templates(target, (value,), f"start.environment.{key}")
+    if target.companion is not None:
+        if not target.companion.command:
+            raise Mistake(
+                "companion.command",
+                "companion.command is empty. Give the program and its arguments.",
+            )
+        _check_templates(target, target.companion.command, "companion.command")
+
+
+def _check_variants(target: Target) -> None:
+    for name, variant in target.variants.items():
+        where = f"variants.{name}"
+        if variant.capabilities is not None:
+            _check_words(variant.capabilities, CAPABILITIES, f"{where}.capabilities")
+            _check_reading(variant.capabilities, f"{where}.capabilities")
+        _check_words(variant.needs or (), NEEDS, f"{where}.needs")
+        _check_words(variant.phases or {}, PHASES, f"{where}.phases")
+        _check_templates(target, variant.arguments, f"{where}.arguments")
+
+
+def _check_words(words: Iterable[str], known: Iterable[str], where: str) -> None:
+    for word in words:
+        if word not in known:
+            says = f"{where}: unknown word `{word}`: {nearest(word, list(known))}"
+            raise Mistake(where, says, word)
+
+
+def _check_reading(capabilities: tuple[str, ...], where: str) -> None:
+    if len(READINGS & set(capabilities)) != 1:
+        raise Mistake(
+            where,
+            f"{where}: exactly one of `offset-addressed` and `sequential` is needed. "
+            "Choose `sequential` for a server that refuses a PATCH at any other than the current "
+            "offset, as tus 1.0.0 demands; `patchstorm target check` finds out.",
+        )
+
+
+def _check_templates(
+    target: Target, parts: tuple[str, ...], where: str, more: tuple[str, ...] = ()
+) -> None:
+    extra = {*more, *(COMPANION if target.companion is not None and where != OWN else ())}
+    known = [name for name in PLACEHOLDERS if name not in LIFETIME + COMPANION or name in extra]
+    for index, part in enumerate(parts):
+        check_template(part, known, f"{where}[{index}]")
+
+
+def check_template(text: str, known: Iterable[str], where: str) -> None:
+    """Mistake unless ``text`` holds only ``{placeholders}`` that are ``known``."""
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+    except ValueError as error:
+        raise Mistake(
+            where, f"{where}: {error} in `{text}`. Write a literal brace twice.", text
+        ) from None
+    for name in names:
+        if name not in known:
+            says = f"{where}: unknown placeholder `{{{name}}}`: {nearest(name, list(known))}"
+            raise Mistake(where, says, text)
+
+
+def _check_ready(target: Target) -> None:
+    ready = target.ready
+    if ready.by == "line" and ready.line is None:
+        raise Mistake(
+            "ready",
+            'ready.line is missing. With `by = "line"` give the regular expression '
+            "that shows in the output once the server listens.",
+        )
+    if ready.line is not None:
+        if ready.by != "line":
+            raise Mistake("ready.line", 'ready.line is unused. Set `by = "line"` or remove it.')
+        try:
+            re.compile(ready.line)
+        except re.error as error:
+            raise Mistake(
+                "ready.line", f"ready.line: not a regular expression: {error}."
+            ) from None
+    said = (*target.start.command, *target.start.environment.values())
+    if not ready.reports_port and not any("{port}" in part for part in said):
+        raise Mistake(
+            "start.command",
+            "start.command has no `{port}`. Pass the port to the server, or let it "
+            "choose one and report it in a line that `ready.line` reads with a group `port`.",
+        )
+
+
+def _check_wire(target: Target) -> None:
+    wire = target.wire
+    if not wire.path.startswith("/"):
+        raise Mistake("wire.path", f"wire.path: `{wire.path}` must begin with a slash.")
+    if wire.status is not None:
+        check_template(wire.status, ("path", "query"), "wire.status")
+    if ("status" in target.capabilities) != (wire.status is not None):
+        where = "capabilities" if wire.status is None else "wire.status"
+        raise Mistake(
+            where, "capability `status` and key `wire.status` go together: give both or neither."
+        )
+    for key, value in wire.metadata.items():
+        check_template(value, ("target",), f"wire.metadata.{key}")
+
+
+def _check_files(target: Target) -> None:
+    files = target.files
+    check_template(files.published, ("target", "id"), "files.published")
+    if files.stored is not None:
+        check_template(files.stored, ("id", "offset"), "files.stored")
+    if files.read == "get" and "publishes-atomically" in target.capabilities:
+        raise Mistake(
+            "files.read",
+            'files.read = "get" shows no names, so the capability `publishes-atomically` cannot '
+            "be judged. Take it out, or give files.published.",
+        )
+
+
+def _check_install(target: Target) -> None:
+    install = target.install
+    if install is not None and not install.packages:
+        raise Mistake("install.packages", "install.packages is empty. Give what is to be installed.")
