@@ -291,6 +291,57 @@ def doctor() -> int:
     return execute()
 
 
+target_app = typer.Typer(
+    name="target",
+    cls=_Commands,
+    help="Put a server under test: describe it, find out what it does, install it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(target_app)
+
+
+@target_app.command(name="new")
+def target_new(
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME|FILE]", help="The server's name, or a path in .toml.")
+    ] = "my-server",
+) -> int:
+    """Write a target's file to fill in, with comments."""
+    from patchstorm.commands.target import new
+
+    return new(name)
+
+
+@target_app.command(name="check")
+def target_check(
+    target: Annotated[str, typer.Argument(metavar="FILE", help="A target's file, or its name.")],
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Only tell; leave the file as it is.")
+    ] = False,
+    json: _Json = False,
+) -> int:
+    """Start a server, try what it announces, and correct the capabilities in its file."""
+    from patchstorm.commands.target import check as execute
+
+    return execute(target, json=json, keep=keep)
+
+
+@target_app.command(name="install")
+def target_install(
+    target: Annotated[list[str], typer.Argument(metavar="NAME...", help="Bundled names or files.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", metavar="DIR", help="Where servers go; none: the user's data."),
+    ] = None,
+) -> int:
+    """Install a server with its own package client, pinned, into a directory of its own."""
+    from patchstorm.commands.target import install
+
+    return install(target, folder=folder)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. What a user did wrong is one message, no traceback."""
     try:

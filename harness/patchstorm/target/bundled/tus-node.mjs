@@ -1,7 +1,9 @@
-// @tus/server over one directory, as its documentation starts it; arguments: directory and port.
+// @tus/server over one directory, as its documentation starts it. Arguments: directory, port, and
+// how long uploads live, in milliseconds, where a storm needs uploads that expire.
 import { FileStore } from "@tus/file-store";
 import { Server } from "@tus/server";
 
-const [directory, port] = process.argv.slice(2);
-const server = new Server({ path: "/files", datastore: new FileStore({ directory }) });
+const [directory, port, lifetime] = process.argv.slice(2);
+const options = lifetime ? { directory, expirationPeriodInMilliseconds: Number(lifetime) } : { directory };
+const server = new Server({ path: "/files", datastore: new FileStore(options) });
 server.listen({ host: "127.0.0.1", port: Number(port) });

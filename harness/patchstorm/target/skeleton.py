@@ -1,0 +1,52 @@
+"""The target's file that ``patchstorm target new`` writes: complete, commented, and to be filled in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SKELETON: Final = '''\
+# A server under test. `patchstorm target check {file}` starts it, corrects `capabilities`, and
+# tells what else to fill in here. docs/your-server.md walks through it; docs/targets.md has every key.
+name  = "{name}"
+title = "one line about it"
+# version       = "1.2.3"                # stands beside its verdicts, and so does
+# configuration = "how it is set up"
+capabilities = ["sequential", "creation"]
+
+[start]
+# One replica. Several are started side by side and must share their uploads.
+#   {{port}}    the port to listen on         {{root}}     the directory that all replicas share
+#   {{replica}} 0, 1, 2, ...                  {{shared}}   another one, for databases and lock files
+#   {{scratch}} a directory of the replica's own     {{here}}  the directory of this file
+command = ["my-server", "--listen", "127.0.0.1:{{port}}", "--dir", "{{root}}"]
+# environment = {{ MY_SERVER_LOG = "warning" }}
+# stop     = "SIGTERM"                   # and after stop_ms it is killed
+# lifetime = ["--expire-after", "{{lifetime_s}}"]      # further arguments where uploads are to expire
+
+[ready]
+by = "http"                              # OPTIONS on wire.path is answered; or "tcp", or a line of its output:
+# by   = "line"
+# line = 'listening on .*:(?P<port>\\d+)'
+
+[wire]
+path = "/files/"                         # where POST goes
+# headers  = {{ Authorization = "Bearer test" }}       # what every request carries
+# metadata = {{ filetype = "application/octet-stream" }}  # beside `filename`
+# chunked  = false                       # it takes no body without a Content-Length
+
+[files]
+published = "{{id}}"                       # below {{root}}; {{id}} is the last part of the upload's URL,
+                                         # {{target}} the `filename` that was asked for
+# read      = "get"                      # the bytes are had with GET on the upload's URL instead
+# internal  = ["*.info", "*.lock"]       # what users never look at
+# leftovers = ["*.info"]                 # what may stay once an upload is finished
+
+# [phases]                               # what on the disk shows what it is doing: crashes strike there
+# receiving  = ["*.lock"]                # a path appears
+# committing = ["-*.lock"]               # a path vanishes
+'''
+
+
+def skeleton(name: str, file: str) -> str:
+    """The text of a new target's file called ``file``, for a server called ``name``."""
+    return SKELETON.format(name=name, file=file)
