@@ -284,6 +284,53 @@ def report(
 
 
 @app.command()
+def matrix(
+    *,
+    targets: Annotated[
+        str, typer.Option(metavar="T,...", help="Servers; none: the reference and all bundled.")
+    ] = "",
+    storms: Annotated[
+        str, typer.Option(metavar="S,...", help="Storms; none: all that are bundled.")
+    ] = "",
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Which storm of each family.")
+    ] = DEFAULT_SEED,
+    repeat: Annotated[
+        int, typer.Option(metavar="N", help="How often each storm is run, for the rates.")
+    ] = 1,
+    replicas: Annotated[
+        int | None, typer.Option(metavar="N", help="Replicas; the scenario says, mostly 3.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Storms at once; none: as the machine allows.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep tables, stories and failures here.")
+    ] = None,
+    json: _Json = False,
+) -> int:
+    """Storm several servers and tell what came of it: servers by storms."""
+    from patchstorm.commands.matrix import Request, execute
+
+    return execute(
+        Request(
+            targets=_listed(targets),
+            storms=_listed(storms),
+            seed=seed,
+            repeat=repeat,
+            replicas=replicas,
+            jobs=jobs,
+            out=out,
+            json=json,
+        )
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@app.command()
 def doctor() -> int:
     """Say what this machine can do, and whether runs repeat."""
     from patchstorm.commands.doctor import execute

@@ -1,0 +1,218 @@
+"""``patchstorm matrix``: servers by storms, each storm as often as asked, and what came of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from patchstorm.commands.bounds import SEED_MAX, SCHEDULES_MAX, between, check_bounds
+from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
+from patchstorm.commands.run import INTERRUPTED, default_jobs
+from patchstorm.commands.storms import Job, Played, play_all
+from patchstorm.report.matrix import Cell, Matrix, Row, cell, configurations, overview, stories
+from patchstorm.report.model import RunReport, exit_code, overall
+from patchstorm.scenario.model import Scenario
+from patchstorm.target.model import REFERENCE, Target
+
+WORLD: Final = "processes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asked for; empty is what was left open."""
+
+    targets: tuple[str, ...]
+    storms: tuple[str, ...]
+    seed: int
+    repeat: int
+    replicas: int | None
+    jobs: int | None
+    out: Path | None
+    json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Job):
+    """One of the runs of one cell; the name of the server comes with it."""
+
+    server: str = ""
+    number: int = 1
+
+    @property
+    def name(self) -> str:
+        return f"{self.server}: {self.scenario.name} ({self.number})"
+
+
+def execute(request: Request) -> int:
+    """Run it all; the exit code. UsageError for what was asked wrongly, before anything starts."""
+    from patchstorm.report.progress import progress
+    from patchstorm.target.installing import not_installed
+
+    between("--seed", request.seed, 0, SEED_MAX)
+    between("--repeat", request.repeat, 1, SCHEDULES_MAX)
+    check_bounds(None, request.replicas, request.jobs)
+    targets = _targets(request.targets)
+    scenarios = _scenarios(request.storms)
+    if request.out is not None:
+        writable_dir(request.out, "--out")
+    missing = {name: not_installed(target) for name, target in targets.items()}
+    jobs = [
+        _Job(scenario, 0, WORLD, name, number)
+        for name in targets
+        if missing[name] is None
+        for scenario in scenarios
+        for number in range(1, request.repeat + 1)
+    ]
+    began = time.monotonic()
+    played = play_all(
+        jobs,
+        lambda job: _play(request, targets, job),
+        at_once=request.jobs or default_jobs(),
+        shown=progress(len(jobs)),
+    )
+    if request.out is None:
+        drop_if_empty(DEFAULT_OUT)
+    rows = tuple(
+        Row(target=name, version=target.version, title=target.title, skipped=missing[name])
+        if missing[name] is not None
+        else _row(name, target, scenarios, played, request)
+        for name, target in targets.items()
+    )
+    matrix = _matrix(rows, played, request, time.monotonic() - began)
+    _leave_files(matrix, request)
+    _tell(matrix, request)
+    if played.interrupted:
+        sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} of {len(jobs)}\n")
+        return INTERRUPTED
+    return exit_code(matrix.verdict)
+
+
+def _targets(names: Sequence[str]) -> dict[str, Target]:
+    """The servers asked for; else the reference and every bundled server that others wrote."""
+    from patchstorm.target.registry import bundled_names, resolve
+
+    chosen = names or bundled_names()
+    return {name: resolve(name) for name in dict.fromkeys(chosen)}
+
+
+def _scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
+    from patchstorm.scenario import library
+
+    if not names:
+        return library.load_all()
+    return tuple(library.load(name) for name in dict.fromkeys(names))
+
+
+async def _play(request: Request, targets: dict[str, Target], job: Job) -> RunReport:
+    from patchstorm.campaign.single import storm
+    from patchstorm.commands.worlds import DEFAULT_STORAGE, offers
+    from patchstorm.target.claims import unclaimed
+
+    assert isinstance(job, _Job)
+    target = targets[job.server]
+    storage = job.scenario.fleet.storage or DEFAULT_STORAGE
+    reason = None if offers(WORLD, storage) else f"{storage} is to be had in sim only"
+    reason = reason or unclaimed(target, storage, {one.kind for one in job.scenario.faults})
+    if reason is not None:
+        return RunReport(
+            scenario=job.scenario.name,
+            target=target.name,
+            world=WORLD,
+            seed=request.seed,
+            verdict=None,
+            skipped=reason,
+        )
+    result = await storm(
+        job.scenario,
+        target,
+        seed=request.seed,
+        replicas=request.replicas,
+        out_dir=_kept(request),
+        keep_safe=False,
+    )
+    return result.report
+
+
+def _kept(request: Request) -> Path:
+    return DEFAULT_OUT if request.out is None else request.out / "runs"
+
+
+def _row(
+    name: str, target: Target, scenarios: Sequence[Scenario], played: Played, request: Request
+) -> Row:
+    cells: list[Cell] = []
+    for scenario in scenarios:
+        runs = [
+            run
+            for job, run in played.reports
+            if isinstance(job, _Job) and (job.server, job.scenario.name) == (name, scenario.name)
+        ]
+        if runs:
+            command = _command(scenario.name, name, request)
+            cells.append(cell(scenario.name, runs, command, target.known))
+    return Row(
+        target=name,
+        title=target.title,
+        version=target.version,
+        configuration=target.configuration,
+        replicas=request.replicas,
+        cells=tuple(cells),
+    )
+
+
+def _command(storm: str, target: str, request: Request) -> str:
+    more = "" if request.replicas is None else f" --replicas {request.replicas}"
+    return (
+        f"patchstorm run {storm} --target {target} --world {WORLD} --seed {request.seed}{more}"
+    )
+
+
+def _matrix(rows: tuple[Row, ...], played: Played, request: Request, seconds: float) -> Matrix:
+    return Matrix(
+        verdict=overall(tuple(run for _, run in played.reports)),
+        patchstorm=version("patchstorm"),
+        date=datetime.now(UTC).date().isoformat(),
+        machine=f"Linux {platform.release()}, {len(os.sched_getaffinity(0))} cores",
+        seed=request.seed,
+        repeat=request.repeat,
+        seconds=round(seconds, 1),
+        rows=rows,
+    )
+
+
+def _leave_files(matrix: Matrix, request: Request) -> None:
+    """``matrix.json``, ``servers.md`` and a page of stories for each server."""
+    out = request.out
+    if out is None:
+        return
+    (out / "matrix.json").write_bytes(msgspec.json.format(msgspec.json.encode(matrix)) + b"\n")
+    said = f"{matrix.date}, patchstorm {matrix.patchstorm}, {matrix.machine}, seed {matrix.seed}, "
+    said += f"{matrix.repeat} runs of each storm, {matrix.seconds:.0f} s in all"
+    lines = [said, "", *configurations(matrix), "", *overview(matrix)]
+    (out / "servers.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    pages = out / "servers"
+    pages.mkdir(exist_ok=True)
+    for row in matrix.rows:
+        if row.skipped is None:
+            page = pages / f"{row.target.replace('/', '_')}.md"
+            page.write_text("\n".join(stories(row, matrix.seed)), encoding="utf-8")
+
+
+def _tell(matrix: Matrix, request: Request) -> None:
+    if request.json:
+        sys.stdout.write(msgspec.json.encode(matrix).decode() + "\n")
+        return
+    from patchstorm.report.console import console_on
+    from patchstorm.report.grid import tell_matrix
+
+    tell_matrix(matrix, console_on(sys.stdout))

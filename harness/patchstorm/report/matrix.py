@@ -1,0 +1,203 @@
+"""Servers by storms: the shape that ``patchstorm matrix --json`` prints, and its tables as Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from patchstorm.check.model import Verdict
+from patchstorm.report.model import RunReport
+from patchstorm.report.story import story
+
+KINDS: Final = {
+    "defect": "defect",
+    "undocumented-limit": "undocumented limit",
+    "documented-limit": "documented limit",
+}
+TELLING: Final = (
+    "bytes", "durability", "conflict", "offsets", "checksum", "completion", "publication", "status",
+    "protocol", "availability", "residue", "replay", "linearizable",
+)  # fmt: skip
+"""Checkers, the one whose finding is the plainest first."""
+FENCE: Final = "```"
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person concluded about a violation, as the target's file says it."""
+
+    kind: Literal["defect", "undocumented-limit", "documented-limit"]
+    says: str
+    source: str = ""
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """One storm against one server: ``violated`` of ``runs`` runs of the same plan were violated.
+
+    ``finding`` is its plainest finding in a phrase, ``story`` what happened, ``failure`` the file of
+    the first violated run, and ``command`` runs that plan again from nothing. ``verdict`` is None where
+    the storm was ``skipped``. ``readings`` are what people concluded.
+    """
+
+    storm: str
+    verdict: Verdict | None
+    runs: int = 0
+    violated: int = 0
+    undecided: int = 0
+    seconds: float = 0.0
+    skipped: str | None = None
+    unknown: str | None = None
+    checkers: tuple[str, ...] = ()
+    finding: str = ""
+    story: tuple[str, ...] = ()
+    failure: str | None = None
+    command: str = ""
+    readings: tuple[Reading, ...] = ()
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One server. ``skipped`` says why none of its storms was run."""
+
+    target: str
+    title: str = ""
+    version: str = ""
+    configuration: str = ""
+    replicas: int | None = None
+    skipped: str | None = None
+    cells: tuple[Cell, ...] = ()
+
+
+class Matrix(msgspec.Struct, frozen=True, kw_only=True):
+    """All rows, and what they were run with. ``seconds`` is the time it took."""
+
+    verdict: Verdict
+    patchstorm: str
+    date: str
+    machine: str
+    seed: int
+    repeat: int
+    seconds: float
+    rows: tuple[Row, ...]
+
+
+def cell(storm: str, runs: Sequence[RunReport], command: str, known: Sequence[object] = ()) -> Cell:
+    """What the runs of one plan come to; at least one. ``known`` are the target's own readings."""
+    judged = [run for run in runs if run.verdict is not None]
+    if not judged:
+        return Cell(storm=storm, verdict=None, skipped=runs[0].skipped)
+    counts = Counter(run.verdict for run in judged)
+    worst: Verdict = next(
+        one for one in ("violated", "unknown", "safe") if counts[one]  # type: ignore[assignment]
+    )
+    first = next(run for run in judged if run.verdict == worst)
+    checkers = dict.fromkeys(finding.checker for run in judged for finding in run.findings)
+    return Cell(
+        storm=storm,
+        verdict=worst,
+        runs=len(judged),
+        violated=counts["violated"],
+        undecided=counts["unknown"],
+        seconds=sum(run.seconds for run in judged),
+        unknown=first.unknown,
+        checkers=tuple(sorted(checkers, key=TELLING.index)),
+        finding=_plainest(first),
+        story=tuple(story(first)[:-1]) if first.findings else (),
+        failure=first.failure,
+        command=command,
+        readings=tuple(
+            Reading(kind=one.kind, says=one.says, source=one.source)  # type: ignore[attr-defined]
+            for one in known
+            if worst == "violated" and _speaks_of(one, storm, checkers)
+        ),
+    )
+
+
+def _speaks_of(known: object, storm: str, checkers: dict[str, None]) -> bool:
+    storms, checker = known.storms, known.checker  # type: ignore[attr-defined]
+    return storm in storms and (not checker or checker in checkers)
+
+
+def _plainest(run: RunReport) -> str:
+    findings = sorted(run.findings, key=lambda one: TELLING.index(one.checker))
+    return f"{findings[0].checker}: {findings[0].summary}" if findings else ""
+
+
+def word(one: Cell) -> str:
+    """A cell in a word or two: how often out of how many where it is not plainly safe."""
+    if one.verdict is None:
+        return "-"
+    if one.verdict == "violated":
+        return f"{one.violated}/{one.runs} {one.checkers[0]}"
+    return one.verdict if one.verdict == "safe" else f"unknown {one.undecided}/{one.runs}"
+
+
+def kind(one: Cell) -> str:
+    """What a person called it; ``not read yet`` where nobody did."""
+    if one.verdict != "violated":
+        return ""
+    return " and ".join(dict.fromkeys(KINDS[reading.kind] for reading in one.readings)) or "not read yet"
+
+
+def overview(matrix: Matrix) -> list[str]:
+    """A table of Markdown: a line for each storm, a column for each server that was run."""
+    rows = [row for row in matrix.rows if row.skipped is None]
+    storms = dict.fromkeys(one.storm for row in rows for one in row.cells)
+    lines = [
+        "| storm | " + " | ".join(row.target for row in rows) + " |",
+        "|---" * (len(rows) + 1) + "|",
+    ]
+    for storm in storms:
+        words = [_linked(row, storm) for row in rows]
+        if set(words) != {"-"}:
+            lines.append(f"| `{storm}` | " + " | ".join(words) + " |")
+    return lines
+
+
+def _linked(row: Row, storm: str) -> str:
+    found = next((one for one in row.cells if one.storm == storm), None)
+    if found is None:
+        return "-"
+    said = word(found)
+    return f"[{said}](servers/{row.target}.md#{storm})" if found.verdict == "violated" else said
+
+
+def configurations(matrix: Matrix) -> list[str]:
+    """A table of Markdown: what was run, and what it came to."""
+    lines = ["| server | version | configuration | storms safe | violated | unknown | do not apply |"]
+    lines.append("|---" * 7 + "|")
+    for row in matrix.rows:
+        if row.skipped is not None:
+            lines.append(f"| {row.target} | {row.version} | {row.skipped} | | | | |")
+            continue
+        count = Counter(one.verdict for one in row.cells)
+        figures = [count[name] for name in ("safe", "violated", "unknown", None)]
+        said = " | ".join(str(figure) for figure in figures)
+        lines.append(f"| {row.target} | {row.version} | {row.configuration} | {said} |")
+    return lines
+
+
+def stories(row: Row, seed: int) -> list[str]:
+    """A page of Markdown: every violated storm of one server, with its story and its command."""
+    lines = [f"# {row.target}", "", f"{row.title}. Version {row.version}; {row.configuration}.", ""]
+    for one in row.cells:
+        if one.verdict == "violated":
+            lines += _section(one)
+    skipped = [one for one in row.cells if one.verdict is None]
+    if skipped:
+        lines += ["## Storms that do not apply", "", "| storm | reason |", "|---|---|"]
+        lines += [f"| `{one.storm}` | {one.skipped} |" for one in skipped]
+        lines.append("")
+    return lines
+
+
+def _section(one: Cell) -> list[str]:
+    lines = [f"## {one.storm}", "", f"{one.violated} of {one.runs} runs. Checkers: "]
+    lines[-1] += ", ".join(f"`{name}`" for name in one.checkers) + "."
+    lines.append("")
+    for reading in one.readings:
+        source = f" ({reading.source})" if reading.source else ""
+        lines += [f"**{KINDS[reading.kind].capitalize()}**: {reading.says}{source}", ""]
+    told = [line for line in one.story if line.strip()]
+    return [*lines, FENCE + "text", *told, FENCE, "", FENCE + "sh", one.command, FENCE, ""]
