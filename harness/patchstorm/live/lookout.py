@@ -28,7 +28,8 @@ class Lookout:
         self._armed = asyncio.Event()
 
     async def arm(self, root: Path, rules: list[dict[str, Any]]) -> None:
-        """Watch ``root`` from now on. Each rule: id, nth, and patterns ``appeared``, ``vanished``."""
+        """Watch ``root`` from now on. Each rule: id, nth, and patterns ``appeared``, ``vanished``,
+        ``changed``."""
         self.tell(watch=str(root), rules=rules)
         try:
             async with asyncio.timeout(ARMED_S_MAX):

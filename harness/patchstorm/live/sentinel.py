@@ -74,13 +74,10 @@ class Sentinel:
             self._rules.remove(rule)
 
     def _shows(self, rule: dict[str, Any], change: Change) -> bool:
-        if change.what == "vanished":
-            return matches(change.path, rule["vanished"])
-        if change.what != "appeared":
-            return False
-        if PUBLISHED in rule["appeared"] and change.path in self._published:
+        patterns = rule.get(change.what, ())
+        if PUBLISHED in patterns and change.path in self._published:
             return True
-        return matches(change.path, rule["appeared"])
+        return matches(change.path, patterns)
 
     def waits_on(self) -> list[int]:
         """The descriptors that wake it."""

@@ -9,7 +9,7 @@ from typing import Any
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
 
-VANISHES = "-"
+VANISHES, WRITTEN = "-", "~"
 Strike = Callable[[FaultPlan, str | None, int | None], None]
 
 
@@ -97,6 +97,7 @@ def _rule(fault: FaultPlan, target: Target) -> dict[str, Any] | None:
     return {
         "id": fault.id,
         "nth": trigger.nth,
-        "appeared": [pattern for pattern in shown if not pattern.startswith(VANISHES)],
+        "appeared": [pattern for pattern in shown if not pattern.startswith((VANISHES, WRITTEN))],
         "vanished": [pattern[1:] for pattern in shown if pattern.startswith(VANISHES)],
+        "changed": [pattern[1:] for pattern in shown if pattern.startswith(WRITTEN)],
     }

@@ -51,7 +51,7 @@ class Trace(Observer):
         self.records: list[StepRecord] = []
         self.labels: list[str] = []
         self._phases = {
-            name: tuple(pattern for pattern in patterns if not pattern.startswith(("-", "{")))
+            name: tuple(pattern for pattern in patterns if not pattern.startswith(("-", "~", "{")))
             for name, patterns in (phases or {}).items()
         }
         self._open: dict[int, dict[str, str]] = {}

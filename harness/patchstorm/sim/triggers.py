@@ -17,7 +17,7 @@ from patchstorm.target.model import Target
 from patchstorm.target.patterns import matches
 
 PUBLISHED = "{published}"
-VANISHES = "-"
+VANISHES, WRITTEN = "-", "~"  # what is written to is seen in live worlds only; here, use a path and an op
 Strike = Callable[[FaultPlan, int | None, str | None], None]
 """(fault, the acting replica, the path that was seen)."""
 
@@ -168,6 +168,6 @@ def _patterns(fault: FaultPlan, target: Target) -> tuple[tuple[str, ...], tuple[
         return ((), ())
     shown = target.phases.get(trigger.phase or "", ())
     return (
-        tuple(pattern for pattern in shown if not pattern.startswith(VANISHES)),
+        tuple(pattern for pattern in shown if not pattern.startswith((VANISHES, WRITTEN))),
         tuple(pattern[1:] for pattern in shown if pattern.startswith(VANISHES)),
     )

@@ -163,7 +163,8 @@ class Target(_Table, frozen=True, kw_only=True):
     ``version`` and ``configuration`` stand beside its verdicts, and ``known`` explains them.
 
     ``phases`` maps the name of a phase to the patterns that show it: the phase begins when a path
-    that matches appears, or, with a minus sign before the pattern, when it vanishes. The pattern
+    that matches appears, with a minus sign before the pattern when it vanishes, and with a tilde when
+    it is written to. The pattern
     ``{published}`` stands for any published name. ``here`` (its directory) and
     ``origin`` (the word that names it to ``--target``) are filled in by the loader.
     """
