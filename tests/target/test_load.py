@@ -9,7 +9,7 @@ import pytest
 
 from patchstorm.errors import UsageError
 from patchstorm.target.load import load_target, parse_target
-from patchstorm.target.model import Target
+from patchstorm.target.model import Companion, Install, Known, Target
 from patchstorm.target.registry import bundled_names, resolve
 from patchstorm.target.vocabulary import CAPABILITIES, NEEDS, PHASES, PLACEHOLDERS
 
@@ -71,9 +71,41 @@ def test_each_mistake_is_named(old: str, new: str, says: list[str]) -> None:
     assert old in GOOD
     with pytest.raises(UsageError) as error:
         parse(GOOD.replace(old, new, 1))
-    assert str(error.value).startswith("mine.toml: ")
+    assert str(error.value).startswith("mine.toml:")
     for part in says:
         assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("[wire]", "[wyre]", 6),
+        ('path = "/files/"', 'path = "/f/"\nrequest_s = 1', 8),
+        ('path = "/files/"', "path = 7", 7),
+        ('["sequential", "creation"]', '[\n  "sequential",\n  "creatoin",\n]', 5),
+        ("{root}", "{rot}", 5),
+        ("[wire]", "[start.environment]\nDATA = '{data}'\n[wire]", 7),
+        ("[wire]", '[variants.x]\narguments = ["{a}"]\n[wire]', 7),
+        ("[wire]", '[[known]]\nstorms = []\nkind = "odd"\nsays = "x"\n[wire]', 8),
+        ("[wire]", '[install]\nclient = "npm"\npackages = []\n[wire]', 8),
+        ("[wire]", '[companion]\ncommand = ["{companion_port}"]\n[wire]', 7),
+        ('path = "/files/"', 'path = "/f/"\nmetadata = { name = "{file}" }', 8),
+        ("[wire]", '[files]\nread = "gett"\n[wire]', 7),
+    ],
+)
+def test_each_mistake_is_told_with_its_line(old: str, new: str, line: int) -> None:
+    assert old in GOOD
+    with pytest.raises(UsageError) as error:
+        parse(GOOD.replace(old, new, 1))
+    assert str(error.value).startswith(f"mine.toml:{line}: "), str(error.value)
+
+
+def test_what_replicas_share_has_a_port_that_only_they_are_told() -> None:
+    shared = '[companion]\ncommand = ["redis", "{port}"]\n[wire]'
+    text = GOOD.replace("[wire]", shared).replace("{root}", "{companion_port}")
+    assert parse(text).companion is not None
+    with pytest.raises(UsageError, match="companion_port"):
+        parse(GOOD.replace("{root}", "{companion_port}"))
 
 
 def test_a_file_that_is_not_there_is_named() -> None:
@@ -135,6 +167,7 @@ def test_the_documentation_knows_every_key_and_every_word() -> None:
     text = DOCS.read_text()
     tables = ("start", "ready", "wire", "files", "settle")
     structs = [Target, *(type(getattr(parse(GOOD), name)) for name in tables)]
+    structs += [Companion, Install, Known]
     keys = {key for struct in structs for key in struct.__struct_fields__} - {"here", "origin"}
     for word in [*keys, *CAPABILITIES, *NEEDS, *PHASES, *PLACEHOLDERS]:
         assert f"`{word}`" in text or f"`{{{word}}}`" in text, word

@@ -24,13 +24,14 @@ from patchstorm.live.network import Network
 from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Answer, Probe, Request, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
-from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.plan import Plan, UploadPlan
 from patchstorm.target.model import Target
 from patchstorm.target.probing import Probes, sent
 from patchstorm.target.wire import Head, completion, created_url, head_for
 
 STREAM_BYTES = 1 << 20
 REFUSAL_BYTES = 600
+FETCH_BYTES_MORE = 1 << 20
 NO_URL = "no-url"
 Phase = Literal["storm", "heal"]
 Hook = Callable[[int], None]
@@ -228,6 +229,22 @@ class Courier:
         if full and request.upload not in self._full:
             self._full.add(request.upload)
             self.on_full(request.upload)
+
+    async def fetch(self, upload: UploadPlan) -> bytes | None:
+        """What GET on the upload's URL gives; None where it gives nothing. Any replica will do."""
+        url = self.urls.get(upload.id)
+        if url is None:
+            return None
+        client = Client(
+            timeout_ms=self._wire.request_ms, answer_bytes_max=2 * upload.size + FETCH_BYTES_MORE
+        )
+        head = Head(method="GET", path=url, headers=tuple(self._wire.headers.items()))
+        for replica in self._fleet.replicas:
+            if replica.port is not None:
+                reply = (await client.deliver(replica.port, head)).reply
+                if reply is not None and reply.status == 200:
+                    return reply.body
+        return None
 
     def owed(self) -> list[str]:
         """The uploads whose every byte was acknowledged and that nobody ended."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +13,9 @@ from patchstorm.live import tree
 from patchstorm.live.places import Places
 from patchstorm.scenario import payload
 from patchstorm.scenario.plan import Plan, UploadPlan
+
+FETCH_POLL_S = 0.1
+Get = Callable[[UploadPlan], Awaitable[bytes | None]]
 
 
 def finals(plan: Plan, places: Places, view: Path) -> list[Final]:
@@ -43,6 +48,30 @@ def _reader(file: BinaryIO) -> Callable[[int, int], bytes]:
         return bytes(parts)
 
     return read
+
+
+async def fetched(plan: Plan, get: Get, *, until: float) -> list[Final]:
+    """As :func:`finals`, for a target whose bytes are had with GET: ``get`` gives those of an upload.
+
+    An upload that is not whole yet is asked for again until the moment ``until`` (time.monotonic).
+    """
+    names = {upload.number: upload.id for upload in plan.uploads}
+    found = []
+    for upload in plan.uploads:
+        data = await get(upload)
+        while (data is None or len(data) < upload.size) and time.monotonic() < until:
+            await asyncio.sleep(FETCH_POLL_S)
+            data = await get(upload)
+        if data is None:
+            found.append(Final(upload=upload.id, present=False))
+            continue
+        runs = payload.identify(_slices(data), len(data), upload.number, names)
+        found.append(Final(upload=upload.id, present=True, size=len(data), runs=runs))
+    return found
+
+
+def _slices(data: bytes) -> Callable[[int, int], bytes]:
+    return lambda offset, length: data[offset : offset + length]
 
 
 def residue(places: Places, view: Path, *, swept: bool) -> Residue:

@@ -79,6 +79,7 @@ class Client:
     """
 
     timeout_ms: int = 10_000
+    answer_bytes_max: int = ANSWER_BYTES_MAX
     ending: Ending = "reset"
     dull: Mischief = field(default_factory=Mischief)
 
@@ -139,7 +140,9 @@ class Client:
         loop = asyncio.get_running_loop()
         await loop.sock_connect(sock, (SERVER_ADDRESS, port))
         sender = asyncio.ensure_future(_send(sock, head, blocks, mischief, progress))
-        reader = asyncio.ensure_future(_read(sock, head, progress.invited))
+        reader = asyncio.ensure_future(
+            _read(sock, head, progress.invited, self.answer_bytes_max)
+        )
         try:
             await asyncio.wait((sender, reader), return_when=asyncio.FIRST_COMPLETED)
             if not reader.done():
@@ -285,7 +288,9 @@ async def _drained(sock: socket.socket) -> None:
         await asyncio.sleep(DRAIN_POLL_S)
 
 
-async def _read(sock: socket.socket, head: Head, invited: asyncio.Event) -> Reply:
+async def _read(
+    sock: socket.socket, head: Head, invited: asyncio.Event, bytes_max: int
+) -> Reply:
     """The final answer; _Over where the connection ends before it does. ``invited``: 100 has come."""
     loop = asyncio.get_running_loop()
     parser = h11.Connection(our_role=h11.CLIENT)
@@ -305,7 +310,7 @@ async def _read(sock: socket.socket, head: Head, invited: asyncio.Event) -> Repl
             found = event
         elif isinstance(event, h11.Data):
             body += event.data
-            if len(body) > ANSWER_BYTES_MAX:
+            if len(body) > bytes_max:
                 raise _Over("garbled")
         elif isinstance(event, h11.EndOfMessage) and found is not None:
             return _reply(found, bytes(body))

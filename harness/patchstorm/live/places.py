@@ -33,7 +33,12 @@ class Places:
             self.published[path] = (*self.published.get(path, ()), upload)
 
     def path(self, upload: str) -> str | None:
-        """Where ``upload`` is published; None while that depends on a URL nobody has."""
+        """Where ``upload`` is published; None while that depends on a URL nobody has.
+
+        None for good where the target's bytes are had with GET: then no name is anybody's.
+        """
+        if self._files.read == "get":
+            return None
         info, url = self._uploads[upload], self._urls.get(upload)
         return published_path(self._files.published, self._target.wire, info, url)
 

@@ -19,12 +19,12 @@ from pathlib import Path
 
 from patchstorm.errors import TargetError
 from patchstorm.history import Recorder
-from patchstorm.history.model import Header, History
+from patchstorm.history.model import Final, Header, History
 from patchstorm.live.courier import Courier, Phase
 from patchstorm.live.damage import Damage
 from patchstorm.live.fault_kinds import Scene
 from patchstorm.live.faults import Faults
-from patchstorm.live.finals import finals, residue, untidy
+from patchstorm.live.finals import fetched, finals, residue, untidy
 from patchstorm.live.fleet import Fleet, running
 from patchstorm.live.lookout import Lookout, Seen, looking_out
 from patchstorm.live.places import Places
@@ -234,6 +234,8 @@ async def _converge(run: _Run) -> None:
 
 def _unpublished(run: _Run) -> list[str]:
     """The uploads whose file is still to come. Rivals share a file: any of them will do."""
+    if _by_get(run):
+        return []  # asked for when the finals are
     if run.plan.closing == "sweeper" and "completes-unattended" not in run.target.capabilities:
         return []
     uploads = {upload.id: upload for upload in run.plan.uploads}
@@ -263,7 +265,7 @@ async def _sweep(run: _Run) -> None:
     and no sweep is claimed.
     """
     finished = {*run.courier.owed(), *run.courier.ended}
-    claimed = all(upload.id in finished for upload in run.plan.uploads)
+    claimed = all(upload.id in finished for upload in run.plan.uploads) and not _by_get(run)
     claimed = claimed and not run.courier.probes.used  # nobody knows what probes leave unfinished
     deadline = time.monotonic() + run.target.settle.sweep_ms / 1_000
     while claimed and untidy(run.places, run.storage.view) and time.monotonic() < deadline:
@@ -271,9 +273,22 @@ async def _sweep(run: _Run) -> None:
     _phase(run, "swept")
     run.sight.look_at_all()
     run.sight.tell_strangers()
-    for final in finals(run.plan, run.places, run.storage.view):
+    for final in await _finals(run):
         run.recorder.add(final)
     run.recorder.add(residue(run.places, run.storage.view, swept=claimed))
+
+
+async def _finals(run: _Run) -> list[Final]:
+    if not _by_get(run):
+        return finals(run.plan, run.places, run.storage.view)
+    owed = [] if run.plan.closing == "sweeper" else run.courier.owed()
+    until = time.monotonic() + (run.convergence_ms / 1_000 if owed else 0.0)
+    return await fetched(run.plan, run.courier.fetch, until=until)
+
+
+def _by_get(run: _Run) -> bool:
+    """Whether the bytes are had with GET, so that nothing on the storage is known to be anybody's."""
+    return run.target.files.read == "get"
 
 
 def _phase(run: _Run, name: str) -> None:

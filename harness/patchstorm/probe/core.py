@@ -131,6 +131,8 @@ async def _whereabouts(bench: Bench, made: Made) -> list[str]:
     wanted = made.body(0, SIZE)
     async for _ in until(bench.target.settle.convergence_ms / 1_000):
         if await bench.assembled(made) == wanted:
+            if bench.target.files.read == "get":
+                return []
             return [*_beside(bench, made), *_phases(bench, made)]
     lies = [_pattern(bench, made, path) for path in bench.holding(wanted)]
     how = 'GET' if bench.target.files.read == "get" else f"`{bench.path(made)}`"

@@ -1,0 +1,48 @@
+"""The released servers that ship as targets do what their files declare; skipped where not installed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from patchstorm.campaign.single import run_storm
+from patchstorm.commands.target import check
+from patchstorm.target.installing import not_installed
+from patchstorm.target.registry import bundled_names, resolve
+
+FOREIGN = [name for name in bundled_names() if name != "reference"]
+OF_BYTES = {"bytes", "durability", "conflict", "offsets", "completion"}
+
+
+def needs(name: str) -> None:
+    """Skip where the server is not installed."""
+    missing = not_installed(resolve(name))
+    if missing is not None:
+        pytest.skip(f"{name}: {missing}")
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_its_file_declares_what_it_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    needs(name)
+    check(name, json=True, keep=True)
+    said = json.loads(capsys.readouterr().out)
+    assert set(said["capabilities"]) == set(said["declared"])
+    assert said["remarks"] == []
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_one_client_alone_gets_its_bytes_there(name: str) -> None:
+    needs(name)
+    report = run_storm("sequential", name, seed=1, keep_safe=False).report
+    assert report.skipped is None and report.unknown is None
+    assert OF_BYTES.isdisjoint({finding.checker for finding in report.findings})
+
+
+def test_what_its_lock_does_not_reach_is_found() -> None:
+    """@tus/server's own locker stays within a process: two of three replicas accept contradicting bytes."""
+    needs("tus-node")
+    results = [run_storm("conflicting", "tus-node", seed=1, keep_safe=False) for _ in range(3)]
+    assert any(result.report.verdict == "violated" for result in results)
+    alone = run_storm("conflicting", "tus-node", seed=1, replicas=1, keep_safe=False)
+    assert alone.report.verdict == "safe"

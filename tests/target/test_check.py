@@ -1,0 +1,141 @@
+"""``target check`` finds out what a server does, tells what it only says, and corrects the file."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from target.tiny_targets import tiny
+
+from patchstorm.commands.target import check
+from patchstorm.errors import TargetError, UsageError
+
+DOES = {
+    "sequential", "creation", "creation-with-upload", "termination", "keeps-partial-body",
+    "head-after-finish", "completes-unattended",
+}  # fmt: skip
+
+
+def checked(path: Path, capsys: pytest.CaptureFixture[str], *, keep: bool = True) -> dict[str, Any]:
+    """What the command says as JSON, with its exit code."""
+    code = check(str(path), json=True, keep=keep)
+    said: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return said | {"code": code}
+
+
+def test_an_honest_server_gets_its_whole_list_and_keeps_its_comments(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny(tmp_path)
+    said = checked(path, capsys, keep=False)
+    assert (said["code"], said["contradictions"], said["written"]) == (0, [], True)
+    assert set(tomllib.loads(path.read_text())["capabilities"]) == DOES
+    for comment in ("# a server of ours", "# as tus asks", "# quick"):
+        assert comment in path.read_text()
+    again = checked(path, capsys, keep=False)
+    assert not again["written"]
+
+
+def test_what_is_announced_and_not_done_is_told_and_taken_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny(tmp_path, "boastful", more=("checksum-sha1", "concatenation"))
+    said = checked(path, capsys, keep=False)
+    assert said["code"] == 1
+    told = " ".join(said["contradictions"])
+    for word in ("checksum-sha1", "expiration", "concatenation"):
+        assert f"{word} is announced and not done" in told
+    assert set(tomllib.loads(path.read_text())["capabilities"]) == DOES
+
+
+def test_what_is_done_and_not_announced_is_told_and_no_offence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = checked(tiny(tmp_path, "shy"), capsys)
+    assert said["code"] == 0
+    assert any("termination is done and not announced" in line for line in said["contradictions"])
+
+
+def test_keep_leaves_the_file_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tiny(tmp_path)
+    before = path.read_text()
+    assert set(checked(path, capsys)["capabilities"]) == DOES
+    assert path.read_text() == before
+
+
+def test_replicas_that_share_nothing_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = checked(tiny(tmp_path, "lonely", published="wherever"), capsys)
+    assert any("the replicas do not share uploads" in line for line in said["remarks"])
+
+
+@pytest.mark.parametrize(
+    ("published", "files", "remark"),
+    [
+        ("{target}", "", 'they lie at "{id}": set files.published'),
+        ("{id}", "", 'stays beside the finished file: "*.len"'),
+    ],
+)
+def test_a_wrong_place_is_met_with_the_right_one(
+    published: str, files: str, remark: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny(tmp_path, published=published, files=files)
+    path.write_text(path.read_text() + "\n[settle]\nconvergence_ms = 300\n")
+    assert any(remark in line for line in checked(path, capsys)["remarks"])
+
+
+def test_bytes_that_are_had_with_get_need_no_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = checked(tiny(tmp_path, published="nowhere", files='read = "get"'), capsys)
+    assert said["remarks"] == []
+    assert set(said["capabilities"]) == DOES
+
+
+def test_a_refused_creation_is_told_in_the_servers_words(tmp_path: Path) -> None:
+    with pytest.raises(TargetError) as error:
+        check(str(tiny(tmp_path, "strict")), json=True, keep=True)
+    assert "the header X-Tenant is missing" in str(error.value)
+    assert "wire.headers" in str(error.value)
+
+
+def test_the_headers_of_the_file_are_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny(tmp_path, "strict", wire='headers = { X-Tenant = "a" }')
+    assert set(checked(path, capsys)["capabilities"]) == DOES
+
+
+@pytest.mark.parametrize(
+    ("mood", "says"),
+    [("dies", "the licence has expired"), ("silent", "still thinking")],
+)
+def test_a_server_that_does_not_start_is_told_with_its_last_words(
+    mood: str, says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TargetError) as error:
+        check(str(tiny(tmp_path, mood, within_ms=700)), json=True, keep=True)
+    assert says in str(error.value)
+    assert error.value.exit_code == 2
+
+
+def test_a_bundled_target_that_is_not_there_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATCHSTORM_SERVERS", str(tmp_path))
+    with pytest.raises(UsageError, match="patchstorm target install tusd"):
+        check("tusd", json=False, keep=True)
+
+
+def test_the_table_names_every_capability(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check(str(tiny(tmp_path)), json=False, keep=True)
+    out = capsys.readouterr().out
+    for word in DOES | {"defer-length", "checksum-sha256", "concatenation", "expiration"}:
+        assert word in out
+    assert "capabilities should be corrected: +creation-with-upload" in out
