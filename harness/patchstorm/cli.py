@@ -295,9 +295,10 @@ def matrix(
     seed: Annotated[
         int, typer.Option(metavar="N", help="Which storm of each family.")
     ] = DEFAULT_SEED,
-    repeat: Annotated[
-        int, typer.Option(metavar="N", help="How often each storm is run, for the rates.")
-    ] = 1,
+    repeat: Annotated[int, typer.Option(metavar="N", help="How often each storm is run.")] = 1,
+    confirm: Annotated[
+        int, typer.Option(metavar="N", help="Run what is violated until it was run so often.")
+    ] = 0,
     replicas: Annotated[
         int | None, typer.Option(metavar="N", help="Replicas; the scenario says, mostly 3.")
     ] = None,
@@ -318,6 +319,7 @@ def matrix(
             storms=_listed(storms),
             seed=seed,
             repeat=repeat,
+            confirm=confirm,
             replicas=replicas,
             jobs=jobs,
             out=out,

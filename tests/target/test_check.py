@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from target.tiny_targets import tiny
 
 from patchstorm.commands.target import check
 from patchstorm.errors import TargetError, UsageError
+from target.tiny_targets import tiny
 
 DOES = {
     "sequential", "creation", "creation-with-upload", "termination", "keeps-partial-body",

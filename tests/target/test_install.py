@@ -97,7 +97,7 @@ def test_a_client_that_is_missing_is_named_with_a_remedy(
     tmp_path: Path, servers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UsageError, match="`npm`, which is not here.*nodejs.org"):
+    with pytest.raises(UsageError, match=r"`npm`, which is not here.*nodejs\.org"):
         install(mine(tmp_path))
 
 

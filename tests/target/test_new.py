@@ -11,7 +11,9 @@ from patchstorm.errors import UsageError
 from patchstorm.target.load import load_target
 
 
-@pytest.mark.parametrize(("asked", "file"), [("mine", "mine.toml"), ("sub/its.toml", "sub/its.toml")])
+@pytest.mark.parametrize(
+    ("asked", "file"), [("mine", "mine.toml"), ("sub/its.toml", "sub/its.toml")]
+)
 def test_the_skeleton_is_a_target_of_that_name(
     asked: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

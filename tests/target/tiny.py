@@ -61,14 +61,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 file.write(block[:-1] + b"?" if dropped else block)
         return data.stat().st_size
 
-    def do_OPTIONS(self) -> None:  # noqa: N802
+    def do_OPTIONS(self) -> None:
         said = {"shy": "", "boastful": BOASTS}.get(self.mood, DOES)
         more = {"Tus_Extension": said} if said else {}
         if self.mood == "boastful":
             more["Tus_Checksum_Algorithm"] = "sha1"
         self.reply(204, Tus_Version="1.0.0", **more)
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         if self.mood == "strict" and self.headers.get("X-Tenant") is None:
             self.reply(400, b"the header X-Tenant is missing")
             return
@@ -82,7 +82,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         data.with_suffix(".len").write_text(length)
         self.reply(201, Location=f"/files/{name}", Upload_Offset=str(self.append(data)))
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         length = self.length()
         if length is None:
             self.reply(404)
@@ -90,13 +90,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = self.data.stat().st_size
         self.reply(200, Upload_Offset=str(size), Upload_Length=str(length))
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         if self.length() is None:
             self.reply(404)
         else:
             self.reply(200, self.data.read_bytes())
 
-    def do_PATCH(self) -> None:  # noqa: N802
+    def do_PATCH(self) -> None:
         if self.length() is None:
             self.reply(404)
             self.close_connection = True
@@ -106,7 +106,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.reply(204, Upload_Offset=str(self.append(self.data)))
 
-    def do_DELETE(self) -> None:  # noqa: N802
+    def do_DELETE(self) -> None:
         if self.length() is None:
             self.reply(404)
             return

@@ -15,14 +15,14 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.commands.bounds import SEED_MAX, SCHEDULES_MAX, between, check_bounds
+from patchstorm.commands.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.commands.run import INTERRUPTED, default_jobs
 from patchstorm.commands.storms import Job, Played, play_all
 from patchstorm.report.matrix import Cell, Matrix, Row, cell, configurations, overview, stories
 from patchstorm.report.model import RunReport, exit_code, overall
 from patchstorm.scenario.model import Scenario
-from patchstorm.target.model import REFERENCE, Target
+from patchstorm.target.model import Target
 
 WORLD: Final = "processes"
 
@@ -35,6 +35,7 @@ class Request:
     storms: tuple[str, ...]
     seed: int
     repeat: int
+    confirm: int
     replicas: int | None
     jobs: int | None
     out: Path | None
@@ -55,46 +56,83 @@ class _Job(Job):
 
 def execute(request: Request) -> int:
     """Run it all; the exit code. UsageError for what was asked wrongly, before anything starts."""
-    from patchstorm.report.progress import progress
     from patchstorm.target.installing import not_installed
 
-    between("--seed", request.seed, 0, SEED_MAX)
-    between("--repeat", request.repeat, 1, SCHEDULES_MAX)
-    check_bounds(None, request.replicas, request.jobs)
+    _check(request)
     targets = _targets(request.targets)
     scenarios = _scenarios(request.storms)
     if request.out is not None:
         writable_dir(request.out, "--out")
     missing = {name: not_installed(target) for name, target in targets.items()}
-    jobs = [
-        _Job(scenario, 0, WORLD, name, number)
-        for name in targets
-        if missing[name] is None
-        for scenario in scenarios
-        for number in range(1, request.repeat + 1)
-    ]
+    there = {name: target for name, target in targets.items() if missing[name] is None}
     began = time.monotonic()
-    played = play_all(
-        jobs,
-        lambda job: _play(request, targets, job),
-        at_once=request.jobs or default_jobs(),
-        shown=progress(len(jobs)),
-    )
+    played = _all_played(request, there, scenarios)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
     rows = tuple(
-        Row(target=name, version=target.version, title=target.title, skipped=missing[name])
-        if missing[name] is not None
-        else _row(name, target, scenarios, played, request)
+        _row(name, target, missing[name], scenarios, played, request)
         for name, target in targets.items()
     )
     matrix = _matrix(rows, played, request, time.monotonic() - began)
     _leave_files(matrix, request)
     _tell(matrix, request)
     if played.interrupted:
-        sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} of {len(jobs)}\n")
+        sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} storms\n")
         return INTERRUPTED
     return exit_code(matrix.verdict)
+
+
+def _check(request: Request) -> None:
+    between("--seed", request.seed, 0, SEED_MAX)
+    between("--repeat", request.repeat, 1, SCHEDULES_MAX)
+    between("--confirm", request.confirm, 0, SCHEDULES_MAX)
+    check_bounds(None, request.replicas, request.jobs)
+
+
+def _all_played(
+    request: Request, targets: dict[str, Target], scenarios: Sequence[Scenario]
+) -> Played:
+    """Every storm as often as asked, and what was violated until it was run ``confirm`` times."""
+    first = _played(
+        request,
+        targets,
+        [
+            _Job(scenario, 0, WORLD, name, number)
+            for name in targets
+            for scenario in scenarios
+            for number in range(1, request.repeat + 1)
+        ],
+    )
+    suspects = dict.fromkeys(
+        (job.server, job.scenario.name)
+        for job, run in first.reports
+        if isinstance(job, _Job) and run.verdict == "violated"
+    )
+    if first.interrupted or not suspects or request.confirm <= request.repeat:
+        return first
+    more = _played(
+        request,
+        targets,
+        [
+            _Job(scenario, 0, WORLD, name, number)
+            for name, storm in suspects
+            for scenario in scenarios
+            if scenario.name == storm
+            for number in range(request.repeat + 1, request.confirm + 1)
+        ],
+    )
+    return Played(reports=(*first.reports, *more.reports), interrupted=more.interrupted)
+
+
+def _played(request: Request, targets: dict[str, Target], jobs: list[_Job]) -> Played:
+    from patchstorm.report.progress import progress
+
+    return play_all(
+        jobs,
+        lambda job: _play(request, targets, job),
+        at_once=request.jobs or default_jobs(),
+        shown=progress(len(jobs)),
+    )
 
 
 def _targets(names: Sequence[str]) -> dict[str, Target]:
@@ -148,7 +186,12 @@ def _kept(request: Request) -> Path:
 
 
 def _row(
-    name: str, target: Target, scenarios: Sequence[Scenario], played: Played, request: Request
+    name: str,
+    target: Target,
+    missing: str | None,
+    scenarios: Sequence[Scenario],
+    played: Played,
+    request: Request,
 ) -> Row:
     cells: list[Cell] = []
     for scenario in scenarios:
@@ -166,15 +209,14 @@ def _row(
         version=target.version,
         configuration=target.configuration,
         replicas=request.replicas,
+        skipped=missing,
         cells=tuple(cells),
     )
 
 
 def _command(storm: str, target: str, request: Request) -> str:
     more = "" if request.replicas is None else f" --replicas {request.replicas}"
-    return (
-        f"patchstorm run {storm} --target {target} --world {WORLD} --seed {request.seed}{more}"
-    )
+    return f"patchstorm run {storm} --target {target} --world {WORLD} --seed {request.seed}{more}"
 
 
 def _matrix(rows: tuple[Row, ...], played: Played, request: Request, seconds: float) -> Matrix:
@@ -185,6 +227,7 @@ def _matrix(rows: tuple[Row, ...], played: Played, request: Request, seconds: fl
         machine=f"Linux {platform.release()}, {len(os.sched_getaffinity(0))} cores",
         seed=request.seed,
         repeat=request.repeat,
+        confirm=max(request.repeat, request.confirm),
         seconds=round(seconds, 1),
         rows=rows,
     )
@@ -197,7 +240,7 @@ def _leave_files(matrix: Matrix, request: Request) -> None:
         return
     (out / "matrix.json").write_bytes(msgspec.json.format(msgspec.json.encode(matrix)) + b"\n")
     said = f"{matrix.date}, patchstorm {matrix.patchstorm}, {matrix.machine}, seed {matrix.seed}, "
-    said += f"{matrix.repeat} runs of each storm, {matrix.seconds:.0f} s in all"
+    said += f"each storm run {matrix.repeat} times and each violated one {matrix.confirm} times"
     lines = [said, "", *configurations(matrix), "", *overview(matrix)]
     (out / "servers.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     pages = out / "servers"
@@ -205,7 +248,7 @@ def _leave_files(matrix: Matrix, request: Request) -> None:
     for row in matrix.rows:
         if row.skipped is None:
             page = pages / f"{row.target.replace('/', '_')}.md"
-            page.write_text("\n".join(stories(row, matrix.seed)), encoding="utf-8")
+            page.write_text("\n".join(stories(row)), encoding="utf-8")
 
 
 def _tell(matrix: Matrix, request: Request) -> None:

@@ -89,9 +89,7 @@ async def keeps_partial_body(bench: Bench) -> Probed:
         await bench.send("PATCH", made.url, headers, body, mischief=cut, ending=ending)
         kept[ending] = await _settled(bench, made)
     says = f"of {CUT} bytes of a body, closed: {kept['fin']} kept, reset: {kept['reset']} kept"
-    return Probed(
-        capability="keeps-partial-body", does=any(kept.values()), says=says
-    )
+    return Probed(capability="keeps-partial-body", does=any(kept.values()), says=says)
 
 
 async def _settled(bench: Bench, made: Made) -> int:
@@ -135,12 +133,14 @@ async def _whereabouts(bench: Bench, made: Made) -> list[str]:
                 return []
             return [*_beside(bench, made), *_phases(bench, made)]
     lies = [_pattern(bench, made, path) for path in bench.holding(wanted)]
-    how = 'GET' if bench.target.files.read == "get" else f"`{bench.path(made)}`"
+    how = "GET" if bench.target.files.read == "get" else f"`{bench.path(made)}`"
     if lies:
-        return [f'the bytes are not to be had by {how}; they lie at "{lies[0]}": set files.published']
+        return [
+            f'the bytes are not to be had by {how}; they lie at "{lies[0]}": set files.published'
+        ]
+    remedy = 'set files.published, or files.read = "get"'
     return [
-        f"the bytes are not to be had by {how}, and no file below {{root}} holds them: "
-        'set files.published, or files.read = "get"'
+        f"the bytes are not to be had by {how}, and no file below {{root}} holds them: {remedy}"
     ]
 
 
@@ -207,7 +207,9 @@ async def status(bench: Bench) -> Probed | None:
         return None
     made = await bench.create(SIZE)
     path, _, query = made.url.partition("?")
-    reply = await bench.ask("GET", wire.status.format(path=path.rstrip("/"), query=query).rstrip("?"))
+    reply = await bench.ask(
+        "GET", wire.status.format(path=path.rstrip("/"), query=query).rstrip("?")
+    )
     try:
         fields = set(json.loads(reply.body))
     except (ValueError, TypeError):
@@ -215,4 +217,3 @@ async def status(bench: Bench) -> Probed | None:
     wanted = {"total_size", "committed_offset", "missing_ranges", "chunks_received"}
     says = f"GET of the status document: {described(reply)}"
     return Probed(capability="status", does=wanted <= fields, says=says)
-

@@ -44,8 +44,11 @@ def _worded(one: Cell | None) -> Text:
 
 
 def _tell_cell(row: Row, one: Cell, console: Console) -> None:
-    of = f"{one.violated or one.undecided} of {one.runs}"
-    head = f"{one.storm} against {row.target}: {one.verdict}, {of}"
+    of = f"{one.violated or one.undecided} of {one.runs} runs"
+    rates = ", ".join(f"{name} {count}" for name, count in one.rates.items())
+    head = f"{one.storm} against {row.target}: {one.verdict}, {of}" + (
+        f": {rates}" if rates else ""
+    )
     called = kind(one)
     console.print(Text(f"{head} ({called})" if called else head, style="bold"), soft_wrap=True)
     lines = [one.finding or one.unknown or "", *(reading.says for reading in one.readings)]

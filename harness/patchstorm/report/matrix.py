@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 from patchstorm.check.model import Verdict
+from patchstorm.report.combine import combined
 from patchstorm.report.model import RunReport
 from patchstorm.report.story import story
 
-KINDS: Final = {
+Kind = Literal["defect", "undocumented-limit", "documented-limit"]
+KINDS: Final[dict[Kind, str]] = {
     "defect": "defect",
     "undocumented-limit": "undocumented limit",
     "documented-limit": "documented limit",
@@ -23,22 +25,39 @@ TELLING: Final = (
 )  # fmt: skip
 """Checkers, the one whose finding is the plainest first; header rules last, as they go wrong everywhere."""
 FENCE: Final = "```"
+EVERY: Final = "*"  # in a reading's storms
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What a person concluded about a violation, as the target's file says it."""
 
-    kind: Literal["defect", "undocumented-limit", "documented-limit"]
+    kind: Kind
     says: str
     source: str = ""
+
+
+class Concluded(Protocol):
+    """A reading as a target's file has it: it speaks of findings of ``checker`` in ``storms``."""
+
+    @property
+    def storms(self) -> tuple[str, ...]: ...
+    @property
+    def checker(self) -> str: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def says(self) -> str: ...
+    @property
+    def source(self) -> str: ...
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One storm against one server: ``violated`` of ``runs`` runs of the same plan were violated.
 
-    ``finding`` is its plainest finding in a phrase, ``story`` what happened, ``failure`` the file of
-    the first violated run, and ``command`` runs that plan again from nothing. ``verdict`` is None where
-    the storm was ``skipped``. ``readings`` are what people concluded.
+    ``rates`` says in how many each checker found something. ``finding`` is the plainest one in a
+    phrase, ``story`` what happened, ``failure`` the file of the run it is from, and ``command`` runs
+    that plan again from nothing. ``verdict`` is None where the storm was ``skipped``. ``readings`` are
+    what people concluded.
     """
 
     storm: str
@@ -49,7 +68,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     skipped: str | None = None
     unknown: str | None = None
-    checkers: tuple[str, ...] = ()
+    rates: dict[str, int] = {}
     finding: str = ""
     story: tuple[str, ...] = ()
     failure: str | None = None
@@ -70,7 +89,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
-    """All rows, and what they were run with. ``seconds`` is the time it took."""
+    """All rows, and what they were run with: each storm ``repeat`` times, violated ones ``confirm`` times.
+
+    ``seconds`` is the time it took.
+    """
 
     verdict: Verdict
     patchstorm: str
@@ -78,45 +100,62 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     machine: str
     seed: int
     repeat: int
+    confirm: int
     seconds: float
     rows: tuple[Row, ...]
 
 
-def cell(storm: str, runs: Sequence[RunReport], command: str, known: Sequence[object] = ()) -> Cell:
+def cell(
+    storm: str, runs: Sequence[RunReport], command: str, known: Sequence[Concluded] = ()
+) -> Cell:
     """What the runs of one plan come to; at least one. ``known`` are the target's own readings."""
     judged = [run for run in runs if run.verdict is not None]
     if not judged:
         return Cell(storm=storm, verdict=None, skipped=runs[0].skipped)
-    counts = Counter(run.verdict for run in judged)
-    worst: Verdict = next(
-        one for one in ("violated", "unknown", "safe") if counts[one]  # type: ignore[assignment]
-    )
-    first = next(run for run in judged if run.verdict == worst)
-    checkers = dict.fromkeys(finding.checker for run in judged for finding in run.findings)
+    worst = combined(judged).verdict
+    rates = _rates(judged)
+    shown = next(run for run in judged if run.verdict == worst and _shows(run, rates))
     return Cell(
         storm=storm,
         verdict=worst,
         runs=len(judged),
-        violated=counts["violated"],
-        undecided=counts["unknown"],
+        violated=sum(run.verdict == "violated" for run in judged),
+        undecided=sum(run.verdict == "unknown" for run in judged),
         seconds=sum(run.seconds for run in judged),
-        unknown=first.unknown,
-        checkers=tuple(sorted(checkers, key=_rank)),
-        finding=_plainest(first),
-        story=tuple(story(first)[:-1]) if first.findings else (),
-        failure=first.failure,
+        unknown=shown.unknown,
+        rates=rates,
+        finding=_plainest(shown),
+        story=tuple(story(_plainest_first(shown))[:-1]) if shown.findings else (),
+        failure=shown.failure,
         command=command,
         readings=tuple(
-            Reading(kind=one.kind, says=one.says, source=one.source)  # type: ignore[attr-defined]
+            Reading(kind=one.kind, says=one.says, source=one.source)
             for one in known
-            if worst == "violated" and _speaks_of(one, storm, checkers)
+            if worst == "violated" and _speaks_of(one, storm, rates)
         ),
     )
 
 
-def _speaks_of(known: object, storm: str, checkers: dict[str, None]) -> bool:
-    storms, checker = known.storms, known.checker  # type: ignore[attr-defined]
-    return storm in storms and (not checker or checker in checkers)
+def _rates(runs: Sequence[RunReport]) -> dict[str, int]:
+    """In how many of the runs each checker found something, the plainest checker first."""
+    counts = Counter(name for run in runs for name in {one.checker for one in run.findings})
+    return {name: counts[name] for name in sorted(counts, key=_rank)}
+
+
+def _shows(run: RunReport, rates: Mapping[str, int]) -> bool:
+    """Whether the run has a finding of the plainest checker, if any checker found anything."""
+    plainest = next(iter(rates), None)
+    return plainest is None or any(one.checker == plainest for one in run.findings)
+
+
+def _plainest_first(run: RunReport) -> RunReport:
+    findings = tuple(sorted(run.findings, key=lambda one: _rank(one.checker)))
+    return msgspec.structs.replace(run, findings=findings)
+
+
+def _speaks_of(known: Concluded, storm: str, rates: Mapping[str, int]) -> bool:
+    storms, checker = known.storms, known.checker
+    return (storm in storms or EVERY in storms) and (not checker or checker in rates)
 
 
 def _rank(checker: str) -> int:
@@ -133,7 +172,8 @@ def word(one: Cell) -> str:
     if one.verdict is None:
         return "-"
     if one.verdict == "violated":
-        return f"{one.violated}/{one.runs} {one.checkers[0]}"
+        checker, count = next(iter(one.rates.items()))
+        return f"{count}/{one.runs} {checker}"
     return one.verdict if one.verdict == "safe" else f"unknown {one.undecided}/{one.runs}"
 
 
@@ -141,7 +181,10 @@ def kind(one: Cell) -> str:
     """What a person called it; ``not read yet`` where nobody did."""
     if one.verdict != "violated":
         return ""
-    return " and ".join(dict.fromkeys(KINDS[reading.kind] for reading in one.readings)) or "not read yet"
+    return (
+        " and ".join(dict.fromkeys(KINDS[reading.kind] for reading in one.readings))
+        or "not read yet"
+    )
 
 
 def overview(matrix: Matrix) -> list[str]:
@@ -169,7 +212,9 @@ def _linked(row: Row, storm: str) -> str:
 
 def configurations(matrix: Matrix) -> list[str]:
     """A table of Markdown: what was run, and what it came to."""
-    lines = ["| server | version | configuration | storms safe | violated | unknown | do not apply |"]
+    lines = [
+        "| server | version | configuration | storms safe | violated | unknown | do not apply |"
+    ]
     lines.append("|---" * 7 + "|")
     for row in matrix.rows:
         if row.skipped is not None:
@@ -182,7 +227,7 @@ def configurations(matrix: Matrix) -> list[str]:
     return lines
 
 
-def stories(row: Row, seed: int) -> list[str]:
+def stories(row: Row) -> list[str]:
     """A page of Markdown: every violated storm of one server, with its story and its command."""
     lines = [f"# {row.target}", "", f"{row.title}. Version {row.version}; {row.configuration}.", ""]
     for one in row.cells:
@@ -197,9 +242,8 @@ def stories(row: Row, seed: int) -> list[str]:
 
 
 def _section(one: Cell) -> list[str]:
-    lines = [f"## {one.storm}", "", f"{one.violated} of {one.runs} runs. Checkers: "]
-    lines[-1] += ", ".join(f"`{name}`" for name in one.checkers) + "."
-    lines.append("")
+    rates = ", ".join(f"`{name}` in {count}" for name, count in one.rates.items())
+    lines = [f"## {one.storm}", "", f"{one.violated} of {one.runs} runs: {rates}.", ""]
     for reading in one.readings:
         source = f" ({reading.source})" if reading.source else ""
         lines += [f"**{KINDS[reading.kind].capitalize()}**: {reading.says}{source}", ""]

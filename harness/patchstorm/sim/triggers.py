@@ -17,7 +17,10 @@ from patchstorm.target.model import Target
 from patchstorm.target.patterns import matches
 
 PUBLISHED = "{published}"
-VANISHES, WRITTEN = "-", "~"  # what is written to is seen in live worlds only; here, use a path and an op
+VANISHES, WRITTEN = (
+    "-",
+    "~",
+)  # what is written to is seen in live worlds only; here, use a path and an op
 Strike = Callable[[FaultPlan, int | None, str | None], None]
 """(fault, the acting replica, the path that was seen)."""
 

@@ -16,11 +16,11 @@ ONE_LINE_MAX = 4
 def corrected(text: str, capabilities: Sequence[str], variant: str = "") -> str:
     """``text`` with its ``capabilities``, or those of its ``variant``, made to be these."""
     document = tomlkit.parse(text)
-    table = document["variants"][variant] if variant else document  # type: ignore[index]
-    listed = table.get("capabilities")  # type: ignore[union-attr]
+    table = document["variants"][variant] if variant else document
+    listed = table.get("capabilities")
     if not isinstance(listed, Array):
         listed = tomlkit.array()
-        table["capabilities"] = listed  # type: ignore[index]
+        table["capabilities"] = listed
     for name in [str(item) for item in listed]:
         if name not in capabilities:
             listed.remove(name)

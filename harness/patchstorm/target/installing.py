@@ -110,15 +110,17 @@ def _alone(folder: Path) -> Iterator[None]:
     """Nobody else installs into ``folder`` meanwhile; UsageError if nothing can be put there."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = open(folder.parent / f".{folder.name}.lock", "a", encoding="ascii")
+        lock = os.open(folder.parent / f".{folder.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise UsageError(
             f"{folder.parent}: servers cannot be put there ({error.strerror}). Give another "
             f"directory with --dir, or set {VARIABLE}."
         ) from None
-    with lock:
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 def _commands(asked: Install, folder: Path) -> list[list[str]]:

@@ -114,9 +114,7 @@ def _check_ready(target: Target) -> None:
         try:
             re.compile(ready.line)
         except re.error as error:
-            raise Mistake(
-                "ready.line", f"ready.line: not a regular expression: {error}."
-            ) from None
+            raise Mistake("ready.line", f"ready.line: not a regular expression: {error}.") from None
     said = (*target.start.command, *target.start.environment.values())
     if not ready.reports_port and not any("{port}" in part for part in said):
         raise Mistake(
@@ -157,4 +155,6 @@ def _check_files(target: Target) -> None:
 def _check_install(target: Target) -> None:
     install = target.install
     if install is not None and not install.packages:
-        raise Mistake("install.packages", "install.packages is empty. Give what is to be installed.")
+        raise Mistake(
+            "install.packages", "install.packages is empty. Give what is to be installed."
+        )

@@ -107,8 +107,8 @@ class Files(_Table, frozen=True, kw_only=True):
 
     ``published`` is the path of the finished file, with ``{target}`` (the name asked for) or
     ``{id}`` (the server's name for the upload). ``read`` says how the assembled bytes are had: from
-    that ``path``, or with ``get``, a GET on the upload's URL. ``internal`` are patterns that users never look at;
-    anything else that shows is a sighting beside the target. ``leftovers`` may stay for good.
+    that ``path``, or with ``get``, a GET on the upload's URL. ``internal`` are patterns that users
+    never look at; anything else that shows is a sighting beside the target. ``leftovers`` may stay for good.
     ``stored`` is the path of a file that holds an upload's bytes from an offset on, with ``{id}`` and
     ``{offset}``; without it the harness cannot damage stored bytes and know which.
     """
@@ -146,7 +146,7 @@ class Variant(_Table, frozen=True, kw_only=True):
 class Known(_Table, frozen=True, kw_only=True):
     """What a person who read the histories concluded about violations of this server.
 
-    It speaks of findings of ``checker`` (any, if empty) in ``storms``. ``kind``: against the
+    It speaks of findings of ``checker`` (any, if empty) in ``storms`` (``*``: all). ``kind``: against the
     specification or the server's own word; a limit that its documents do not tell; one that they do.
     """
 

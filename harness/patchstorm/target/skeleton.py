@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SKELETON: Final = '''\
+SKELETON: Final = """\
 # A server under test. `patchstorm target check {file}` starts it, corrects `capabilities`, and
 # tells what else to fill in here. docs/your-server.md walks through it; docs/targets.md has every key.
 name  = "{name}"
@@ -24,7 +24,7 @@ command = ["my-server", "--listen", "127.0.0.1:{{port}}", "--dir", "{{root}}"]
 # lifetime = ["--expire-after", "{{lifetime_s}}"]      # further arguments where uploads are to expire
 
 [ready]
-by = "http"                              # OPTIONS on wire.path is answered; or "tcp", or a line of its output:
+by = "http"                              # OPTIONS on wire.path is answered; or "tcp"; or "line":
 # by   = "line"
 # line = 'listening on .*:(?P<port>\\d+)'
 
@@ -44,7 +44,7 @@ published = "{{id}}"                       # below {{root}}; {{id}} is the last 
 # [phases]                               # what on the disk shows what it is doing: crashes strike there
 # receiving  = ["*.lock"]                # a path appears
 # committing = ["-*.lock"]               # a path vanishes
-'''
+"""
 
 
 def skeleton(name: str, file: str) -> str:
