@@ -16,6 +16,8 @@ import pytest
 
 from patchstorm.check.registry import CHECKERS
 from patchstorm.scenario import library
+from patchstorm.target.installing import not_installed
+from patchstorm.target.registry import bundled_names, resolve
 
 TOP = Path(__file__).resolve().parents[2]
 DOCUMENTS = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(TOP.glob("ci/*.md"))]
@@ -56,8 +58,8 @@ COMMANDS = sorted({command for path in [*DOCUMENTS, *RECIPES] for command in sho
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a shown command with this Python.
 
-    What would take every bundled storm takes one, a search gets a small budget, and a whole pytest
-    session only collects its tests: the main job and the README's example alone are run as they stand.
+    What would take every bundled storm or server takes one, a search gets a small budget, and a whole
+    pytest session only collects its tests: the main job and the README's example alone are run as they stand.
     """
     program, *arguments = shlex.split(command)
     arguments = [_as_found(one, folder) for one in arguments]
@@ -80,6 +82,9 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
                 "--jobs",
                 "1",
             ]
+        if arguments[0] == "matrix":
+            arguments += ["--storms", "sequential", "--repeat", "1", "--jobs", "2"]
+            arguments += [] if "--targets" in arguments else ["--targets", "reference"]
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
@@ -121,8 +126,16 @@ def caught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, done.stdout
 
 
+def skip_without_servers(command: str) -> None:
+    """Skip a command that needs a server of others which is not installed here."""
+    for word in re.split(r"[\s,]+", command):
+        if word in bundled_names() and (reason := not_installed(resolve(word))) is not None:
+            pytest.skip(f"{word}: {reason}")
+
+
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one != MAIN_JOB])
 def test_a_shown_command_runs(command: str, caught: tuple[Path, str]) -> None:
+    skip_without_servers(command)
     done = run(command, caught[0])
     assert done.returncode in (0, 1), done.stdout + done.stderr
     assert "Traceback" not in done.stderr

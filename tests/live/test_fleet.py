@@ -134,7 +134,7 @@ def test_a_replica_killed_while_it_starts_is_down_not_an_error(tmp_path: Path) -
         (
             "plain",
             'by = "line"\nline = "never said"\nwithin_ms = 300',
-            ["by `line`", "ready.within_ms"],
+            ['by = "line"', "ready.within_ms"],
         ),
     ],
 )

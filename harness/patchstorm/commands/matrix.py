@@ -19,7 +19,16 @@ from patchstorm.commands.bounds import SCHEDULES_MAX, SEED_MAX, between, check_b
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.commands.run import INTERRUPTED, default_jobs
 from patchstorm.commands.storms import Job, Played, play_all
-from patchstorm.report.matrix import Cell, Matrix, Row, cell, configurations, overview, stories
+from patchstorm.report.matrix import (
+    Cell,
+    Matrix,
+    Row,
+    cell,
+    configurations,
+    overview,
+    page,
+    stories,
+)
 from patchstorm.report.model import RunReport, exit_code, overall
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.model import Target
@@ -247,8 +256,8 @@ def _leave_files(matrix: Matrix, request: Request) -> None:
     pages.mkdir(exist_ok=True)
     for row in matrix.rows:
         if row.skipped is None:
-            page = pages / f"{row.target.replace('/', '_')}.md"
-            page.write_text("\n".join(stories(row)), encoding="utf-8")
+            text = "\n".join(stories(row)).rstrip() + "\n"
+            (pages / page(row.target)).write_text(text, encoding="utf-8")
 
 
 def _tell(matrix: Matrix, request: Request) -> None:

@@ -140,9 +140,7 @@ class Client:
         loop = asyncio.get_running_loop()
         await loop.sock_connect(sock, (SERVER_ADDRESS, port))
         sender = asyncio.ensure_future(_send(sock, head, blocks, mischief, progress))
-        reader = asyncio.ensure_future(
-            _read(sock, head, progress.invited, self.answer_bytes_max)
-        )
+        reader = asyncio.ensure_future(_read(sock, head, progress.invited, self.answer_bytes_max))
         try:
             await asyncio.wait((sender, reader), return_when=asyncio.FIRST_COMPLETED)
             if not reader.done():
@@ -288,9 +286,7 @@ async def _drained(sock: socket.socket) -> None:
         await asyncio.sleep(DRAIN_POLL_S)
 
 
-async def _read(
-    sock: socket.socket, head: Head, invited: asyncio.Event, bytes_max: int
-) -> Reply:
+async def _read(sock: socket.socket, head: Head, invited: asyncio.Event, bytes_max: int) -> Reply:
     """The final answer; _Over where the connection ends before it does. ``invited``: 100 has come."""
     loop = asyncio.get_running_loop()
     parser = h11.Connection(our_role=h11.CLIENT)

@@ -27,6 +27,11 @@ from patchstorm.target.wire import head_for
 POLL_S = 0.004
 PORT_TRIES = 6
 TAIL_BYTES = 2_000
+WAITED_FOR = {
+    "http": 'by = "http": OPTIONS on wire.path was not answered below 500',
+    "tcp": 'by = "tcp": it took no connection',
+    "line": 'by = "line": its output held no line that matches ready.line',
+}
 TAKEN = re.compile(r"address (is )?already in use|EADDRINUSE|Errno 98|os error 98", re.IGNORECASE)
 
 
@@ -140,8 +145,8 @@ class Replica:
             await asyncio.sleep(POLL_S)
         raise TargetError(
             f"{self._name}: not ready within {ready.within_ms} ms "
-            f"(waiting by `{ready.by}`). Raise ready.within_ms, or see what it says in "
-            f"{self.log}:\n{self.tail()}"
+            f"({WAITED_FOR[ready.by]}). Raise ready.within_ms, wait for something else (`ready.by`), "
+            f"or see what it says in {self.log}:\n{self.tail()}"
         )
 
     def _died_at_start(self) -> None:

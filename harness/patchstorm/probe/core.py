@@ -71,9 +71,10 @@ async def shared(bench: Bench) -> str | None:
     if (there, here) == (PART, 2 * PART):
         return None
     return (
-        f"the replicas do not share uploads: after {PART} bytes at replica 0 ({described(first)}) "
-        f"replica 1 says {there}, and after as many there ({described(second)}) replica 0 says "
-        f"{here}. Give both the same directories ({{root}}, {{shared}}) in start.command"
+        f"the replicas do not share uploads, or one remembers what another has changed: after {PART} "
+        f"bytes at replica 0 ({described(first)}) replica 1 says {there}, and after as many there "
+        f"({described(second)}) replica 0 says {here}. Give both the same directories ({{root}}, "
+        "{shared}) in start.command; if they have them, the server keeps this in its memory"
     )
 
 

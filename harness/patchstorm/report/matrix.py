@@ -25,6 +25,8 @@ TELLING: Final = (
 )  # fmt: skip
 """Checkers, the one whose finding is the plainest first; header rules last, as they go wrong everywhere."""
 FENCE: Final = "```"
+HEADERS: Final = "headers"  # the section of what every storm shows
+STORY_LINES_MAX: Final = 16
 EVERY: Final = "*"  # in a reading's storms
 
 
@@ -207,7 +209,20 @@ def _linked(row: Row, storm: str) -> str:
     if found is None:
         return "-"
     said = word(found)
-    return f"[{said}](servers/{row.target}.md#{storm})" if found.verdict == "violated" else said
+    if found.verdict != "violated":
+        return said
+    anchor = HEADERS if _only_headers(found) else storm
+    return f"[{said}](servers/{page(row.target)}#{anchor})"
+
+
+def page(target: str) -> str:
+    """The name of the page with the stories of ``target``."""
+    return f"{target.replace('/', '_').replace(':', '-')}.md"
+
+
+def _only_headers(one: Cell) -> bool:
+    """Whether nothing was found but header rules, which go wrong alike in every storm."""
+    return set(one.rates) == {"protocol"}
 
 
 def configurations(matrix: Matrix) -> list[str]:
@@ -228,24 +243,51 @@ def configurations(matrix: Matrix) -> list[str]:
 
 
 def stories(row: Row) -> list[str]:
-    """A page of Markdown: every violated storm of one server, with its story and its command."""
+    """A page of Markdown: every violated storm of one server, with its story and its command.
+
+    Storms in which nothing but header rules went wrong share one section.
+    """
     lines = [f"# {row.target}", "", f"{row.title}. Version {row.version}; {row.configuration}.", ""]
-    for one in row.cells:
-        if one.verdict == "violated":
-            lines += _section(one)
-    skipped = [one for one in row.cells if one.verdict is None]
-    if skipped:
-        lines += ["## Storms that do not apply", "", "| storm | reason |", "|---|---|"]
-        lines += [f"| `{one.storm}` | {one.skipped} |" for one in skipped]
-        lines.append("")
-    return lines
+    violated = [one for one in row.cells if one.verdict == "violated"]
+    for one in violated:
+        if not _only_headers(one):
+            lines += _section(one, one.storm)
+    headers = [one for one in violated if _only_headers(one)]
+    if headers:
+        named = ", ".join(f"`{one.storm}`" for one in headers)
+        lines += _section(headers[0], HEADERS)
+        lines += [f"The same, and nothing else, in {named}.", ""]
+    return [*lines, *_not_run(row)]
 
 
-def _section(one: Cell) -> list[str]:
+def _section(one: Cell, title: str) -> list[str]:
     rates = ", ".join(f"`{name}` in {count}" for name, count in one.rates.items())
-    lines = [f"## {one.storm}", "", f"{one.violated} of {one.runs} runs: {rates}.", ""]
+    lines = [f"## {title}", "", f"{one.violated} of {one.runs} runs: {rates}.", ""]
     for reading in one.readings:
         source = f" ({reading.source})" if reading.source else ""
-        lines += [f"**{KINDS[reading.kind].capitalize()}**: {reading.says}{source}", ""]
-    told = [line for line in one.story if line.strip()]
-    return [*lines, FENCE + "text", *told, FENCE, "", FENCE + "sh", one.command, FENCE, ""]
+        lines += [f"**{KINDS[reading.kind].capitalize()}**: {reading.says}{source}.", ""]
+    return [*lines, *_fenced("text", _first_finding(one)), *_fenced("sh", [one.command])]
+
+
+def _first_finding(one: Cell) -> list[str]:
+    """The plainest finding with its requests, on less than a screen."""
+    end = one.story.index("") if "" in one.story else len(one.story)
+    told = list(one.story[:end])
+    if len(told) <= STORY_LINES_MAX:
+        return told
+    return [
+        *told[: STORY_LINES_MAX - 1],
+        f"    ... and {len(told) - STORY_LINES_MAX + 1} more lines",
+    ]
+
+
+def _fenced(language: str, lines: Sequence[str]) -> list[str]:
+    return [FENCE + language, *lines, FENCE, ""]
+
+
+def _not_run(row: Row) -> list[str]:
+    skipped = [one for one in row.cells if one.verdict is None]
+    if not skipped:
+        return []
+    lines = ["## Storms that do not apply", "", "| storm | reason |", "|---|---|"]
+    return [*lines, *(f"| `{one.storm}` | {one.skipped} |" for one in skipped)]
