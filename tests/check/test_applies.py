@@ -16,7 +16,7 @@ def judged(history: History, checker: str) -> Judgement:
 def test_cheap_checkers_run_first_and_the_search_last() -> None:
     assert [one.cheap for one in CHECKERS] == [True] * (len(CHECKERS) - 1) + [False]
     assert CHECKERS[-1].name == "linearizable"
-    assert len({one.name for one in CHECKERS}) == len(CHECKERS) == 14
+    assert len({one.name for one in CHECKERS}) == len(CHECKERS) == 15
 
 
 def test_a_checker_by_itself_says_what_it_says_in_the_round() -> None:
@@ -79,7 +79,7 @@ def test_a_refused_termination_explains_nothing() -> None:
     book.ask("DELETE", 403)
     book.head(None, status=404)
 
-    assert fired(book.history()) == {"durability"}
+    assert fired(book.history()) == {"durability", "refusal"}
 
 
 def test_a_termination_that_was_never_sent_explains_nothing() -> None:
@@ -87,7 +87,7 @@ def test_a_termination_that_was_never_sent_explains_nothing() -> None:
     book.ask("DELETE", None, error="lost")
     book.head(None, status=404)
 
-    assert fired(book.history()) == {"durability"}
+    assert fired(book.history()) == {"durability", "refusal"}
 
 
 def test_expiry_explains_that_nothing_is_there() -> None:

@@ -4,10 +4,11 @@ A refusal costs nobody a byte, so the other checkers pass over it; but a target 
 PATCH is no store. For each refusal with 4xx this asks what of the history can explain it:
 
 * 404, 410: the upload was terminated, has expired, or is finished and no more to be had;
-* 409: bytes of another content that may have been accepted, a name that another upload wants, an offset
-  outside the upload;
+* 409: bytes of another content that may have been accepted, a name that another upload wants or that a
+  stranger may have taken when the last bytes came, an offset outside the upload;
 * 413: a body past the declared end, an upload beyond the announced ``Tus-Max-Size``;
-* 400: a checksum that is malformed or of an unknown algorithm; 460 is the business of ``checksum``;
+* 400: a body past the declared end, where tus leaves the answer open; a checksum that is malformed or of
+  an unknown algorithm; 460 is the business of ``checksum``;
 * 408, 423, 429: the target's own affair, and ``availability`` tells when it lasts for good.
 
 Nothing explains the rest. A request that the client itself cut is owed nothing. What tus 1.0.0 leaves open
@@ -70,6 +71,8 @@ def _excused(case: Case, operation: Operation, end: Completion, status: int) -> 
         return _contested(case, upload, operation, end)
     if status == 413:
         return _too_large(case, upload, operation)
+    if status == 400:
+        return _past_the_end(upload, operation)
     return status == 405 and not _offered(case, call.kind)
 
 
@@ -90,6 +93,8 @@ def _contested(case: Case, upload: UploadCase, operation: Operation, end: Comple
     if not bodied(operation):
         return False
     if upload.rivals or upload.damages or _created_before(upload, None):
+        return True
+    if upload.full_from <= end.time_ns:
         return True
     start, length = call.offset or 0, call.length or 0
     return start > upload.size or any(
@@ -115,9 +120,14 @@ def _created_before(upload: UploadCase, operation: Operation | None) -> bool:
     )
 
 
+def _past_the_end(upload: UploadCase, operation: Operation) -> bool:
+    call = operation.call
+    return bodied(operation) and (call.offset or 0) + (call.length or 0) > upload.size
+
+
 def _too_large(case: Case, upload: UploadCase, operation: Operation) -> bool:
     call = operation.call
-    if (call.offset or 0) + (call.length or 0) > upload.size:
+    if _past_the_end(upload, operation):
         return True
     sizes = [
         int(text)
