@@ -10,6 +10,7 @@ from patchstorm.history.model import (
     Final,
     Header,
     History,
+    ProbeSent,
     Residue,
     Run,
     StatusDocument,
@@ -63,7 +64,7 @@ class Book:
         kind: str,
         status: int | None = None,
         *,
-        upload: str = "u",
+        upload: str | None = "u",
         at: tuple[float, float | None] | None = None,
         replica: int = 0,
         client: str = "c",
@@ -75,6 +76,7 @@ class Book:
         replay_of: int | None = None,
         phase: str = "storm",
         sent: int | None = None,
+        probe: ProbeSent | None = None,
         **answer: Any,
     ) -> int:
         """One request and its answer; no status means no answer. The result is its index."""
@@ -95,6 +97,7 @@ class Book:
             "cut": cut,
             "replay_of": replay_of,
             "phase": phase,
+            "probe": probe,
         }
         self.timed.append((int(began * MS), 0, (op, call)))
         if ended is not None:
@@ -102,6 +105,11 @@ class Book:
             reply = {"status": status, "sent": handed, **answer}
             self.timed.append((int(ended * MS), 2, (op, reply)))
         return op
+
+    def probe(self, probe: ProbeSent, status: int, **headers: str) -> int:
+        """A request of a conformance case, and its answer; ``_`` for ``-`` in the headers' names."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.ask("PROBE", status, upload=None, headers=given, probe=probe)
 
     def create(self, **more: Any) -> int:
         return self.ask("POST", more.pop("status", 201), **more)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from book import SEQUENTIAL, Book, addressed, fired, found, run, sequential
 
-from patchstorm.history.model import UploadInfo
+from patchstorm.history.model import ProbeSent, UploadInfo
 
 Plant = Callable[[], Book]
 PLANTS: list[tuple[str, set[str], Plant]] = []
@@ -491,6 +491,31 @@ def refused_bytes_count_towards_the_offset() -> Book:
     book = addressed(chunks=1)
     book.patch(16, 32, status=400)
     book.head(32)
+    return book
+
+
+OPTIONS_PROBE = ProbeSent(case="options", step=0, method="OPTIONS")
+
+
+@plant()
+def a_probe_answered_rightly() -> Book:
+    book = addressed()
+    extensions = "creation,creation-with-upload,checksum,termination"
+    book.probe(OPTIONS_PROBE, 204, tus_version="1.0.0", tus_extension=extensions)
+    return book
+
+
+@plant("conformance")
+def a_probe_answered_wrongly() -> Book:
+    book = addressed()
+    book.probe(OPTIONS_PROBE, 204, tus_version="0.2.2", tus_extension="creation")
+    return book
+
+
+@plant("conformance")
+def a_probe_that_no_other_checker_judges() -> Book:
+    book = addressed()
+    book.probe(OPTIONS_PROBE, 500)
     return book
 
 
