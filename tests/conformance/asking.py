@@ -55,7 +55,8 @@ def broken(judgement: Judgement) -> set[str]:
 def chapter_of(rule: str) -> str:
     """A chapter in which a rule is expected by name; of what holds for every answer, the core."""
     for case in CASES.values():
-        if any(expect.rule.name == rule for step in case.steps for expect in step.expects):
+        expected = {expect.rule.name for step in case.steps for expect in step.expects}
+        if rule in expected | {holds.rule.name for holds in case.holds}:
             return case.chapter
     return "core"
 
@@ -94,6 +95,12 @@ class Asking:
             result = None if isinstance(step.action, Sleep) else self._sent(step, step.action)
             self._begin(machine.resume(step.task, result))
         assert machine.done
+        for event in self._probes.contents("{id}", self._read, self._tick):
+            self.recorder.add(event)
+
+    def _read(self, path: str) -> tuple[int, bytes] | None:
+        stored = self.tiny.uploads.get(f"{BASE}/{path}")
+        return None if stored is None or stored.gone else (len(stored.data), bytes(stored.data))
 
     def _advance(self, due: int) -> None:
         self._now = max(self._now, due)

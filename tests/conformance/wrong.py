@@ -111,6 +111,18 @@ def lose(tiny: Tiny, asked: Asked, stored: Stored) -> None:
     del stored.data[-1:]
 
 
+def scramble(tiny: Tiny, asked: Asked, stored: Stored) -> None:
+    """The last byte that came is stored as another."""
+    stored.data[-1:] = b"?" * len(stored.data[-1:])
+
+
+def swap(tiny: Tiny, asked: Asked, stored: Stored) -> None:
+    """A final upload is joined in the order of creation, whatever the list says."""
+    if stored.final:
+        parts = sorted(stored.parts)
+        stored.data = bytearray(b"".join(bytes(tiny.uploads[part].data) for part in parts))
+
+
 def terminate(tiny: Tiny, asked: Asked, stored: Stored) -> None:
     stored.gone = True
 
@@ -324,6 +336,7 @@ WRONG: dict[str, Wrong] = {
     "head.unknown-offset": wrong(when(not_there("HEAD"), upload_offset="0")),
     "patch.accepted": wrong(when(patched, 403, upload_offset=None)),
     "patch.sum": wrong(ahead(patched)),
+    "patch.bytes": wrong(doing(patched, scramble)),
     "patch.content-type": wrong(when(answered(415, "PATCH"), 400)),
     "patch.mismatch": wrong(when(answered(409), 400)),
     "patch.unmodified": wrong(doing(answered(409), store)),
@@ -409,6 +422,7 @@ WRONG: dict[str, Wrong] = {
     "concat.final-told": wrong(reversed_parts),
     "concat.final-literal": wrong(absolute_parts),
     "concat.sum": wrong(final_only("upload_length", "10")),
+    "concat.order": wrong(doing(created, swap)),
     "concat.patch-final": wrong(when(answered(403, "PATCH"), 409)),
     "concat.unmodified": wrong(doing(answered(403, "PATCH"), store)),
     "concat.metadata": wrong(parts_metadata),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from patchstorm.check.case import Case
+from patchstorm.check.case import Case, number
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Note, Rule, Unsure
 from patchstorm.check.story import finding
@@ -22,8 +22,10 @@ from patchstorm.conformance import (
     RULES,
     Ruling,
     Seen,
+    Step,
     Terms,
     View,
+    held_by,
     reason_to_skip,
     rulings,
     stopped,
@@ -32,7 +34,7 @@ from patchstorm.conformance import (
 )
 from patchstorm.conformance import Case as Script
 from patchstorm.conformance.claims import shown
-from patchstorm.history.model import Operation, ProbeSent
+from patchstorm.history.model import Completion, Event, Operation, ProbeSent
 
 NAME = "conformance"
 NO_SOCKET = "no-socket"
@@ -42,7 +44,8 @@ _TOLD_HEADERS = frozenset({
     "allow", "cache-control", "content-length", "content-type", "expect", "location",
     "transfer-encoding", "trailer", "x-http-method-override",
 })  # fmt: skip
-Steps = dict[int, Operation]
+Asked = dict[int, Operation]
+Contents = Mapping[tuple[str, int, str], Event]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ class _Broken:
 
 def _find(case: Case) -> Iterator[Finding | Unsure | Note]:
     asked = _asked(case)
-    terms = _terms(case, asked)
+    terms, contents = _terms(case, asked), _contents(case)
     broken: dict[str, list[_Broken]] = {}
     held: set[str] = set()
     rest: list[Unsure | Note] = []
@@ -66,7 +69,7 @@ def _find(case: Case) -> Iterator[Finding | Unsure | Note]:
         if script is None:
             rest.append(Unsure(f"the case {name} is unknown to this release"))
             continue
-        for said in _judged(case, script, steps, terms):
+        for said in _judged(case, script, steps, terms, contents):
             if isinstance(said, _Broken):
                 broken.setdefault(said.ruling.rule.name, []).append(said)
             elif isinstance(said, str):
@@ -86,9 +89,9 @@ def _chapters(case: Case) -> set[str]:
     return {probe.chapter for probe in probes if probe is not None}
 
 
-def _asked(case: Case) -> dict[str, Steps]:
+def _asked(case: Case) -> dict[str, Asked]:
     """Each case's last attempt: the last answer to every step."""
-    found: dict[str, tuple[int, Steps]] = {}
+    found: dict[str, tuple[int, Asked]] = {}
     for operation in case.history.operations:
         probe = operation.call.probe
         if probe is None:
@@ -101,15 +104,28 @@ def _asked(case: Case) -> dict[str, Steps]:
     return {name: steps for name, (_, steps) in found.items()}
 
 
-def _terms(case: Case, asked: Mapping[str, Steps]) -> Terms:
+def _terms(case: Case, asked: Mapping[str, Asked]) -> Terms:
     first = asked.get(FIRST.name, {}).get(0)
     headers = first.end.headers if first is not None and first.end is not None else None
     lifetime = any(info.expires_ms is not None for info in case.history.header.uploads)
     return terms_of(case.capabilities, headers, lifetime=lifetime)
 
 
+def _contents(case: Case) -> Contents:
+    """What stood in the files of the cases' resources, where the world could look."""
+    return {
+        (str(event.data["case"]), number(event, "attempt"), str(event.data["resource"])): event
+        for event in case.history.events
+        if event.kind == "contents" and event.data.get("present")
+    }
+
+
 def _judged(
-    case: Case, script: Script, steps: Steps, terms: Terms
+    case: Case,
+    script: Script,
+    steps: Asked,
+    terms: Terms,
+    contents: Contents,
 ) -> Iterator[_Broken | Unsure | Note | str]:
     """What breaks a rule, the names of rules that held, and why the rest was not judged."""
     before: tuple[Seen, ...] = ()
@@ -119,37 +135,60 @@ def _judged(
         if operation is None or operation.end is None:
             yield Unsure(f"the case {script.name} was not asked to its end")
             return
-        probe, end = operation.call.probe, operation.end
-        assert probe is not None
-        if end.error == NO_SOCKET:
-            yield Note(f"{NAME}: {script.name} was not asked: it needs a real connection")
+        skipped = _passed_over(case, script, operation, operation.end)
+        if skipped is not None:
+            yield skipped
             return
-        here = Seen(
-            step=step, sent=probe.headers, status=end.status, headers=end.headers, error=end.error
-        )
-        view = View(here=here, before=before, terms=terms)
-        if (end.status is None or end.status >= 500) and case.faults.explains(
-            operation, end.time_ns
-        ):
-            yield Note(
-                f"conformance: {script.name} was not judged to its end: a fault is in the way"
-            )
-            return
+        view = View(here=_seen(step, operation, operation.end), before=before, terms=terms)
         for ruling in rulings(view):
             if ruling.complaint is None:
                 yield ruling.rule.name
             else:
                 yield _Broken(script=script, ruling=ruling, operation=operation, earlier=earlier)
         stop = stopped(view)
-        if stop is None:
-            before, earlier = (*before, here), (*earlier, operation.op)
+        if stop is not None:
+            if view.here.error in _SILENT and not step.silence:
+                ruling = unanswered(view)
+                yield _Broken(script=script, ruling=ruling, operation=operation, earlier=earlier)
+            if stop.unjudged and _demands(script, at):
+                yield Unsure(f"the case {script.name} could not be asked: {stop.reason}")
+            return
+        before, earlier = (*before, view.here), (*earlier, operation.op)
+    yield from _files(script, steps[len(script.steps) - 1], earlier[:-1], contents)
+
+
+def _files(
+    script: Script, last: Operation, earlier: tuple[int, ...], contents: Contents
+) -> Iterator[_Broken | str]:
+    """What the files of a case that is through hold, where the world could look."""
+    assert last.call.probe is not None
+    for holds in script.holds:
+        event = contents.get((script.name, last.call.probe.attempt, holds.resource))
+        if event is None:
             continue
-        if end.status is None and end.error in _SILENT and not step.silence:
-            ruling = unanswered(view)
-            yield _Broken(script=script, ruling=ruling, operation=operation, earlier=earlier)
-        if stop.unjudged and _demands(script, at):
-            yield Unsure(f"the case {script.name} could not be asked: {stop.reason}")
-        return
+        ruling = held_by(holds, str(event.data["text"]))
+        if ruling.complaint is None:
+            yield ruling.rule.name
+        else:
+            yield _Broken(script=script, ruling=ruling, operation=last, earlier=earlier)
+
+
+def _passed_over(case: Case, script: Script, operation: Operation, end: Completion) -> Note | None:
+    """Why a case cannot be judged from this request on; None where it can."""
+    if end.error == NO_SOCKET:
+        return Note(f"{NAME}: {script.name} was not asked: it needs a real connection")
+    failed = end.status is None or end.status >= 500
+    if failed and case.faults.explains(operation, end.time_ns):
+        return Note(f"{NAME}: {script.name} was not judged to its end: a fault is in the way")
+    return None
+
+
+def _seen(step: Step, operation: Operation, end: Completion) -> Seen:
+    probe = operation.call.probe
+    assert probe is not None
+    return Seen(
+        step=step, sent=probe.headers, status=end.status, headers=end.headers, error=end.error
+    )
 
 
 def _demands(script: Script, at: int) -> bool:

@@ -23,7 +23,7 @@ from patchstorm.conformance.claims import (
 )
 from patchstorm.conformance.core import accepted, stands_at
 from patchstorm.conformance.creation import UNSUPPORTED
-from patchstorm.conformance.model import UNKNOWN, Case, Expect, Rule, Step, View
+from patchstorm.conformance.model import UNKNOWN, Case, Expect, Holds, Rule, Step, View
 from patchstorm.conformance.requests import create, head, patch
 
 PARTIAL = Rule(
@@ -49,6 +49,10 @@ FINAL_LITERAL = Rule(
 FINAL_SUM = Rule(
     name="concat.sum", level="must", section="Concatenation",
     says="a finished final upload has Upload-Offset and Upload-Length, both the sum of its parts",
+)  # fmt: skip
+ORDER = Rule(
+    name="concat.order", level="must", section="Concatenation",
+    says="a finished final upload holds the bytes of its parts in the order of the list",
 )  # fmt: skip
 FINAL_CLOSED = Rule(
     name="concat.patch-final", level="must", section="Concatenation",
@@ -89,7 +93,7 @@ BAD_CONCAT = Rule(
 )  # fmt: skip
 
 RULES = (
-    PARTIAL, PARTIAL_TOLD, FINAL, FINAL_TOLD, FINAL_LITERAL, FINAL_SUM, FINAL_CLOSED,
+    PARTIAL, PARTIAL_TOLD, FINAL, FINAL_TOLD, FINAL_LITERAL, FINAL_SUM, ORDER, FINAL_CLOSED,
     FINAL_UNMODIFIED, NO_METADATA, OWN_METADATA, UNFINISHED, NOT_UNFINISHED, UNKNOWN_PART,
     FINAL_LENGTH, BAD_CONCAT,
 )  # fmt: skip
@@ -185,18 +189,21 @@ CASES = (
     ),
     Case(
         name="concat-final", chapter="concatenation", needs=_NEEDS,
+        holds=(Holds(rule=ORDER, resource="final", data=b"hello world"),),
         says="two parts joined into one upload",
         steps=(*_TWO_PARTS, _final("ab", _CREATED),
                head("final", _joined(11), *_TOLD, patience_ms=3_000)),
     ),
     Case(
         name="concat-order", chapter="concatenation", needs=_NEEDS,
+        holds=(Holds(rule=ORDER, resource="final", data=b" worldhello"),),
         says="two parts joined against the order of their creation",
         steps=(*_TWO_PARTS, _final("ba", _CREATED),
                head("final", _joined(11), *_TOLD, patience_ms=3_000)),
     ),
     Case(
         name="concat-three", chapter="concatenation", needs=_NEEDS,
+        holds=(Holds(rule=ORDER, resource="final", data=b"hello world"),),
         says="three parts, one after the other",
         steps=(
             _part("a", 5, _201),

@@ -21,7 +21,7 @@ from patchstorm.conformance.claims import (
     status,
     success,
 )
-from patchstorm.conformance.model import UNKNOWN, VERSION, Case, Expect, Rule, View
+from patchstorm.conformance.model import UNKNOWN, VERSION, Case, Expect, Holds, Rule, View
 from patchstorm.conformance.requests import (
     create,
     delete,
@@ -104,6 +104,11 @@ PATCH_SUM = Rule(
     name="patch.sum", level="must", section="Requests, PATCH",
     says="the new offset is the old one and the number of bytes received",
 )  # fmt: skip
+PATCH_BYTES = Rule(
+    name="patch.bytes", level="must", section="Requests, PATCH",
+    says="a complete upload holds the bytes that its accepted requests carried, each at its offset, and "
+    "none of a refused one",
+)  # fmt: skip
 PATCH_TYPE_RULE = Rule(
     name="patch.content-type", level="should", section="Requests, PATCH",
     says="a PATCH of another content type, or of none, is answered 415",
@@ -168,7 +173,8 @@ OVERRIDE_WINS = Rule(
 RULES = (
     OPTIONS_STATUS, OPTIONS_VERSION, OPTIONS_EXTENSION, OPTIONS_MAX_SIZE, OPTIONS_IGNORES,
     ANNOUNCED, VERSION_REFUSED, VERSION_UNPROCESSED, VERSION_MISSING, HEAD_ZERO, HEAD_TRUE,
-    HEAD_COMPLETE, HEAD_UNKNOWN, HEAD_UNKNOWN_OFFSET, PATCH_ACCEPTED, PATCH_SUM, PATCH_TYPE_RULE,
+    HEAD_COMPLETE, HEAD_UNKNOWN, HEAD_UNKNOWN_OFFSET, PATCH_ACCEPTED, PATCH_SUM, PATCH_BYTES,
+    PATCH_TYPE_RULE,
     PATCH_MISMATCH, PATCH_UNMODIFIED, PATCH_NO_OFFSET, PATCH_UNKNOWN, PATCH_PAST_END,
     PATCH_BOUNDED, PATCH_FINISHED, PATCH_EMPTY, PATCH_CUT, PATCH_KEPT, REFUSED_UNMODIFIED,
     OVERRIDE, OVERRIDE_WINS,
@@ -196,6 +202,11 @@ def accepted(value: int) -> tuple[Expect, ...]:
 def complete(size: int) -> Expect:
     """HEAD of a complete upload."""
     return Expect(rule=HEAD_COMPLETE, claim=_complete(size))
+
+
+def holding(data: bytes = b"hello world", resource: str = "a") -> tuple[Holds, ...]:
+    """The file of a complete upload."""
+    return (Holds(rule=PATCH_BYTES, resource=resource, data=data),)
 
 
 def _complete(size: int) -> Callable[[View], str | None]:
@@ -346,7 +357,7 @@ CASES = (
         ),
     ),
     Case(
-        name="patch-whole", chapter="core", says="a small upload in one PATCH",
+        name="patch-whole", chapter="core", says="a small upload in one PATCH", holds=holding(),
         steps=(
             create("a"),
             patch("a", 0, b"hello world", *accepted(11)),
@@ -354,7 +365,7 @@ CASES = (
         ),
     ),
     Case(
-        name="patch-chunks", chapter="core",
+        name="patch-chunks", chapter="core", holds=holding(),
         says="an upload in four PATCHes, with HEAD before each, down to its last byte",
         steps=(
             create("a"),
@@ -396,7 +407,7 @@ CASES = (
         ),
     ),
     Case(
-        name="patch-mismatch-behind", chapter="core",
+        name="patch-mismatch-behind", chapter="core", holds=holding(),
         says="a PATCH before the current offset, and recovery from it", reading="sequential",
         steps=(
             create("a"),
@@ -458,6 +469,7 @@ CASES = (
     ),
     Case(
         name="patch-finished", chapter="core", says="a PATCH of a complete upload",
+        holds=holding(),
         steps=(
             create("a"),
             patch("a", 0, b"hello world", *accepted(11)),
@@ -466,7 +478,7 @@ CASES = (
         ),
     ),
     Case(
-        name="patch-empty", chapter="core", says="PATCHes without bytes, then the whole",
+        name="patch-empty", chapter="core", holds=holding(), says="PATCHes without bytes, then the whole",
         steps=(
             create("a"),
             patch("a", 0, b"", Expect(rule=PATCH_EMPTY, claim=client_error),

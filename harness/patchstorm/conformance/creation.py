@@ -21,8 +21,15 @@ from patchstorm.conformance.claims import (
     status,
     success,
 )
-from patchstorm.conformance.core import NOT_THERE, PATCH_BOUNDED, accepted, complete, stands_at
-from patchstorm.conformance.model import Case, Expect, Rule, Step, View
+from patchstorm.conformance.core import (
+    NOT_THERE,
+    PATCH_BOUNDED,
+    accepted,
+    complete,
+    holding,
+    stands_at,
+)
+from patchstorm.conformance.model import Case, Expect, Holds, Rule, Step, View
 from patchstorm.conformance.requests import base64, create, head, options, patch
 
 HUGE = str((1 << 63) - 1)
@@ -313,8 +320,14 @@ _DEFER = ("creation", "creation-defer-length")
 _LATER = {"Upload-Defer-Length": "1"}
 
 
-def _defer(name: str, says: str, *steps: Step, needs: tuple[str, ...] = _DEFER) -> Case:
-    return Case(name=name, chapter="defer-length", says=says, steps=steps, needs=needs)
+def _defer(
+    name: str,
+    says: str,
+    *steps: Step,
+    needs: tuple[str, ...] = _DEFER,
+    holds: tuple[Holds, ...] = (),
+) -> Case:
+    return Case(name=name, chapter="defer-length", says=says, steps=steps, needs=needs, holds=holds)
 
 
 _DEFERRED = (
@@ -329,6 +342,7 @@ _DEFERRED = (
              Expect(rule=DEFERRED_NO_LENGTH, claim=lacks("Upload-Length"))),
         patch("a", 5, b" world", *accepted(11), more={"Upload-Length": "11"}),
         head("a", complete(11)),
+        holds=holding(),
     ),
     _defer(
         "defer-settled", "a length that comes with the first PATCH",
@@ -393,8 +407,16 @@ _DEFERRED = (
 _UPLOAD = ("creation", "creation-with-upload")
 
 
-def _carrying(name: str, says: str, *steps: Step, needs: tuple[str, ...] = _UPLOAD) -> Case:
-    return Case(name=name, chapter="creation-with-upload", says=says, steps=steps, needs=needs)
+def _carrying(
+    name: str,
+    says: str,
+    *steps: Step,
+    needs: tuple[str, ...] = _UPLOAD,
+    holds: tuple[Holds, ...] = (),
+) -> Case:
+    return Case(
+        name=name, chapter="creation-with-upload", says=says, steps=steps, needs=needs, holds=holds
+    )
 
 
 _WITH_UPLOAD = (
@@ -406,6 +428,7 @@ _WITH_UPLOAD = (
         head("a", Expect(rule=CARRIED, claim=_carried_offset, when=_told_by_201)),
         patch("a", 5, b" world", *accepted(11)),
         head("a", complete(11)),
+        holds=holding(),
     ),
     _carrying(
         "with-upload-whole", "a creation that carries everything",
@@ -413,6 +436,7 @@ _WITH_UPLOAD = (
                                                       offset_at_most(11))),
                Expect(rule=CARRIED_ALL, claim=offset(11)), body=b"hello world"),
         head("a", complete(11)),
+        holds=holding(),
     ),
     _carrying(
         "with-upload-chunked", "a creation whose body has no length",

@@ -105,6 +105,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """What a resource's file has to hold once its case is through, where the file can be looked at."""
+
+    rule: Rule
+    resource: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A few requests about resources of their own.
 
@@ -121,6 +130,7 @@ class Case:
     lacks: tuple[str, ...] = ()
     reading: Literal["any", "sequential"] = "any"
     lifetime: bool = False
+    holds: tuple[Holds, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from patchstorm.conformance import (
     http,
     termination,
 )
-from patchstorm.conformance.claims import TOKEN, listed
-from patchstorm.conformance.model import Case, Rule, Terms, View
+from patchstorm.conformance.claims import TOKEN, listed, shown
+from patchstorm.conformance.model import Case, Holds, Rule, Terms, View
 
 _MODULES = (core, creation, expiration, checksum, termination, concatenation, http)
 
@@ -99,6 +99,15 @@ def rulings(view: View) -> Iterator[Ruling]:
     for expect in (*view.here.step.expects, *always.ALWAYS):
         if expect.when is None or expect.when(view):
             yield Ruling(rule=expect.rule, complaint=expect.claim(view))
+
+
+def held_by(holds: Holds, text: str) -> Ruling:
+    """What is to be said of a file that begins like this, as Latin-1 text."""
+    wanted = holds.data.decode("latin-1")
+    complaint = None
+    if text != wanted:
+        complaint = f"is the last of the case, and the file holds {shown(text)!r}, not {wanted!r}"
+    return Ruling(rule=holds.rule, complaint=complaint)
 
 
 def unanswered(view: View) -> Ruling:

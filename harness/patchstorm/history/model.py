@@ -147,6 +147,7 @@ class Event(_Record, frozen=True, kw_only=True, tag="event"):
     ``sighting``  data: upload, present (bool), size, inode, mtime_ns: the published name as a watcher saw it
     ``beside``    data: path: something visible beside the targets that no upload asked for
     ``damage``    data: upload, offset, length: stored bytes the harness itself destroyed
+    ``contents``  data: case, attempt, resource, present, size, text: how the file of a probe's upload begins
     ``stall``     data: for_ms: the harness itself was not scheduled
     ``step``      data: replica, call, path, ...: one file-system call
     """

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from patchstorm.history import Recorder
 from patchstorm.history.model import Final, Residue
 from patchstorm.live import tree
 from patchstorm.live.places import Places
 from patchstorm.scenario import payload
 from patchstorm.scenario.plan import Plan, UploadPlan
+from patchstorm.target.model import Files
+from patchstorm.target.probing import CONTENTS_BYTES_MAX, Probes
 
 FETCH_POLL_S = 0.1
 Get = Callable[[UploadPlan], Awaitable[bytes | None]]
@@ -34,6 +38,20 @@ def _final(upload: UploadPlan, path: str | None, view: Path, names: dict[int, st
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return Final(upload=upload.id, present=False)
     return Final(upload=upload.id, present=True, size=size, runs=runs)
+
+
+def tell_contents(probes: Probes, files: Files, view: Path, recorder: Recorder) -> None:
+    """Write a ``contents`` event for every upload that probes made: how its file begins."""
+
+    def read(path: str) -> tuple[int, bytes] | None:
+        try:
+            with open(view / path, "rb") as file:
+                return file.seek(0, 2), os.pread(file.fileno(), CONTENTS_BYTES_MAX, 0)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    for event in probes.contents(files.published, read, time.monotonic_ns):
+        recorder.add(event)
 
 
 def _reader(file: BinaryIO) -> Callable[[int, int], bytes]:

@@ -24,7 +24,7 @@ from patchstorm.live.courier import Courier, Phase
 from patchstorm.live.damage import Damage
 from patchstorm.live.fault_kinds import Scene
 from patchstorm.live.faults import Faults
-from patchstorm.live.finals import fetched, finals, residue, untidy
+from patchstorm.live.finals import fetched, finals, residue, tell_contents, untidy
 from patchstorm.live.fleet import Fleet, running
 from patchstorm.live.lookout import Lookout, Seen, looking_out
 from patchstorm.live.places import Places
@@ -273,6 +273,8 @@ async def _sweep(run: _Run) -> None:
     _phase(run, "swept")
     run.sight.look_at_all()
     run.sight.tell_strangers()
+    if not _by_get(run):
+        tell_contents(run.courier.probes, run.target.files, run.storage.view, run.recorder)
     for final in await _finals(run):
         run.recorder.add(final)
     run.recorder.add(residue(run.places, run.storage.view, swept=claimed))

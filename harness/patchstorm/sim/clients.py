@@ -19,11 +19,10 @@ from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Answer, Mischief, Probe, Request, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan
-from patchstorm.sim.app import Answer as Response
 from patchstorm.sim.app import Subject
 from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.replica import MS, Replica
-from patchstorm.sim.serving import Broken, serve
+from patchstorm.sim.serving import Broken, reply_of, serve
 from patchstorm.sim.timers import Timer
 from patchstorm.target.probing import Probes, sent
 from patchstorm.target.wire import Head, Reply, completion, created_url, head_for
@@ -242,7 +241,7 @@ class Clients:
         if delivery.mischief.drop_response:
             self._finish(delivery, None, "dropped")
         else:
-            self._finish(delivery, _reply(response), None)
+            self._finish(delivery, reply_of(response), None)
 
     def _body(self, delivery: Delivery) -> Iterator[bytes]:
         """The body in blocks, as far as the network lets it through; raises :class:`Broken`."""
@@ -386,14 +385,6 @@ class Clients:
                 "fault", time_ns=self._stamp(), replica=delivery.replica, fault=fault,
                 op=delivery.op, **more,
             )  # fmt: skip
-
-
-def _reply(response: Response) -> Reply:
-    headers: dict[str, str] = {}
-    for name, value in response.headers:
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return Reply(status=response.status, headers=headers, body=response.body)
 
 
 def _ignore(_: int) -> None:

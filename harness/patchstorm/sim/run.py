@@ -31,6 +31,7 @@ from patchstorm.sim.faults import Faults, make_root
 from patchstorm.sim.injection import Injections
 from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.port import SimPort
+from patchstorm.sim.probed import tell_contents
 from patchstorm.sim.replica import MS, Replica
 from patchstorm.sim.sight import Sight
 from patchstorm.sim.triggers import Triggers
@@ -290,6 +291,8 @@ class _Run:
         self._phase("swept")
         self.sight.look_at_all()
         self.sight.tell_strangers()
+        probes, files = self.clients.probes, self.target.files
+        tell_contents(probes, files, self.server, self.recorder, self.stamp)
         residue = Residue(paths=self._left(), swept=claimed, forgotten=self._forgotten(claimed))
         self._blackout("at the end")
         for final in self._finals():

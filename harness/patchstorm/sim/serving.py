@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from patchstorm.sim.app import Answer, App, Conversation
 from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.steps import NETWORK
-from patchstorm.target.wire import Head
+from patchstorm.target.wire import Head, Reply
 
 _T = TypeVar("_T")
 
@@ -57,6 +57,15 @@ def serve(
         answer = _Failed(500, (("X-Simulator-Raised", type(error).__name__),), str(error).encode())
     kernel.step(_ANSWERS)
     return answer
+
+
+def reply_of(answer: Answer) -> Reply:
+    """An answer as the client reads it: names in lower case, repeated fields joined."""
+    headers: dict[str, str] = {}
+    for name, value in answer.headers:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return Reply(status=answer.status, headers=headers, body=answer.body)
 
 
 def _answered(

@@ -7,17 +7,24 @@ all that is known here: the URL that a creation gave out.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from patchstorm.conformance.model import CREATION, UNKNOWN, Fields
-from patchstorm.history.model import ProbeSent, UploadInfo
+from patchstorm.history.model import Event, ProbeSent, UploadInfo
 from patchstorm.scenario.actions import Probe
 from patchstorm.target.model import Wire
-from patchstorm.target.wire import Head, Reply, created_url, metadata
+from patchstorm.target.wire import Head, Reply, created_url, metadata, published_path
 
 _URL = re.compile(r"\{url:([^}]*)\}")
 _CHANGED = 8
 _ALPHABETS = ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ")
+
+
+Key = tuple[str, int, str]
+"""A resource: case, attempt, the case's name for it."""
+Read = Callable[[str], tuple[int, bytes] | None]
+CONTENTS_BYTES_MAX = 256
 
 
 @dataclass(slots=True)
@@ -25,7 +32,7 @@ class Probes:
     """The resources of all cases of one storm."""
 
     wire: Wire
-    urls: dict[str, str] = field(default_factory=dict)
+    urls: dict[Key, str] = field(default_factory=dict)
 
     @property
     def used(self) -> bool:
@@ -55,6 +62,30 @@ class Probes:
         if url is not None:
             self.urls[_key(probe, probe.what.creates)] = url
 
+    def contents(self, published: str, read: Read, now: Callable[[], int]) -> Iterator[Event]:
+        """A ``contents`` event for every resource: the begin of its file, as Latin-1 text.
+
+        ``published`` is the pattern of the target's files; ``read`` gives a file's size and its first
+        bytes, or None where nothing is.
+        """
+        for key, url in self.urls.items():
+            path = published_path(published, self.wire, _info(key), url)
+            found = None if path is None else read(path)
+            size, data = found or (0, b"")
+            case, attempt, name = key
+            yield Event(
+                time_ns=now(),
+                kind="contents",
+                data={
+                    "case": case,
+                    "attempt": attempt,
+                    "resource": name,
+                    "present": found is not None,
+                    "size": size,
+                    "text": data.decode("latin-1"),
+                },
+            )
+
     def _path(self, probe: Probe, to: str) -> str | None:
         if to == CREATION:
             return self.wire.path
@@ -75,8 +106,7 @@ class Probes:
 
     def _plain(self, probe: Probe, value: str) -> str:
         if "{metadata}" in value:
-            target = f"{probe.case}-{probe.what.creates}-{probe.attempt}.bin"
-            info = UploadInfo(id=target, size=0, target=target)
+            info = _info(_key(probe, probe.what.creates or ""))
             value = value.replace("{metadata}", metadata(self.wire, info))
         return value.replace("{max+1}", str(probe.max_size + 1))
 
@@ -121,5 +151,12 @@ def _changed(text: str) -> str:
     return "".join(letters)
 
 
-def _key(probe: Probe, name: str) -> str:
-    return f"{probe.case}.{probe.attempt}/{name}"
+def _key(probe: Probe, name: str) -> Key:
+    return probe.case, probe.attempt, name
+
+
+def _info(key: Key) -> UploadInfo:
+    """What a resource asks to be called."""
+    case, attempt, name = key
+    target = f"{case}-{name}-{attempt}.bin"
+    return UploadInfo(id=target, size=0, target=target)
