@@ -14,8 +14,8 @@ from patchstorm.conformance.claims import (
     status,
     success,
 )
-from patchstorm.conformance.core import NOTHING_DONE, WRONG_VERSION
 from patchstorm.conformance.model import CREATION, RESUMABLE, Case, Expect, Rule, Step, View
+from patchstorm.conformance.negotiation import NOTHING_DONE, WRONG_VERSION
 from patchstorm.conformance.requests import create, head, patch
 
 NAMES = Rule(

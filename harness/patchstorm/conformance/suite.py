@@ -11,14 +11,20 @@ from patchstorm.conformance import (
     concatenation,
     core,
     creation,
+    defer_length,
     expiration,
     http,
+    negotiation,
     termination,
+    with_upload,
 )
 from patchstorm.conformance.claims import TOKEN, listed, shown
 from patchstorm.conformance.model import Case, Holds, Rule, Terms, View
 
-_MODULES = (core, creation, expiration, checksum, termination, concatenation, http)
+_MODULES = (
+    negotiation, core, creation, defer_length, with_upload, expiration, checksum, termination,
+    concatenation, http,
+)  # fmt: skip
 
 RULES: dict[str, Rule] = {
     rule.name: rule
@@ -26,7 +32,7 @@ RULES: dict[str, Rule] = {
     for rule in module.RULES
 }  # fmt: skip
 CASES: dict[str, Case] = {case.name: case for module in _MODULES for case in module.CASES}
-FIRST = core.OPTIONS_CASE
+FIRST = negotiation.OPTIONS_CASE
 """The case to begin with: what OPTIONS announces decides which others apply."""
 
 EXTENSIONS: Mapping[str, str] = {
