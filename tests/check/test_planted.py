@@ -537,9 +537,7 @@ def test_every_checker_is_planted_against() -> None:
     from patchstorm.check import CHECKERS
 
     planted = {name for _, names, _ in PLANTS for name in names}
-    assert {one.name for one in CHECKERS} - {
-        "conformance"
-    } == planted  # that one has its own servers
+    assert {one.name for one in CHECKERS} == planted
 
 
 def test_bytes_names_both_requests() -> None:
