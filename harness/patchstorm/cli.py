@@ -64,7 +64,10 @@ def run(
     ] = "reference",
     world: Annotated[
         str | None,
-        typer.Option(metavar="W", help="`sim` or `processes` (real servers); none: both."),
+        typer.Option(
+            metavar="W",
+            help="`sim`, `processes` (real servers) or `containers`; none: the first two.",
+        ),
     ] = None,
     storage: Annotated[
         str | None, typer.Option(metavar="S", help="What they share; `list storages` shows names.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import socket
@@ -99,7 +100,7 @@ def test_a_replica_that_ends_by_itself_is_told_of(tmp_path: Path) -> None:
         async with fleet_of(toy(), tmp_path, count=2) as fleet:
             pid = fleet.replicas[1].pid
             assert pid is not None
-            replicas.os.kill(pid, signal.SIGSEGV)
+            os.kill(pid, signal.SIGSEGV)
             await until(lambda: not fleet.replicas[1].alive)
             told = fleet.deserters()
             await fleet.heal()

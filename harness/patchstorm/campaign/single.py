@@ -1,4 +1,4 @@
-"""One storm in the world ``processes``, whole: plan, run, judge, keep what failed.
+"""One storm in a live world, whole: plan, run, judge, keep what failed.
 
 This is where the layers meet: the plan is drawn, :mod:`patchstorm.live` makes a history of it,
 :mod:`patchstorm.check` judges that, and a violated run leaves a file from which it can be replayed.
@@ -22,7 +22,8 @@ from patchstorm.check import judge, verdict
 from patchstorm.check.model import Finding, Judgement, Verdict
 from patchstorm.errors import TargetError
 from patchstorm.history.model import History
-from patchstorm.live.run import HISTORY_FILE, WORLD, LiveOutcome, run_live
+from patchstorm.live.run import HISTORY_FILE, LiveOutcome, run_live
+from patchstorm.live.world import PROCESSES, World, live_world
 from patchstorm.report.model import RunReport
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.library import load
@@ -68,6 +69,7 @@ def run_storm(
     storage: str | None = None,
     out_dir: Path | None = None,
     keep_safe: bool = True,
+    world: str = PROCESSES.name,
 ) -> StormResult:
     """Run one storm and judge it; see :func:`storm`, which does the same inside an event loop."""
     return asyncio.run(
@@ -80,6 +82,7 @@ def run_storm(
             storage=storage,
             out_dir=out_dir,
             keep_safe=keep_safe,
+            world=world,
         )
     )
 
@@ -94,6 +97,7 @@ async def storm(
     storage: str | None = None,
     out_dir: Path | None = None,
     keep_safe: bool = True,
+    world: str = PROCESSES.name,
 ) -> StormResult:
     """Draw the plan of ``scenario`` for ``seed`` and ``index``, run it, judge it.
 
@@ -103,9 +107,10 @@ async def storm(
     """
     chosen = load(scenario) if isinstance(scenario, str) else scenario
     aim = resolve(target) if isinstance(target, str) else target
-    reason = runnable(chosen, WORLD, aim.capabilities, storage=storage, phases=tuple(aim.phases))
+    place = live_world(world)
+    reason = runnable(chosen, world, aim.capabilities, storage=storage, phases=tuple(aim.phases))
     if reason is not None:
-        return StormResult(report=_report(chosen.name, aim.name, seed, skipped=reason))
+        return StormResult(report=_report(chosen.name, aim.name, seed, world, skipped=reason))
     plan = draw_plan(
         chosen,
         seed=seed,
@@ -114,17 +119,22 @@ async def storm(
         replicas=replicas,
         storage=storage,
     )
-    return await run_plan(plan, aim, out_dir=out_dir, keep_safe=keep_safe)
+    return await run_plan(plan, aim, out_dir=out_dir, keep_safe=keep_safe, world=place)
 
 
 async def run_plan(
-    plan: Plan, target: Target, *, out_dir: Path | None = None, keep_safe: bool = True
+    plan: Plan,
+    target: Target,
+    *,
+    out_dir: Path | None = None,
+    keep_safe: bool = True,
+    world: World = PROCESSES,
 ) -> StormResult:
     """Run and judge a plan that is drawn already."""
     kept = False
     folder = _folder(plan, target, out_dir)
     try:
-        result = await _run_in(folder, plan, target)
+        result = await _run_in(folder, plan, target, world)
         kept = _worth_keeping(result, out_dir, keep_safe)
         return result
     finally:
@@ -138,10 +148,10 @@ def _worth_keeping(result: StormResult, out_dir: Path | None, keep_safe: bool) -
     return out_dir is not None and keep_safe
 
 
-async def _run_in(folder: Path, plan: Plan, target: Target) -> StormResult:
+async def _run_in(folder: Path, plan: Plan, target: Target, world: World) -> StormResult:
     (folder / PLAN_FILE).write_bytes(msgspec.json.encode(plan) + b"\n")
     try:
-        outcome = await run_live(plan, target, out_dir=folder)
+        outcome = await run_live(plan, target, out_dir=folder, world=world)
     except TargetError as error:
         outcome = LiveOutcome(log_dir=folder, unknown=str(error))
     if outcome.history is None:
@@ -149,6 +159,7 @@ async def _run_in(folder: Path, plan: Plan, target: Target) -> StormResult:
             plan.scenario,
             target.name,
             plan.seed,
+            world.name,
             verdict=None if outcome.skipped else "unknown",
             skipped=outcome.skipped,
             unknown=outcome.unknown,
@@ -165,7 +176,7 @@ def _judged(
     history_path = folder / HISTORY_FILE
     judgements = judge(history)
     findings = tuple(finding for one in judgements for finding in one.findings)
-    failure = _keep(folder, plan, target, findings) if findings else None
+    failure = _keep(folder, plan, target, history.header.world, findings) if findings else None
     unknown = [f"{one.checker}: {one.unknown}" for one in judgements if one.unknown is not None]
     skipped = [f"{one.checker} does not apply: {one.skipped}" for one in judgements if one.skipped]
     notes = [note for one in judgements for note in one.notes]
@@ -173,6 +184,7 @@ def _judged(
         plan.scenario,
         target.name,
         plan.seed,
+        history.header.world,
         verdict=verdict(judgements),
         schedules=1,
         steps=len(history.operations),
@@ -203,10 +215,12 @@ def _unreached(plan: Plan, history: History) -> list[str]:
     return notes
 
 
-def _keep(folder: Path, plan: Plan, target: Target, findings: tuple[Finding, ...]) -> Path:
+def _keep(
+    folder: Path, plan: Plan, target: Target, world: str, findings: tuple[Finding, ...]
+) -> Path:
     path = folder / FAILURE_FILE
     failure = Failure(
-        world=WORLD,
+        world=world,
         scenario=plan.scenario,
         target=target.origin,
         seed=plan.seed,
@@ -226,8 +240,11 @@ def replay_live(failure: Failure, *, repeats: int = 1, out_dir: Path | None = No
     """Run the failure's plan ``repeats`` times and count the runs that failed in the same way."""
 
     async def run() -> list[StormResult]:
-        target = resolve(failure.target)
-        return [await run_plan(failure.plan, target, out_dir=out_dir) for _ in range(repeats)]
+        target, world = resolve(failure.target), live_world(failure.world)
+        return [
+            await run_plan(failure.plan, target, out_dir=out_dir, world=world)
+            for _ in range(repeats)
+        ]
 
     results = tuple(asyncio.run(run()))
     again = [
@@ -242,12 +259,13 @@ def _report(
     scenario: str,
     target: str,
     seed: int,
+    world: str,
     *,
     verdict: Verdict | None = None,
     **rest: Any,
 ) -> RunReport:
     return RunReport(
-        scenario=scenario, target=target, world=WORLD, seed=seed, verdict=verdict, **rest
+        scenario=scenario, target=target, world=world, seed=seed, verdict=verdict, **rest
     )
 
 

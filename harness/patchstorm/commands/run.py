@@ -26,7 +26,7 @@ from patchstorm.commands.simulate import Pool, Simulation, cannot_simulate, sche
 from patchstorm.commands.storms import Job, Play, Played, play_all
 from patchstorm.commands.worlds import (
     DEFAULT_STORAGE,
-    WORLDS,
+    DEFAULT_WORLDS,
     check_storage,
     check_world,
     offers,
@@ -62,7 +62,7 @@ class Request:
 
     @property
     def worlds(self) -> tuple[str, ...]:
-        return tuple(WORLDS) if self.world is None else (self.world,)
+        return DEFAULT_WORLDS if self.world is None else (self.world,)
 
 
 def execute(request: Request) -> int:
@@ -100,7 +100,7 @@ def _jobs(request: Request, scenarios: Sequence[Scenario]) -> list[Job]:
     """Simulations first: they keep all cores busy, and what they find is found soonest."""
     jobs = []
     for world in request.worlds:
-        plans = (request.schedules or 1) if world == "processes" else 1
+        plans = (request.schedules or 1) if world != "sim" else 1
         jobs += [Job(scenario, index, world) for scenario in scenarios for index in range(plans)]
     return jobs
 
@@ -182,6 +182,7 @@ async def _live(request: Request, target: Target, job: Job) -> RunReport:
         storage=request.storage,
         out_dir=request.out or DEFAULT_OUT,
         keep_safe=request.out is not None,
+        world=job.world,
     )
     return result.report
 

@@ -12,7 +12,9 @@ from patchstorm.target.claims import DIRECTORY
 WORLDS: Final = {
     "sim": "calls in one process over a model of the storage; every step is a recorded choice",
     "processes": "real server processes on tmpfs or any directory",
+    "containers": "containers on a network of their own over a shared tmpfs volume",
 }
+DEFAULT_WORLDS: Final = ("sim", "processes")
 DEFAULT_STORAGE: Final = "tmpfs"
 STORAGES: Final = {
     "tmpfs": "memory shared by all replicas; the default",
@@ -34,6 +36,8 @@ def offers(world: str, storage: str) -> bool:
     """Whether a storm can have this storage in this world."""
     if world == "sim":
         return not storage.startswith(DIRECTORY)
+    if world == "containers" and storage.startswith(DIRECTORY):
+        return False
     return storage.startswith(DIRECTORY) or _flavour(storage) == DEFAULT_STORAGE
 
 

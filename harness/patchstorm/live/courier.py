@@ -185,17 +185,18 @@ class Courier:
         return await self._across(send, replica, head, blocks)
 
     async def _across(self, send: Send, replica: int, head: Head, blocks: Blocks) -> Delivery:
-        port = self._fleet.replicas[replica].port
-        assert port is not None
+        taker = self._fleet.replicas[replica]
+        assert taker.port is not None
         return await self.network.across(
             replica,
             self._client.deliver(
-                port,
+                taker.port,
                 head,
                 blocks if head.length else None,
                 send.mischief if self._wire.chunked else replace(send.mischief, chunked=False),
                 ending=self._ending(send.request),
                 on_sent=self.on_bytes,
+                address=taker.address,
             ),
         )
 

@@ -1,8 +1,8 @@
 """What each fault does to a running fleet: at once, and then until it is over.
 
 A row is a pair of functions. ``now`` runs inside the callback that saw the trigger and must not
-wait; ``then`` lasts as long as the fault and takes it back. The table is what the world
-``processes`` can bring about; ``patchstorm.scenario.faults`` says the same in its ``worlds``.
+wait; ``then`` lasts as long as the fault and takes it back. The table is what can be done to any real
+processes; a world may have rows of its own. ``patchstorm.scenario.faults`` says the same in its ``worlds``.
 """
 
 from __future__ import annotations

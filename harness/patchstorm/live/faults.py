@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Mapping
 
 from patchstorm.history import Recorder
-from patchstorm.live.fault_kinds import KINDS, Scene
+from patchstorm.live.fault_kinds import FaultKind, Scene
 from patchstorm.scenario.plan import FaultPlan
 
 
 class Faults:
     """The faults of one storm. ``strike`` begins one; ``end`` takes back what still lasts."""
 
-    def __init__(self, scene: Scene, recorder: Recorder) -> None:
+    def __init__(self, scene: Scene, recorder: Recorder, kinds: Mapping[str, FaultKind]) -> None:
         self.scene = scene
+        self._kinds = kinds
         self._recorder = recorder
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -28,14 +30,14 @@ class Faults:
         """Begin ``fault`` now. ``path`` is what the trigger saw, ``time_ns`` when."""
         hit = self._hit(fault, path)
         began_ns = time.monotonic_ns() if time_ns is None else time_ns
-        KINDS[fault.kind].now(self.scene, fault, hit)
+        self._kinds[fault.kind].now(self.scene, fault, hit)
         for replica in hit or (None,):
             self._note(fault, replica, path, began_ns)
         task = asyncio.get_running_loop().create_task(self._follow(fault, hit, path))
         self._tasks.add(task)
 
     async def _follow(self, fault: FaultPlan, hit: tuple[int, ...], path: str | None) -> None:
-        await KINDS[fault.kind].then(self.scene, fault, hit)
+        await self._kinds[fault.kind].then(self.scene, fault, hit)
         for replica in hit or (None,):
             self._note(fault, replica, path, time.monotonic_ns(), ends=True)
 

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import secrets
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
 
+from patchstorm.live.http import SERVER_ADDRESS
+from patchstorm.live.launch import processes
 from patchstorm.live.replica import Replica
 from patchstorm.live.storage import Storage
 from patchstorm.target.installing import install_dir
@@ -16,51 +18,14 @@ from patchstorm.target.model import Ready, Start, Target
 
 
 class Fleet:
-    """``count`` replicas of ``target`` on ``storage``; their logs go to ``log_dir``.
+    """The replicas of one storm, in the order of their indices.
 
-    ``lifetime_ms`` is how long uploads are to live, None for the target's own default.
+    ``companion`` is a program that they share: it is started before them, and its port told to them.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        storage: Storage,
-        count: int,
-        *,
-        log_dir: Path,
-        lifetime_ms: int | None = None,
-    ) -> None:
-        scratch = storage.scratch
-        common = scratch / "shared"
-        common.mkdir(exist_ok=True)
-        secret_file = scratch / "secret"
-        secret_file.write_text(secrets.token_hex(32), encoding="ascii")
-        secret_file.chmod(0o600)
-        log_dir.mkdir(parents=True, exist_ok=True)
-        shared = {
-            "python": sys.executable,
-            "root": str(storage.root),
-            "shared": str(common),
-            "secret_file": str(secret_file),
-            "here": target.here,
-            "install": str(install_dir(target) or target.here),
-            "lifetime_ms": str(lifetime_ms or 0),
-            "lifetime_s": str(-(-(lifetime_ms or 0) // 1_000)),
-        }
-        self._companion = _companion(target, storage, log_dir, shared)
-        self._shared = shared
-        more = () if lifetime_ms is None else target.start.lifetime
-        self.replicas = tuple(
-            Replica(
-                target=target,
-                index=index,
-                command=target.start.command + more,
-                values={"replica": str(index), "scratch": str(scratch / f"replica-{index}")},
-                log=log_dir / f"replica-{index}.log",
-                entry=storage.entry,
-            )
-            for index in range(count)
-        )
+    def __init__(self, replicas: Sequence[Replica], companion: Replica | None = None) -> None:
+        self.replicas = tuple(replicas)
+        self._companion = companion
 
     async def start(self) -> None:
         """Start all replicas at once; TargetError with the first one's reason if one fails.
@@ -69,9 +34,8 @@ class Fleet:
         """
         if self._companion is not None:
             await self._companion.start()
-            self._shared["companion_port"] = str(self._companion.port)
-        for replica in self.replicas:
-            replica.values.update(self._shared)
+            for replica in self.replicas:
+                replica.values["companion_port"] = str(self._companion.port)
         await _all_or_error([replica.start() for replica in self.replicas])
 
     async def heal(self) -> None:
@@ -118,8 +82,25 @@ async def running(
     log_dir: Path,
     lifetime_ms: int | None = None,
 ) -> AsyncIterator[Fleet]:
-    """A started fleet, killed at the end whatever happens."""
-    fleet = Fleet(target, storage, count, log_dir=log_dir, lifetime_ms=lifetime_ms)
+    """``count`` started replicas of ``target`` on ``storage``, killed at the end whatever happens.
+
+    Their logs go to ``log_dir``. ``lifetime_ms`` is how long uploads are to live, None for the
+    target's own default.
+    """
+    log_dir.mkdir(parents=True, exist_ok=True)
+    shared = _shared(target, storage, lifetime_ms)
+    companion = _companion(target, storage, log_dir, shared)
+    replicas = _replicas(target, storage, count, log_dir, lifetime_ms, shared)
+    async with started(replicas, companion) as fleet:
+        yield fleet
+
+
+@contextlib.asynccontextmanager
+async def started(
+    replicas: Sequence[Replica], companion: Replica | None = None
+) -> AsyncIterator[Fleet]:
+    """A fleet of ``replicas``, started, and killed at the end whatever happens."""
+    fleet = Fleet(replicas, companion)
     try:
         await fleet.start()
         yield fleet
@@ -148,8 +129,70 @@ def _companion(
         command=program.start.command,
         values={**shared, "replica": "0", "scratch": str(storage.scratch / "companion")},
         log=log_dir / "companion.log",
-        entry=storage.entry,
+        launch=processes(storage.entry),
     )
+
+
+def _shared(target: Target, storage: Storage, lifetime_ms: int | None) -> dict[str, str]:
+    """The placeholders that mean the same for every replica, and what they stand for, made."""
+    common = storage.scratch / "shared"
+    common.mkdir(exist_ok=True)
+    secret_file = storage.scratch / "secret"
+    secret_file.write_text(new_secret(), encoding="ascii")
+    secret_file.chmod(0o600)
+    return {
+        "python": sys.executable,
+        "root": str(storage.root),
+        "host": SERVER_ADDRESS,
+        "shared": str(common),
+        "secret_file": str(secret_file),
+        "here": target.here,
+        "install": str(install_dir(target) or target.here),
+        **lifetime_values(lifetime_ms),
+    }
+
+
+def _replicas(
+    target: Target,
+    storage: Storage,
+    count: int,
+    log_dir: Path,
+    lifetime_ms: int | None,
+    shared: dict[str, str],
+) -> list[Replica]:
+    return [
+        Replica(
+            target=target,
+            index=index,
+            command=target.start.command + lifetime_arguments(target, lifetime_ms),
+            values={
+                **shared,
+                "replica": str(index),
+                "scratch": str(storage.scratch / f"replica-{index}"),
+            },
+            log=log_dir / f"replica-{index}.log",
+            launch=processes(storage.entry),
+        )
+        for index in range(count)
+    ]
+
+
+def new_secret() -> str:
+    """What the replicas of one storm share and nobody else knows."""
+    return secrets.token_hex(32)
+
+
+def lifetime_arguments(target: Target, lifetime_ms: int | None) -> tuple[str, ...]:
+    """What is added to a command where uploads are to live ``lifetime_ms``."""
+    return () if lifetime_ms is None else target.start.lifetime
+
+
+def lifetime_values(lifetime_ms: int | None) -> dict[str, str]:
+    """The placeholders of those arguments."""
+    return {
+        "lifetime_ms": str(lifetime_ms or 0),
+        "lifetime_s": str(-(-(lifetime_ms or 0) // 1_000)),
+    }
 
 
 async def _all_or_error(starting: list[Coroutine[None, None, None]]) -> None:

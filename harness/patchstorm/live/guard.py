@@ -1,4 +1,4 @@
-"""What must not outlive the harness: its process groups and directories, noted with a warden.
+"""What must not outlive the harness, noted with a warden: process groups, directories, and the rest.
 
 One warden serves the whole harness process and is started when first needed. ``patchstorm.live.warden``
 says why it exists.
@@ -6,6 +6,7 @@ says why it exists.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,6 +41,14 @@ class Guard:
     def release_dir(self, path: Path) -> None:
         """``path`` is gone, or to be kept."""
         self._tell(f"-dir {path}")
+
+    def adopt_call(self, name: str, command: list[str]) -> None:
+        """Have ``command`` run if the harness dies: it removes what only it knows how to."""
+        self._tell(f"+call {name} {json.dumps(command)}")
+
+    def release_call(self, name: str) -> None:
+        """What the command of that name would remove is gone."""
+        self._tell(f"-call {name}")
 
     def _tell(self, line: str) -> None:
         with self._lock:

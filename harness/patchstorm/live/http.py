@@ -5,14 +5,15 @@ handed to the socket when the connection broke, whether an answer came before th
 where exactly a body stops. So the request is written here by hand, byte counts come from ``send(2)``
 itself, and only answers are left to a library (h11).
 
-Each delivery uses a fresh connection from 127.0.0.2, so that the ports the client borrows can never
-be those on which a killed replica is about to listen again, nor connect to themselves.
+Each delivery uses a fresh connection, on loopback from 127.0.0.2, so that the ports the client borrows
+can never be those on which a killed replica is about to listen again, nor connect to themselves.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import socket
 import struct
@@ -31,6 +32,8 @@ SERVER_ADDRESS = "127.0.0.1"
 READ_BYTES = 64 * 1024
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 PARTITIONED = "partitioned"
+NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
+LOOPBACK = "127."
 DRAIN_POLL_S = 0.001
 DRAIN_POLLS_MAX = 50
 CONTINUE_S = 1.0
@@ -45,7 +48,7 @@ class Delivery:
 
     ``sent`` counts body bytes that ``send(2)`` took, framing of chunks not included. ``error`` says
     why there was no answer: refused, reset, closed, timeout, cut, lost, dropped, abandoned, garbled,
-    partitioned.
+    partitioned, unreachable.
     """
 
     reply: Reply | None
@@ -89,8 +92,10 @@ class Client:
         head: Head,
         blocks: Blocks | None = None,
         mischief: Mischief | None = None,
+        *,
         ending: Ending | None = None,
         on_sent: Callable[[int], None] | None = None,
+        address: str = SERVER_ADDRESS,
     ) -> Delivery:
         """Send one request to ``port`` and await its end; never raises for what a network does.
 
@@ -104,10 +109,12 @@ class Client:
         progress = _Progress(tell=on_sent)
         limit_ms = mischief.abandon_ms if mischief.abandon_ms is not None else self.timeout_ms
         reason = "timeout" if mischief.abandon_ms is None else "abandoned"
-        sock = _client_socket()
+        sock = _client_socket(address)
         try:
             async with asyncio.timeout(min(limit_ms, self.timeout_ms) / 1_000):
-                reply = await self._exchange(sock, port, head, blocks, mischief, progress)
+                reply = await self._exchange(
+                    sock, (address, port), head, blocks, mischief, progress
+                )
             _close(sock, "fin")
             return Delivery(reply=reply, sent=progress.sent)
         except TimeoutError:
@@ -122,8 +129,8 @@ class Client:
             error = "refused"
         except h11.RemoteProtocolError:
             error = "garbled"
-        except OSError:
-            error = "reset"
+        except OSError as failed:
+            error = "unreachable" if failed.errno in NO_WAY else "reset"
         finally:
             _close(sock, ending or self.ending)
         return Delivery(reply=None, sent=progress.sent, error=error)
@@ -131,14 +138,14 @@ class Client:
     async def _exchange(
         self,
         sock: socket.socket,
-        port: int,
+        peer: tuple[str, int],
         head: Head,
         blocks: Blocks | None,
         mischief: Mischief,
         progress: _Progress,
     ) -> Reply:
         loop = asyncio.get_running_loop()
-        await loop.sock_connect(sock, (SERVER_ADDRESS, port))
+        await loop.sock_connect(sock, peer)
         sender = asyncio.ensure_future(_send(sock, head, blocks, mischief, progress))
         reader = asyncio.ensure_future(_read(sock, head, progress.invited, self.answer_bytes_max))
         try:
@@ -174,11 +181,12 @@ async def _cancelled(*tasks: asyncio.Future[None] | asyncio.Future[Reply]) -> No
             await task
 
 
-def _client_socket() -> socket.socket:
+def _client_socket(peer: str) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.bind((CLIENT_ADDRESS, 0))
+    if peer.startswith(LOOPBACK):
+        sock.bind((CLIENT_ADDRESS, 0))
     return sock
 
 

@@ -1,15 +1,12 @@
-"""One replica: a process group of the target, its port, its log, and the signals it is sent."""
+"""One replica: processes of the target, their port, their log, and the signals they are sent."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
-import shutil
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,8 +14,8 @@ from pathlib import Path
 
 from patchstorm.errors import TargetError
 from patchstorm.history.model import UploadInfo
-from patchstorm.live.guard import guard
 from patchstorm.live.http import SERVER_ADDRESS, Client
+from patchstorm.live.launch import Launch, Order, Running
 from patchstorm.scenario.actions import Request
 from patchstorm.target.installing import not_installed
 from patchstorm.target.model import Target
@@ -47,7 +44,8 @@ class KilledAtStart(Exception):
 class Replica:
     """A replica of ``target``. ``port`` is None until it was up once; then it keeps its port.
 
-    ``values`` fill the placeholders of ``command``, save for the port.
+    ``values`` fill the placeholders of ``command``, save for the port. ``launch`` is how its world
+    runs a command, ``address`` where clients reach what it runs.
     """
 
     target: Target
@@ -55,24 +53,25 @@ class Replica:
     command: tuple[str, ...]
     values: dict[str, str]
     log: Path
-    entry: tuple[str, ...] = ()
+    launch: Launch
+    address: str = SERVER_ADDRESS
     port: int | None = None
     paused: bool = False
     expected_down: bool = True
     on_spawn: Callable[[], None] | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
-    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _running: Running | None = field(default=None, repr=False)
     _log_start: int = 0
 
     @property
     def pid(self) -> int | None:
-        """The leader of the replica's process group while there is one."""
-        return None if self._process is None else self._process.pid
+        """The leader of the replica's processes while there is one."""
+        return None if self._running is None else self._running.pid
 
     @property
     def alive(self) -> bool:
         """Whether the process runs, paused or not."""
-        return self._process is not None and self._process.poll() is None
+        return self._running is not None and self._running.poll() is None
 
     async def start(self) -> None:
         """Start unless it runs, and wait until it takes requests; TargetError if it never does.
@@ -88,8 +87,8 @@ class Replica:
     async def _start(self) -> None:
         for attempt in range(PORT_TRIES):
             port = self.port if self.port is not None else self._first_port()
-            self._spawn(port)
             try:
+                await self._spawn(port)
                 self.port = await self._ready(port)
                 return
             except PortTaken:
@@ -107,28 +106,22 @@ class Replica:
     def _first_port(self) -> int:
         return 0 if self.target.ready.reports_port else free_port()
 
-    def _spawn(self, port: int) -> None:
+    async def _spawn(self, port: int) -> None:
         values = {**self.values, "port": str(port)}
-        command = [part.format(**values) for part in self.command]
-        if shutil.which(command[0]) is None:
-            raise TargetError(f"{self._name}: no program `{command[0]}` here. {self._remedy}")
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        for key, value in self.target.start.environment.items():
-            environment[key] = value.format(**values)
-        Path(self.values["scratch"]).mkdir(parents=True, exist_ok=True)
+        start = self.target.start
+        order = Order(
+            command=tuple(part.format(**values) for part in self.command),
+            environment={key: text.format(**values) for key, text in start.environment.items()},
+            scratch=self.values["scratch"],
+            log=self.log,
+            name=self._name,
+            remedy=self._remedy,
+        )
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        with open(self.log, "ab") as log:
-            self._process = subprocess.Popen(
-                [*self.entry, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=self.values["scratch"],
-                start_new_session=True,
-            )
-        guard.adopt_group(self._process.pid)
         self.paused = self.expected_down = False
+        self._running = await self.launch(order)
+        if self.expected_down:  # a fault struck while it was being launched
+            self.signal(signal.SIGKILL)
         if self.on_spawn is not None:
             self.on_spawn()
 
@@ -155,9 +148,8 @@ class Replica:
         tail = self.tail()
         if TAKEN.search(tail):
             raise PortTaken
-        assert self._process is not None
         raise TargetError(
-            f"{self._name}: ended with code {self._process.returncode} before it was ready. "
+            f"{self._name}: ended with code {self.exit_code} before it was ready. "
             f"Its last words ({self.log}):\n{tail or '(nothing)'}"
         )
 
@@ -170,8 +162,8 @@ class Replica:
                 return None
             return int(found["port"]) if ready.reports_port else port
         if ready.by == "tcp":
-            return port if await _takes_connections(port) else None
-        return port if await _answers(port, self.target) else None
+            return port if await _takes_connections(self.address, port) else None
+        return port if await _answers(self.address, port, self.target) else None
 
     def _said(self) -> str:
         """What it wrote since it was last started."""
@@ -186,12 +178,12 @@ class Replica:
         return ""
 
     def kill_now(self) -> None:
-        """SIGKILL to the whole group without waiting: when every microsecond counts."""
+        """SIGKILL to all its processes without waiting: when every microsecond counts."""
         self.expected_down = True
         self.signal(signal.SIGKILL)
 
     async def kill(self) -> None:
-        """SIGKILL to the whole group, and wait until it is gone."""
+        """SIGKILL to all its processes, and wait until it is gone."""
         self.kill_now()
         async with self._turn:
             await self._end()
@@ -212,13 +204,13 @@ class Replica:
         await self._reap()
 
     def pause(self) -> None:
-        """SIGSTOP to the whole group."""
+        """SIGSTOP to all its processes."""
         if self.alive:
             self.signal(signal.SIGSTOP)
             self.paused = True
 
     def resume(self) -> None:
-        """SIGCONT to the whole group; nothing if it was not paused."""
+        """SIGCONT to all its processes; nothing if it was not paused."""
         if self.paused:
             self.signal(signal.SIGCONT)
             self.paused = False
@@ -229,20 +221,15 @@ class Replica:
             self.signal(signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send ``number`` to every process of the group."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+        """Send ``number`` to every process of the replica."""
+        if self._running is not None:
+            self._running.signal(number)
 
     async def _reap(self) -> None:
-        process = self._process
-        if process is None:
+        if self._running is None:
             return
-        while process.poll() is None:
-            await asyncio.sleep(POLL_S)
-        self.signal(signal.SIGKILL)  # children that outlived their leader
-        guard.release_group(process.pid)
-        self._process = None
+        await self._running.reap()
+        self._running = None
         self.paused = False
 
     @property
@@ -254,7 +241,7 @@ class Replica:
     @property
     def exit_code(self) -> int | None:
         """How it ended by itself; None while it runs or after it was taken down."""
-        return None if self._process is None else self._process.poll()
+        return None if self._running is None else self._running.poll()
 
     @property
     def _name(self) -> str:
@@ -269,17 +256,17 @@ def free_port() -> int:
         return port
 
 
-async def _takes_connections(port: int) -> bool:
+async def _takes_connections(address: str, port: int) -> bool:
     with contextlib.suppress(OSError):
-        _, writer = await asyncio.open_connection(SERVER_ADDRESS, port)
+        _, writer = await asyncio.open_connection(address, port)
         writer.close()
         return True
     return False
 
 
-async def _answers(port: int, target: Target) -> bool:
+async def _answers(address: str, port: int, target: Target) -> bool:
     """Whether OPTIONS gets an answer below 500."""
     probe = Request(kind="OPTIONS", upload="")
     head = head_for(target.wire, probe, UploadInfo(id="", size=0, target=""), None)
-    delivery = await Client(timeout_ms=1_000).deliver(port, head)
+    delivery = await Client(timeout_ms=1_000).deliver(port, head, address=address)
     return delivery.reply is not None and delivery.reply.status < 500

@@ -1,4 +1,4 @@
-"""One storm against real server processes, from an empty directory to a history.
+"""One storm against real servers, from an empty directory to a history.
 
 The order of events is the whole story: storage, fleet, watchers; the uploads are created; faults are
 armed and the storm runs; everything is healed; the closing workload runs; the storage comes to rest,
@@ -25,22 +25,22 @@ from patchstorm.live.damage import Damage
 from patchstorm.live.fault_kinds import Scene
 from patchstorm.live.faults import Faults
 from patchstorm.live.finals import fetched, finals, residue, tell_contents, untidy
-from patchstorm.live.fleet import Fleet, running
+from patchstorm.live.fleet import Fleet
 from patchstorm.live.lookout import Lookout, Seen, looking_out
 from patchstorm.live.places import Places
 from patchstorm.live.pulse import beating
 from patchstorm.live.sight import Sight
-from patchstorm.live.storage import Storage, UnavailableStorage, opened, parse_storage
-from patchstorm.live.suits import lifetime_ms, reason_to_skip
+from patchstorm.live.storage import Storage, UnavailableStorage
+from patchstorm.live.suits import lifetime_ms
 from patchstorm.live.triggers import Triggers, rules_of
 from patchstorm.live.watch import TreeWatch
+from patchstorm.live.world import PROCESSES, World
 from patchstorm.scenario import storm as storms
 from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.machine import Machine
 from patchstorm.scenario.plan import Plan, UploadPlan
 from patchstorm.target.model import Target
 
-WORLD = "processes"
 HISTORY_FILE = "history.jsonl"
 STORM_S_MAX = 180.0
 REST_POLL_S = 0.01
@@ -82,9 +82,14 @@ class _Run:
 
 
 async def run_live(
-    plan: Plan, target: Target, *, out_dir: Path, storage: str | None = None
+    plan: Plan,
+    target: Target,
+    *,
+    out_dir: Path,
+    storage: str | None = None,
+    world: World = PROCESSES,
 ) -> LiveOutcome:
-    """Run ``plan`` against ``target``. ``storage`` overrides the plan's.
+    """Run ``plan`` against ``target`` in ``world``. ``storage`` overrides the plan's.
 
     The history is written to ``out_dir`` as it happens, beside a log of each replica.
     Raises UsageError for what was asked wrongly and TargetError for a target that does not start.
@@ -93,13 +98,12 @@ async def run_live(
     log_dir = out_dir
     spec = storage or plan.storage or "tmpfs"
     try:
-        kind, size_bytes = parse_storage(spec)
-        reason = reason_to_skip(plan, target, bounded=size_bytes is not None)
+        reason = world.unsuited(plan, target, spec)
         if reason is not None:
             return LiveOutcome(log_dir=log_dir, skipped=reason)
         async with asyncio.timeout(STORM_S_MAX), AsyncExitStack() as stack:
-            store = await stack.enter_async_context(opened(kind, size_bytes=size_bytes))
-            run = await _prepare(plan, target, store, log_dir, stack)
+            store = await stack.enter_async_context(world.opened(spec, plan, target))
+            run = await _prepare(plan, target, world, store, log_dir, stack)
             await _storm(run)
             return _outcome(run, log_dir, time.monotonic() - began)
     except UnavailableStorage as unavailable:
@@ -112,14 +116,19 @@ async def run_live(
 
 
 async def _prepare(
-    plan: Plan, target: Target, store: Storage, log_dir: Path, stack: AsyncExitStack
+    plan: Plan,
+    target: Target,
+    world: World,
+    store: Storage,
+    log_dir: Path,
+    stack: AsyncExitStack,
 ) -> _Run:
     rules = rules_of(plan, target)
     lookout = await stack.enter_async_context(looking_out()) if rules else None
     fleet = await stack.enter_async_context(
-        running(target, store, plan.replicas, log_dir=log_dir, lifetime_ms=lifetime_ms(plan))
+        world.running(target, store, plan.replicas, log_dir=log_dir, lifetime_ms=lifetime_ms(plan))
     )
-    header = _header(plan, target, store)
+    header = _header(plan, target, world, store)
     sink = stack.enter_context((log_dir / HISTORY_FILE).open("wb"))
     recorder = Recorder(header, sink)
     await stack.enter_async_context(beating(recorder))
@@ -127,7 +136,7 @@ async def _prepare(
     places = Places(target, tuple(upload.info for upload in plan.uploads))
     damage = Damage(plan, places, store, recorder)
     scene = Scene(fleet=fleet, storage=store, network=courier.network, damage=damage.strike)
-    faults = Faults(scene, recorder)
+    faults = Faults(scene, recorder, world.kinds)
     stack.callback(faults.cancel)
     triggers = Triggers(plan, faults.strike)
     courier.on_patch, courier.on_bytes = triggers.saw_patch, triggers.saw_bytes
@@ -170,11 +179,11 @@ def _learner(courier: Courier, places: Places, lookout: Lookout | None) -> Calla
     return learn
 
 
-def _header(plan: Plan, target: Target, store: Storage) -> Header:
+def _header(plan: Plan, target: Target, world: World, store: Storage) -> Header:
     return Header(
         scenario=plan.scenario,
         seed=plan.seed,
-        world=WORLD,
+        world=world.name,
         storage=store.flavour,
         target=target.name,
         capabilities=target.capabilities,

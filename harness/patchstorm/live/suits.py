@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from patchstorm.live.fault_kinds import KINDS
+from collections.abc import Collection
+
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
 
 
-def reason_to_skip(plan: Plan, target: Target, *, bounded: bool) -> str | None:
-    """Why this storm cannot be brought about; None if it can. ``bounded``: its disk has a size."""
+def reason_to_skip(
+    plan: Plan, target: Target, kinds: Collection[str], *, bounded: bool
+) -> str | None:
+    """Why this storm cannot be brought about; None if it can.
+
+    ``kinds`` are the faults that its world knows. ``bounded``: its disk has a size.
+    """
     for fault in plan.world_faults:
-        reason = _fault(fault, target, bounded)
+        reason = _fault(fault, target, kinds, bounded)
         if reason is not None:
             return f"fault {fault.id} ({fault.kind}): {reason}"
     return _lifetime(plan, target)
@@ -35,9 +41,9 @@ def _lifetime(plan: Plan, target: Target) -> str | None:
     return None
 
 
-def _fault(fault: FaultPlan, target: Target, bounded: bool) -> str | None:
+def _fault(fault: FaultPlan, target: Target, kinds: Collection[str], bounded: bool) -> str | None:
     trigger = fault.trigger
-    if fault.kind not in KINDS:
+    if fault.kind not in kinds:
         return "real processes cannot be hit by it; use --world sim or --world fuse"
     if trigger.kind == "step" or trigger.op is not None:
         return "single file-system calls are seen only in the worlds sim and fuse"

@@ -3,23 +3,28 @@
 A harness that ends in any orderly way cleans up by itself. One that is killed with SIGKILL cannot,
 so the warden, in a session of its own, holds the reading end of a pipe whose other end only the
 harness has. It is told of every process group and directory the harness makes and gives up; when
-the pipe ends, it kills the groups still noted, then removes the directories still noted.
+the pipe ends, it kills the groups still noted, runs the commands still noted (for what neither
+signals nor file calls remove), then removes the directories still noted.
 
 This file is run by path with ``python -I -S`` and imports only the standard library, so that it is
-up within milliseconds. Lines: ``+group PID STARTTIME``, ``-group PID``, ``+dir PATH``, ``-dir PATH``.
+up within milliseconds. Lines: ``+group PID STARTTIME``, ``-group PID``, ``+dir PATH``, ``-dir PATH``,
+``+call NAME JSON-ARGUMENTS``, ``-call NAME``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
 GRACE_S = 0.05
 REMOVE_TRIES = 40
+CALL_S_MAX = 120
 
 
 def start_time(pid: int) -> str | None:
@@ -37,6 +42,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     groups: dict[int, str] = {}
     dirs: set[str] = set()
+    calls: dict[str, list[str]] = {}
     for line in sys.stdin:
         verb, _, rest = line.rstrip("\n").partition(" ")
         if verb == "+group":
@@ -48,7 +54,13 @@ def main() -> None:
             dirs.add(rest)
         elif verb == "-dir":
             dirs.discard(rest)
+        elif verb == "+call":
+            name, _, command = rest.partition(" ")
+            calls[name] = json.loads(command)
+        elif verb == "-call":
+            calls.pop(rest, None)
     _kill(groups)
+    _run(calls)
     _remove(dirs)
 
 
@@ -59,6 +71,12 @@ def _kill(groups: dict[int, str]) -> None:
             continue  # the number was given to somebody else
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
+
+
+def _run(calls: dict[str, list[str]]) -> None:
+    for command in calls.values():
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=CALL_S_MAX)
 
 
 def _remove(dirs: set[str]) -> None:

@@ -89,7 +89,7 @@ class Bench:
         assert port is not None
         client = Client(timeout_ms=self.target.wire.request_ms)
         delivery = await client.deliver(
-            port, head, (lambda: _blocks(body)) if body else None, mischief, ending
+            port, head, (lambda: _blocks(body)) if body else None, mischief, ending=ending
         )
         return delivery.reply
 

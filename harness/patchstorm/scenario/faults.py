@@ -19,6 +19,7 @@ WORLDS: tuple[World, ...] = ("sim", "processes", "fuse", "nfs", "containers")
 
 _EVERYWHERE = WORLDS
 _MODELLED: tuple[World, ...] = ("sim", "fuse")
+_CONTAINED: tuple[World, ...] = ("containers",)
 
 TRIGGERS: dict[TriggerKind, tuple[str, tuple[World, ...]]] = {
     "step": ("the file-system step of that number", _MODELLED),
@@ -68,6 +69,21 @@ class SlowOptions(msgspec.Struct, frozen=True):
 class DamageOptions(msgspec.Struct, frozen=True):
     path: Annotated[str, words("glob of the stored files, one of which is hit")] = "**"
     length: Annotated[int, size(1, "how many stored bytes are overwritten")] = 1
+
+
+class DelayOptions(msgspec.Struct, frozen=True):
+    delay_ms: Annotated[int, millis("how late packets leave the replica", high=10_000)] = 40
+    jitter_ms: Annotated[int, millis("how much earlier or later at most", high=10_000)] = 20
+
+
+class LossOptions(msgspec.Struct, frozen=True):
+    lost_permille: Annotated[int, permille("how many packets of a thousand, in each direction")] = (
+        200
+    )
+
+
+class MemoryOptions(msgspec.Struct, frozen=True):
+    room: Annotated[int, size(0, "how many bytes more than it uses when it is hit")] = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +140,17 @@ _ROWS = (
           lasting="how long at most each is held back", default_ms=100, options=WindowOptions),
     Fault(name="partition", says="clients cannot reach a replica, which goes on running",
           worlds=_EVERYWHERE, aims=_REPLICA, lasting="how long it is out of reach", default_ms=500),
+    Fault(name="rolling-update", says="one replica after the other is replaced by one of a new image",
+          worlds=_CONTAINED, aims=("all",), lasting="how long each stays down", default_ms=50),
+    Fault(name="packet-delay", says="a replica's packets come late", worlds=_CONTAINED, aims=_REPLICA,
+          lasting="how long they do", default_ms=1_000, options=DelayOptions),
+    Fault(name="packet-loss", says="packets to and from a replica get lost",
+          worlds=_CONTAINED, aims=_REPLICA, lasting="how long they do", default_ms=1_000,
+          options=LossOptions),
+    Fault(name="memory-limit",
+          says="a replica may use little more memory than it has; the kernel kills one that does",
+          worlds=_CONTAINED, aims=_REPLICA, lasting="how long it is limited", default_ms=500,
+          options=MemoryOptions),
     Fault(name="partition-storage", says="a replica cannot reach the shared storage",
           worlds=("sim", "fuse", "nfs"), aims=_REPLICA,
           lasting="how long the storage is out of reach", default_ms=500),

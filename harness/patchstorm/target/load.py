@@ -14,6 +14,7 @@ from patchstorm.target.lines import Mistake, line_of
 from patchstorm.target.meaning import check_meaning
 from patchstorm.target.model import (
     Companion,
+    Container,
     Files,
     Install,
     Known,
@@ -28,6 +29,7 @@ from patchstorm.target.model import (
 TABLES: dict[str, type[msgspec.Struct]] = {
     "start": Start,
     "companion": Companion,
+    "container": Container,
     "ready": Ready,
     "wire": Wire,
     "files": Files,

@@ -12,6 +12,7 @@ from patchstorm.target.model import Target
 from patchstorm.target.vocabulary import CAPABILITIES, NEEDS, PHASES, PLACEHOLDERS
 
 LIFETIME = ("lifetime_ms", "lifetime_s")
+NOT_IN_CONTAINERS = ("{install}", "{companion_port}")
 COMPANION = ("companion_port",)
 OWN = "companion.command"
 READINGS = frozenset({"offset-addressed", "sequential"})
@@ -24,6 +25,7 @@ def check_meaning(target: Target) -> None:
     _check_words(target.phases, PHASES, "phases")
     _check_reading(target.capabilities, "capabilities")
     _check_start(target)
+    _check_container(target)
     _check_variants(target)
     _check_ready(target)
     _check_wire(target)
@@ -47,6 +49,27 @@ def _check_start(target: Target) -> None:
                 "companion.command is empty. Give the program and its arguments.",
             )
         _check_templates(target, target.companion.command, "companion.command")
+
+
+def _check_container(target: Target) -> None:
+    container = target.container
+    if container is None:
+        return
+    if (container.image is None) == (container.dockerfile is None):
+        raise Mistake(
+            "container",
+            "container: give exactly one of `image` and `dockerfile`: the image that holds the server, or "
+            "the file beside this one that it is built from.",
+        )
+    _check_templates(target, container.command, "container.command")
+    for index, part in enumerate(container.command or target.start.command):
+        if any(word in part for word in NOT_IN_CONTAINERS):
+            where = f"container.command[{index}]" if container.command else "container.command"
+            raise Mistake(
+                "container",
+                f"{where}: `{part}` means nothing in a container. Give a container.command that names "
+                "the program as the image has it.",
+            )
 
 
 def _check_variants(target: Target) -> None:

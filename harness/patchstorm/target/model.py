@@ -65,6 +65,22 @@ class Install(_Table, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
 
 
+class Container(_Table, frozen=True, kw_only=True):
+    """How a replica is run in a container.
+
+    Exactly one of ``image``, a name, and ``dockerfile``, a path beside the target's file, is given; the
+    image ``{patchstorm}`` is the harness's own, with the reference in it. ``next`` is the image that a
+    rolling update brings; without it the same one. ``command`` stands in for ``start.command`` and
+    ``python`` for its ``{python}``.
+    """
+
+    image: str | None = None
+    dockerfile: str | None = None
+    next: str | None = None
+    command: tuple[str, ...] = ()
+    python: str = "python3"
+
+
 class Ready(_Table, frozen=True, kw_only=True):
     """How a replica tells that it can take requests.
 
@@ -177,6 +193,7 @@ class Target(_Table, frozen=True, kw_only=True):
     version: str = ""
     configuration: str = ""
     needs: tuple[str, ...] = ()
+    container: Container | None = None
     ready: Ready = Ready()
     files: Files = Files()
     settle: Settle = Settle()
@@ -202,8 +219,14 @@ def varied(target: Target, name: str) -> Target:
         command=target.start.command + variant.arguments,
         environment={**target.start.environment, **variant.environment},
     )
+    container = target.container
+    if container is not None and container.command:
+        container = msgspec.structs.replace(
+            container, command=container.command + variant.arguments
+        )
     return msgspec.structs.replace(
         target,
+        container=container,
         name=f"{target.name}:{name}",
         origin=f"{target.origin}:{name}",
         start=start,

@@ -20,6 +20,7 @@ NEEDS: Final = MEANING
 PLACEHOLDERS: Final[dict[str, str]] = {
     "python": "the Python that runs the harness",
     "root": "the shared directory of the storm",
+    "host": "the address to listen on: 127.0.0.1, or 0.0.0.0 where clients come from other hosts",
     "port": "the port to listen on; 0 where the target reports the port it was given",
     "shared": "another directory that all replicas share, for databases and lock files",
     "install": "the directory into which `patchstorm target install` puts the server",

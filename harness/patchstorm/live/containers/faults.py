@@ -1,0 +1,101 @@
+"""What can be done to a fleet in containers, beyond what can be done to any processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from patchstorm.live.containers.engine import EngineError
+from patchstorm.live.containers.member import INTERFACE, Member
+from patchstorm.live.fault_kinds import KINDS, FaultKind, Hit, Scene
+from patchstorm.scenario.plan import FaultPlan
+
+PAGE = 4096
+
+
+def _members(scene: Scene, hit: Hit) -> list[Member]:
+    return [replica for replica in scene.replicas(hit) if isinstance(replica, Member)]
+
+
+def _nothing(_: Scene, __: FaultPlan, ___: Hit) -> None:
+    return None
+
+
+async def _frozen(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
+    """Signals have stopped it at once; the freezer then holds what a signal would wake."""
+    members = _members(scene, hit)
+    await asyncio.gather(*(member.freeze() for member in members))
+    await scene.last(fault)
+    await asyncio.gather(*(member.unfreeze() for member in members))
+    for member in members:
+        member.resume()
+
+
+async def _cut_off(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
+    members = _members(scene, hit)
+    await asyncio.gather(*(member.disconnect() for member in members))
+    await scene.last(fault)
+    await asyncio.gather(*(member.connect() for member in members))
+
+
+async def _updated(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
+    for member in _members(scene, hit):
+        await member.update()
+        await scene.last(fault)
+        await member.start()
+
+
+async def _delayed(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
+    delay, jitter = (f"{int(fault.options[name])}ms" for name in ("delay_ms", "jitter_ms"))
+    on = ("tc", "qdisc", "replace", "dev", INTERFACE, "root", "netem", "delay", delay, jitter)
+    off = ("tc", "qdisc", "del", "dev", INTERFACE, "root")
+    await _spoiled(scene, fault, hit, on, off)
+
+
+async def _lossy(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
+    """Dropped by chance on the way in and on the way out; nftables needs no module of its own for it."""
+    drop = f"numgen random mod 1000 < {int(fault.options['lost_permille'])} drop"
+    rules = "".join(
+        f"add chain inet patchstorm {hook} {{ type filter hook {hook} priority 0; }}\n"
+        f"add rule inet patchstorm {hook} meta l4proto tcp {drop}\n"
+        for hook in ("input", "output")
+    )
+    script = f"add table inet patchstorm\n{rules}"
+    on = ("sh", "-c", f"printf '%s' '{script}' | nft -f -")
+    await _spoiled(scene, fault, hit, on, ("nft", "delete", "table", "inet", "patchstorm"))
+
+
+async def _spoiled(
+    scene: Scene, fault: FaultPlan, hit: Hit, on: tuple[str, ...], off: tuple[str, ...]
+) -> None:
+    members = _members(scene, hit)
+    await asyncio.gather(*(member.tool(*on) for member in members))
+    await scene.last(fault)
+    await asyncio.gather(*(member.tool(*off) for member in members))
+
+
+async def _starved(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
+    """Little more memory than it has now; whom the kernel kills for it is started again afterwards."""
+    members = _members(scene, hit)
+    for member in members:
+        member.expected_down = True  # should it die, nobody wonders
+        with contextlib.suppress(EngineError):  # it may have died before
+            room = int(fault.options["room"]) // PAGE * PAGE
+            await member.limit(await member.memory_used() + room)
+    await scene.last(fault)
+    for member in members:
+        with contextlib.suppress(EngineError):
+            await member.limit(None)
+        await member.start()
+        member.expected_down = False
+
+
+CONTAINER_KINDS: dict[str, FaultKind] = {
+    **KINDS,
+    "pause": FaultKind(now=KINDS["pause"].now, then=_frozen),
+    "partition": FaultKind(now=_nothing, then=_cut_off),
+    "rolling-update": FaultKind(now=_nothing, then=_updated),
+    "packet-delay": FaultKind(now=_nothing, then=_delayed),
+    "packet-loss": FaultKind(now=_nothing, then=_lossy),
+    "memory-limit": FaultKind(now=_nothing, then=_starved),
+}

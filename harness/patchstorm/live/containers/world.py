@@ -1,0 +1,28 @@
+"""The world ``containers``: what the harness needs to know to run a storm there."""
+
+from __future__ import annotations
+
+from patchstorm.live.containers.faults import CONTAINER_KINDS
+from patchstorm.live.containers.fleet import running
+from patchstorm.live.containers.ground import opened
+from patchstorm.live.world import World, unsuited
+from patchstorm.scenario.plan import Plan
+from patchstorm.target.model import Target
+
+
+def _unsuited(plan: Plan, target: Target, spec: str) -> str | None:
+    if target.container is None:
+        return (
+            f"target {target.name} names no image to run in; add a table [container] with `image` or "
+            "`dockerfile` to the target's file"
+        )
+    return unsuited(plan, target, spec, CONTAINER_KINDS)
+
+
+CONTAINERS = World(
+    name="containers",
+    kinds=CONTAINER_KINDS,
+    unsuited=_unsuited,
+    opened=opened,
+    running=running,
+)

@@ -1,0 +1,81 @@
+"""A live world: where real replicas run, what they share there, and what can be done to them.
+
+:mod:`patchstorm.live.run` tells one storm's story the same way in each of them; what differs is one of
+these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from patchstorm.errors import UsageError
+from patchstorm.live.fault_kinds import KINDS, FaultKind
+from patchstorm.live.fleet import Fleet, running
+from patchstorm.live.storage import Storage, opened, parse_storage
+from patchstorm.live.suits import reason_to_skip
+from patchstorm.scenario.plan import Plan
+from patchstorm.target.model import Target
+
+
+class RunFleet(Protocol):
+    """Starts ``count`` replicas on a storage of the same world."""
+
+    def __call__(
+        self,
+        target: Target,
+        storage: Storage,
+        count: int,
+        *,
+        log_dir: Path,
+        lifetime_ms: int | None = None,
+    ) -> AbstractAsyncContextManager[Fleet]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """``unsuited`` says why a plan cannot be brought about there on a storage; None if it can.
+
+    ``opened`` makes the storage that is asked for, for a storm of a target. ``kinds`` are the faults it
+    can bring about.
+    """
+
+    name: str
+    kinds: Mapping[str, FaultKind]
+    unsuited: Callable[[Plan, Target, str], str | None]
+    opened: Callable[[str, Plan, Target], AbstractAsyncContextManager[Storage]]
+    running: RunFleet
+
+
+def _opened(spec: str, _: Plan, __: Target) -> AbstractAsyncContextManager[Storage]:
+    kind, size_bytes = parse_storage(spec)
+    return opened(kind, size_bytes=size_bytes)
+
+
+def unsuited(plan: Plan, target: Target, spec: str, kinds: Mapping[str, FaultKind]) -> str | None:
+    """Why a world with these ``kinds`` of faults cannot run ``plan``."""
+    _, size_bytes = parse_storage(spec)
+    return reason_to_skip(plan, target, kinds, bounded=size_bytes is not None)
+
+
+PROCESSES = World(
+    name="processes",
+    kinds=KINDS,
+    unsuited=lambda plan, target, spec: unsuited(plan, target, spec, KINDS),
+    opened=_opened,
+    running=running,
+)
+
+
+def live_world(name: str) -> World:
+    """The live world called ``name``; UsageError if there is none, or what it needs is not installed."""
+    if name == PROCESSES.name:
+        return PROCESSES
+    if name == "containers":
+        from patchstorm.live.containers.world import CONTAINERS
+
+        return CONTAINERS
+    raise UsageError(f"There is no live world `{name}` in this release.")
