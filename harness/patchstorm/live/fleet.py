@@ -21,11 +21,13 @@ class Fleet:
     """The replicas of one storm, in the order of their indices.
 
     ``companion`` is a program that they share: it is started before them, and its port told to them.
+    ``remarks`` are lines for the report that faults leave.
     """
 
     def __init__(self, replicas: Sequence[Replica], companion: Replica | None = None) -> None:
         self.replicas = tuple(replicas)
         self._companion = companion
+        self.remarks: list[str] = []
 
     async def start(self) -> None:
         """Start all replicas at once; TargetError with the first one's reason if one fails.

@@ -101,6 +101,8 @@ async def run_live(
         reason = world.unsuited(plan, target, spec)
         if reason is not None:
             return LiveOutcome(log_dir=log_dir, skipped=reason)
+        await world.prepare(plan, target)
+        began = time.monotonic()
         async with asyncio.timeout(STORM_S_MAX), AsyncExitStack() as stack:
             store = await stack.enter_async_context(world.opened(spec, plan, target))
             run = await _prepare(plan, target, world, store, log_dir, stack)
@@ -307,7 +309,7 @@ def _phase(run: _Run, name: str) -> None:
 
 
 def _outcome(run: _Run, log_dir: Path, seconds: float) -> LiveOutcome:
-    notes = [*run.notes, *run.fleet.deserters()]
+    notes = [*run.notes, *run.fleet.remarks, *run.fleet.deserters()]
     unspent = [f"{fault.id} ({fault.kind})" for fault in run.triggers.unspent]
     if unspent:
         notes.append(f"never triggered: {', '.join(unspent)}")

@@ -6,7 +6,7 @@ these rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ class RunFleet(Protocol):
 class World:
     """``unsuited`` says why a plan cannot be brought about there on a storage; None if it can.
 
+    ``prepare`` gets ready what is made once for many storms, so that no storm's time runs meanwhile.
     ``opened`` makes the storage that is asked for, for a storm of a target. ``kinds`` are the faults it
     can bring about.
     """
@@ -46,8 +47,13 @@ class World:
     name: str
     kinds: Mapping[str, FaultKind]
     unsuited: Callable[[Plan, Target, str], str | None]
+    prepare: Callable[[Plan, Target], Awaitable[None]]
     opened: Callable[[str, Plan, Target], AbstractAsyncContextManager[Storage]]
     running: RunFleet
+
+
+async def _ready(_: Plan, __: Target) -> None:
+    return None
 
 
 def _opened(spec: str, _: Plan, __: Target) -> AbstractAsyncContextManager[Storage]:
@@ -65,6 +71,7 @@ PROCESSES = World(
     name="processes",
     kinds=KINDS,
     unsuited=lambda plan, target, spec: unsuited(plan, target, spec, KINDS),
+    prepare=_ready,
     opened=_opened,
     running=running,
 )

@@ -84,8 +84,9 @@ async def _starved(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
             await member.limit(await member.memory_used() + room)
     await scene.last(fault)
     for member in members:
-        with contextlib.suppress(EngineError):
-            await member.limit(None)
+        if not member.alive and await member.ran_out_of_memory():
+            scene.fleet.remarks.append(f"replica {member.index} was killed at its memory limit")
+        await member.limit(None)
         await member.start()
         member.expected_down = False
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from patchstorm.live.containers.ground import OWN, Ground
-from patchstorm.live.containers.images import target_image
 from patchstorm.live.containers.member import Member, values
 from patchstorm.live.fleet import (
     Fleet,
@@ -35,7 +34,6 @@ async def running(
 ) -> AsyncIterator[Fleet]:
     """``count`` started replicas on a :class:`Ground`; the ground removes what is left of them."""
     assert isinstance(storage, Ground)
-    await target_image(storage.daemon, target)
     secret_file = storage.own / "secret"
     secret_file.write_text(new_secret(), encoding="ascii")
     secret_file.chmod(0o600)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from patchstorm.live.containers.engine import Engine, EngineError, call, engine, told
-from patchstorm.live.containers.images import own_image
+from patchstorm.live.containers.images import UPDATED, own_image, target_image
 from patchstorm.live.containers.labels import labels, new_run
 from patchstorm.live.containers.reaper import remove
 from patchstorm.live.guard import guard
@@ -86,6 +86,22 @@ def started(daemon: Engine, container: str) -> int:
     return int(daemon.inspect(container)["State"]["Pid"])
 
 
+async def prepare(plan: Plan, target: Target) -> None:
+    """Build or pull the images that a storm needs. UnavailableStorage or TargetError, with the reason."""
+    daemon = await _daemon()
+    await own_image(daemon)
+    await target_image(daemon, target)
+    if any(fault.kind == "rolling-update" for fault in plan.world_faults):
+        await target_image(daemon, target, UPDATED)
+
+
+async def _daemon() -> Engine:
+    try:
+        return await call(engine)
+    except EngineError as error:
+        raise UnavailableStorage(str(error)) from None
+
+
 @contextlib.asynccontextmanager
 async def opened(spec: str, plan: Plan, target: Target) -> AsyncIterator[Ground]:
     """The ground of one storm, gone afterwards whatever happens. UnavailableStorage, with the reason."""
@@ -95,11 +111,8 @@ async def opened(spec: str, plan: Plan, target: Target) -> AsyncIterator[Ground]
             f"storage `{spec}` is not one that containers share here; use `tmpfs` or `tmpfs,size=16MiB`, "
             "or `--world nfs` for real NFS"
         )
-    try:
-        daemon = await call(engine)
-        image = await own_image(daemon)
-    except EngineError as error:
-        raise UnavailableStorage(str(error)) from None
+    daemon = await _daemon()
+    image = await own_image(daemon)
     run = new_run()
     guard.adopt_call(run, [sys.executable, "-m", _REAPER, run])
     try:

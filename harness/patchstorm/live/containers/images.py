@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -35,15 +36,16 @@ DOCKERFILE = "ci/containers/Dockerfile"
 BUILD_S_MAX = 900
 PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 SKIPPED = ("__pycache__",)
+FIRST, UPDATED = 1, 2  # releases: what a fleet starts with, and what a rolling update brings
 _turn = asyncio.Lock()
 
 
-async def own_image(daemon: Engine, release: int = 1) -> str:
+async def own_image(daemon: Engine, release: int = FIRST) -> str:
     """The tag of the harness's own image, built if it is not here; releases differ in one layer."""
     base = os.environ.get(BASE_VARIABLE) or (
         LOCAL_BASE if await call(daemon.image_id, LOCAL_BASE) else PUBLIC_BASE
     )
-    context = await asyncio.to_thread(_context)
+    context = await call(_context)
     parts = (hashlib.sha256(context).hexdigest(), base, await call(daemon.image_id, base) or "")
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     tag = f"{REPOSITORY}:{digest}-{release}"
@@ -61,14 +63,13 @@ async def own_image(daemon: Engine, release: int = 1) -> str:
     return tag
 
 
-async def target_image(daemon: Engine, target: Target, release: int = 1) -> str:
+async def target_image(daemon: Engine, target: Target, release: int = FIRST) -> str:
     """The image that ``target`` runs in, built or pulled if it is not here; TargetError if it cannot be.
 
-    Release 2 is what a rolling update brings.
     """
     table = target.container
     assert table is not None
-    name = table.next if release > 1 and table.next is not None else table.image
+    name = table.next if release == UPDATED and table.next is not None else table.image
     if name == OWN:
         return await own_image(daemon, release)
     try:
@@ -88,7 +89,7 @@ async def _from_dockerfile(daemon: Engine, target: Target, release: int) -> str:
         raise EngineError(f"{path} is not there; correct container.dockerfile")
     own = await own_image(daemon, release)
     files = {str(found.relative_to(path.parent)): found for found in _files(path.parent)}
-    context = await asyncio.to_thread(_packed, files)
+    context = await call(_packed, files)
     digest = hashlib.sha256(context + own.encode()).hexdigest()[:16]
     tag = f"patchstorm-target:{digest}-{release}"
     async with _turn:
@@ -131,6 +132,7 @@ async def _built(context: bytes, tag: str, dockerfile: str, arguments: dict[str,
         raise EngineError(said.decode("utf-8", "replace").strip()[-1500:])
 
 
+@cache
 def _context() -> bytes:
     """What the harness's own image is built from, laid out as in a checkout."""
     files = {

@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from patchstorm.errors import TargetError
 from patchstorm.live.containers.engine import EngineError, Gone, call, told
 from patchstorm.live.containers.ground import IDLE, OWN, SHARED, Ground, user
-from patchstorm.live.containers.images import target_image
+from patchstorm.live.containers.images import FIRST, UPDATED, target_image
 from patchstorm.live.launch import Order, Running
 from patchstorm.live.replica import Replica
 from patchstorm.live.warden import start_time
@@ -90,10 +91,8 @@ class Member(Replica):
     ground: Ground
     pod: str = ""
     server: str = ""
-    release: int = 1
+    release: int = FIRST
     frozen: bool = False
-    image: str = ""
-    _here: dict[str, dict[str, str]] = field(default_factory=dict)
 
     async def settle(self) -> None:
         """Make the pod, and learn the address."""
@@ -134,7 +133,7 @@ class Member(Replica):
             binds[self.target.here] = {"bind": HERE, "mode": "ro"}
         try:
             return await self.ground.container(
-                f"replica-{self.index}-{self.release}",
+                f"replica-{self.index}-{secrets.token_hex(2)}",
                 image,
                 entrypoint=[program],
                 command=arguments,
@@ -151,7 +150,7 @@ class Member(Replica):
         """Stop, and have the next start use a container of the next release's image."""
         await self.stop()
         old, self.server = self.server, ""
-        self.release += 1
+        self.release = UPDATED
         await call(self.ground.daemon.remove, "container", old)
 
     async def freeze(self) -> None:
@@ -186,6 +185,11 @@ class Member(Replica):
     async def limit(self, memory_bytes: int | None) -> None:
         """Bound what the server may use, None for no bound."""
         await call(_limited, self.ground, self.server, memory_bytes)
+
+    async def ran_out_of_memory(self) -> bool:
+        """Whether the kernel killed it, when it last ended, for using more than its limit."""
+        found = await call(self.ground.daemon.inspect, self.server)
+        return bool(found["State"]["OOMKilled"])
 
     async def memory_used(self) -> int:
         """Bytes that count against its limit now."""
@@ -242,7 +246,8 @@ def _connected(ground: Ground, pod: str, address: str) -> None:
 
 
 def _limited(ground: Ground, container: str, memory_bytes: int | None) -> None:
-    limit = -1 if memory_bytes is None else memory_bytes
+    """Docker cannot take a limit back; all the memory there is comes to the same."""
+    limit = ground.daemon.info()["MemTotal"] if memory_bytes is None else memory_bytes
     with told():
         ground.daemon.api.update_container(container, mem_limit=limit, memswap_limit=limit)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from patchstorm.live.containers.faults import CONTAINER_KINDS
 from patchstorm.live.containers.fleet import running
-from patchstorm.live.containers.ground import opened
+from patchstorm.live.containers.ground import opened, prepare
 from patchstorm.live.world import World, unsuited
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
@@ -23,6 +23,7 @@ CONTAINERS = World(
     name="containers",
     kinds=CONTAINER_KINDS,
     unsuited=_unsuited,
+    prepare=prepare,
     opened=opened,
     running=running,
 )
