@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Literal
 
+import msgspec
+
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import Recorder
 from patchstorm.history.model import Completion, ProbeSent
@@ -105,13 +107,15 @@ class Courier:
             sent=delivery.sent,
             error=delivery.error,
         )
+        if replica is None:
+            end = _doubted(end, request)
         self._recorder.add(end)
         self._note_refusal(op, replica, delivery)
         self._note_faults(send, op, replica, ends=True)
         self._learn(request, delivery, end)
         return Answer(op=op, end=end)
 
-    async def _probe(self, step: Step, send: Send, probe: Probe, replica: int) -> Answer:
+    async def _probe(self, step: Step, send: Send, probe: Probe, replica: int | None) -> Answer:
         """A request of a conformance case: about no upload of the plan, and nobody else's business."""
         head = self.probes.head(probe)
         op = self._invoke(step, send, replica, sent(probe, head))
@@ -132,7 +136,9 @@ class Courier:
         self.probes.learn(probe, delivery.reply)
         return Answer(op=op, end=end, sent=() if head is None else head.headers)
 
-    def _invoke(self, step: Step, send: Send, replica: int, probe: ProbeSent | None = None) -> int:
+    def _invoke(
+        self, step: Step, send: Send, replica: int | None, probe: ProbeSent | None = None
+    ) -> int:
         request, now = send.request, time.monotonic_ns()
         has_body = request.kind == "PATCH" or request.whole
         op = self._recorder.invoke(
@@ -160,7 +166,7 @@ class Courier:
             self.on_patch(1)
         return op
 
-    def _note_faults(self, send: Send, op: int, replica: int, *, ends: bool) -> None:
+    def _note_faults(self, send: Send, op: int, replica: int | None, *, ends: bool) -> None:
         """What the network does to this delivery lasts as long as the delivery."""
         more: dict[str, bool] = {"ends": True} if ends else {}
         for fault in send.faults:
@@ -168,7 +174,7 @@ class Courier:
                 "fault", time_ns=time.monotonic_ns(), replica=replica, fault=fault, op=op, **more
             )
 
-    def _note_refusal(self, op: int, replica: int, delivery: Delivery) -> None:
+    def _note_refusal(self, op: int, replica: int | None, delivery: Delivery) -> None:
         """What a server said when it refused: for the reader of a failure, not for checkers."""
         reply = delivery.reply
         if reply is not None and reply.status >= 400 and reply.body:
@@ -177,26 +183,27 @@ class Courier:
                 "refusal", time_ns=time.monotonic_ns(), replica=replica, op=op, body=text
             )
 
-    async def _deliver(self, send: Send, replica: int, url: str | None) -> Delivery:
+    async def _deliver(self, send: Send, replica: int | None, url: str | None) -> Delivery:
         request = send.request
         upload = self._uploads[request.upload]
         blocks = _blocks(upload.number, request)
         head = head_for(self._wire, request, upload.info, url, blocks)
         return await self._across(send, replica, head, blocks)
 
-    async def _across(self, send: Send, replica: int, head: Head, blocks: Blocks) -> Delivery:
-        taker = self._fleet.replicas[replica]
-        assert taker.port is not None
+    async def _across(
+        self, send: Send, replica: int | None, head: Head, blocks: Blocks
+    ) -> Delivery:
+        address, port = self._place(replica)
         return await self.network.across(
             replica,
             self._client.deliver(
-                taker.port,
+                port,
                 head,
                 blocks if head.length else None,
                 send.mischief if self._wire.chunked else replace(send.mischief, chunked=False),
                 ending=self._ending(send.request),
                 on_sent=self.on_bytes,
-                address=taker.address,
+                address=address,
             ),
         )
 
@@ -207,8 +214,22 @@ class Courier:
             return "fin"
         return "reset" if self._random.random() < 0.5 else "fin"
 
-    def _replica(self, request: Request) -> int:
-        """The replica asked for, or a balancer's choice among those that have not visibly died."""
+    def _place(self, replica: int | None) -> tuple[str, int]:
+        """The address and port of a replica; None: of the balancer."""
+        if replica is None:
+            assert self._fleet.front is not None
+            return self._fleet.front.address, self._fleet.front.port
+        taker = self._fleet.replicas[replica]
+        assert taker.port is not None
+        return taker.address, taker.port
+
+    def _replica(self, request: Request) -> int | None:
+        """The replica asked for, or a balancer's choice among those that have not visibly died.
+
+        None where a real balancer chooses, and nobody knows whom.
+        """
+        if self._fleet.front is not None:
+            return None
         replicas = self._fleet.replicas
         if request.replica is not None:
             return request.replica % len(replicas)
@@ -254,6 +275,16 @@ class Courier:
             for upload, coverage in self.acknowledged.items()
             if coverage.whole and upload in self.urls and upload not in self.ended
         ]
+
+
+def _doubted(end: Completion, request: Request) -> Completion:
+    """What a balancer that retries makes of an answer: one that refuses may follow one that was lost.
+
+    So a refusal no longer says that nothing happened. What only reads is as it was.
+    """
+    if end.outcome == "fail" and request.kind in ("POST", "PATCH", "DELETE"):
+        return msgspec.structs.replace(end, outcome="info")
+    return end
 
 
 def _cuts(send: Send) -> bool:

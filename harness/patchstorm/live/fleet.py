@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import secrets
 import sys
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from patchstorm.live.http import SERVER_ADDRESS
@@ -17,17 +18,28 @@ from patchstorm.target.installing import install_dir
 from patchstorm.target.model import Ready, Start, Target
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """A balancer before a fleet. ``said`` tells, in lines for the report, what it did so far."""
+
+    address: str
+    port: int
+    said: Callable[[], list[str]]
+
+
 class Fleet:
     """The replicas of one storm, in the order of their indices.
 
     ``companion`` is a program that they share: it is started before them, and its port told to them.
-    ``remarks`` are lines for the report that faults leave.
+    ``remarks`` are lines for the report that faults leave. ``front`` is what clients reach instead of the
+    replicas, None where they reach those themselves.
     """
 
     def __init__(self, replicas: Sequence[Replica], companion: Replica | None = None) -> None:
         self.replicas = tuple(replicas)
         self._companion = companion
         self.remarks: list[str] = []
+        self.front: Front | None = None
 
     async def start(self) -> None:
         """Start all replicas at once; TargetError with the first one's reason if one fails.
@@ -64,6 +76,11 @@ class Fleet:
             await replica.kill()
         if self._companion is not None:
             await self._companion.kill()
+
+    def said(self) -> list[str]:
+        """Lines for the report: of faults, of the front, and of replicas that ended by themselves."""
+        front = [] if self.front is None else self.front.said()
+        return [*self.remarks, *front, *self.deserters()]
 
     def deserters(self) -> list[str]:
         """A line for each replica that ended by itself."""

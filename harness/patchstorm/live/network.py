@@ -21,10 +21,12 @@ class Network:
 
     def __init__(self) -> None:
         self._away: set[int] = set()
-        self._under_way: dict[int, set[asyncio.Task[Delivery]]] = {}
+        self._under_way: dict[int | None, set[asyncio.Task[Delivery]]] = {}
 
-    async def across(self, replica: int, delivery: Coroutine[Any, Any, Delivery]) -> Delivery:
-        """Await ``delivery``, unless a partition forbids it or cuts it off."""
+    async def across(
+        self, replica: int | None, delivery: Coroutine[Any, Any, Delivery]
+    ) -> Delivery:
+        """Await ``delivery``, unless a partition forbids it or cuts it off. None: to a balancer."""
         if replica in self._away:
             delivery.close()
             await asyncio.sleep(UNREACHABLE_MS / 1_000)

@@ -163,7 +163,7 @@ class Replica:
             return int(found["port"]) if ready.reports_port else port
         if ready.by == "tcp":
             return port if await _takes_connections(self.address, port) else None
-        return port if await _answers(self.address, port, self.target) else None
+        return port if await answers(self.address, port, self.target) else None
 
     def _said(self) -> str:
         """What it wrote since it was last started."""
@@ -264,7 +264,7 @@ async def _takes_connections(address: str, port: int) -> bool:
     return False
 
 
-async def _answers(address: str, port: int, target: Target) -> bool:
+async def answers(address: str, port: int, target: Target) -> bool:
     """Whether OPTIONS gets an answer below 500."""
     probe = Request(kind="OPTIONS", upload="")
     head = head_for(target.wire, probe, UploadInfo(id="", size=0, target=""), None)

@@ -309,7 +309,7 @@ def _phase(run: _Run, name: str) -> None:
 
 
 def _outcome(run: _Run, log_dir: Path, seconds: float) -> LiveOutcome:
-    notes = [*run.notes, *run.fleet.remarks, *run.fleet.deserters()]
+    notes = [*run.notes, *run.fleet.said()]
     unspent = [f"{fault.id} ({fault.kind})" for fault in run.triggers.unspent]
     if unspent:
         notes.append(f"never triggered: {', '.join(unspent)}")

@@ -54,6 +54,7 @@ def draw_plan(
         reading="offset-addressed" if "offset-addressed" in has else "sequential",
         capabilities=tuple(sorted(has)),
         replicas=count,
+        balancer=scenario.fleet.balancer,
         storage=storage if storage is not None else scenario.fleet.storage,
         policy=scenario.policy,
         closing=_closing(chooser, scenario, has),

@@ -47,10 +47,12 @@ class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
     """``[fleet]``. Without ``storages`` the world decides.
 
     Where there are several, the simulator's schedules take them in turn, and other worlds the first.
+    ``balancer``: clients reach the replicas only through one that sends requests again.
     """
 
     replicas: Spread = always(3)
     storages: tuple[str, ...] = ()
+    balancer: bool = False
 
     @property
     def storage(self) -> str | None:

@@ -111,6 +111,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     clients: tuple[ClientPlan, ...]
     faults: tuple[FaultPlan, ...]
     reaches: tuple[str, ...]
+    balancer: bool = False
 
     @property
     def world_faults(self) -> tuple[FaultPlan, ...]:

@@ -11,6 +11,7 @@ from patchstorm.scenario.faults import FAULTS, OP_WORLDS, TRIGGERS, WORLDS
 from patchstorm.scenario.model import FaultSpec, Scenario
 from patchstorm.scenario.workloads import WORKLOADS
 
+BALANCED = ("containers",)  # worlds that put a real balancer before the replicas
 MODELLED = ("sim", "fuse")  # worlds whose storage is the model, which can be full without a size
 
 
@@ -31,6 +32,7 @@ def runnable(
         return f"there is no world {world}"
     return (
         _missing_capability(scenario, frozenset(capabilities))
+        or _no_balancer(scenario, world)
         or _impossible_fault(scenario, world, storage or scenario.fleet.storage)
         or _unmapped_phase(scenario, world, phases)
     )
@@ -49,6 +51,12 @@ def _missing_capability(scenario: Scenario, has: frozenset[str]) -> str | None:
         capability.startswith("checksum-") for capability in has
     ):
         return "checksums requires a checksum algorithm, and the target declares none"
+    return None
+
+
+def _no_balancer(scenario: Scenario, world: str) -> str | None:
+    if scenario.fleet.balancer and world not in BALANCED:
+        return f"a balancer is to be had in {_list(BALANCED)} only, not in {world}"
     return None
 
 

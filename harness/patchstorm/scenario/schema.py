@@ -89,7 +89,9 @@ def _fleet(table: Table | None) -> FleetSpec:
         return FleetSpec()
     storages = _storages(table)
     spec = FleetSpec(
-        replicas=_spread(table, "replicas", _option("count", 1, 16), 3), storages=storages
+        replicas=_spread(table, "replicas", _option("count", 1, 16), 3),
+        storages=storages,
+        balancer=table.flag("balancer", default=False),
     )
     table.close()
     return spec

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from patchstorm.live.containers.balancer import balancing
 from patchstorm.live.containers.ground import OWN, Ground
 from patchstorm.live.containers.member import Member, values
 from patchstorm.live.fleet import (
@@ -41,6 +42,8 @@ async def running(
     members = [_member(target, storage, index, log_dir, lifetime_ms) for index in range(count)]
     await asyncio.gather(*(member.settle() for member in members))
     async with started(members) as fleet:
+        if storage.balanced:
+            fleet.front = await balancing(storage, target, log_dir)
         yield fleet
 
 

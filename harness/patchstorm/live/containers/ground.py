@@ -39,6 +39,7 @@ class Ground(Storage):
     """A storage whose ``root`` and ``scratch`` are paths inside containers.
 
     ``own`` is ``scratch`` as the harness sees it. ``image`` holds the harness's own tools.
+    ``balanced``: the storm asks for a balancer.
     """
 
     daemon: Engine
@@ -46,6 +47,7 @@ class Ground(Storage):
     network: str
     image: str
     own: Path
+    balanced: bool
 
     def mounts(self) -> dict[str, dict[str, str]]:
         """Both volumes, for a container's configuration."""
@@ -116,9 +118,7 @@ async def opened(spec: str, plan: Plan, target: Target) -> AsyncIterator[Ground]
     run = new_run()
     guard.adopt_call(run, [sys.executable, "-m", _REAPER, run])
     try:
-        yield await _made(
-            daemon, run, image, size_bytes, {fault.kind for fault in plan.world_faults}
-        )
+        yield await _made(daemon, run, image, size_bytes, plan)
     finally:
         await _finished(asyncio.ensure_future(asyncio.to_thread(remove, daemon, run)))
         guard.release_call(run)
@@ -137,13 +137,12 @@ async def _finished(task: asyncio.Future[None]) -> None:
         raise wish
 
 
-async def _made(
-    daemon: Engine, run: str, image: str, size_bytes: int | None, faults: Collection[str]
-) -> Ground:
+async def _made(daemon: Engine, run: str, image: str, size_bytes: int | None, plan: Plan) -> Ground:
     await call(_volumes, daemon, run, size_bytes)
     keeper, network = await asyncio.gather(
         call(_keeper, daemon, run, image), call(_network, daemon, run)
     )
+    faults = {fault.kind for fault in plan.world_faults}
     await call(_check_tools, daemon, keeper, faults)
     pid = int((await call(daemon.inspect, keeper))["State"]["Pid"])
     inside = Path(f"/proc/{pid}/root")
@@ -166,6 +165,7 @@ async def _made(
         run=run,
         network=network,
         image=image,
+        balanced=plan.balancer,
     )
 
 

@@ -64,9 +64,7 @@ async def own_image(daemon: Engine, release: int = FIRST) -> str:
 
 
 async def target_image(daemon: Engine, target: Target, release: int = FIRST) -> str:
-    """The image that ``target`` runs in, built or pulled if it is not here; TargetError if it cannot be.
-
-    """
+    """The image that ``target`` runs in, built or pulled if it is not here; TargetError if it cannot be."""
     table = target.container
     assert table is not None
     name = table.next if release == UPDATED and table.next is not None else table.image

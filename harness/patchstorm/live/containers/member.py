@@ -29,6 +29,7 @@ from patchstorm.target.model import Target
 
 HERE = "/here"  # the directory of the target's file, read-only
 INTERFACE = "eth0"
+ALIAS = "replica"  # the name under which a balancer finds them all
 UNSEEN = -1  # it ended, and the daemon has not said how
 LOG_S_MAX = 5.0
 
@@ -102,6 +103,7 @@ class Member(Replica):
             entrypoint=list(IDLE),
             hostname=f"replica-{self.index}",
             host={"network_mode": self.ground.run, "cap_add": ["NET_ADMIN"]},
+            networking_config={"EndpointsConfig": {self.ground.run: {"Aliases": [ALIAS]}}},
         )
         await self.ground.start(self.pod)
         await self._learn_address()
@@ -115,7 +117,7 @@ class Member(Replica):
         """Start the server's container, made anew where there is none."""
         if not self.server:
             self.server = await self._created(order)
-        log = await call(_logging, self.ground, self.server, order.log)
+        log = await call(logging, self.ground, self.server, order.log)
         try:
             pid = await self.ground.start(self.server)
         except EngineError as error:
@@ -205,7 +207,7 @@ def _with_children(pid: int) -> Iterator[int]:
                 yield from _with_children(int(child))
 
 
-def _logging(ground: Ground, container: str, log: Path) -> threading.Thread:
+def logging(ground: Ground, container: str, log: Path) -> threading.Thread:
     """A thread that copies what the container says to ``log`` until it ends."""
     with told():
         stream = ground.daemon.api.attach(container, stdout=True, stderr=True, stream=True)
@@ -242,7 +244,9 @@ def _disconnected(ground: Ground, pod: str) -> None:
 
 def _connected(ground: Ground, pod: str, address: str) -> None:
     with told():
-        ground.daemon.api.connect_container_to_network(pod, ground.network, ipv4_address=address)
+        ground.daemon.api.connect_container_to_network(
+            pod, ground.network, ipv4_address=address, aliases=[ALIAS]
+        )
 
 
 def _limited(ground: Ground, container: str, memory_bytes: int | None) -> None:
