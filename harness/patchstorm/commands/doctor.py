@@ -45,7 +45,10 @@ def _tell(rows: list[Row]) -> None:
 
 
 async def _tried() -> list[Row]:
-    return [await _shared_memory(), await _own_disk(), await _reference()]
+    from patchstorm.commands.contained import containers
+
+    rows = [await _shared_memory(), await _own_disk(), await _reference()]
+    return rows + [row async for row in containers()]
 
 
 async def _shared_memory() -> Row:

@@ -32,7 +32,6 @@ def machine() -> Iterator[Row]:
     yield _linux()
     yield _inotify()
     yield _fuse()
-    yield _docker()
     yield _user_mode_linux()
     yield _kernel_nfs()
     yield _program("Node", ("node", "--version"), "drives the npm tus client in the tests")
@@ -73,14 +72,6 @@ def _fuse() -> Row:
 
 def _there(found: object) -> str:
     return "there" if found else "missing"
-
-
-def _docker() -> Row:
-    return _program(
-        "Docker",
-        ("docker", "version", "--format", "server {{.Server.Version}}"),
-        "no world of this release needs it",
-    )
 
 
 def _user_mode_linux() -> Row:

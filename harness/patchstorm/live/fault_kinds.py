@@ -22,12 +22,17 @@ Hit = tuple[int, ...]
 
 @dataclass(slots=True, kw_only=True)
 class Scene:
-    """What a fault may lay hands on. ``damage`` overwrites stored bytes as the fault asks."""
+    """What a fault may lay hands on. ``damage`` overwrites stored bytes as the fault asks.
+
+    ``ends_unheard``: packets were lost, and with them perhaps the end of a connection. A server then
+    waits for the rest of a body until its own patience ends, and rightly keeps what it has of it.
+    """
 
     fleet: Fleet
     storage: Storage
     network: Network
     damage: Callable[[FaultPlan], None]
+    ends_unheard: bool = False
     healing: asyncio.Event = field(default_factory=asyncio.Event)
 
     def replicas(self, hit: Hit) -> list[Replica]:

@@ -272,12 +272,13 @@ def _stands(run: _Run, path: str | None, uploads: dict[str, UploadPlan]) -> bool
 async def _sweep(run: _Run) -> None:
     """Wait until the storage is tidy, or until a sweep must have happened; then look for good.
 
-    While an upload is unfinished its parts may lie about for good reason: then nothing is awaited,
-    and no sweep is claimed.
+    While an upload is unfinished, or a server may wait for a client that has gone without its hearing of
+    it, parts may lie about for good reason: then nothing is awaited, and no sweep is claimed.
     """
     finished = {*run.courier.owed(), *run.courier.ended}
     claimed = all(upload.id in finished for upload in run.plan.uploads) and not _by_get(run)
     claimed = claimed and not run.courier.probes.used  # nobody knows what probes leave unfinished
+    claimed = claimed and not run.faults.scene.ends_unheard
     deadline = time.monotonic() + run.target.settle.sweep_ms / 1_000
     while claimed and untidy(run.places, run.storage.view) and time.monotonic() < deadline:
         await asyncio.sleep(REST_POLL_S)

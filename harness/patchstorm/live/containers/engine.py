@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
@@ -115,8 +116,9 @@ def engine() -> Engine:
             version="auto", timeout=PATIENCE_S, num_pools=CONNECTIONS_MAX, **options
         )
     except docker.errors.DockerException as error:
-        reason = str(error).rpartition(": ")[2].strip("'()\" ")
-        raise EngineError(NO_DAEMON.format(why=f" ({reason})")) from None
+        found_why = re.search(r"[A-Z]\w+Error\(\d+, '([^']+)'", str(error))
+        why = found_why[1].lower() if found_why else str(error)
+        raise EngineError(NO_DAEMON.format(why=f" ({why})")) from None
     return Engine(found)
 
 

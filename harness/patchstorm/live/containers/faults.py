@@ -33,6 +33,7 @@ async def _frozen(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
 
 async def _cut_off(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
     members = _members(scene, hit)
+    scene.ends_unheard = True
     await asyncio.gather(*(member.disconnect() for member in members))
     await scene.last(fault)
     await asyncio.gather(*(member.connect() for member in members))
@@ -60,6 +61,7 @@ async def _lossy(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
         f"add rule inet patchstorm {hook} meta l4proto tcp {drop}\n"
         for hook in ("input", "output")
     )
+    scene.ends_unheard = True
     script = f"add table inet patchstorm\n{rules}"
     on = ("sh", "-c", f"printf '%s' '{script}' | nft -f -")
     await _spoiled(scene, fault, hit, on, ("nft", "delete", "table", "inet", "patchstorm"))

@@ -30,6 +30,7 @@ from patchstorm.target.model import Target
 SHARED: Final = "/shared"  # the volume that replicas share, in every container
 OWN: Final = "/own"  # the volume with what they do not share
 SUBNET_TRIES: Final = 20
+NETEM: Final = ("tc", "qdisc", "add", "dev", "lo", "root", "netem")
 IDLE: Final = ("sleep", "infinity")
 _REAPER: Final = "patchstorm.live.containers.reaper"
 
@@ -47,7 +48,8 @@ class Ground(Storage):
     network: str
     image: str
     own: Path
-    balanced: bool
+    keeper: str
+    balanced: bool = False
 
     def mounts(self) -> dict[str, dict[str, str]]:
         """Both volumes, for a container's configuration."""
@@ -115,10 +117,18 @@ async def opened(spec: str, plan: Plan, target: Target) -> AsyncIterator[Ground]
         )
     daemon = await _daemon()
     image = await own_image(daemon)
+    async with _laid(daemon, image, size_bytes) as ground:
+        await call(_check_tools, ground, {fault.kind for fault in plan.world_faults})
+        ground.balanced = plan.balancer
+        yield ground
+
+
+@contextlib.asynccontextmanager
+async def _laid(daemon: Engine, image: str, size_bytes: int | None) -> AsyncIterator[Ground]:
     run = new_run()
     guard.adopt_call(run, [sys.executable, "-m", _REAPER, run])
     try:
-        yield await _made(daemon, run, image, size_bytes, plan)
+        yield await _made(daemon, run, image, size_bytes)
     finally:
         await _finished(asyncio.ensure_future(asyncio.to_thread(remove, daemon, run)))
         guard.release_call(run)
@@ -137,13 +147,11 @@ async def _finished(task: asyncio.Future[None]) -> None:
         raise wish
 
 
-async def _made(daemon: Engine, run: str, image: str, size_bytes: int | None, plan: Plan) -> Ground:
+async def _made(daemon: Engine, run: str, image: str, size_bytes: int | None) -> Ground:
     await call(_volumes, daemon, run, size_bytes)
     keeper, network = await asyncio.gather(
         call(_keeper, daemon, run, image), call(_network, daemon, run)
     )
-    faults = {fault.kind for fault in plan.world_faults}
-    await call(_check_tools, daemon, keeper, faults)
     pid = int((await call(daemon.inspect, keeper))["State"]["Pid"])
     inside = Path(f"/proc/{pid}/root")
     view, own = inside / SHARED.lstrip("/"), inside / OWN.lstrip("/")
@@ -165,7 +173,7 @@ async def _made(daemon: Engine, run: str, image: str, size_bytes: int | None, pl
         run=run,
         network=network,
         image=image,
-        balanced=plan.balancer,
+        keeper=keeper,
     )
 
 
@@ -239,10 +247,21 @@ def _routed(subnet: str) -> bool:
     return False
 
 
-def _check_tools(daemon: Engine, keeper: str, faults: Collection[str]) -> None:
+async def trial(daemon: Engine) -> bool:
+    """Make the ground of a storm and look at it; whether packets can be delayed here.
+
+    UnavailableStorage or EngineError where it cannot be made. The image has to be there.
+    """
+    async with _laid(daemon, await own_image(daemon), None) as ground:
+        code, _ = await call(daemon.run, ground.keeper, list(NETEM))
+        return code == 0
+
+
+def _check_tools(ground: Ground, faults: Collection[str]) -> None:
     """UnavailableStorage where a fault of the storm is beyond this kernel: tried, not guessed."""
+    daemon, keeper = ground.daemon, ground.keeper
     if "packet-delay" in faults:
-        code, said = daemon.run(keeper, ["tc", "qdisc", "add", "dev", "lo", "root", "netem"])
+        code, said = daemon.run(keeper, list(NETEM))
         if code:
             raise UnavailableStorage(
                 f"packet-delay: this kernel has no netem ({said}); load sch_netem, or use the fault delay"

@@ -40,26 +40,36 @@ FIRST, UPDATED = 1, 2  # releases: what a fleet starts with, and what a rolling 
 _turn = asyncio.Lock()
 
 
-async def own_image(daemon: Engine, release: int = FIRST) -> str:
-    """The tag of the harness's own image, built if it is not here; releases differ in one layer."""
-    base = os.environ.get(BASE_VARIABLE) or (
-        LOCAL_BASE if await call(daemon.image_id, LOCAL_BASE) else PUBLIC_BASE
-    )
-    context = await call(_context)
-    parts = (hashlib.sha256(context).hexdigest(), base, await call(daemon.image_id, base) or "")
+async def base_image(daemon: Engine) -> str:
+    """The base that is asked for, else the one made here, else the public one."""
+    local = await call(daemon.image_id, LOCAL_BASE)
+    return os.environ.get(BASE_VARIABLE) or (LOCAL_BASE if local else PUBLIC_BASE)
+
+
+async def own_tag(daemon: Engine, release: int = FIRST) -> str:
+    """What the harness's own image is called as long as nothing that goes into it changes."""
+    base = await base_image(daemon)
+    parts = (await call(_context_digest), base, await call(daemon.image_id, base) or "")
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    tag = f"{REPOSITORY}:{digest}-{release}"
+    return f"{REPOSITORY}:{digest}-{release}"
+
+
+async def own_image(daemon: Engine, release: int = FIRST) -> str:
+    """The harness's own image, built if it is not here; releases differ in one layer."""
+    tag = await own_tag(daemon, release)
     async with _turn:
-        if await call(daemon.image_id, tag) is None:
-            arguments = {"BASE": base, "RELEASE": str(release)}
-            try:
-                await _built(context, tag, DOCKERFILE, arguments)
-            except EngineError as error:
-                raise UnavailableStorage(
-                    f"the image of the reference could not be built on {base}: {error}. Without a "
-                    f"Docker registry run ci/containers/base.sh, or name a Debian with Python 3.11 "
-                    f"and pip in {BASE_VARIABLE}."
-                ) from None
+        if await call(daemon.image_id, tag) is not None:
+            return tag
+        base = await base_image(daemon)
+        arguments = {"BASE": base, "RELEASE": str(release)}
+        try:
+            await _built(await call(_context), tag, DOCKERFILE, arguments)
+        except EngineError as error:
+            raise UnavailableStorage(
+                f"the image of the reference could not be built on {base}: {error}. Without a "
+                f"Docker registry run ci/containers/base.sh, or name a Debian with Python 3.11 "
+                f"and pip in {BASE_VARIABLE}."
+            ) from None
     return tag
 
 
@@ -131,6 +141,10 @@ async def _built(context: bytes, tag: str, dockerfile: str, arguments: dict[str,
 
 
 @cache
+def _context_digest() -> str:
+    return hashlib.sha256(_context()).hexdigest()
+
+
 def _context() -> bytes:
     """What the harness's own image is built from, laid out as in a checkout."""
     files = {
