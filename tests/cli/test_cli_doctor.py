@@ -17,7 +17,15 @@ def test_the_doctor_tries_what_storms_need(
     assert main(["doctor"]) == 0
     rows = [line.partition("  ") for line in capsys.readouterr().out.splitlines()]
     said = {what: rest.strip() for what, _, rest in rows}
-    for what in ("Python", "Linux", "tmpfs", "inotify", "FUSE", "world containers", "User-Mode Linux"):
+    for what in (
+        "Python",
+        "Linux",
+        "tmpfs",
+        "inotify",
+        "FUSE",
+        "world containers",
+        "User-Mode Linux",
+    ):
         assert what in said
     assert said["reference server"].startswith("yes")
     assert "creation" in said["reference server"]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from patchstorm.live.containers.engine import Engine
 
 WHAT: Final = "world containers"
+REMEDY: Final = "remove them with `python -m patchstorm.live.containers.reaper --dead`"
 NO_BASE: Final = (
     "Docker {version} answers, but has no base image: `docker pull {public}`, or make one without a "
     "registry by ci/containers/base.sh"
@@ -24,7 +25,7 @@ NO_BASE: Final = (
 async def containers() -> AsyncIterator[Row]:
     """A row for the world, and one for what a killed harness left, if it left anything."""
     from patchstorm.live.containers.engine import call, engine
-    from patchstorm.live.containers.reaper import COMMAND, leftovers
+    from patchstorm.live.containers.reaper import leftovers
 
     try:
         daemon = await call(engine)
@@ -36,7 +37,7 @@ async def containers() -> AsyncIterator[Row]:
         return
     if left:
         names = ", ".join(str(one) for one in left)
-        yield Row("leftovers", "no", f"{names}; remove them with `{COMMAND} --dead`")
+        yield Row("leftovers", "no", f"{names}; {REMEDY}")
 
 
 async def _tried(daemon: Engine) -> tuple[Literal["yes", "no"], str]:

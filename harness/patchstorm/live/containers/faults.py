@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 
 from patchstorm.live.containers.engine import EngineError
-from patchstorm.live.containers.member import INTERFACE, Member
+from patchstorm.live.containers.member import Member
+from patchstorm.live.containers.packets import DELAY_NOTHING, LOSE_NOTHING, delaying, losing
 from patchstorm.live.fault_kinds import KINDS, FaultKind, Hit, Scene
 from patchstorm.scenario.plan import FaultPlan
 
@@ -47,24 +48,13 @@ async def _updated(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
 
 
 async def _delayed(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
-    delay, jitter = (f"{int(fault.options[name])}ms" for name in ("delay_ms", "jitter_ms"))
-    on = ("tc", "qdisc", "replace", "dev", INTERFACE, "root", "netem", "delay", delay, jitter)
-    off = ("tc", "qdisc", "del", "dev", INTERFACE, "root")
-    await _spoiled(scene, fault, hit, on, off)
+    on = delaying(int(fault.options["delay_ms"]), int(fault.options["jitter_ms"]))
+    await _spoiled(scene, fault, hit, on, DELAY_NOTHING)
 
 
 async def _lossy(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
-    """Dropped by chance on the way in and on the way out; nftables needs no module of its own for it."""
-    drop = f"numgen random mod 1000 < {int(fault.options['lost_permille'])} drop"
-    rules = "".join(
-        f"add chain inet patchstorm {hook} {{ type filter hook {hook} priority 0; }}\n"
-        f"add rule inet patchstorm {hook} meta l4proto tcp {drop}\n"
-        for hook in ("input", "output")
-    )
     scene.ends_unheard = True
-    script = f"add table inet patchstorm\n{rules}"
-    on = ("sh", "-c", f"printf '%s' '{script}' | nft -f -")
-    await _spoiled(scene, fault, hit, on, ("nft", "delete", "table", "inet", "patchstorm"))
+    await _spoiled(scene, fault, hit, losing(int(fault.options["lost_permille"])), LOSE_NOTHING)
 
 
 async def _spoiled(

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from patchstorm.errors import TargetError
 from patchstorm.live.containers.engine import Engine, EngineError, call, told
@@ -37,7 +38,12 @@ BUILD_S_MAX = 900
 PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 SKIPPED = ("__pycache__",)
 FIRST, UPDATED = 1, 2  # releases: what a fleet starts with, and what a rolling update brings
-_turn = asyncio.Lock()
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
+def _turn() -> asyncio.Lock:
+    """Who holds it builds; the storms of one event loop build nothing twice."""
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 async def base_image(daemon: Engine) -> str:
@@ -57,7 +63,7 @@ async def own_tag(daemon: Engine, release: int = FIRST) -> str:
 async def own_image(daemon: Engine, release: int = FIRST) -> str:
     """The harness's own image, built if it is not here; releases differ in one layer."""
     tag = await own_tag(daemon, release)
-    async with _turn:
+    async with _turn():
         if await call(daemon.image_id, tag) is not None:
             return tag
         base = await base_image(daemon)
@@ -100,7 +106,7 @@ async def _from_dockerfile(daemon: Engine, target: Target, release: int) -> str:
     context = await call(_packed, files)
     digest = hashlib.sha256(context + own.encode()).hexdigest()[:16]
     tag = f"patchstorm-target:{digest}-{release}"
-    async with _turn:
+    async with _turn():
         if await call(daemon.image_id, tag) is None:
             arguments = {"PATCHSTORM": own, "RELEASE": str(release)}
             await _built(context, tag, path.name, arguments)

@@ -28,7 +28,6 @@ from patchstorm.live.warden import start_time
 from patchstorm.target.model import Target
 
 HERE = "/here"  # the directory of the target's file, read-only
-INTERFACE = "eth0"
 ALIAS = "replica"  # the name under which a balancer finds them all
 UNSEEN = -1  # it ended, and the daemon has not said how
 LOG_S_MAX = 5.0

@@ -23,7 +23,6 @@ POLL_S = 0.1
 QUIET_TIMES = (
     3  # so many looks in a row that find nothing: a request under way may still make something
 )
-COMMAND = "python -m patchstorm.live.containers.reaper"
 
 
 @dataclass(frozen=True, slots=True)
