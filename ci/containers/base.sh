@@ -5,7 +5,7 @@
 #   sudo ci/containers/base.sh [IMAGE]      IMAGE: patchstorm-base:latest unless given
 #
 # Needs root and debootstrap. Leaves nothing but the image. DEBIAN_SUITE and DEBIAN_MIRROR choose another
-# release or mirror.
+# release or mirror, TMPDIR where it works (a file system that allows devices).
 set -euo pipefail
 
 IMAGE=${1:-patchstorm-base:latest}
@@ -19,7 +19,7 @@ AUTHORITIES=etc/ssl/certs/ca-certificates.crt
 command -v debootstrap >/dev/null || { echo "base.sh: apt-get install debootstrap" >&2; exit 2; }
 docker version >/dev/null || { echo "base.sh: no Docker daemon answers" >&2; exit 2; }
 
-folder=$(mktemp -d /var/tmp/patchstorm-base.XXXXXX)
+folder=$(mktemp -d "${TMPDIR:-/var/tmp}/patchstorm-base.XXXXXX")
 clean() {
     umount "$folder/proc" "$folder/sys" 2>/dev/null || true # debootstrap was interrupted
     rm -rf --one-file-system "$folder"

@@ -23,7 +23,7 @@ from patchstorm.check.model import Finding, Judgement, Verdict
 from patchstorm.errors import TargetError
 from patchstorm.history.model import History
 from patchstorm.live.run import HISTORY_FILE, LiveOutcome, run_live
-from patchstorm.live.world import PROCESSES, World, live_world
+from patchstorm.live.world import PROCESSES, live_world
 from patchstorm.report.model import RunReport
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.library import load
@@ -103,11 +103,13 @@ async def storm(
 
     Files go to a directory of the run's own below ``out_dir``; ``keep_safe`` False leaves there only
     what is worth a look, the runs that ended violated or unknown. Without ``out_dir`` those
-    are left in a temporary directory, and nothing else. Raises UsageError for what was asked wrongly.
+    are left in a temporary directory, and nothing else.
+
+    ``world`` is a live one. Raises UsageError for what was asked wrongly.
     """
     chosen = load(scenario) if isinstance(scenario, str) else scenario
     aim = resolve(target) if isinstance(target, str) else target
-    place = live_world(world)
+    live_world(world)  # an error of its own where it cannot be
     reason = runnable(chosen, world, aim.capabilities, storage=storage, phases=tuple(aim.phases))
     if reason is not None:
         return StormResult(report=_report(chosen.name, aim.name, seed, world, skipped=reason))
@@ -119,7 +121,7 @@ async def storm(
         replicas=replicas,
         storage=storage,
     )
-    return await run_plan(plan, aim, out_dir=out_dir, keep_safe=keep_safe, world=place)
+    return await run_plan(plan, aim, out_dir=out_dir, keep_safe=keep_safe, world=world)
 
 
 async def run_plan(
@@ -128,11 +130,11 @@ async def run_plan(
     *,
     out_dir: Path | None = None,
     keep_safe: bool = True,
-    world: World = PROCESSES,
+    world: str = PROCESSES.name,
 ) -> StormResult:
     """Run and judge a plan that is drawn already."""
     kept = False
-    folder = _folder(plan, target, out_dir)
+    folder = _folder(plan, target, world, out_dir)
     try:
         result = await _run_in(folder, plan, target, world)
         kept = _worth_keeping(result, out_dir, keep_safe)
@@ -148,10 +150,10 @@ def _worth_keeping(result: StormResult, out_dir: Path | None, keep_safe: bool) -
     return out_dir is not None and keep_safe
 
 
-async def _run_in(folder: Path, plan: Plan, target: Target, world: World) -> StormResult:
+async def _run_in(folder: Path, plan: Plan, target: Target, world: str) -> StormResult:
     (folder / PLAN_FILE).write_bytes(msgspec.json.encode(plan) + b"\n")
     try:
-        outcome = await run_live(plan, target, out_dir=folder, world=world)
+        outcome = await run_live(plan, target, out_dir=folder, world=live_world(world))
     except TargetError as error:
         outcome = LiveOutcome(log_dir=folder, unknown=str(error))
     if outcome.history is None:
@@ -159,7 +161,7 @@ async def _run_in(folder: Path, plan: Plan, target: Target, world: World) -> Sto
             plan.scenario,
             target.name,
             plan.seed,
-            world.name,
+            world,
             verdict=None if outcome.skipped else "unknown",
             skipped=outcome.skipped,
             unknown=outcome.unknown,
@@ -167,16 +169,21 @@ async def _run_in(folder: Path, plan: Plan, target: Target, world: World) -> Sto
             seconds=outcome.seconds,
         )
         return StormResult(report=report, plan=plan)
-    return _judged(folder, plan, target, outcome, outcome.history)
+    return _judged(folder, plan, target, world, outcome, outcome.history)
 
 
 def _judged(
-    folder: Path, plan: Plan, target: Target, outcome: LiveOutcome, history: History
+    folder: Path,
+    plan: Plan,
+    target: Target,
+    world: str,
+    outcome: LiveOutcome,
+    history: History,
 ) -> StormResult:
     history_path = folder / HISTORY_FILE
     judgements = judge(history)
     findings = tuple(finding for one in judgements for finding in one.findings)
-    failure = _keep(folder, plan, target, history.header.world, findings) if findings else None
+    failure = _keep(folder, plan, target, world, findings) if findings else None
     unknown = [f"{one.checker}: {one.unknown}" for one in judgements if one.unknown is not None]
     skipped = [f"{one.checker} does not apply: {one.skipped}" for one in judgements if one.skipped]
     notes = [note for one in judgements for note in one.notes]
@@ -184,7 +191,7 @@ def _judged(
         plan.scenario,
         target.name,
         plan.seed,
-        history.header.world,
+        world,
         verdict=verdict(judgements),
         schedules=1,
         steps=len(history.operations),
@@ -240,9 +247,9 @@ def replay_live(failure: Failure, *, repeats: int = 1, out_dir: Path | None = No
     """Run the failure's plan ``repeats`` times and count the runs that failed in the same way."""
 
     async def run() -> list[StormResult]:
-        target, world = resolve(failure.target), live_world(failure.world)
+        target = resolve(failure.target)
         return [
-            await run_plan(failure.plan, target, out_dir=out_dir, world=world)
+            await run_plan(failure.plan, target, out_dir=out_dir, world=failure.world)
             for _ in range(repeats)
         ]
 
@@ -269,9 +276,10 @@ def _report(
     )
 
 
-def _folder(plan: Plan, target: Target, out_dir: Path | None) -> Path:
+def _folder(plan: Plan, target: Target, world: str, out_dir: Path | None) -> Path:
     """A new directory named after the run."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{plan.scenario}-{target.name}-{plan.seed}")
+    place = "" if world == PROCESSES.name else f"-{world}"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{plan.scenario}-{target.name}{place}-{plan.seed}")
     if plan.index:
         name = f"{name}-{plan.index}"
     if out_dir is None:

@@ -145,6 +145,7 @@ async def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         while not task.done():
-            with contextlib.suppress(asyncio.CancelledError, Exception):
+            with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(asyncio.wait({task}))
+        task.exception()  # seen, and of no interest any more
         raise
