@@ -137,6 +137,8 @@ def skip_without_servers(command: str) -> None:
 def test_a_shown_command_runs(command: str, caught: tuple[Path, str]) -> None:
     skip_without_servers(command)
     done = run(command, caught[0])
+    if done.returncode == 2 and "--world containers" in command:
+        pytest.skip(done.stdout + done.stderr)  # the machine cannot, and the command said why
     assert done.returncode in (0, 1), done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout or done.stderr, "it says something"
