@@ -62,7 +62,7 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("count", [1, 3, 8], ids="{} things".format)
+@pytest.mark.parametrize("count", [2, 8], ids="{} things".format)
 def test_ctrl_c_leaves_nothing(
     count: int, storm: subprocess.Popen[str], daemon: Engine, tmp_path: Path
 ) -> None:

@@ -3,6 +3,8 @@
 The harness's own image holds the reference and the network's tools. It is built from ``ci/containers``
 on a base with Python, and named after a digest of all that went into it, so that it is built once
 and again when something changed. Images stay: they are a cache, as Docker's own layers are.
+
+    python -m patchstorm.live.containers.images      builds it and tells its name
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from importlib import resources
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from patchstorm.errors import TargetError
-from patchstorm.live.containers.engine import Engine, EngineError, call, told
+from patchstorm.errors import PatchstormError, TargetError
+from patchstorm.live.containers.engine import Engine, EngineError, call, engine, told
 from patchstorm.live.guard import guard
 from patchstorm.live.storage import UnavailableStorage
 from patchstorm.target.model import Target
@@ -187,3 +189,17 @@ def _packed(files: dict[str, Path]) -> bytes:
             entry.size, entry.mode = len(data), path.stat().st_mode & 0o755 | 0o644
             archive.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()
+
+
+def main() -> int:
+    """The command; 0 once the image is there."""
+    try:
+        print(asyncio.run(own_image(engine())))  # noqa: T201
+    except PatchstormError as error:
+        print(f"patchstorm: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
