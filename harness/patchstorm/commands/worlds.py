@@ -49,7 +49,8 @@ def check_storage(storage: str, worlds: Collection[str]) -> None:
         return
     raise UsageError(
         f"--storage {storage}: the world {', '.join(worlds)} does not offer it. "
-        f"In processes: {', '.join(STORAGES)}; in sim: any flavour of `patchstorm list storages`."
+        f"In processes: {', '.join(STORAGES)}; in containers: the first two (real NFS is the world nfs); "
+        "in sim: any flavour of `patchstorm list storages`."
     )
 
 

@@ -35,6 +35,7 @@ async def running(
 ) -> AsyncIterator[Fleet]:
     """``count`` started replicas on a :class:`Ground`; the ground removes what is left of them."""
     assert isinstance(storage, Ground)
+    (storage.own / "shared").mkdir()
     secret_file = storage.own / "secret"
     secret_file.write_text(new_secret(), encoding="ascii")
     secret_file.chmod(0o600)

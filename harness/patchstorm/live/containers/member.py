@@ -267,6 +267,7 @@ def values(target: Target) -> dict[str, str]:
     return {
         "python": target.container.python,
         "root": f"{SHARED}/root",
+        "shared": f"{OWN}/shared",
         "host": "0.0.0.0",
         "secret_file": f"{OWN}/secret",
         "here": HERE,

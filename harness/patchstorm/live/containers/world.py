@@ -16,6 +16,8 @@ def _unsuited(plan: Plan, target: Target, spec: str) -> str | None:
             f"target {target.name} names no image to run in; add a table [container] with `image` or "
             "`dockerfile` to the target's file"
         )
+    if target.companion is not None:
+        return f"target {target.name} shares a program among its replicas, which containers cannot reach"
     return unsuited(plan, target, spec, CONTAINER_KINDS)
 
 
