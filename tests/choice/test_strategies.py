@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchstorm.choice.crash_points import VARIANTS, crash_of, strikes_of
+from patchstorm.choice.crash_points import VARIANTS, CrashPoints, crash_of, strikes_of
 from patchstorm.choice.delay_bounded import delays_of
 from patchstorm.choice.portfolio import NAMES, Hints, check_name, strategy_for
 from patchstorm.choice.prng import Prng
-from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES, Footprint
+from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES, Dull, Footprint
 from patchstorm.errors import UsageError
 from patchstorm.sim.kernel import Kernel
+from patchstorm.sim.task import Domain
 from patchstorm.sim.workers import Workers
 
 HINTS = Hints(length=12, crash=True, power_host=True, power_storage=True)
@@ -75,6 +76,24 @@ def test_crash_points_meet_every_step_before_any_twice() -> None:
     assert points[:5] == [(step, PROCESS_DIES, 0) for step in range(1, 6)]
     assert points[5:] == [(step, HOST_LOSES_POWER, 0) for step in range(1, 6)]
     assert crash_of(5 * (1 + VARIANTS), 5, rounds) is None
+
+
+def test_a_second_crash_comes_after_the_first() -> None:
+    kernel = Kernel(
+        CrashPoints(Dull(), points=((2, 1), (5, 2)), variant=0, prng=None), Workers(),
+        steps_max=1000, patience_ns=0,
+    )  # fmt: skip
+    struck: list[tuple[int, int]] = []
+
+    def walk() -> None:
+        for _ in range(8):
+            kernel.step(Footprint("write", (), ("#x",)))
+
+    kernel.spawn("a", walk, domain=Domain(0))
+    kernel.arm(lambda strike, replica: struck.append((kernel.steps, strike)))
+    kernel.run()
+    kernel.close()
+    assert struck == [(2, 1), (5, 2)]
 
 
 def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:

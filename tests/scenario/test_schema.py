@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from patchstorm.errors import UsageError
-from patchstorm.scenario.model import Scenario, Spread, always
+from patchstorm.scenario.model import FleetSpec, Scenario, Spread, always
 from patchstorm.scenario.schema import parse
 
 GOOD = """
@@ -104,6 +104,16 @@ def test_everything_can_be_said() -> None:
     assert scenario.faults[1].for_ms == Spread(among=(50, 2000))
 
 
+def test_a_storm_names_one_storage_or_several() -> None:
+    def fleet(storage: str) -> FleetSpec:
+        text = GOOD + f"[fleet]\nstorage = {storage}\n"
+        return parse(text, name="mine", file="mine.toml").fleet
+
+    assert fleet('"nfs4,actimeo=1"').storages == ("nfs4,actimeo=1",)
+    several = fleet('["ext4", "worst-posix"]')
+    assert (several.storage, several.storages) == ("ext4", ("ext4", "worst-posix"))
+
+
 WRONG: dict[str, tuple[str, str]] = {
     "not TOML": (GOOD + "=", "this is not TOML"),
     "no title": (GOOD.replace('title = "A storm"', ""), "title: is missing"),
@@ -196,6 +206,12 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "hostile": (GOOD + '[[fault]]\nkind = "lock-loss"\n', 'add policy = "hostile"'),
     "storage": (GOOD + '[fleet]\nstorage = "tmpfs;size=1"\n', '"tmpfs,size=4MiB"'),
+    "no storage": (GOOD + "[fleet]\nstorage = []\n", "fleet.storage: is an empty list"),
+    "storage in a list": (
+        GOOD + '[fleet]\nstorage = ["worst-posix", "tmpfs;size=1"]\n',
+        '"tmpfs;size=1" is not FLAVOUR',
+    ),
+    "storage twice": (GOOD + '[fleet]\nstorage = ["ext4", "ext4"]\n', "names something twice"),
     "too many contents": (
         GOOD.replace("parallel", "conflicting") + "writers = 16\n",
         "the most is 15",

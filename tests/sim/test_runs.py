@@ -11,7 +11,7 @@ import pytest
 from patchstorm.campaign import explore as exploring
 from patchstorm.campaign.explore import explore
 from patchstorm.campaign.failure import read_failure
-from patchstorm.campaign.schedules import Search, Session, replayed, run_and_judge
+from patchstorm.campaign.schedules import MIXED, Search, Session, replayed, run_and_judge
 from patchstorm.campaign.simulated import check_determinism, replay, shrink_file
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.random_walk import RandomWalk
@@ -97,6 +97,24 @@ def test_a_storm_that_names_no_storage_runs_on_all_that_the_target_claims() -> N
     needy = msgspec.structs.replace(session.subject.target, needs=("coherent-rename",))
     session = Session(session.search, dataclasses.replace(session.subject, target=needy))
     assert "nfs4" not in {session.plan(index).storage for index in range(7)}
+
+
+def test_every_member_of_the_portfolio_runs_on_every_flavour() -> None:
+    session = Session.of(Search(scenario=load("crash-committing"), target="reference"))
+    met = {(session.strategy_name(index), session.plan(index).storage) for index in range(1, 65)}
+    members = {member for member, _ in met}
+    assert {"random-walk", "pct", "pos", "crash-sampled"} <= members
+    assert met == {(member, flavour) for member in members for flavour in MIXED}
+
+
+def test_a_storm_that_names_several_storages_takes_those_that_the_target_claims() -> None:
+    session = Session.of(Search(scenario=load("power-loss"), target="reference"))
+    drawn = {session.plan(index).storage for index in range(16)}
+    assert {"ext4", "nfs4"} <= drawn <= set(session.search.scenario.fleet.storages)
+    assert "nfs3" not in drawn, "there the locks of a host that lost power stay"
+    for index in range(16):
+        on_nfs = (session.plan(index).storage or "").startswith("nfs")
+        assert session.hints(index).power_host == on_nfs
 
 
 def test_a_failure_replays_bit_for_bit_from_its_file(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def explore(
         replicas=replicas,
     )  # fmt: skip
     session = Session.of(search)
-    skipped = reason_to_skip(session, claimed_only)
+    skipped = reason_to_skip(session, claimed_only=claimed_only)
     if skipped is not None:
         report = _report(search, session, verdict=None, skipped=skipped)
         return Explored(report=report, coverage=Seen().coverage(), virtual_seconds=0.0)
@@ -116,8 +116,8 @@ def explore(
     return run.explored(out_dir, minimise)
 
 
-def reason_to_skip(session: Session, claimed_only: bool) -> str | None:
-    """Why the storm cannot be simulated, or proves nothing there; None where it can."""
+def reason_to_skip(session: Session, *, claimed_only: bool = True) -> str | None:
+    """Why this storm is not run against this target in the simulator; None if it is."""
     target, search = session.subject.target, session.search
     reason = runnable(
         search.scenario, WORLD, target.capabilities, storage=search.storage,

@@ -69,7 +69,7 @@ class Hunt:
         sessions = []
         for storm in self.suspect.storms:
             session = _session(storm, self.suspect.target, self.seed, self.strategy)
-            reason = reason_to_skip(session, claimed_only=True)
+            reason = reason_to_skip(session)
             if reason is None:
                 sessions.append(session)
         return sessions, None if sessions else reason
@@ -135,7 +135,7 @@ class Patrol:
         session = _session(
             self.storm, self.innocent.target, self.seed, storage=self.innocent.storage
         )
-        reason = reason_to_skip(session, claimed_only=True)
+        reason = reason_to_skip(session)
         if reason is not None:
             return Patrolled(schedules=0, seconds=0.0, skipped=f"{self.storm}: {reason}")
         unknown = None

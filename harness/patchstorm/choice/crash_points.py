@@ -7,7 +7,8 @@ itself enumerated: the variant's number is read as digits of the choices that th
 ``VARIANTS`` small numbers meet every legal outcome where there are no more of them; beyond, they are
 drawn.
 
-Deviations: after the rounds over the dull schedule, crash points are drawn on top of random walks.
+Deviations: after the rounds over the dull schedule, crash points are drawn on top of random walks, and one
+time in three a second one soon after the first, since what recovers can die as well.
 """
 
 from __future__ import annotations
@@ -32,19 +33,20 @@ POWER_KINDS = ("power.", "nfs.crash", "inode-number")
 
 
 class CrashPoints(Dull):
-    """One schedule: ``base`` decides everything but the strike before step ``at`` of the storm."""
+    """One schedule: ``base`` decides everything but the strikes.
+
+    ``points`` are (step of the storm, strike), in order of steps.
+    """
 
     def __init__(
-        self, base: Strategy, *, at: int, strike: int, variant: int, prng: Prng | None
+        self, base: Strategy, *, points: Sequence[tuple[int, int]], variant: int, prng: Prng | None
     ) -> None:
         self.watches = base.watches
         self._base = base
-        self._at = at
-        self._strike = strike
+        self._points = list(points)
         self._digits = variant
         self._prng = prng
         self._armed_at = NEVER
-        self._struck = False
 
     def armed(self, steps: int) -> None:
         self._armed_at = steps
@@ -52,13 +54,12 @@ class CrashPoints(Dull):
 
     def due(self, steps: int, task: Runnable, local: int) -> int:
         due = self._base.due(steps, task, local)
-        return due if self._struck else min(due, self._armed_at + self._at)
+        return min(due, self._armed_at + self._points[0][0]) if self._points else due
 
     def strike(self, steps: int, task: Runnable, local: int) -> int:
-        if self._struck or steps < self._armed_at + self._at:
+        if not self._points or steps < self._armed_at + self._points[0][0]:
             return NO_STRIKE
-        self._struck = True
-        return self._strike
+        return self._points.pop(0)[1]
 
     def preempt(
         self, steps: int, task: Runnable, local: int, ready: Sequence[Runnable], timer: bool

@@ -7,6 +7,7 @@ always the dull one: a storm that fails without a single deviation is told at on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from patchstorm.choice.crash_points import CrashPoints, crash_of, strikes_of
@@ -28,6 +29,7 @@ _TURNS = (
     "random-walk", "pct", "random-walk", "pos", "delay-sampled", "random-walk", "pct", CRASH_SAMPLED,
 )  # fmt: skip
 TURNS = len(_TURNS)
+_SOON_STEPS = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +91,18 @@ def _crash(index: int, prng: Prng, hints: Hints) -> Strategy:
     if found is None:
         return _sampled_crash(prng, hints)
     at, strike, variant = found
-    return CrashPoints(Dull(), at=at, strike=strike, variant=variant, prng=None)
+    return CrashPoints(Dull(), points=((at, strike),), variant=variant, prng=None)
 
 
 def _sampled_crash(prng: Prng, hints: Hints) -> Strategy:
     rounds = hints.rounds or strikes_of(True, False, False)
-    strike, _ = rounds[prng.below(len(rounds))]
     base: Strategy = RandomWalk(prng) if prng.below(2) else Dull()
     at = 1 + prng.below(max(1, hints.length))
-    return CrashPoints(base, at=at, strike=strike, variant=0, prng=prng)
+    points = [(at, _strike(prng, rounds))]
+    if prng.below(3) == 0:
+        points.append((at + prng.gap(_SOON_STEPS), _strike(prng, rounds)))
+    return CrashPoints(base, points=points, variant=0, prng=prng)
+
+
+def _strike(prng: Prng, rounds: Sequence[tuple[int, int]]) -> int:
+    return rounds[prng.below(len(rounds))][0]
