@@ -226,7 +226,7 @@ BUGS = (
         stands_for="Content-Length trusted over what came",
         storms=("truncated",),
         caught_by=("bytes", "offsets", "status"),
-        also=("durability", "replay", "conflict", "publication", "linearizable"),
+        also=("durability", "replay", "conflict", "publication", "linearizable", "refusal"),
         store=CutBodyCounted,
     ),
     Bug(
@@ -235,7 +235,7 @@ BUGS = (
         stands_for="a retry after a lost answer that can never succeed",
         storms=("replaying",),
         caught_by=("replay",),
-        also=("availability", "completion", "linearizable"),
+        also=("availability", "completion", "linearizable", "refusal"),
         store=ReplayRefused,
     ),
     Bug(
@@ -244,7 +244,7 @@ BUGS = (
         stands_for="a refused request that still changes what is stored",
         storms=("late-replays",),
         caught_by=("publication", "bytes"),
-        also=("conflict", "durability", "linearizable"),
+        also=("conflict", "durability", "linearizable", "refusal"),
         store=LateWrites,
     ),
     Bug(
@@ -262,7 +262,7 @@ BUGS = (
         stands_for="a refused request that still changes state",
         storms=("conflicting-across",),
         caught_by=("bytes", "linearizable"),
-        also=("conflict", "offsets", "status"),
+        also=("conflict", "offsets", "status", "refusal"),
         store=RefusedAndKept,
     ),
     Bug(
