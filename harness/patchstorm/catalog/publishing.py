@@ -259,7 +259,7 @@ BUGS = (
         stands_for="EEXIST taken at its word after a lost reply",
         storms=("crash-publishing",),
         caught_by=("availability", "completion"),
-        also=("replay", "linearizable"),
+        also=("replay", "linearizable", "refusal"),
         store=OwnFileTakenForRival,
     ),
 )
