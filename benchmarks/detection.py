@@ -102,16 +102,17 @@ def _differences(results: dict[str, tuple[BugResult, ...]]) -> str:
         medians = [statistics.median_low([one.schedules for one in bug.trials]) for bug in bugs]
         if max(medians) > 1:
             cells = [
-                f"{median}" if bug.verdict == "found" else f"{median}, {_missed(bug)}"
+                f"{median}" if bug.verdict == "found" else f"{median}, {_lost(bug)}"
                 for bug, median in zip(bugs, medians, strict=True)
             ]
             rows.append(f"| `{bugs[0].name}` | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def _missed(bug: BugResult) -> str:
-    missed = sum(trial.verdict != "found" for trial in bug.trials)
-    return f"missed {missed} of {len(bug.trials)}"
+def _lost(bug: BugResult) -> str:
+    """Hunts that found nothing, or in which somebody spoke who must not."""
+    lost = sum(trial.verdict != "found" for trial in bug.trials)
+    return f"lost {lost} of {len(bug.trials)}"
 
 
 if __name__ == "__main__":
