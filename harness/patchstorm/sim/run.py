@@ -50,6 +50,7 @@ POLITE_PATIENCE_MS = 1_000
 HOSTILE_PATIENCE_MS = 60_000
 REST_POLL_MS = 20
 GRACE_MS_MAX = 600_000
+FORGET_MS_MAX = 120_000  # of nothing but sweeps
 
 Choosers = Callable[[str], Chooser | None]
 """The chooser of a workload's own choices: opening, storm or closing; None: drawn from the plan's seed."""
@@ -314,8 +315,10 @@ class _Run:
         if settle.forget_ms is None or not claimed or None in lifetimes_ms:
             return None
         longest_ms = max((one for one in lifetimes_ms if one is not None), default=0)
+        if longest_ms + settle.forget_ms > FORGET_MS_MAX:
+            return None
         over_ns = self.kernel.now_ns + (longest_ms + settle.forget_ms) * MS
-        self._until(lambda: self.kernel.now_ns >= over_ns, GRACE_MS_MAX)
+        self._until(lambda: self.kernel.now_ns >= over_ns, FORGET_MS_MAX)
         self._until(lambda: not self._remembered(), settle.sweep_ms)
         return self._remembered()
 
