@@ -29,7 +29,6 @@ from typing import Any
 
 MEMORY_BYTES_MAX = 4 << 30
 TRIAL_S_MAX = 3600  # by the clock: a process that waits for nothing is ended then
-CASES_SCHEDULES = 2  # cases of a specification hardly depend on the schedule
 _FIRST = (
     "asyncio", "multiprocessing", "numpy", "patchstorm.check", "patchstorm.choice.portfolio",
     "patchstorm.scenario.library", "patchstorm.scenario.storm", "patchstorm.sim.kernel",
@@ -85,8 +84,6 @@ class Trial:
                 self._sessions[name] = session
                 crowd = schedules_default(scenario) < SCHEDULES_DEFAULT
                 self._most[name] = schedules_default(scenario) if crowd else sum(self._passes)
-                if any(client.kind == "conformance" for client in scenario.clients):
-                    self._most[name] = CASES_SCHEDULES
         self._met: dict[str, set[str]] = {name: set() for name in self._sessions}
 
     def go(self) -> dict[str, Any] | None:

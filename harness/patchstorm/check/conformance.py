@@ -234,7 +234,7 @@ def _finding(case: Case, one: _Broken, summary: str, others: list[str]) -> Findi
 
 
 def _source(section: str) -> str:
-    return section if section.startswith("RFC") else f"tus 1.0.0, {section}"
+    return section if section.startswith(("RFC", "capability")) else f"tus 1.0.0, {section}"
 
 
 def _method(probe: ProbeSent) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from patchstorm.conformance.claims import date, has, lists, number, says, status
-from patchstorm.conformance.model import VERSION, Expect, Rule, View
+from patchstorm.conformance.model import FORM, VERSION, Expect, Rule, View
 
 HTTP_ONLY = frozenset({401, 408, 411, 414, 417, 421, 426, 429, 431})
 """Refusals that may come from before the target, by a proxy or an HTTP library."""
@@ -87,7 +87,8 @@ def _tus_refusal(view: View) -> bool:
 def _plain(view: View, method: str) -> bool:
     """A success of this method; where a method is overridden, whether it was is another rule's."""
     step = view.here.step
-    return step.method == step.acts_as == method and view.here.ok
+    own = FORM not in step.to  # what was made of an upload's URL is no upload
+    return own and step.method == step.acts_as == method and view.here.ok
 
 
 def _head_ok(view: View) -> bool:

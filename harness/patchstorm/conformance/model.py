@@ -6,8 +6,8 @@ workload ``conformance`` sends what stands here, the checker ``conformance`` jud
 
 A case is written once for every server. Header values may hold three placeholders that are filled in
 where a request is sent: ``{metadata}``, the pairs without which the target creates nothing;
-``{url:NAME}``, the URL of a resource that an earlier step created; ``{max+1}``, one byte more than the
-announced ``Tus-Max-Size``.
+``{url:NAME}``, the URL of a resource that an earlier step created; ``{max}`` and ``{max+1}``, the
+announced ``Tus-Max-Size`` and one byte more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ specification leaves a set of answers; one outside of it is a remark."""
 Framing = Literal["length", "chunked", "raw"]
 Chapter = Literal[
     "core", "creation", "defer-length", "creation-with-upload", "expiration", "checksum",
-    "termination", "concatenation", "http",
+    "termination", "concatenation", "http", "contract",
 ]  # fmt: skip
 Fields = tuple[tuple[str, str], ...]
 
@@ -30,6 +30,9 @@ CREATION = ""
 """Where a step goes that is about no resource: the creation URL."""
 UNKNOWN = "?"
 """Before a resource's name: its URL, changed so that it is nobody's."""
+FORM = "@"
+"""Between the name of a form and a resource's: ``status@a`` is the status document of ``a``, and the other
+forms are URLs made by hand (``patchstorm.target.forms``)."""
 VERSION = "1.0.0"
 RESUMABLE = ("Tus-Resumable", VERSION)
 

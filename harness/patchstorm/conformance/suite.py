@@ -9,6 +9,7 @@ from patchstorm.conformance import (
     always,
     checksum,
     concatenation,
+    contract,
     core,
     creation,
     defer_length,
@@ -23,7 +24,7 @@ from patchstorm.conformance.model import Case, Holds, Rule, Terms, View
 
 _MODULES = (
     negotiation, core, creation, defer_length, with_upload, expiration, checksum, termination,
-    concatenation, http,
+    concatenation, http, contract,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {
@@ -52,6 +53,7 @@ def terms_of(
 ) -> Terms:
     """What is known of a target: its description's capabilities, and the headers of its OPTIONS."""
     claimed = {EXTENSIONS[word] for word in capabilities if word in EXTENSIONS}
+    claimed |= {f"own:{word}" for word in capabilities if word in contract.OWN}
     sums = {word.removeprefix(_CHECKSUM) for word in capabilities if word.startswith(_CHECKSUM)}
     if sums:
         claimed |= {"checksum", *(f"checksum:{name}" for name in sums)}
@@ -102,7 +104,7 @@ def rulings(view: View) -> Iterator[Ruling]:
     """Every rule that speaks of this answer, the step's own first. None for an answer that never came."""
     if view.here.status is None:
         return
-    for expect in (*view.here.step.expects, *always.ALWAYS):
+    for expect in (*view.here.step.expects, *always.ALWAYS, *contract.ALWAYS):
         if expect.when is None or expect.when(view):
             yield Ruling(rule=expect.rule, complaint=expect.claim(view))
 

@@ -22,6 +22,11 @@ CAPABILITIES: Final[dict[str, str]] = {
     "head-after-finish": "HEAD still answers once the upload is complete",
     "publishes-atomically": "the published name appears whole, at once",
     "completes-unattended": "a complete upload is published although no client returns",
+    "named-targets": "an upload is published under the name its creation asks for, inside the root",
+    "signed-urls": "an upload's URL is signed, and no other spelling of it is served",
+    "behind-proxy": "Location names the scheme and host of X-Forwarded-Proto and X-Forwarded-Host",
+    "problem-documents": "refusals are problem documents (RFC 9457)",
+    "strict-tus": "what tus 1.0.0 recommends is kept like what it demands",
     "survives-power-loss": "what was acknowledged is synced to stable storage first",
 }
 

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from patchstorm.conformance.model import CREATION, UNKNOWN, Fields
+from patchstorm.conformance.model import CREATION, FORM, UNKNOWN, Fields
 from patchstorm.history.model import Event, ProbeSent, UploadInfo
 from patchstorm.scenario.actions import Probe
+from patchstorm.target.forms import FORMS
 from patchstorm.target.model import Wire
 from patchstorm.target.wire import Head, Reply, created_url, metadata, published_path
 
@@ -89,8 +90,11 @@ class Probes:
     def _path(self, probe: Probe, to: str) -> str | None:
         if to == CREATION:
             return self.wire.path
-        url = self.urls.get(_key(probe, to.removeprefix(UNKNOWN)))
-        return nobodys(self.wire, url) if url is not None and to.startswith(UNKNOWN) else url
+        form, _, name = to.rpartition(FORM)
+        url = self.urls.get(_key(probe, name.removeprefix(UNKNOWN)))
+        if url is not None and name.startswith(UNKNOWN):
+            url = nobodys(self.wire, url)
+        return url if url is None or not form else FORMS[form](self.wire, url)
 
     def _filled(self, probe: Probe) -> Fields | None:
         filled: list[tuple[str, str]] = []
@@ -108,6 +112,7 @@ class Probes:
         if "{metadata}" in value:
             info = _info(_key(probe, probe.what.creates or ""))
             value = value.replace("{metadata}", metadata(self.wire, info))
+        value = value.replace("{max}", str(probe.max_size))
         return value.replace("{max+1}", str(probe.max_size + 1))
 
 

@@ -51,7 +51,7 @@ ASK_AGAIN_MS = 50
 
 Chapters = Literal[
     "all", "core", "creation", "defer-length", "creation-with-upload", "expiration", "checksum",
-    "termination", "concatenation", "http",
+    "termination", "concatenation", "http", "contract",
 ]  # fmt: skip
 
 
