@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from patchstorm.check.conformance import RULE
 from patchstorm.check.layout import lay_out
@@ -22,22 +22,33 @@ from patchstorm.target.model import Wire
 from patchstorm.target.probing import Probes, sent
 from patchstorm.target.wire import Head, Reply, completion
 
-from .tiny import BASE, Asked, Said, Tiny
+from .tiny import BASE, Asked, Said
 
 MS = 1_000_000
+
+
+class Server(Protocol):
+    """``now`` is the time of day, in seconds."""
+
+    now: float
+
+    def serve(self, asked: Asked) -> Said | None: ...
+
+
 SEQUENTIAL = ("sequential", "creation")
 WIRE = Wire(path=BASE)
 
 
 def ask(
-    tiny: Tiny,
+    tiny: Server,
     *,
     capabilities: tuple[str, ...] = SEQUENTIAL,
     lifetime: bool = False,
+    wire: Wire = WIRE,
     **options: Any,
 ) -> Judgement:
     """What the checker says of a server that is asked everything."""
-    asking = Asking(tiny, capabilities, lifetime=lifetime)
+    asking = Asking(tiny, capabilities, lifetime=lifetime, wire=wire)
     asking.go(Options(**options))
     return RULE.judge(lay_out(asking.recorder.history()))
 
@@ -63,16 +74,18 @@ def chapter_of(rule: str) -> str:
 
 @dataclass(slots=True)
 class Asking:
-    tiny: Tiny
+    tiny: Server
     capabilities: tuple[str, ...]
     lifetime: bool = field(kw_only=True)
+    wire: Wire = field(kw_only=True)
     recorder: Recorder = field(init=False)
-    _probes: Probes = field(default_factory=lambda: Probes(WIRE))
+    _probes: Probes = field(init=False)
     _now: int = 0
     _order: int = 0
     _queue: list[tuple[int, int, Step]] = field(default_factory=list)
 
     def go(self, options: Options) -> None:
+        self._probes = Probes(self.wire)
         upload = UploadInfo(id="u", size=1, target="u", expires_ms=1_000 if self.lifetime else None)
         self.recorder = Recorder(
             Header(

@@ -1,0 +1,81 @@
+"""What a target claims beyond tus: the reference keeps it, and whoever breaks a rule of it is told so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from patchstorm.check.model import Judgement
+from patchstorm.conformance.contract import RULES
+
+from .asking import ask, broken
+from .reference import CLAIMS, WIRE, Reference
+from .tiny import Asked, Said, Spoil, Tiny
+from .wrong import answered, created, when
+
+
+def _forged(asked: Asked, said: Said) -> bool:
+    return said.status == 401 and asked.method == "HEAD"
+
+
+def _status(asked: Asked, said: Said) -> bool:
+    return "/status" in asked.path
+
+
+def _proxied(asked: Asked, said: Said) -> bool:
+    return said.status == 201 and asked.get("x-forwarded-host") is not None
+
+
+def _untouched_head(asked: Asked, said: Said) -> bool:
+    return asked.method == "HEAD" and said.headers.get("upload-offset") == "0"
+
+
+WRONG: dict[str, Spoil] = {
+    "names.inside": when(answered(400, "POST"), 201, location="/upload?token=x"),
+    "names.taken-over": when(created, 400),
+    "names.owned": when(answered(409, "POST"), 201, location="/upload?token=x"),
+    "signed.refused": when(_forged, 200, upload_offset="0", upload_length="11"),
+    "signed.untouched": when(_untouched_head, upload_offset="5"),
+    "http.challenge": when(answered(401), www_authenticate=None),
+    "status.document": when(_status, content_type="text/html"),
+    "status.read-only": when(answered(405), allow="POST"),
+    "status.unknown": when(lambda asked, said: "/nothing" in asked.path, 200),
+    "proxy.origin": when(_proxied, location="http://127.0.0.1/upload?token=x"),
+    "proxy.checked": when(_proxied, location="http://evil/upload?token=x"),
+    "problem.type": when(lambda asked, said: said.status >= 400, content_type="text/plain"),
+    "limit.announced": when(
+        lambda asked, said: said.status == 201 and asked.get("upload-length") == str(1 << 40), 413
+    ),
+}
+
+
+def asked_of(root: Path, spoil: Spoil | None = None) -> Judgement:
+    server = Reference(root) if spoil is None else Reference(root, spoil)
+    return ask(server, capabilities=CLAIMS, chapter="contract", wire=WIRE)
+
+
+def test_the_reference_keeps_what_it_claims(tmp_path: Path) -> None:
+    judgement = asked_of(tmp_path)
+
+    assert broken(judgement) == set()
+    assert judgement.verdict == "safe", judgement.unknown
+    assert not any("skipped" in note and "name-" in note for note in judgement.notes)
+
+
+def test_every_rule_has_its_wrong_server() -> None:
+    assert set(WRONG) == {rule.name for rule in RULES}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_whoever_breaks_a_rule_is_told_so(name: str, tmp_path: Path) -> None:
+    judgement = asked_of(tmp_path, WRONG[name])
+
+    assert name in broken(judgement)
+    assert judgement.verdict == "violated"
+
+
+def test_a_target_that_claims_none_of_it_is_asked_none_of_it() -> None:
+    judgement = ask(Tiny(), capabilities=("sequential", "creation"), chapter="contract")
+
+    assert judgement.findings == ()
