@@ -7,6 +7,7 @@ published (same inode, size and modification time). When neither can tell: gone.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from contextlib import suppress
@@ -19,6 +20,10 @@ from .model import Claims, Identity, Info, View
 if TYPE_CHECKING:
     from .port import Data
     from .store import Store
+
+
+_ANOTHER = (*GONE, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES)
+"""Why the published name cannot be opened when something else stands there by now."""
 
 
 class LateBody:
@@ -79,14 +84,30 @@ class LateBody:
         if self._info.published is None:
             return None
         path = self._store.target_path(self._info.target)
-        try:
-            fd = self._port.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError:
+        fd = self._found(path)
+        if fd is None:
+            # What an NFS client says of a name may be older than the publication: ask it to look.
+            self._store.files.names(os.path.dirname(path))
+            fd = self._found(path)
+        if fd is None:
             return None
-        if self._unchanged(fd):
+        try:
+            same = self._unchanged(fd)
+        except OSError:
+            self._port.close(fd)
+            raise
+        if same:
             return fd
         self._port.close(fd)
         return None
+
+    def _found(self, path: str) -> int | None:
+        try:
+            return self._port.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno in _ANOTHER:
+                return None
+            raise  # a disk that fails for a moment is no reason to say that nobody can tell
 
     def _unchanged(self, fd: int) -> bool:
         try:

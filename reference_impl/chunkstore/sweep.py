@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .errors import Locked, StoreError, TargetTaken
 from .files import FULL
-from .layout import CHUNKS, INFO, LOCK, RECORDS, TOMBSTONE, Paths
+from .layout import CHUNKS, LOCK, RECORDS, TOMBSTONE, Paths
 from .model import Claims, Info
 from .session import Missing, Session
 
@@ -61,17 +61,23 @@ class Sweeper:
     def _look(self, paths: Paths, now_s: float, *, create: bool = False) -> Info | None:
         """What needs the lock. None when the session is gone."""
         with self._store.sessions.locked(paths, create=create) as session:
-            if not session.exists:
-                self._remove(session, paths)
-                return None
+            info = self._still_needed(session, paths, now_s)
+        if info is None:
+            # Only now, with the lock file closed: on NFS an open file that is removed keeps a name
+            # of the client's own until then (silly rename), and the directory is not empty.
+            self._files.remove_directory(paths.directory)
+        return info
+
+    def _still_needed(self, session: Session, paths: Paths, now_s: float) -> Info | None:
+        if session.exists:
             self._settle(session, now_s)
             info = session.info
-            if info.finished and self._over(info, now_s) and self._cleaner.clean(paths):
-                self._remove(session, paths)
-                return None
-            if not info.finished:
-                self._discard_abandoned(session)
-            return info
+            if not (info.finished and self._over(info, now_s) and self._cleaner.clean(paths)):
+                if not info.finished:
+                    self._discard_abandoned(session)
+                return info
+        self._remove(session, paths)
+        return None
 
     def _over(self, info: Info, now_s: float) -> bool:
         return now_s > info.expires_s + self._store.options.skew_s
@@ -127,15 +133,16 @@ class Sweeper:
                 self._files.discard_unused(session.paths.of(name))
 
     def _remove(self, session: Session, paths: Paths) -> None:
-        """Under the lock: the session's last files, the lock itself last of all."""
+        """Under the lock: the session's last files, the lock itself last of all.
+
+        The directory is left to whoever closes the lock.
+        """
         for name in sorted(self._files.names(paths.directory)):
             if name in (CHUNKS, RECORDS):
                 self._cleaner.empty(paths.of(name))
             elif name != LOCK:
                 self._files.discard(paths.of(name))
-        self._files.discard(paths.of(INFO))
         self._files.discard(paths.lock)
-        self._files.remove_directory(paths.directory)
         session.removed()
         self._store.sessions.forget(paths)
 

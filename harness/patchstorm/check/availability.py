@@ -21,6 +21,8 @@ from patchstorm.history.model import Operation
 
 NAME = "availability"
 _REFUSALS_TOLD = 8
+RAISED = "x-simulator-raised"
+"""Where the simulator saw the server's code raise what is no failed call: no fault is a reason for that."""
 
 
 def _find(case: Case) -> Iterator[Finding | Unsure]:
@@ -65,6 +67,8 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
     unsent = bodied(operation) and end.sent < (call.length or 0)
     if unsent and end.status is None and end.error != "timeout":
         return None
+    if RAISED in end.headers:
+        return f"{said}: its code raised {end.headers[RAISED]}"
     if case.faults.explains(operation, end.time_ns):
         return None
     busy = contention.get(call.upload or "")

@@ -147,7 +147,7 @@ _SIGNED = ("creation", "own:signed-urls")
 _FORGED = (
     ("changed", UNKNOWN), ("cut", "cut@"), ("unsigned", "unsigned@"), ("retyped", "retyped@"),
     ("claims", "claims@"), ("longer", "longer@"), ("bare", "bare@"), ("empty", "empty@"),
-    ("twice", "twice@"), ("garbage", "garbage@"), ("huge", "huge@"),
+    ("twice", "twice@"), ("garbage", "garbage@"), ("nonsense", "nonsense@"), ("huge", "huge@"),
 )  # fmt: skip
 _NO = Expect(rule=SIGNED, claim=all_of(client_refusal, lacks("Upload-Offset")))
 _SAME = Expect(rule=UNTOUCHED, claim=all_of(success, offset(0)))

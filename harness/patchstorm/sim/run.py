@@ -294,7 +294,7 @@ class _Run:
         self.sight.tell_strangers()
         probes, files = self.clients.probes, self.target.files
         tell_contents(probes, files, self.server, self.recorder, self.stamp)
-        residue = Residue(paths=self._left(), swept=claimed, forgotten=self._forgotten(claimed))
+        residue = Residue(paths=self._left(), swept=claimed, forgotten=self._forgotten())
         self._blackout("at the end")
         for final in self._finals():
             self.recorder.add(final)
@@ -303,16 +303,18 @@ class _Run:
     def _left(self) -> tuple[str, ...]:
         return tuple(path for path, _ in walk(self.server) if path not in self.places.published)
 
-    def _forgotten(self, claimed: bool) -> tuple[str, ...] | None:
+    def _forgotten(self) -> tuple[str, ...] | None:
         """What is left when the time of every upload is over.
 
         None where that lies too far off, or where a clock that ran ahead decided when it is.
         """
+        if self.clients.probes.used:
+            return None  # nobody knows what probes leave unfinished
         if any(fault.kind.startswith("clock") for fault in self.plan.faults):
             return None
         settle = self.target.settle
         lifetimes_ms = [upload.info.expires_ms for upload in self.plan.uploads]
-        if settle.forget_ms is None or not claimed or None in lifetimes_ms:
+        if settle.forget_ms is None or None in lifetimes_ms:
             return None
         longest_ms = max((one for one in lifetimes_ms if one is not None), default=0)
         if longest_ms + settle.forget_ms > FORGET_MS_MAX:

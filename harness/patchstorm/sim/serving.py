@@ -18,6 +18,8 @@ from patchstorm.target.wire import Head, Reply
 
 _T = TypeVar("_T")
 
+RAISED = "X-Simulator-Raised"
+"""Names what the server's code raised, where no call to the storage had failed."""
 PAUSE_NS_FIRST = 2_000_000
 PAUSE_NS_MAX = 200_000_000
 _ARRIVES, _BLOCK, _ANSWERS = NETWORK["request"], NETWORK["body"], NETWORK["answer"]
@@ -54,7 +56,8 @@ def serve(
     except Broken:
         raise
     except Exception as error:
-        answer = _Failed(500, (("X-Simulator-Raised", type(error).__name__),), str(error).encode())
+        header = RAISED if not isinstance(error, OSError) else "X-Simulator-Failed-Call"
+        answer = _Failed(500, ((header, type(error).__name__),), str(error).encode())
     kernel.step(_ANSWERS)
     return answer
 

@@ -51,6 +51,11 @@ def _garbage(wire: Wire, url: str) -> str:
     return _with(wire, url, lambda token: "not.a-token.at~all")
 
 
+def _nonsense(wire: Wire, url: str) -> str:
+    """Three parts in base64url that are no JSON."""
+    return _with(wire, url, lambda token: "bm8.anNvbg.YXRhbGw")
+
+
 def _huge(wire: Wire, url: str) -> str:
     return _with(wire, url, lambda token: token + "A" * _HUGE)
 
@@ -101,6 +106,7 @@ FORMS: Mapping[str, Callable[[Wire, str], str]] = {
     "cut": _cut,
     "longer": _longer,
     "garbage": _garbage,
+    "nonsense": _nonsense,
     "huge": _huge,
     "unsigned": _unsigned,
     "retyped": _retyped,
