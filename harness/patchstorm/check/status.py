@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from patchstorm.check.case import Case, UploadCase
 from patchstorm.check.durability import promises_before
 from patchstorm.check.model import Finding
+from patchstorm.check.progress import wrong_progress
 from patchstorm.check.ranges import Ranges, Span
 from patchstorm.check.rule import Rule, either, needs, survives_power
 from patchstorm.check.story import finding, show, shows
@@ -25,10 +26,23 @@ PERCENT_TOLERANCE = 1.0  # rounding is the target's business
 def _find(case: Case) -> Iterator[Finding]:
     for upload in case.uploads.values():
         documents = [one for one in upload.operations if _document(one) is not None]
+        yield from _progress(case, upload)
         yield from _unreadable(case, upload)
         yield from _disagreeing(case, upload, documents)
         yield from _invented(case, upload, documents)
         yield from _taken_back(case, upload, documents)
+
+
+def _progress(case: Case, upload: UploadCase) -> Iterator[Finding]:
+    for operation, said in wrong_progress(upload):
+        yield finding(
+            case,
+            NAME,
+            f"PATCH (op {operation.op}): {said}",
+            upload=upload,
+            causes={operation.op: said},
+        )
+        return
 
 
 def _document(operation: Operation) -> StatusDocument | None:
