@@ -12,8 +12,9 @@ from collections.abc import Callable
 import pytest
 from book import SEQUENTIAL, Book, addressed, fired, found, run, sequential
 
-from patchstorm.history.model import ProbeSent, UploadInfo
+from patchstorm.history.model import ProbeSent, Residue, UploadInfo
 
+TUS = {"tus-resumable": "1.0.0"}
 Plant = Callable[[], Book]
 PLANTS: list[tuple[str, set[str], Plant]] = []
 
@@ -47,6 +48,68 @@ def healthy_sequential() -> Book:
     book = sequential()
     book.head(64)
     book.final()
+    return book
+
+
+# -- refusal -----------------------------------------------------------------------------------
+
+
+@plant("refusal")
+def nobody_is_served() -> Book:
+    book = addressed(chunks=0)
+    book.patch(0, 16, status=405)
+    return book
+
+
+@plant("refusal")
+def a_creation_finds_a_name_that_nobody_wants_taken() -> Book:
+    book = Book()
+    book.create(status=409)
+    return book
+
+
+@plant()
+def refusals_that_the_history_explains() -> Book:
+    book = addressed(chunks=2)
+    book.patch(0, 16, content=1, status=409)
+    book.patch(32, 48, checksum="malformed", status=400)
+    book.patch(32, 48, cut=True, sent=4, status=400)
+    book.patch(48, 70, status=413)
+    book.ask("DELETE", 204)
+    book.head(None, status=410)
+    return book
+
+
+# -- what is told beside the offset ------------------------------------------------------------
+
+_CHUNKS, _PERCENT = "x-backend-ai-chunks-received", "x-backend-ai-progress-percent"
+
+
+@plant("status")
+def fewer_chunks_are_counted_than_can_hold_the_bytes() -> Book:
+    book = addressed(chunks=2)
+    book.patch(32, 48, 48, headers={**TUS, _CHUNKS: "1", _PERCENT: "75.00"})
+    return book
+
+
+@plant("status")
+def more_progress_is_told_than_was_sent() -> Book:
+    book = addressed(chunks=2)
+    book.patch(32, 48, 48, headers={**TUS, _CHUNKS: "3", _PERCENT: "80.00"})
+    return book
+
+
+@plant()
+def true_progress() -> Book:
+    book = addressed(chunks=2)
+    book.patch(32, 48, 48, headers={**TUS, _CHUNKS: "3", _PERCENT: "75.00"})
+    return book
+
+
+@plant("residue")
+def a_tombstone_outlives_its_time() -> Book:
+    book = healthy_addressed()
+    book.last[-1] = Residue(paths=(), swept=True, forgotten=(".upload/s/.lock",))
     return book
 
 
