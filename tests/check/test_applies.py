@@ -294,6 +294,18 @@ def test_files_of_an_unfinished_upload_are_no_litter() -> None:
     assert "unfinished" in (judged(book.history(), "residue").skipped or "")
 
 
+@pytest.mark.parametrize(("status", "left"), [(None, False), (409, True)])
+def test_a_creation_that_was_never_answered_may_have_left_its_files(
+    status: int | None, left: bool
+) -> None:
+    book = addressed()
+    book.ask("POST", status)
+    book.final()
+    book.residue(".upload/another/chunks")
+
+    assert (fired(book.history()) == {"residue"}) is left
+
+
 @pytest.mark.parametrize(
     ("pattern", "path", "left"),
     [

@@ -64,9 +64,6 @@ class Record(msgspec.Struct, kw_only=True):
         return self.offset == self.size
 
 
-_decode = msgspec.json.Decoder(Record).decode
-
-
 @dataclass(frozen=True, slots=True)
 class Paths:
     """The files of one upload."""
@@ -102,11 +99,15 @@ class SequentialBody:
         """After ``Busy`` call it again: what is done is not done twice."""
         if not self.committed:
             with no_space():
-                view = self.store.append(self.claims, self.offset, bytes(self.data))
+                view = self.store.append(self)
             self.committed = True
             if view.offset < view.size:
                 return view
         return self.store.finished(self.claims)
+
+    def put(self, paths: Paths) -> None:
+        """The bytes where the upload's bytes are, durable on return; under the lock."""
+        self.store.put(paths, self.offset, bytes(self.data))
 
     def abort(self) -> None:
         """Nothing was stored yet."""
@@ -249,24 +250,34 @@ class SequentialStore:
         if f"{paths.name}.info" not in self.names():
             return None
         try:
-            record = self.read(paths)
+            data = self.read(paths.of("info"))
         except OSError as error:
             if error.errno not in GONE:
                 raise
             raise Busy("The upload's record is being replaced.") from None
         self.files.sync_directory(self.uploads)
-        return record
+        return self.decoded(data)
 
-    def read(self, paths: Paths) -> Record:
-        return self.files.read_json(paths.of("info"), _decode)
+    def decoded(self, data: bytes) -> Record:
+        try:
+            return msgspec.json.decode(data, type=Record)
+        except msgspec.DecodeError as error:
+            raise StoreError(f"The upload's record does not parse: {error}") from None
 
     def save(self, paths: Paths, record: Record) -> None:
         """Replace the record, durable on return."""
         temporary = paths.of(self.files.unique("info"))
-        self.files.create(temporary, msgspec.json.encode(record))
-        if not self.files.replace(temporary, paths.of("info"), lambda: self.read(paths) == record):
+        data = msgspec.json.encode(record)
+        self.files.create(temporary, data)
+        if not self.files.replace(temporary, paths.of("info"), lambda: self.stands(paths, data)):
             raise Busy("The upload's record could not be replaced.")
         self.files.sync_directory(self.uploads)
+
+    def stands(self, paths: Paths, data: bytes) -> bool:
+        """Whether this is the record now: a rename that answered ENOENT may have happened."""
+        with suppress(OSError):
+            return self.read(paths.of("info")) == data
+        return False
 
     def initialise(self, paths: Paths, claims: Claims, metadata: str) -> None:
         if claims.size > self.options.size_max:
@@ -289,15 +300,15 @@ class SequentialStore:
         if offset != current:
             raise Conflict("The offset is not the current one.", expected=current, received=offset)
 
-    def append(self, claims: Claims, offset: int, data: bytes) -> View:
+    def append(self, body: SequentialBody) -> View:
         """Compare, write, sync, and only then record: all under one lock."""
-        with self.opened(claims) as (paths, record):
-            self.check_offset(record.offset, offset)
-            if data:
-                self.put(paths, offset, data)
-                record.offset = offset + len(data)
+        with self.opened(body.claims) as (paths, record):
+            self.check_offset(record.offset, body.offset)
+            if body.data:
+                body.put(paths)
+                record.offset = body.offset + body.received
                 self.save(paths, record)
-            return view_of(claims, record)
+            return view_of(body.claims, record)
 
     def put(self, paths: Paths, offset: int, data: bytes) -> None:
         """The bytes, durable on return."""
@@ -410,6 +421,14 @@ class SequentialStore:
         self.files.discard(paths.of("lock"))
 
     # Small things.
+
+    def read(self, path: str) -> bytes:
+        """The whole file."""
+        data = bytearray()
+        with self.files.opened(path, os.O_RDONLY) as fd:
+            while block := self.port.pread(fd, 1 << 20, len(data)):
+                data += block
+        return bytes(data)
 
     def paths(self, name: str) -> Paths:
         return Paths(self.uploads, check_session(name))

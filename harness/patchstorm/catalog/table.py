@@ -6,7 +6,20 @@ seen in released servers. Each stands beside the code that makes it.
 
 from __future__ import annotations
 
-from patchstorm.catalog import answers, bodies, locking, publishing, sequential, storing
+from patchstorm.catalog import (
+    answers,
+    bodies,
+    locking,
+    publishing,
+    sequential,
+    sequential_bytes,
+    sequential_ends,
+    sequential_locks,
+    sequential_records,
+    storing,
+    windows,
+    wire,
+)
 from patchstorm.catalog.model import Bug, Innocent
 from patchstorm.errors import UsageError
 from patchstorm.scenario.units import nearest
@@ -20,6 +33,12 @@ BUGS: tuple[Bug, ...] = (
     *publishing.BUGS,
     *answers.BUGS,
     *storing.BUGS,
+    *windows.BUGS,
+    *wire.BUGS,
+    *sequential_bytes.BUGS,
+    *sequential_records.BUGS,
+    *sequential_ends.BUGS,
+    *sequential_locks.BUGS,
 )
 BY_NAME: dict[str, Bug] = {bug.name: bug for bug in BUGS}
 

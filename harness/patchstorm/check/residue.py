@@ -2,9 +2,10 @@
 
 ``leftovers`` are patterns relative to the root: ``*`` and ``?`` stay within one path component,
 ``**`` spans any number of them. A directory that holds what may stay may stay as well, and so may one on
-the way to an upload's target. Files of an upload
-that is still unfinished belong to it, so they are judged only when no upload is. What was visible
-beside the targets at any time is judged always.
+the way to an upload's target. Files of an upload that is still unfinished belong to it, so they are
+judged only when no upload is; and a creation that was not answered may have made an upload whose
+address nobody was told, which stays unfinished until it expires. What was visible beside the targets at
+any time is judged always.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from patchstorm.check.case import FAR, Case, UploadCase
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
-from patchstorm.history.model import Event
+from patchstorm.history.model import Event, Operation
 
 NAME = "residue"
 PATHS_SHOWN = 8
@@ -84,7 +85,14 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def _unfinished(case: Case) -> bool:
-    return any(not _finished(upload) for upload in case.uploads.values())
+    return any(
+        not _finished(upload) or any(map(_unanswered_creation, upload.operations))
+        for upload in case.uploads.values()
+    )
+
+
+def _unanswered_creation(operation: Operation) -> bool:
+    return operation.call.kind == "POST" and operation.outcome == "info"
 
 
 def _finished(upload: UploadCase) -> bool:

@@ -3,7 +3,7 @@
 ``enospc``, ``edquot``, ``eio`` and ``estale`` fail the next fitting calls, ``short-write`` lets them take
 half, ``short-read`` lets them give half, ``lost-reply`` carries them out and then answers as their
 repetition would, ``slow`` makes them take time, ``silly-rename`` takes the name away before a rename over
-a file that is open here.
+a file that is open here. An ``fsync`` of a file that fails forgets what it had not written (fsync(2)).
 ``stale-attributes`` and ``stale-entries`` make the replica's caches answer with the oldest that the
 flavour allows, wherever the model offers a choice.
 """
@@ -19,9 +19,11 @@ from typing import Any
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.replica import MS
-from patchstorm.sim.truth import ROOT
+from patchstorm.sim.truth import ROOT, find
 from patchstorm.sim.watched import Observer
 from patchstorm.storage.errors import failure
+from patchstorm.storage.faults import Faults
+from patchstorm.storage.server import Server
 from patchstorm.target.patterns import matches
 
 _NAMES = ("replace", "link", "unlink", "mkdir", "rmdir")
@@ -76,8 +78,9 @@ class _Active:
 class Injections(Observer):
     """What is in force now."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, server: Server) -> None:
         self._kernel = kernel
+        self._server = server
         self._active: list[_Active] = []
         self._silly = 0
 
@@ -124,7 +127,27 @@ class Injections(Observer):
             return _shortened(execute)
         if fault.kind == "short-read":
             return lambda: _halved(execute())
+        if call == "fsync" and fault.kind == "eio" and self._is_file(path):
+            return lambda: self._forgetful(execute)
         return lambda: _refused(_ERRNO[fault.kind], path)
+
+    def _is_file(self, path: str) -> bool:
+        inode = find(self._server, path[len(ROOT) + 1 :])
+        return inode is not None and inode.entries is None
+
+    def _forgetful(self, execute: Callable[[], Any]) -> Any:
+        """The model's own failing fsync: the next one succeeds, and saves nothing of what was lost."""
+        settings = self._server.settings
+        faults, choose = settings.faults, settings.choose
+
+        def struck(kind: str, count: int) -> int:
+            return 1 if kind == "fault.eio_fsync" else choose(kind, count)
+
+        settings.faults, settings.choose = Faults(eio_fsync=True), struck
+        try:
+            return execute()
+        finally:
+            settings.faults, settings.choose = faults, choose
 
     def _in_two_steps(self, fault: FaultPlan, execute: Callable[[], Any]) -> Any:
         """Over a file that this process has open the target's name goes first (nfs_rename)."""

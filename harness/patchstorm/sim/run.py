@@ -138,8 +138,8 @@ class _Run:
         self._tidied_at = -1
         self._dark = False
         flavour = parse_flavour(plan.storage or "tmpfs")
-        self.injections = Injections(kernel)
         self.server = Server(flavour, clock=cast(Clock, kernel), choose=self._choose)
+        self.injections = Injections(kernel, self.server)
         if flavour.nfs is not None:
             self.server.pause = self._storage_pause
         make_root(self.server)

@@ -1,0 +1,260 @@
+"""Sequential stores that exclude nobody, the wrong ones, or for too long."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from chunkstore.errors import Busy, Conflict
+from chunkstore.files import GONE
+from chunkstore.model import View
+from chunkstore.port import Data
+from patchstorm.catalog.model import Bug, Innocent
+from patchstorm.catalog.sequential import Paths, SequentialBody, SequentialStore
+
+
+class _HoldingBody(SequentialBody):
+    held: int | None = None
+
+    def write(self, block: Data) -> None:
+        if self.held is None:
+            self.held = self.store.lock(self.store.paths(self.claims.session), False)
+        super().write(block)
+
+    def let_go(self) -> None:
+        if self.held is not None:
+            self.store.port.close(self.held)
+            self.held = None
+
+    def commit(self) -> View:
+        self.let_go()
+        return super().commit()
+
+    def abort(self) -> None:
+        self.let_go()
+
+
+class LockedOverBody(SequentialStore):
+    """Holds the lock from a body's first byte to its last."""
+
+    body_type = _HoldingBody
+
+
+class LockLeaked(SequentialStore):
+    """Gives the lock back on the way out, except on the way that a refusal takes."""
+
+    @contextmanager
+    def locked(self, paths: Paths, *, create: bool = False) -> Iterator[None]:
+        fd = self.lock(paths, create)
+        try:
+            yield
+        except Conflict:
+            raise
+        except BaseException:
+            self.port.close(fd)
+            raise
+        self.port.close(fd)
+
+
+class _OwnerFile(SequentialStore):
+    """The lock is a file that names its owner. Subclasses say when an owner counts as dead.
+
+    The file is made under another name and linked, so that it is never there without its owner.
+    """
+
+    def lock(self, paths: Paths, create: bool) -> int:
+        names = self.names()
+        if not create and f"{paths.name}.info" not in names:
+            raise self.missing(paths)
+        mine = paths.of(self.files.unique("held"))
+        self.files.create(mine, self.owner())
+        try:
+            return self._linked(paths, mine)
+        except FileNotFoundError:
+            raise Busy("Another request has just taken the lock, or given it back.") from None
+        finally:
+            self.files.discard(mine)
+
+    def _linked(self, paths: Paths, mine: str) -> int:
+        held = paths.of("lock")
+        for _ in range(2):
+            with suppress(FileExistsError):
+                self.port.link(mine, held)
+                return self.port.open(held, os.O_RDONLY)
+            try:
+                owner = self.read(held)
+            except OSError as error:
+                if error.errno not in GONE:
+                    raise
+                continue
+            if not self.dead(owner):
+                break
+            self.break_lock(held, owner)
+        raise Busy("Another request holds the upload's lock.")
+
+    @contextmanager
+    def locked(self, paths: Paths, *, create: bool = False) -> Iterator[None]:
+        fd = self.lock(paths, create)
+        try:
+            yield
+        finally:
+            self.port.close(fd)
+            self.files.discard(paths.of("lock"))
+
+    def owner(self) -> bytes:
+        raise NotImplementedError
+
+    def dead(self, owner: bytes) -> bool:
+        raise NotImplementedError
+
+    def break_lock(self, held: str, owner: bytes) -> None:
+        self.files.discard(held)
+
+    @property
+    def me(self) -> bytes:
+        """This process, as it knows itself: its PID, in its own namespace."""
+        me: bytes = self.__dict__.setdefault("_me", self.port.urandom(8).hex().encode())
+        return me
+
+
+class OwnerOfAnotherNamespace(_OwnerFile):
+    """Breaks the lock of a PID that does not run here: it runs in another container."""
+
+    def owner(self) -> bytes:
+        return self.me
+
+    def dead(self, owner: bytes) -> bool:
+        return owner != self.me
+
+
+class _Stamped(_OwnerFile):
+    """The lock is as old as the moment that its owner wrote into it. A stale one is given a moment."""
+
+    stale_ns = 3_000_000_000
+
+    def owner(self) -> bytes:
+        return str(self.port.time_ns()).encode()
+
+    def dead(self, owner: bytes) -> bool:
+        return self.port.time_ns() - int(owner) > self.stale_ns
+
+    def break_lock(self, held: str, owner: bytes) -> None:
+        self.port.sleep(0.05)
+        super().break_lock(held, owner)
+
+
+class TwoBreakers(_Stamped):
+    """Removes a lock that was stale when it was read: by now it may be another's."""
+
+
+class OneBreaker(_Stamped):
+    """Reads the lock once more where only one at a time may break it."""
+
+    def break_lock(self, held: str, owner: bytes) -> None:
+        self.port.sleep(0.05)
+        guard = f"{held[: -len('lock')]}guard"
+        fd = self.port.open(guard, os.O_RDWR | os.O_CREAT)
+        try:
+            self.port.flock(fd, fcntl.LOCK_EX)
+            if self.read(held) == owner:
+                self.files.discard(held)
+        except BlockingIOError:
+            raise Busy("Another request is breaking the upload's lock.") from None
+        except FileNotFoundError:
+            return
+        finally:
+            self.port.close(fd)
+
+
+class LeaseOutlived(_Stamped):
+    """A lease that ends while its holder stands still, and nothing that stops him afterwards."""
+
+    stale_ns = 200_000_000
+
+
+class LeaseByWallClock(_Stamped):
+    """A lease whose end everybody reads from a clock of his own."""
+
+    stale_ns = 20_000_000_000
+
+
+BUGS = (
+    Bug(
+        name="locked-over-body",
+        says="the lock is held from a body's first byte to its last",
+        stands_for="a stalled PATCH keeps everybody out: tomdesair/tus-java-server#69",
+        storms=("stalling-long",),
+        caught_by=("availability",),
+        also=("completion",),
+        base="sequential",
+        store=LockedOverBody,
+        sim_only="a real client's pause runs on while its server waits for the lock",
+    ),
+    Bug(
+        name="lock-leaked",
+        says="a refused request does not give its lock back",
+        stands_for="a lock that is not released on an error's way out: tusdotnet/tusdotnet#204",
+        storms=("conflicting", "replaying"),
+        caught_by=("availability", "completion"),
+        also=("publication", "durability"),
+        base="sequential",
+        store=LockLeaked,
+        sim_only="nobody is served any more, and real clients wait a second after each refusal",
+    ),
+    Bug(
+        name="owner-of-another-namespace",
+        says="a lock is broken when its owner's PID does not run here, but in another container",
+        stands_for="PID lock files across PID namespaces: tus/tusd#437",
+        storms=("parallel", "replaying"),
+        caught_by=("linearizable", "durability", "offsets"),
+        also=("bytes", "conflict", "publication", "protocol", "completion", "availability"),
+        base="sequential",
+        store=OwnerOfAnotherNamespace,
+    ),
+    Bug(
+        name="two-breakers",
+        says="two requests find a lock stale, and the second removes the first one's new lock",
+        stands_for="three replicas: a dead owner and two who break its lock at once",
+        storms=("crash-committing",),
+        caught_by=("linearizable", "durability", "offsets"),
+        also=(
+            "bytes",
+            "conflict",
+            "publication",
+            "protocol",
+            "completion",
+            "availability",
+            "residue",
+        ),
+        base="sequential",
+        store=TwoBreakers,
+        twin=Innocent(
+            says="a stale lock is read again and removed by one at a time", store=OneBreaker
+        ),
+        sim_only="two breakers seldom meet within a millisecond",
+    ),
+    Bug(
+        name="lease-outlived",
+        says="a lock ends by itself while its holder stands still, who then goes on as if he had it",
+        stands_for="leases without fencing: Kleppmann, How to do distributed locking, 2016",
+        storms=("pause",),
+        caught_by=("linearizable", "durability", "offsets"),
+        also=("bytes", "conflict", "publication", "protocol", "completion", "availability"),
+        base="sequential",
+        store=LeaseOutlived,
+        sim_only="a pause has to begin within the few milliseconds in which a lock is held",
+    ),
+    Bug(
+        name="lease-by-wall-clock",
+        says="a lock's end is read from each replica's own wall clock",
+        stands_for="clocks that differ break live locks: expiry by wall-clock time",
+        storms=("clock-skew",),
+        caught_by=("linearizable", "durability", "offsets"),
+        also=("bytes", "conflict", "publication", "protocol", "completion", "availability"),
+        base="sequential",
+        store=LeaseByWallClock,
+        sim_only="the clocks of one machine's processes agree",
+    ),
+)
