@@ -9,10 +9,12 @@ import signal
 import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from patchstorm.errors import TargetError
 from patchstorm.live import replica as replicas
+from patchstorm.target.model import Companion
 
 from .helpers import ask, fleet_of, gone_soon, is_alive, state_of, toy, until
 
@@ -162,6 +164,41 @@ def test_a_missing_program_is_named_with_its_remedy(tmp_path: Path) -> None:
             pytest.fail("it cannot have started")
 
     with pytest.raises(TargetError, match=r"no program `no-such-server` here\. Try the market\."):
+        asyncio.run(run())
+
+
+def test_what_all_share_is_there_first_and_gone_with_them(tmp_path: Path) -> None:
+    shared = Companion(command=("{python}", "-S", "{here}/toy.py", "{port}", "plain"))
+    alone = toy()
+    start = msgspec.structs.replace(
+        alone.start, environment={"SHARED_PORT": "{companion_port}", "PLACE": "{shared}"}
+    )
+    target = msgspec.structs.replace(alone, start=start, companion=shared)
+
+    async def run() -> tuple[int, set[str]]:
+        async with fleet_of(target, tmp_path, count=2) as fleet:
+            given = [replica.values for replica in fleet.replicas]
+            said = {f"{values['companion_port']} {values['shared']}" for values in given}
+            port = int(given[0]["companion_port"])
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
+                pass
+            return port, said
+
+    port, said = asyncio.run(run())
+    assert len(said) == 1, "all replicas are told the same"
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        pass
+
+
+def test_a_companion_that_does_not_start_is_told_with_its_last_words(tmp_path: Path) -> None:
+    broken = Companion(command=("{python}", "-S", "{here}/toy.py", "{port}", "dies"))
+    target = msgspec.structs.replace(toy(), companion=broken)
+
+    async def run() -> None:
+        async with fleet_of(target, tmp_path):
+            pytest.fail("it cannot have started")
+
+    with pytest.raises(TargetError, match=r"the companion(.|\n)*the disk is read-only"):
         asyncio.run(run())
 
 

@@ -22,8 +22,10 @@ def rule(
     appeared: tuple[str, ...] = (),
     vanished: tuple[str, ...] = (),
     nth: int = 1,
+    changed: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    return {"id": name, "appeared": appeared, "vanished": vanished, "nth": nth}
+    shown = {"appeared": appeared, "vanished": vanished, "changed": changed}
+    return {"id": name, "nth": nth, **shown}
 
 
 def sights(
@@ -69,6 +71,28 @@ def test_what_appears_in_a_new_directory_freezes_the_fleet(tmp_path: Path) -> No
         (tmp_path / "s1" / "stage_8").touch()
 
     assert sights(tmp_path, [rule(appeared=("*/stage_*",))], act) == [("f1", "s1/stage_7")]
+
+
+def test_what_is_written_to_freezes_the_fleet_and_what_only_appears_does_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "data").touch()
+
+    def act() -> None:
+        (tmp_path / "other").touch()
+        (tmp_path / "data").write_bytes(b"more")
+
+    assert sights(tmp_path, [rule(changed=("dat?",))], act) == [("f1", "data")]
+
+
+def test_a_published_file_that_is_written_to_is_seen_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "u1").touch()
+
+    def act() -> None:
+        (tmp_path / "u1").write_bytes(b"more")
+
+    seen = sights(tmp_path, [rule(changed=("{published}",))], act, published=("u1",))
+    assert seen == [("f1", "u1")]
 
 
 def test_the_nth_sight_counts(tmp_path: Path) -> None:
