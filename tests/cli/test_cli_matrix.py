@@ -89,7 +89,7 @@ def test_the_tables_link_to_the_story_and_the_story_ends_with_the_command() -> N
     whole = matrix(mine, good, absent)
     assert overview(whole)[-1] == "| `replaying` | [1/1 bytes](servers/mine.md#replaying) | safe |"
     assert any(
-        "| mine | 1.2 | as it comes | 0 | 1 | 0 | 0 |" in line for line in configurations(whole)
+        "| mine | 1.2 | as it comes | 0 | 1 | 0 | 0 | 0 |" in line for line in configurations(whole)
     )
     assert any("not installed here" in line for line in configurations(whole))
     page = "\n".join(stories(mine))
