@@ -106,6 +106,13 @@ def test_storms_in_which_only_headers_went_wrong_share_a_section() -> None:
     assert all("servers/mine.md#headers" in line for line in overview(matrix(mine))[2:])
 
 
+def test_every_rule_of_the_protocol_that_was_broken_is_on_the_page() -> None:
+    rules = tuple(finding(checker="conformance", summary=f"rule {number}") for number in range(9))
+    one = cell("conformance", [violated(findings=rules)], COMMAND)
+    page = "\n".join(stories(Row(target="mine", cells=(one,))))
+    assert all(f"conformance: rule {number}\n" in page for number in range(9))
+
+
 def test_a_long_story_is_cut_on_its_page() -> None:
     long = finding(story=tuple(f"op {number}" for number in range(40)))
     one = cell("replaying", [violated(findings=(long,))], COMMAND)

@@ -57,9 +57,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One storm against one server: ``violated`` of ``runs`` runs of the same plan were violated.
 
     ``rates`` says in how many each checker found something. ``finding`` is the plainest one in a
-    phrase, ``story`` what happened, ``failure`` the file of the run it is from, and ``command`` runs
-    that plan again from nothing. ``verdict`` is None where the storm was ``skipped``. ``readings`` are
-    what people concluded.
+    phrase, ``claims`` are all of that run, ``story`` is what happened, ``failure`` the run's file, and
+    ``command`` runs that plan again from nothing. ``verdict`` is None where the storm was ``skipped``.
+    ``readings`` are what people concluded.
     """
 
     storm: str
@@ -72,6 +72,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     unknown: str | None = None
     rates: dict[str, int] = {}
     finding: str = ""
+    claims: tuple[str, ...] = ()
     story: tuple[str, ...] = ()
     failure: str | None = None
     command: str = ""
@@ -127,6 +128,11 @@ def cell(
         unknown=shown.unknown,
         rates=rates,
         finding=_plainest(shown),
+        claims=tuple(
+            dict.fromkeys(
+                f"{one.checker}: {one.summary}" for one in _plainest_first(shown).findings
+            )
+        ),
         story=tuple(story(_plainest_first(shown))[:-1]) if shown.findings else (),
         failure=shown.failure,
         command=command,
@@ -265,7 +271,8 @@ def _section(one: Cell, title: str) -> list[str]:
     for reading in one.readings:
         source = f" ({reading.source})" if reading.source else ""
         lines += [f"**{KINDS[reading.kind].capitalize()}**: {reading.says}{source}.", ""]
-    return [*lines, *_fenced("text", _first_finding(one)), *_fenced("sh", [one.command])]
+    told = list(one.claims) if "conformance" in one.rates else _first_finding(one)
+    return [*lines, *_fenced("text", told), *_fenced("sh", [one.command])]
 
 
 def _first_finding(one: Cell) -> list[str]:
