@@ -5,7 +5,8 @@
 #   sudo ci/containers.sh [PYTEST ARGUMENTS]
 #
 # A daemon that already answers is used instead, and left as it was found, but for the images. Without root, or
-# where Docker cannot run, it says why and ends with 0: nothing was tested, and nothing is claimed.
+# where Docker cannot run, it says why and ends with 0: nothing was tested, and nothing is claimed. PULL=no
+# asks no registry for the base image, and makes one of Debian's packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export DEBIAN_FRONTEND=noninteractive PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -68,7 +69,7 @@ base_image() {
         docker image inspect "$image" >/dev/null 2>&1 && return
     done
     say "base image"
-    timeout "$PULL_SECONDS_MAX" docker pull -q python:3.12-slim 2>/dev/null && return
+    [ "${PULL:-yes}" = yes ] && timeout "$PULL_SECONDS_MAX" docker pull -q python:3.12-slim 2>/dev/null && return
     if [ "$(id -u)" -ne 0 ] || ! command -v debootstrap >/dev/null; then
         skip "no registry can be reached, and a base image of our own needs root and debootstrap"
     fi
