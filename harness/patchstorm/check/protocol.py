@@ -10,6 +10,7 @@ the current one.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from itertools import accumulate
@@ -22,6 +23,7 @@ from patchstorm.history.model import Completion, Operation
 
 NAME = "protocol"
 _HTTP_ONLY = frozenset({401, 408, 411, 414, 417, 421, 429, 431})  # may come from before the target
+_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT")
 _EXPIRY_TOLERANCE_NS = 61_000_000_000  # clock skew that a token may be granted
 
 Complaint = str | None
@@ -178,6 +180,24 @@ def _expired(
     return f"was answered {end.status} long after the upload had expired, expected 404 or 410"
 
 
+def _retry_after(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    found = end.headers.get("retry-after")
+    if found is None or (found.isascii() and found.isdigit()) or _DATE.fullmatch(found):
+        return None
+    return (
+        f"was answered with Retry-After: {found!r}, neither seconds nor a date (RFC 9110, 10.2.3)"
+    )
+
+
+def _problem(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    said = end.malformed or ""
+    return f"was answered with what is no {said}" if said.startswith("problem document") else None
+
+
 _RULES: tuple[tuple[str, Judge], ...] = (
     ("tus-resumable", _tus_resumable),
     ("options", _options),
@@ -187,6 +207,8 @@ _RULES: tuple[tuple[str, Judge], ...] = (
     ("creation", _created),
     ("termination", _terminated),
     ("expiration", _expired),
+    ("retry-after", _retry_after),
+    ("problem", _problem),
 )
 
 

@@ -28,7 +28,7 @@ OWN = frozenset(
 
 INSIDE = Rule(
     name="names.inside", level="must", section="capability named-targets",
-    says="a creation whose name is none, or lies outside the root, is refused with 4xx",
+    says="a creation whose name is none, cannot be read or lies outside the root is refused with 4xx",
 )  # fmt: skip
 NAMED = Rule(
     name="names.taken-over", level="must", section="capability named-targets",
@@ -208,6 +208,18 @@ CASES = (
     Case(
         name="name-none", chapter="contract", needs=_NAMES, says="a creation without a name",
         steps=(create("a", _REFUSED, more={"Upload-Metadata": None}),),
+    ),
+    *(
+        Case(
+            name=f"metadata-{name}", chapter="contract", needs=_NAMES,
+            says=f"a creation whose metadata is malformed: {name}",
+            steps=(create("a", _REFUSED, more={"Upload-Metadata": value}),),
+        )
+        for name, value in (
+            ("no-base64", "filename a.bin"),
+            ("twice", "filename YS5iaW4=,filename Yi5iaW4="),
+            ("no-key", "filename YS5iaW4=,,"),
+        )
     ),
     Case(
         name="name-replace-maybe", chapter="contract", needs=_NAMES,

@@ -27,6 +27,8 @@ from patchstorm.target.model import Wire
 TUS_VERSION = "1.0.0"
 PATCH_TYPE = "application/offset+octet-stream"
 METHODS = {"STATUS": "GET"}
+PROBLEM = "application/problem+json"
+PROBLEM_DOCUMENT = "problem document"
 
 Buffer = bytes | bytearray | memoryview
 Blocks = Callable[[], Iterable[Buffer]]
@@ -206,6 +208,7 @@ def completion(
     if reply is None:
         return Completion(op=op, time_ns=time_ns, outcome="info", sent=sent, error=error)
     document, malformed = _document(request, reply)
+    malformed = malformed or _problem(request, reply)
     offset, bad_offset = _integer(reply, "upload-offset")
     length, bad_length = _integer(reply, "upload-length")
     return Completion(
@@ -229,6 +232,28 @@ def _integer(reply: Reply, name: str) -> tuple[int | None, str | None]:
     if text.isascii() and text.isdigit():
         return int(text), None
     return None, f"{name} is `{text}`, not a plain decimal number"
+
+
+def _problem(request: Request, reply: Reply) -> str | None:
+    """What is wrong with a problem document: its members are optional, but of fixed kinds (RFC 9457)."""
+    if request.kind == "HEAD" or not reply.headers.get("content-type", "").startswith(PROBLEM):
+        return None
+    if request.probe is not None and request.probe.what.acts_as == "HEAD":
+        return None
+    try:
+        told = json.loads(reply.body)
+    except ValueError as error:
+        return f"{PROBLEM_DOCUMENT}: {error}"
+    if not isinstance(told, dict) or not told:
+        return f"{PROBLEM_DOCUMENT}: no object with members"
+    if told.get("status", reply.status) != reply.status:
+        return (
+            f"{PROBLEM_DOCUMENT}: its status is {told['status']}, that of the answer {reply.status}"
+        )
+    words = [
+        name for name in ("type", "title", "detail") if not isinstance(told.get(name, ""), str)
+    ]
+    return f"{PROBLEM_DOCUMENT}: {', '.join(words)} is no text" if words else None
 
 
 def _document(request: Request, reply: Reply) -> tuple[StatusDocument | None, str | None]:
