@@ -28,11 +28,12 @@ class Recorder:
 
     With a ``sink`` every record is also written there at once, so that a run that is killed leaves
     what had happened. Call it from one thread: the order of the calls is the order of the history.
+    One that goes on with a history that was broken off numbers from ``first_op`` on.
     """
 
-    def __init__(self, header: Header, sink: IO[bytes] | None = None) -> None:
+    def __init__(self, header: Header, sink: IO[bytes] | None = None, *, first_op: int = 0) -> None:
         self.records: list[Record] = []
-        self._count = 0
+        self._count = first_op
         self._sink = sink
         self._take(header)
 

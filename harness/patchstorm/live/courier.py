@@ -19,8 +19,10 @@ import msgspec
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import Recorder
 from patchstorm.history.model import Completion, ProbeSent
+from patchstorm.live.aftermath import Aftermath
 from patchstorm.live.coverage import Coverage
 from patchstorm.live.fleet import Fleet
+from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import Blocks, Client, Delivery, Ending
 from patchstorm.live.network import Network
 from patchstorm.scenario import payload
@@ -65,6 +67,16 @@ class Courier:
         self._client = Client(timeout_ms=target.wire.request_ms)
         self._random = random.Random(f"{plan.scenario}/{plan.seed}/{plan.index}/courier")
         self._phase: Phase = "storm"
+
+    def recall(self, known: Aftermath) -> None:
+        """Know what clients knew before a loss of power."""
+        for upload, url in known.urls.items():
+            self.urls[upload] = url
+            self.on_url(upload)
+        for upload, ranges in known.acknowledged.items():
+            for offset, length in ranges:
+                self.acknowledged[upload].add(offset, length)
+        self.ended.update(known.ended)
 
     async def drive(self, machine: Machine, phase: Phase) -> None:
         """Run a whole workload; returns when all of its clients have ended."""
@@ -193,7 +205,7 @@ class Courier:
     async def _across(
         self, send: Send, replica: int | None, head: Head, blocks: Blocks
     ) -> Delivery:
-        address, port = self._place(replica)
+        host, address, port = self._place(replica)
         return await self.network.across(
             replica,
             self._client.deliver(
@@ -204,6 +216,7 @@ class Courier:
                 ending=self._ending(send.request),
                 on_sent=self.on_bytes,
                 address=address,
+                host=host,
             ),
         )
 
@@ -214,14 +227,14 @@ class Courier:
             return "fin"
         return "reset" if self._random.random() < 0.5 else "fin"
 
-    def _place(self, replica: int | None) -> tuple[str, int]:
-        """The address and port of a replica; None: of the balancer."""
+    def _place(self, replica: int | None) -> tuple[Host, str, int]:
+        """From where a replica is reached, its address and port; None: those of the balancer."""
         if replica is None:
             assert self._fleet.front is not None
-            return self._fleet.front.address, self._fleet.front.port
+            return HERE, self._fleet.front.address, self._fleet.front.port
         taker = self._fleet.replicas[replica]
         assert taker.port is not None
-        return taker.address, taker.port
+        return taker.host, taker.address, taker.port
 
     def _replica(self, request: Request) -> int | None:
         """The replica asked for, or a balancer's choice among those that have not visibly died.

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from patchstorm.live.host import ThisHost
 from patchstorm.live.http import SERVER_ADDRESS
 from patchstorm.live.launch import processes
 from patchstorm.live.replica import Replica
@@ -100,14 +101,15 @@ async def running(
     *,
     log_dir: Path,
     lifetime_ms: int | None = None,
+    secret: str | None = None,
 ) -> AsyncIterator[Fleet]:
     """``count`` started replicas of ``target`` on ``storage``, killed at the end whatever happens.
 
     Their logs go to ``log_dir``. ``lifetime_ms`` is how long uploads are to live, None for the
-    target's own default.
+    target's own default; ``secret`` is what the replicas share, made up if there is none.
     """
     log_dir.mkdir(parents=True, exist_ok=True)
-    shared = _shared(target, storage, lifetime_ms)
+    shared = _shared(target, storage, lifetime_ms, secret)
     companion = _companion(target, storage, log_dir, shared)
     replicas = _replicas(target, storage, count, log_dir, lifetime_ms, shared)
     async with started(replicas, companion) as fleet:
@@ -148,16 +150,18 @@ def _companion(
         command=program.start.command,
         values={**shared, "replica": "0", "scratch": str(storage.scratch / "companion")},
         log=log_dir / "companion.log",
-        launch=processes(storage.entry),
+        launch=processes(ThisHost(storage.entry)),
     )
 
 
-def _shared(target: Target, storage: Storage, lifetime_ms: int | None) -> dict[str, str]:
+def _shared(
+    target: Target, storage: Storage, lifetime_ms: int | None, secret: str | None
+) -> dict[str, str]:
     """The placeholders that mean the same for every replica, and what they stand for, made."""
     common = storage.scratch / "shared"
     common.mkdir(exist_ok=True)
     secret_file = storage.scratch / "secret"
-    secret_file.write_text(new_secret(), encoding="ascii")
+    secret_file.write_text(secret or new_secret(), encoding="ascii")
     secret_file.chmod(0o600)
     return {
         "python": sys.executable,
@@ -190,7 +194,8 @@ def _replicas(
                 "scratch": str(storage.scratch / f"replica-{index}"),
             },
             log=log_dir / f"replica-{index}.log",
-            launch=processes(storage.entry),
+            launch=processes(storage.host(index)),
+            host=storage.host(index),
         )
         for index in range(count)
     ]

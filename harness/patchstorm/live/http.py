@@ -24,6 +24,7 @@ from typing import Literal
 
 import h11
 
+from patchstorm.live.host import HERE, Host
 from patchstorm.scenario.actions import Mischief
 from patchstorm.target.wire import Head, Reply
 
@@ -96,8 +97,11 @@ class Client:
         ending: Ending | None = None,
         on_sent: Callable[[int], None] | None = None,
         address: str = SERVER_ADDRESS,
+        host: Host = HERE,
     ) -> Delivery:
         """Send one request to ``port`` and await its end; never raises for what a network does.
+
+        ``host`` is where ``address`` means something.
 
         ``blocks`` yields the body, ``head.length`` bytes in all; it is called once. ``ending``
         overrides the client's own for this delivery, and ``on_sent`` is told of body bytes as they
@@ -109,7 +113,7 @@ class Client:
         progress = _Progress(tell=on_sent)
         limit_ms = mischief.abandon_ms if mischief.abandon_ms is not None else self.timeout_ms
         reason = "timeout" if mischief.abandon_ms is None else "abandoned"
-        sock = _client_socket(address)
+        sock = _client_socket(host, address)
         try:
             async with asyncio.timeout(min(limit_ms, self.timeout_ms) / 1_000):
                 reply = await self._exchange(
@@ -181,8 +185,8 @@ async def _cancelled(*tasks: asyncio.Future[None] | asyncio.Future[Reply]) -> No
             await task
 
 
-def _client_socket(peer: str) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _client_socket(host: Host, peer: str) -> socket.socket:
+    sock = host.socket()
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if peer.startswith(LOOPBACK):

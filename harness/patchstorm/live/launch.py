@@ -19,6 +19,7 @@ from typing import Protocol
 
 from patchstorm.errors import TargetError
 from patchstorm.live.guard import guard
+from patchstorm.live.host import HERE, Host
 
 REAP_POLL_S = 0.004
 
@@ -87,8 +88,8 @@ class ProcessGroup:
         guard.release_group(self._process.pid)
 
 
-def processes(entry: tuple[str, ...] = ()) -> Launch:
-    """Launches process groups on this host; ``entry`` stands before each command."""
+def processes(host: Host = HERE) -> Launch:
+    """Launches process groups on ``host``."""
 
     async def launch(order: Order) -> Running:
         if shutil.which(order.command[0]) is None:
@@ -96,7 +97,7 @@ def processes(entry: tuple[str, ...] = ()) -> Launch:
         Path(order.scratch).mkdir(parents=True, exist_ok=True)
         with open(order.log, "ab") as log:
             process = subprocess.Popen(
-                [*entry, *order.command],
+                host.enter(*order.command, directory=order.scratch),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

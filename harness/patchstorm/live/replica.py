@@ -14,6 +14,7 @@ from pathlib import Path
 
 from patchstorm.errors import TargetError
 from patchstorm.history.model import UploadInfo
+from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import SERVER_ADDRESS, Client
 from patchstorm.live.launch import Launch, Order, Running
 from patchstorm.scenario.actions import Request
@@ -45,7 +46,7 @@ class Replica:
     """A replica of ``target``. ``port`` is None until it was up once; then it keeps its port.
 
     ``values`` fill the placeholders of ``command``, save for the port. ``launch`` is how its world
-    runs a command, ``address`` where clients reach what it runs.
+    runs a command, ``address`` where clients reach what it runs, seen from ``host``.
     """
 
     target: Target
@@ -55,6 +56,7 @@ class Replica:
     log: Path
     launch: Launch
     address: str = SERVER_ADDRESS
+    host: Host = HERE
     port: int | None = None
     paused: bool = False
     expected_down: bool = True
@@ -162,8 +164,8 @@ class Replica:
                 return None
             return int(found["port"]) if ready.reports_port else port
         if ready.by == "tcp":
-            return port if await _takes_connections(self.address, port) else None
-        return port if await answers(self.address, port, self.target) else None
+            return port if await _takes_connections(self.host, self.address, port) else None
+        return port if await answers(self.address, port, self.target, self.host) else None
 
     def _said(self) -> str:
         """What it wrote since it was last started."""
@@ -256,17 +258,17 @@ def free_port() -> int:
         return port
 
 
-async def _takes_connections(address: str, port: int) -> bool:
-    with contextlib.suppress(OSError):
-        _, writer = await asyncio.open_connection(address, port)
-        writer.close()
+async def _takes_connections(host: Host, address: str, port: int) -> bool:
+    with contextlib.suppress(OSError), host.socket() as sock:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, (address, port))
         return True
     return False
 
 
-async def answers(address: str, port: int, target: Target) -> bool:
+async def answers(address: str, port: int, target: Target, host: Host = HERE) -> bool:
     """Whether OPTIONS gets an answer below 500."""
     probe = Request(kind="OPTIONS", upload="")
     head = head_for(target.wire, probe, UploadInfo(id="", size=0, target=""), None)
-    delivery = await Client(timeout_ms=1_000).deliver(port, head, address=address)
+    delivery = await Client(timeout_ms=1_000).deliver(port, head, address=address, host=host)
     return delivery.reply is not None and delivery.reply.status < 500

@@ -16,10 +16,12 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from patchstorm.errors import TargetError
 from patchstorm.history import Recorder
 from patchstorm.history.model import Final, Header, History
+from patchstorm.live.aftermath import Aftermath
 from patchstorm.live.courier import Courier, Phase
 from patchstorm.live.damage import Damage
 from patchstorm.live.fault_kinds import Scene
@@ -42,7 +44,6 @@ from patchstorm.scenario.plan import Plan, UploadPlan
 from patchstorm.target.model import Target
 
 HISTORY_FILE = "history.jsonl"
-STORM_S_MAX = 180.0
 REST_POLL_S = 0.01
 
 
@@ -59,6 +60,19 @@ class LiveOutcome:
     unknown: str | None = None
     skipped: str | None = None
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setting:
+    """What a run is given."""
+
+    plan: Plan
+    target: Target
+    world: World
+    storage: Storage
+    log_dir: Path
+    sink: IO[bytes] | None
+    after: Aftermath | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,10 +102,14 @@ async def run_live(
     out_dir: Path,
     storage: str | None = None,
     world: World = PROCESSES,
+    sink: IO[bytes] | None = None,
+    after: Aftermath | None = None,
 ) -> LiveOutcome:
     """Run ``plan`` against ``target`` in ``world``. ``storage`` overrides the plan's.
 
-    The history is written to ``out_dir`` as it happens, beside a log of each replica.
+    The history is written to ``out_dir`` as it happens, beside a log of each replica; with a ``sink``, which
+    is then its reader's business, it goes there instead. ``after`` goes on where a loss of power broke the
+    storm off: what is left to do is heal, close and look.
     Raises UsageError for what was asked wrongly and TargetError for a target that does not start.
     """
     began = time.monotonic()
@@ -103,36 +121,40 @@ async def run_live(
             return LiveOutcome(log_dir=log_dir, skipped=reason)
         await world.prepare(plan, target)
         began = time.monotonic()
-        async with asyncio.timeout(STORM_S_MAX), AsyncExitStack() as stack:
+        async with asyncio.timeout(world.storm_s_max), AsyncExitStack() as stack:
             store = await stack.enter_async_context(world.opened(spec, plan, target))
-            run = await _prepare(plan, target, world, store, log_dir, stack)
-            await _storm(run)
-            return _outcome(run, log_dir, time.monotonic() - began)
+            setting = _Setting(
+                plan=plan, target=target, world=world, storage=store, log_dir=log_dir,
+                sink=sink, after=after,
+            )  # fmt: skip
+            run = await _prepare(setting, stack)
+            if after is None:
+                await _storm(run)
+            else:
+                _recall(run, after)
+            await _settle(run)
+            return _outcome(run, log_dir, time.monotonic() - began, whole=sink is None)
     except UnavailableStorage as unavailable:
         return LiveOutcome(log_dir=log_dir, skipped=str(unavailable))
     except TimeoutError:
-        reason = f"the storm did not end within {STORM_S_MAX:.0f} s; see {log_dir}"
+        reason = f"the storm did not end within {world.storm_s_max:.0f} s; see {log_dir}"
         return LiveOutcome(log_dir=log_dir, unknown=reason, seconds=time.monotonic() - began)
     except BaseExceptionGroup as group:
         raise _only(group) from None
 
 
-async def _prepare(
-    plan: Plan,
-    target: Target,
-    world: World,
-    store: Storage,
-    log_dir: Path,
-    stack: AsyncExitStack,
-) -> _Run:
-    rules = rules_of(plan, target)
+async def _prepare(setting: _Setting, stack: AsyncExitStack) -> _Run:
+    plan, target, world = setting.plan, setting.target, setting.world
+    store, log_dir, after, sink = setting.storage, setting.log_dir, setting.after, setting.sink
+    rules = rules_of(plan, target) if after is None else []
     lookout = await stack.enter_async_context(looking_out()) if rules else None
     fleet = await stack.enter_async_context(
         world.running(target, store, plan.replicas, log_dir=log_dir, lifetime_ms=lifetime_ms(plan))
     )
     header = _header(plan, target, world, store)
-    sink = stack.enter_context((log_dir / HISTORY_FILE).open("wb"))
-    recorder = Recorder(header, sink)
+    if sink is None:
+        sink = stack.enter_context((log_dir / HISTORY_FILE).open("wb"))
+    recorder = Recorder(header, sink, first_op=0 if after is None else after.first_op)
     await stack.enter_async_context(beating(recorder))
     courier = Courier(plan, target, fleet, recorder)
     places = Places(target, tuple(upload.info for upload in plan.uploads))
@@ -154,7 +176,8 @@ async def _prepare(
     return _Run(
         plan=plan, target=target, storage=store, fleet=fleet, recorder=recorder, places=places,
         courier=courier, faults=faults, triggers=triggers, sight=sight,
-        lookout=lookout, convergence_ms=header.convergence_ms, notes=[*store.notes],
+        lookout=lookout, convergence_ms=header.convergence_ms, next_op=recorder.operations,
+        notes=[*store.notes],
     )  # fmt: skip
 
 
@@ -212,6 +235,20 @@ async def _storm(run: _Run) -> None:
     run.triggers.arm()
     await _drive(run, storms.storm(run.plan), "storm")
     run.triggers.disarm()
+
+
+def _recall(run: _Run, after: Aftermath) -> None:
+    """Everything is up again after a loss of power: what lasted until then is over."""
+    run.courier.recall(after)
+    for fault in after.lasting:
+        run.recorder.event(
+            "fault", time_ns=time.monotonic_ns(), replica=fault.replica,
+            fault=fault.kind, id=fault.id, ends=True,
+        )  # fmt: skip
+    run.notes.append("the storm was broken off by a loss of power")
+
+
+async def _settle(run: _Run) -> None:
     await _heal(run)
     await _drive(run, storms.closing(run.plan), "heal")
     await _converge(run)
@@ -309,14 +346,14 @@ def _phase(run: _Run, name: str) -> None:
     run.recorder.event("phase", time_ns=time.monotonic_ns(), phase=name)
 
 
-def _outcome(run: _Run, log_dir: Path, seconds: float) -> LiveOutcome:
+def _outcome(run: _Run, log_dir: Path, seconds: float, *, whole: bool) -> LiveOutcome:
     notes = [*run.notes, *run.fleet.said()]
     unspent = [f"{fault.id} ({fault.kind})" for fault in run.triggers.unspent]
-    if unspent:
+    if unspent and run.triggers.armed_once:
         notes.append(f"never triggered: {', '.join(unspent)}")
     return LiveOutcome(
         log_dir=log_dir,
-        history=run.recorder.history(),
+        history=run.recorder.history() if whole else None,
         notes=tuple(notes),
         seconds=seconds,
     )

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from pathlib import Path
 from patchstorm.errors import InconclusiveError, UsageError
 from patchstorm.live import nsholder
 from patchstorm.live.guard import guard
+from patchstorm.live.host import Host, ThisHost
 from patchstorm.scenario.units import parse_size
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -42,8 +43,9 @@ class Storage:
     """One storm's directory. ``flavour`` says what it is on, ``notes`` what it is not.
 
     ``scratch`` is a directory for what the replicas do not share, on no size-limited disk.
-    ``entry`` stands before a command that is to run where ``root`` is visible. ``fillable`` is the
-    path of a file that may grow until the disk is full; None where that would hurt others.
+    ``entry`` stands before a command that is to run where ``root`` is visible, unless there are
+    ``hosts``, which know that themselves. ``fillable`` is the path of a file that may grow until the disk
+    is full; None where that would hurt others.
     """
 
     root: Path
@@ -52,8 +54,13 @@ class Storage:
     flavour: str
     notes: tuple[str, ...] = ()
     entry: tuple[str, ...] = ()
+    hosts: Sequence[Host] = ()
     fillable: Path | None = None
     _holder: subprocess.Popen[str] | None = field(default=None, repr=False)
+
+    def host(self, replica: int) -> Host:
+        """Where ``replica`` runs."""
+        return self.hosts[replica % len(self.hosts)] if self.hosts else ThisHost(self.entry)
 
     def fill(self, *, leave_bytes: int = 0) -> int:
         """Grow the fill file until the disk is full but for ``leave_bytes``; returns its size."""

@@ -27,6 +27,7 @@ class Triggers:
         self._bytes = 0
         self._requests = 0
         self._armed = False
+        self.armed_once = False
 
     @property
     def unspent(self) -> tuple[FaultPlan, ...]:
@@ -35,7 +36,7 @@ class Triggers:
 
     def arm(self) -> None:
         """The storm begins: counts and times run from now on."""
-        self._armed = True
+        self._armed = self.armed_once = True
         loop = asyncio.get_running_loop()
         for fault in tuple(self._waiting):
             if fault.trigger.after_ms is not None:

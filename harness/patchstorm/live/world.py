@@ -20,6 +20,8 @@ from patchstorm.live.suits import reason_to_skip
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 
+STORM_S_MAX = 180.0
+
 
 class RunFleet(Protocol):
     """Starts ``count`` replicas on a storage of the same world."""
@@ -41,7 +43,7 @@ class World:
 
     ``prepare`` gets ready what is made once for many storms, so that no storm's time runs meanwhile.
     ``opened`` makes the storage that is asked for, for a storm of a target. ``kinds`` are the faults it
-    can bring about.
+    can bring about. A storm may take ``storm_s_max``.
     """
 
     name: str
@@ -50,10 +52,12 @@ class World:
     prepare: Callable[[Plan, Target], Awaitable[None]]
     opened: Callable[[str, Plan, Target], AbstractAsyncContextManager[Storage]]
     running: RunFleet
+    storm_s_max: float = STORM_S_MAX
 
 
-async def _ready(_: Plan, __: Target) -> None:
-    return None
+async def ready(_: Plan, __: Target) -> None:
+    """Nothing has to be made for many storms."""
+    return
 
 
 def _opened(spec: str, _: Plan, __: Target) -> AbstractAsyncContextManager[Storage]:
@@ -71,7 +75,7 @@ PROCESSES = World(
     name="processes",
     kinds=KINDS,
     unsuited=lambda plan, target, spec: unsuited(plan, target, spec, KINDS),
-    prepare=_ready,
+    prepare=ready,
     opened=_opened,
     running=running,
 )

@@ -1,0 +1,44 @@
+"""What clients know after a loss of power is what the history says they had learnt."""
+
+from __future__ import annotations
+
+from patchstorm.history.model import Completion, Event, Invocation, Record
+from patchstorm.live.aftermath import Lasting, aftermath
+from patchstorm.target.model import Wire
+
+WIRE = Wire(path="/files")
+HEADERS = {"location": "http://10.0.0.7:1080/files/abc?token=t"}
+
+
+def records() -> list[Record]:
+    return [
+        Invocation(op=0, time_ns=1, client="c", kind="POST", upload="u"),
+        Completion(op=0, time_ns=2, outcome="ok", status=201, headers=HEADERS),
+        Event(time_ns=3, kind="fault", replica=1, data={"fault": "pause", "id": "p"}),
+        Event(time_ns=3, kind="fault", replica=1, data={"fault": "pause", "id": "p", "ends": True}),
+        Event(time_ns=4, kind="fault", data={"fault": "power-loss", "id": "w"}),
+        Event(time_ns=4, kind="fault", data={"fault": "body-cut", "op": 1}),
+        Invocation(op=1, time_ns=5, client="c", kind="PATCH", upload="u", offset=0, length=8),
+        Completion(op=1, time_ns=6, outcome="ok", status=204),
+        Invocation(op=2, time_ns=7, client="c", kind="PATCH", upload="u", offset=8, length=8),
+        Invocation(op=3, time_ns=8, client="c", kind="DELETE", upload="v"),
+    ]
+
+
+def test_urls_acknowledgements_and_numbers_are_recalled() -> None:
+    known = aftermath(records(), WIRE)
+
+    assert known.first_op == 4
+    assert known.urls == {"u": "/files/abc?token=t"}
+    assert known.acknowledged == {"u": ((0, 8),)}
+
+
+def test_what_may_have_been_ended_is_not_owed_any_more() -> None:
+    refused = Completion(op=3, time_ns=9, outcome="fail", status=404)
+
+    assert aftermath(records(), WIRE).ended == ("v",)
+    assert aftermath([*records(), refused], WIRE).ended == ()
+
+
+def test_only_faults_of_the_world_that_did_not_end_last() -> None:
+    assert aftermath(records(), WIRE).lasting == (Lasting("w", "power-loss", None),)
