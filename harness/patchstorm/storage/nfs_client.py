@@ -80,7 +80,7 @@ class NfsClient(NfsFiles):
 
     def rmdir(self, path: str, *, dir_fd: int | None = None) -> None:
         kernel = self.kernel
-        directory, name, inode = self._true(path, dir_fd)
+        directory, name, inode = self._doomed(path, dir_fd)
         if inode is None:
             raise failure(errno.ENOENT, path)
         if name in DOTS:
@@ -94,7 +94,7 @@ class NfsClient(NfsFiles):
 
     def unlink(self, path: str, *, dir_fd: int | None = None) -> None:
         kernel = self.kernel
-        directory, name, inode = self._true(path, dir_fd)
+        directory, name, inode = self._doomed(path, dir_fd)
         if inode is None:
             self.kernel.doubt(directory, name)
             raise failure(errno.ENOENT, path)
@@ -123,6 +123,8 @@ class NfsClient(NfsFiles):
         to_dir, to_name = self._parent(dst)
         if from_name in DOTS or to_name in DOTS:
             raise failure(errno.EBUSY, src)
+        if kernel.believes_missing(from_dir, from_name):
+            raise failure(errno.ENOENT, src)
         source = self._true_last(from_dir, from_name)
         if source is None:
             kernel.doubt(from_dir, from_name)

@@ -50,6 +50,15 @@ class NfsFiles(NfsLocks):
             return directory, name, directory
         return directory, name, self._true_last(directory, name, new)
 
+    def _doomed(self, path: str, dir_fd: int | None) -> tuple[Inode, str, Inode | None]:
+        """For calls that take a name away: what is there, unless it is believed missing."""
+        directory, name = self._parent(path, dir_fd)
+        if name in DOTS:
+            return directory, name, directory
+        if self.kernel.believes_missing(directory, name):
+            raise failure(errno.ENOENT, path)
+        return directory, name, self._true_last(directory, name)
+
     def _parent(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str]:
         return walk_parent(path, self.tree.root, self._base(dir_fd), self.kernel.look_up)
 

@@ -83,12 +83,32 @@ NAMES: tuple[Program, ...] = (
     ),
     _p(
         "missing-name-unlink",
-        "unlink is decided on the server",
+        "unlink does not even ask for a name wrongly believed missing",
         """
         B = exists f -> false
         A w f x
-        B unlink f
-        S = ls . -> []
+        B unlink f -> null | ENOENT @ $missing
+        S = ls . -> [] | ["f"] @ $missing
+        """,
+    ),
+    _p(
+        "missing-name-rename-from",
+        "nor does a rename of it",
+        """
+        B = exists f -> false
+        A w f x
+        B rename f g -> null | ENOENT @ $missing
+        S = ls . -> ["g"] | ["f"] @ $missing
+        """,
+    ),
+    _p(
+        "missing-name-rmdir",
+        "nor does rmdir",
+        """
+        B = exists d -> false
+        A mkdir d
+        B rmdir d -> null | ENOENT @ $missing
+        S = ls . -> [] | ["d"] @ $missing
         """,
     ),
     _p(
