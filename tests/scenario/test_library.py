@@ -59,7 +59,7 @@ def test_every_workload_and_every_fault_is_in_some_storm() -> None:
 
     assert {client.kind for storm in storms for client in storm.clients} == set(WORKLOADS)
     missing = set(FAULTS) - {fault.kind for storm in storms for fault in storm.faults}
-    assert missing == {"restart", "partition-storage", "local-locks"}
+    assert missing == {"restart", "local-locks"}
 
 
 def test_every_storm_says_what_it_is_for() -> None:

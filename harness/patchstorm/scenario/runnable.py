@@ -12,7 +12,7 @@ from patchstorm.scenario.model import FaultSpec, Scenario
 from patchstorm.scenario.workloads import WORKLOADS
 
 BALANCED = ("containers",)  # worlds that put a real balancer before the replicas
-MODELLED = ("sim", "fuse")  # worlds whose storage is the model, which can be full without a size
+OWN_DISK = ("sim", "fuse", "nfs")  # worlds in which every storm has a disk that may be filled
 
 
 def runnable(
@@ -68,7 +68,7 @@ def _impossible_fault(scenario: Scenario, world: str, storage: str | None) -> st
         reason = _impossible_trigger(fault, world)
         if reason is not None:
             return reason
-        if row.bounded_storage and world not in MODELLED and "size=" not in (storage or ""):
+        if row.bounded_storage and world not in OWN_DISK and "size=" not in (storage or ""):
             return f'{fault.kind} needs a storage of limited size, such as "tmpfs,size=4MiB"'
     return None
 

@@ -28,6 +28,8 @@ Hit = tuple[int, ...]
 Undo = Callable[[], None]
 STOP_POLL_MS = 5
 DOWN_MS = 150
+NEEDS_SERVER = ("partition-storage", "storage-restart")
+_BRINGS_GRACE = ("power-loss", "storage-restart")
 STOP_MS_MAX = 2_000
 
 
@@ -66,6 +68,7 @@ class Faults:
             "partition": self._partition,
             "partition-storage": self._partition_storage,
             "power-loss": self._power_loss,
+            "storage-restart": self._storage_restart,
             "disk-full": self._disk_full,
             "clock-skew": self._clock_skew,
             "clock-jump": self._clock_jump,
@@ -96,9 +99,9 @@ class Faults:
             self._open[fault.id] = (over, timer)
 
     def _lasts_ns(self, fault: FaultPlan) -> int:
-        """A lost NFS server comes back with a grace period, which is part of its absence."""
+        """An NFS server comes back with a grace period, which is part of its absence."""
         lasts_ns = (fault.for_ms or 0) * MS
-        if fault.kind == "power-loss" and self._server.flavour.nfs is not None:
+        if fault.kind in _BRINGS_GRACE and self._server.flavour.nfs is not None:
             return max(lasts_ns, self._server.grace_until_ns - self._kernel.now_ns)
         return lasts_ns
 
@@ -269,6 +272,11 @@ class Faults:
 
         return back
 
+    def _storage_restart(self, fault: FaultPlan, hit: Hit) -> Undo:
+        """Back at once, with a grace period in which it gives no new locks."""
+        self._server.restart()
+        return self._wake_lock_waiters
+
     def _disk_full(self, fault: FaultPlan, hit: Hit) -> Undo:
         tree = self._server.tree
         before, tree.free_pages = tree.free_pages, 0
@@ -333,8 +341,8 @@ def make_root(server: Server) -> None:
 KINDS = frozenset(
     {
         "crash", "crash-all", "pause", "restart", "rolling-restart", "partition",
-        "partition-storage", "power-loss", "disk-full", "clock-skew", "clock-jump", "lock-loss",
-        "damage", *INJECTED,
+        "partition-storage", "power-loss", "storage-restart", "disk-full", "clock-skew", "clock-jump",
+        "lock-loss", "damage", *INJECTED,
     }
 )  # fmt: skip
 """What the simulator can bring about."""
@@ -351,8 +359,6 @@ def reason_to_skip(faults: Iterable[FaultPlan], local: bool) -> str | None:
             return f"fault {fault.kind}: {UNAVAILABLE[fault.kind]}"
         if fault.kind not in KINDS:
             raise UsageError(f"fault {fault.kind}: the simulator does not know it")
-        if fault.kind == "partition-storage" and local:
-            return (
-                "fault partition-storage: local storage has no network to cut; use an nfs flavour"
-            )
+        if fault.kind in NEEDS_SERVER and local:
+            return f"fault {fault.kind}: local storage has no server to lose; use an nfs flavour"
     return None
