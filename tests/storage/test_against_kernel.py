@@ -13,11 +13,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as hs
 
+from patchstorm.live.litmus.agent import RealClient
 from patchstorm.storage import Server
 from patchstorm.storage import constants as c
 from patchstorm.storage.litmus.shell import error_name
-
-from .real_client import RealClient
 
 _MOOT = c.O_CREAT | c.O_DIRECTORY  # kernels before 6.4 do not refuse it
 

@@ -1,0 +1,59 @@
+"""Where a litmus program is run: what its hosts are, and which events can be brought about there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final, Protocol
+
+LOCAL_EVENTS: Final = ("kill",)
+
+
+class Stand(Protocol):
+    """A real mount. Hosts are called as in programs: ``A`` and ``B`` mount it, ``S`` is its server."""
+
+    events: Collection[str]
+
+    def make(self, name: str) -> None:
+        """A fresh directory called ``name``."""
+        ...
+
+    def root(self, host: str, name: str) -> Path:
+        """That directory, as ``host`` sees it."""
+        ...
+
+    def enter(self, host: str, *command: str) -> tuple[str, ...]:
+        """``command`` as it has to be started to run on ``host``."""
+        ...
+
+    async def event(self, host: str, event: str) -> None:
+        """Bring about one of ``events``; a ``kill`` is the caller's."""
+        ...
+
+    async def settle(self) -> None:
+        """Undo what events left, so that the next program finds all hosts in order."""
+        ...
+
+
+class LocalStand:
+    """A directory of this machine, on which every process is a host of its own."""
+
+    events: Collection[str] = LOCAL_EVENTS
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def make(self, name: str) -> None:
+        (self._directory / name).mkdir()
+
+    def root(self, host: str, name: str) -> Path:
+        return self._directory / name
+
+    def enter(self, host: str, *command: str) -> tuple[str, ...]:
+        return command
+
+    async def event(self, host: str, event: str) -> None:
+        raise AssertionError(f"{host} {event} cannot be done to a local directory")
+
+    async def settle(self) -> None:
+        return None
