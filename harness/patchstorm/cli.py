@@ -66,7 +66,7 @@ def run(
         str | None,
         typer.Option(
             metavar="W",
-            help="`sim`, `processes` (real servers) or `containers`; none: the first two.",
+            help="`sim`, `processes` (real servers), `nfs`, `containers`; none: the first two.",
         ),
     ] = None,
     storage: Annotated[
@@ -333,6 +333,36 @@ def matrix(
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@app.command()
+def litmus(
+    mount: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="M,...", help="tmpfs, dir:PATH, nfs3, nfs4.2,actimeo=1, ...; none: all."
+        ),
+    ] = None,
+    *,
+    program: Annotated[
+        list[str] | None, typer.Option(metavar="NAME,...", help="Only these programs.")
+    ] = None,
+    repeat: Annotated[int, typer.Option(metavar="N", help="Run each so many times.")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out what waits for long.")] = False,
+    json: _Json = False,
+) -> int:
+    """Hold the storage model against real mounts."""
+    from patchstorm.commands.litmus import Request, execute
+
+    return execute(
+        Request(
+            mounts=tuple(mount or ()),
+            programs=tuple(program or ()),
+            repeat=repeat,
+            quick=quick,
+            json=json,
+        )
+    )
 
 
 @app.command()

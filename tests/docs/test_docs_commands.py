@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from patchstorm.check.registry import CHECKERS
+from patchstorm.live.nfs.guest import MEMORY_MIB
+from patchstorm.live.nfs.machine import find_machine
+from patchstorm.live.storage import UnavailableStorage
 from patchstorm.scenario import library
 from patchstorm.target.installing import not_installed
 from patchstorm.target.registry import bundled_names, resolve
@@ -26,6 +29,7 @@ MAIN_JOB = "patchstorm run"
 CAUGHT = "patchstorm run replaying --target reference:append --world sim --seed 4"
 CAUGHT_LIVE = "patchstorm run replaying --target reference:append --world processes"
 CONVICTION_TRIES = 5
+GUEST = "--world nfs"
 SIMULATED = "patchstorm-runs/replaying-reference-append-sim-4-"
 
 MY_STORM = """
@@ -66,6 +70,10 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     module = {"patchstorm": "patchstorm.cli", "pytest": "pytest"}[program]
     if program == "pytest":
         arguments += ["--collect-only", "-q", "-p", "no:cacheprovider"]
+    elif GUEST in command:
+        arguments += ["--schedules", "1"]
+    elif arguments[0] == "litmus":
+        arguments += [] if "--program" in arguments else ["--program", "new-name,flock"]
     elif command not in (MAIN_JOB, CAUGHT, CAUGHT_LIVE):
         if arguments[0] == "run" and arguments[1].startswith("-"):
             arguments.insert(1, "sequential")
@@ -133,9 +141,18 @@ def skip_without_servers(command: str) -> None:
             pytest.skip(f"{word}: {reason}")
 
 
+def skip_without_a_guest() -> None:
+    try:
+        find_machine(MEMORY_MIB)
+    except UnavailableStorage as error:
+        pytest.skip(str(error))
+
+
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one != MAIN_JOB])
 def test_a_shown_command_runs(command: str, caught: tuple[Path, str]) -> None:
     skip_without_servers(command)
+    if GUEST in command or ("litmus" in command and "nfs" in command):
+        skip_without_a_guest()
     done = run(command, caught[0])
     if done.returncode == 2 and "--world containers" in command:
         pytest.skip(done.stdout + done.stderr)  # the machine cannot, and the command said why

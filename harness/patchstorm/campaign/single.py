@@ -22,6 +22,9 @@ from patchstorm.check import judge, verdict
 from patchstorm.check.model import Finding, Judgement, Verdict
 from patchstorm.errors import TargetError
 from patchstorm.history.model import History
+from patchstorm.live.nfs.guests import Guests
+from patchstorm.live.nfs.mounts import storage_of
+from patchstorm.live.nfs.run import run_nfs
 from patchstorm.live.run import HISTORY_FILE, LiveOutcome, run_live
 from patchstorm.live.world import PROCESSES, live_world
 from patchstorm.report.model import RunReport
@@ -36,6 +39,7 @@ from patchstorm.target.registry import resolve
 
 FAILURE_FILE = "failure.json"
 PLAN_FILE = "plan.json"
+NFS = "nfs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ def run_storm(
     out_dir: Path | None = None,
     keep_safe: bool = True,
     world: str = PROCESSES.name,
+    guests: Guests | None = None,
 ) -> StormResult:
     """Run one storm and judge it; see :func:`storm`, which does the same inside an event loop."""
     return asyncio.run(
@@ -83,6 +88,7 @@ def run_storm(
             out_dir=out_dir,
             keep_safe=keep_safe,
             world=world,
+            guests=guests,
         )
     )
 
@@ -98,6 +104,7 @@ async def storm(
     out_dir: Path | None = None,
     keep_safe: bool = True,
     world: str = PROCESSES.name,
+    guests: Guests | None = None,
 ) -> StormResult:
     """Draw the plan of ``scenario`` for ``seed`` and ``index``, run it, judge it.
 
@@ -105,11 +112,15 @@ async def storm(
     what is worth a look, the runs that ended violated or unknown. Without ``out_dir`` those
     are left in a temporary directory, and nothing else.
 
-    ``world`` is a live one. Raises UsageError for what was asked wrongly.
+    ``world`` is a live one; ``nfs`` runs in one of ``guests``, or in one that is started for it. Raises
+    UsageError for what was asked wrongly.
     """
     chosen = load(scenario) if isinstance(scenario, str) else scenario
     aim = resolve(target) if isinstance(target, str) else target
-    live_world(world)  # an error of its own where it cannot be
+    if world == NFS:
+        storage = storage_of(storage or chosen.fleet.storage)
+    else:
+        live_world(world)  # an error of its own where it cannot be
     reason = runnable(chosen, world, aim.capabilities, storage=storage, phases=tuple(aim.phases))
     if reason is not None:
         return StormResult(report=_report(chosen.name, aim.name, seed, world, skipped=reason))
@@ -121,7 +132,9 @@ async def storm(
         replicas=replicas,
         storage=storage,
     )
-    return await run_plan(plan, aim, out_dir=out_dir, keep_safe=keep_safe, world=world)
+    return await run_plan(
+        plan, aim, out_dir=out_dir, keep_safe=keep_safe, world=world, guests=guests
+    )
 
 
 async def run_plan(
@@ -131,12 +144,13 @@ async def run_plan(
     out_dir: Path | None = None,
     keep_safe: bool = True,
     world: str = PROCESSES.name,
+    guests: Guests | None = None,
 ) -> StormResult:
     """Run and judge a plan that is drawn already."""
     kept = False
     folder = _folder(plan, target, world, out_dir)
     try:
-        result = await _run_in(folder, plan, target, world)
+        result = await _run_in(folder, plan, target, world, guests)
         kept = _worth_keeping(result, out_dir, keep_safe)
         return result
     finally:
@@ -150,10 +164,23 @@ def _worth_keeping(result: StormResult, out_dir: Path | None, keep_safe: bool) -
     return out_dir is not None and keep_safe
 
 
-async def _run_in(folder: Path, plan: Plan, target: Target, world: str) -> StormResult:
+async def _lived(
+    folder: Path, plan: Plan, target: Target, world: str, guests: Guests | None
+) -> LiveOutcome:
+    if world != NFS:
+        return await run_live(plan, target, out_dir=folder, world=live_world(world))
+    if guests is not None:
+        return await run_nfs(plan, target, out_dir=folder, guests=guests)
+    with Guests() as own:
+        return await run_nfs(plan, target, out_dir=folder, guests=own)
+
+
+async def _run_in(
+    folder: Path, plan: Plan, target: Target, world: str, guests: Guests | None
+) -> StormResult:
     (folder / PLAN_FILE).write_bytes(msgspec.json.encode(plan) + b"\n")
     try:
-        outcome = await run_live(plan, target, out_dir=folder, world=live_world(world))
+        outcome = await _lived(folder, plan, target, world, guests)
     except TargetError as error:
         outcome = LiveOutcome(log_dir=folder, unknown=str(error))
     if outcome.history is None:
@@ -248,10 +275,13 @@ def replay_live(failure: Failure, *, repeats: int = 1, out_dir: Path | None = No
 
     async def run() -> list[StormResult]:
         target = resolve(failure.target)
-        return [
-            await run_plan(failure.plan, target, out_dir=out_dir, world=failure.world)
-            for _ in range(repeats)
-        ]
+        with Guests() as guests:
+            return [
+                await run_plan(
+                    failure.plan, target, out_dir=out_dir, world=failure.world, guests=guests
+                )
+                for _ in range(repeats)
+            ]
 
     results = tuple(asyncio.run(run()))
     again = [

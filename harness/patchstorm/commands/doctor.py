@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +48,7 @@ def _tell(rows: list[Row]) -> None:
 async def _tried() -> list[Row]:
     from patchstorm.commands.contained import containers
 
-    rows = [await _shared_memory(), await _own_disk(), await _reference()]
+    rows = [await _shared_memory(), await _own_disk(), await _reference(), await _nfs()]
     return rows + [row async for row in containers()]
 
 
@@ -108,6 +109,24 @@ async def _reference() -> Row:
         answer = delivery.error if reply is None else reply.status
         return Row(what, "broken", f"OPTIONS was answered with {answer}")
     return Row(what, "yes", f"answers; extensions {reply.headers.get('tus-extension', '(none)')}")
+
+
+async def _nfs() -> Row:
+    """The world ``nfs``: a guest is really booted, its NFS server comes up, and it goes again."""
+    from patchstorm.live.nfs.guests import Guests
+
+    what = "world nfs"
+    began = time.monotonic()
+    try:
+        with Guests() as guests:
+            async with guests.one() as guest:
+                took_s = time.monotonic() - began
+                said = (
+                    f"Linux {guest.release} in User-Mode Linux, NFS server up after {took_s:.0f} s"
+                )
+                return Row(what, "yes", said)
+    except (PatchstormError, OSError) as error:
+        return Row(what, "no", str(error))
 
 
 def _determinism() -> Row:

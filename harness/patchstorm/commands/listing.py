@@ -76,11 +76,11 @@ def _faults() -> list[Entry]:
 
 
 def _storages() -> list[Entry]:
-    from patchstorm.commands.worlds import STORAGES
+    from patchstorm.commands.worlds import NFS_STORAGES, STORAGES
     from patchstorm.storage.catalogue import SUMMARY
 
     says: dict[str, tuple[str, list[str]]] = {}
-    for world, names in (("processes", STORAGES), ("sim", SUMMARY)):
+    for world, names in (("processes", STORAGES), ("sim", SUMMARY), ("nfs", NFS_STORAGES)):
         for name, text in names.items():
             says.setdefault(name, (text, []))[1].append(world)
     return [Entry(name, f"{text} ({', '.join(worlds)})") for name, (text, worlds) in says.items()]

@@ -32,8 +32,6 @@ def machine() -> Iterator[Row]:
     yield _linux()
     yield _inotify()
     yield _fuse()
-    yield _user_mode_linux()
-    yield _kernel_nfs()
     yield _program("Node", ("node", "--version"), "drives the npm tus client in the tests")
     yield _program("Go", ("go", "version"), "builds servers written in Go")
 
@@ -72,24 +70,6 @@ def _fuse() -> Row:
 
 def _there(found: object) -> str:
     return "there" if found else "missing"
-
-
-def _user_mode_linux() -> Row:
-    for name in ("linux.uml", "linux"):
-        found = shutil.which(name)
-        if found:
-            return Row("User-Mode Linux", "yes", found)
-    return Row("User-Mode Linux", "no", "not installed; no world of this release needs it")
-
-
-def _kernel_nfs() -> Row:
-    try:
-        kinds = Path("/proc/filesystems").read_text(encoding="ascii").split()
-    except OSError:
-        kinds = []
-    if "nfs4" in kinds or "nfs" in kinds:
-        return Row("NFS in the kernel", "yes", "mounts can be made by an administrator")
-    return Row("NFS in the kernel", "no", "not loaded; no world of this release needs it")
 
 
 def _program(what: str, command: tuple[str, ...], purpose: str) -> Row:

@@ -25,13 +25,15 @@ from patchstorm.commands.places import (
 from patchstorm.commands.simulate import Pool, Simulation, cannot_simulate, schedules_default
 from patchstorm.commands.storms import Job, Play, Played, play_all
 from patchstorm.commands.worlds import (
-    DEFAULT_STORAGE,
     DEFAULT_WORLDS,
+    WORLDS,
     check_storage,
     check_world,
     offers,
+    storage_in,
 )
 from patchstorm.errors import UsageError
+from patchstorm.live.nfs.guests import GUESTS_MAX, Guests
 from patchstorm.report.combine import combined
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode, store
@@ -78,10 +80,10 @@ def execute(request: Request) -> int:
         raise UsageError(not_simulated)
     jobs = _jobs(request, scenarios)
     began = time.monotonic()
-    with Pool() as pool:
+    with Pool() as pool, Guests(min(request.jobs or 1, GUESTS_MAX)) as guests:
         played = play_all(
             jobs,
-            _player(request, target, pool, simulated=not_simulated is None),
+            _player(request, target, pool, guests, simulated=not_simulated is None),
             at_once=request.jobs or default_jobs(),
             shown=progress(len(jobs)),
         )
@@ -132,26 +134,29 @@ def _scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
     return tuple(library.load(name) for name in dict.fromkeys(names))
 
 
-def _player(request: Request, target: Target, pool: Pool, *, simulated: bool) -> Play:
+def _player(
+    request: Request, target: Target, pool: Pool, guests: Guests, *, simulated: bool
+) -> Play:
     """How one job is played: claimed or not, then the whole storm."""
 
     async def play(job: Job) -> RunReport:
         if job.world == "sim" and not simulated:
             return _skipped(job, target, request, NOT_SIMULATED)
-        storage = request.storage or job.scenario.fleet.storage or DEFAULT_STORAGE
+        storage = storage_in(job.world, request.storage, job.scenario.fleet.storage)
         reason = _reason_to_skip(request, target, job, storage)
         if reason is not None:
             return _skipped(job, target, request, reason)
         if job.world == "sim":
             return await pool.play(_simulation(request, job))
-        return await _live(request, target, job)
+        return await _live(request, target, job, guests)
 
     return play
 
 
 def _reason_to_skip(request: Request, target: Target, job: Job, storage: str) -> str | None:
     if not offers(job.world, storage):
-        return f"{storage} is to be had in {'processes' if job.world == 'sim' else 'sim'} only"
+        others = [world for world in WORLDS if offers(world, storage)]
+        return f"{storage} is to be had in {' and '.join(others)} only"
     if request.unclaimed:
         return None
     return unclaimed(target, storage, {fault.kind for fault in job.scenario.faults})
@@ -170,7 +175,7 @@ def _simulation(request: Request, job: Job) -> Simulation:
     )
 
 
-async def _live(request: Request, target: Target, job: Job) -> RunReport:
+async def _live(request: Request, target: Target, job: Job, guests: Guests) -> RunReport:
     from patchstorm.campaign.single import storm
 
     result = await storm(
@@ -183,6 +188,7 @@ async def _live(request: Request, target: Target, job: Job) -> RunReport:
         out_dir=request.out or DEFAULT_OUT,
         keep_safe=request.out is not None,
         world=job.world,
+        guests=guests,
     )
     return result.report
 

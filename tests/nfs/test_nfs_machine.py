@@ -1,0 +1,60 @@
+"""What a machine lacks for the world nfs is named, with what to install."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from patchstorm.live.nfs import machine
+from patchstorm.live.storage import UnavailableStorage
+
+
+def kernel(folder: Path, says: str) -> None:
+    path = folder / "linux.uml"
+    path.write_text(f"#!/bin/sh\necho {says}\n")
+    path.chmod(0o755)
+
+
+def programs(folder: Path) -> None:
+    for name in machine.PROGRAMS:
+        path = folder / name
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+
+
+def refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(machine, "search_path", lambda: f"{folder}{os.pathsep}/nowhere")
+    with pytest.raises(UnavailableStorage) as told:
+        machine.find_machine(512)
+    return str(told.value)
+
+
+def test_missing_packages_are_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = refused(tmp_path, monkeypatch)
+
+    assert "apt-get install user-mode-linux" in said
+    assert said.count("nfs-common") == 1
+    assert "rpcbind" in said
+
+
+def test_a_kernel_without_modules_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel(tmp_path, "6.1.0-nobody")
+    programs(tmp_path)
+
+    assert "Linux 6.1.0-nobody" in refused(tmp_path, monkeypatch)
+
+
+def test_another_program_called_linux_is_not_taken_for_a_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel(tmp_path, "usage: linux COMMAND")
+    programs(tmp_path)
+
+    assert "is not User-Mode Linux" in refused(tmp_path, monkeypatch)
+
+
+def test_memory_must_be_mappable_and_large_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnavailableStorage, match="MiB in one of"):
+        machine._memory_dir(1 << 40)
