@@ -172,7 +172,10 @@ class Guest:
         while not self._told:
             if self._line is None:
                 raise GuestGone("the guest has ended")
-            data = await asyncio.get_running_loop().sock_recv(self._line, READ_BYTES)
+            try:
+                data = await asyncio.get_running_loop().sock_recv(self._line, READ_BYTES)
+            except OSError:  # reset: it was killed with something left unread
+                data = b""
             if not data:
                 said = self.tail()
                 self.cut_power()
