@@ -26,7 +26,8 @@ PERCENT_TOLERANCE = 1.0  # rounding is the target's business
 def _find(case: Case) -> Iterator[Finding]:
     for upload in case.uploads.values():
         documents = [one for one in upload.operations if _document(one) is not None]
-        yield from _progress(case, upload)
+        if not case.sequential:  # a store of one growing file has no chunks to count
+            yield from _progress(case, upload)
         yield from _unreadable(case, upload)
         yield from _disagreeing(case, upload, documents)
         yield from _invented(case, upload, documents)
