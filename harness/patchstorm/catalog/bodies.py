@@ -234,8 +234,8 @@ BUGS = (
         says="a replay of an accepted request is refused",
         stands_for="a retry after a lost answer that can never succeed",
         storms=("replaying",),
-        caught_by=("replay",),
-        also=("availability", "completion", "linearizable", "refusal"),
+        caught_by=("replay", "refusal"),
+        also=("availability", "completion", "linearizable"),
         store=ReplayRefused,
     ),
     Bug(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chunkstore import protocol_headers as fields
+from chunkstore.config import Settings
 from chunkstore.errors import Busy, StoreError
+from chunkstore.interfaces import Store
+from chunkstore.model import Claims
 from chunkstore.protocol import Exchange
+from chunkstore.protocol_headers import Head
 from chunkstore.responses import Response
 from patchstorm.catalog.model import Bug
+from patchstorm.catalog.sequential import SequentialStore
 
 
 def _without(response: Response, *names: str) -> Response:
@@ -65,6 +71,50 @@ class BusyIsAnError(Exchange):
             return self._refuse(StoreError("The upload is busy."))
 
 
+class VersionUnchecked(Exchange):
+    """Serves every version of the protocol alike."""
+
+    def _check_version(self) -> None:
+        return
+
+
+class VersionUnnamed(Exchange):
+    """Refuses another version, and does not say which one would be served."""
+
+    def _refuse(self, refusal: StoreError) -> Response:
+        return _without(super()._refuse(refusal), "Tus-Version")
+
+
+class OverrideIgnored(Exchange):
+    """Goes by the method of the request line alone."""
+
+    def __init__(self, store: Store, settings: Settings, head: Head) -> None:
+        kept = tuple(pair for pair in head.headers if pair[0].lower() != "x-http-method-override")
+        plain = Head(method=head.method, path=head.path, query=head.query, headers=kept)
+        super().__init__(store, settings, plain)
+
+
+class UnknownChecksumIgnored(Exchange):
+    """Takes a checksum of an algorithm that it does not know for none."""
+
+    def _check_body(self, claims: Claims, offset: int) -> None:
+        text = self._head.get("upload-checksum")
+        if text is not None and text.partition(" ")[0] not in fields.DIGEST_BYTES:
+            kept = tuple(p for p in self._head.headers if p[0].lower() != "upload-checksum")
+            self._head = Head(
+                method=self._head.method, path=self._head.path, query=self._head.query, headers=kept
+            )
+        super()._check_body(claims, offset)
+
+
+class OffsetBeyondAccepted(SequentialStore):
+    """Refuses what has come already, and takes what lies beyond the current offset."""
+
+    def check_offset(self, current: int, offset: int) -> None:
+        if offset < current:
+            super().check_offset(current, offset)
+
+
 BUGS = (
     Bug(
         name="head-cacheable",
@@ -108,5 +158,48 @@ BUGS = (
         caught_by=("availability",),
         also=("completion", "publication", "residue"),
         exchange=BusyIsAnError,
+    ),
+    Bug(
+        name="version-unchecked",
+        says="a request of any version of the protocol is served",
+        stands_for="tus 1.0.0, Tus-Resumable: another version is 412, and nothing is processed",
+        storms=("conformance",),
+        caught_by=("conformance",),
+        exchange=VersionUnchecked,
+    ),
+    Bug(
+        name="version-unnamed",
+        says="another version is refused without the version that would be served",
+        stands_for="tus 1.0.0, Tus-Version: a 412 has to carry it",
+        storms=("conformance",),
+        caught_by=("conformance",),
+        exchange=VersionUnnamed,
+    ),
+    Bug(
+        name="override-ignored",
+        says="X-HTTP-Method-Override is not looked at",
+        stands_for="tus 1.0.0, X-HTTP-Method-Override: clients that cannot send PATCH",
+        storms=("conformance",),
+        caught_by=("conformance",),
+        exchange=OverrideIgnored,
+    ),
+    Bug(
+        name="unknown-checksum-ignored",
+        says="a checksum of an unknown algorithm is taken for none",
+        stands_for="tus 1.0.0, checksum: an algorithm that is not supported is 400",
+        storms=("checksums-malformed", "conformance"),
+        caught_by=("checksum", "conformance"),
+        also=("bytes", "conflict", "durability", "linearizable", "replay"),
+        exchange=UnknownChecksumIgnored,
+    ),
+    Bug(
+        name="offset-beyond-accepted",
+        says="a PATCH beyond the current offset is accepted, and leaves a hole",
+        stands_for="tus 1.0.0, PATCH: an offset that is not the current one is 409",
+        storms=("conformance",),
+        caught_by=("conformance", "bytes", "protocol"),
+        also=("offsets", "linearizable", "durability", "publication", "completion"),
+        base="sequential",
+        store=OffsetBeyondAccepted,
     ),
 )
