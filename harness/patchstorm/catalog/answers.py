@@ -126,7 +126,7 @@ BUGS = (
         stands_for="a request that finds no record and makes one",
         storms=("late-after-termination",),
         caught_by=("protocol", "linearizable"),
-        also=("status", "offsets", "durability", "conflict", "residue", "publication"),
+        also=("status", "offsets", "durability", "conflict", "residue", "publication", "status"),
         store=Revived,
     ),
     Bug(
