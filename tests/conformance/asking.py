@@ -108,12 +108,8 @@ class Asking:
             result = None if isinstance(step.action, Sleep) else self._sent(step, step.action)
             self._begin(machine.resume(step.task, result))
         assert machine.done
-        for event in self._probes.contents("{id}", self._read, self._tick):
+        for event in self._probes.contents("{id}", self.tiny.read, self._tick):
             self.recorder.add(event)
-
-    def _read(self, path: str) -> tuple[int, bytes] | None:
-        stored = self.tiny.uploads.get(f"{BASE}/{path}")
-        return None if stored is None or stored.gone else (len(stored.data), bytes(stored.data))
 
     def _advance(self, due: int) -> None:
         self._now = max(self._now, due)

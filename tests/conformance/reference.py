@@ -31,6 +31,10 @@ class Reference:
     spoil: Spoil = untouched
     now: float = 0.0
 
+    def read(self, name: str) -> tuple[int, bytes] | None:
+        """Its files are named by their targets, and what stands there is not asked for here."""
+        return None
+
     def serve(self, asked: Asked) -> Said:
         path, _, query = asked.path.partition("?")
         fields = tuple((name, value) for name, values in asked.headers.items() for value in values)

@@ -102,6 +102,11 @@ class Tiny:
         made = self.uploads.get(said.headers.get("location", ""))
         return self.spoil(self, asked, said, made or stored)
 
+    def read(self, name: str) -> tuple[int, bytes] | None:
+        """The size and the bytes of an upload by its name; None when it is not there."""
+        stored = self.uploads.get(f"{BASE}/{name}")
+        return None if stored is None or stored.gone else (len(stored.data), bytes(stored.data))
+
     def _served(self, asked: Asked) -> Said | None:
         odd = [value for value in asked.lengths if not value.isdigit()]
         if not asked.chunked and (odd or len(set(asked.lengths)) > 1):
