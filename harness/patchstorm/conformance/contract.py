@@ -67,7 +67,7 @@ DOCUMENT_UNKNOWN = Rule(
 )  # fmt: skip
 PROXIED = Rule(
     name="proxy.origin", level="must", section="capability behind-proxy",
-    says="an absolute Location has the scheme and host of X-Forwarded-Proto and X-Forwarded-Host",
+    says="Location is absolute, with the scheme and host of X-Forwarded-Proto and X-Forwarded-Host",
 )  # fmt: skip
 NOT_MIRRORED = Rule(
     name="proxy.checked", level="must", section="capability behind-proxy",
@@ -177,7 +177,7 @@ def _only(*methods: str) -> tuple[Expect, ...]:
 def _begins(prefix: str) -> Claim:
     def claim(view: View) -> str | None:
         found = view.header("Location") or ""
-        if "://" not in found or found.startswith(prefix):
+        if found.startswith(prefix):
             return None
         return f"was answered with Location: {found[:60]}, expected {prefix}..."
 
