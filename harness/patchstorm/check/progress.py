@@ -24,6 +24,8 @@ def wrong_progress(upload: UploadCase) -> Iterator[tuple[Operation, str]]:
     told = [one for one in upload.operations if one.call.kind == "PATCH" and one.outcome == "ok"]
     for operation in told[-_JUDGED_MAX:]:
         assert operation.end is not None
+        if upload.delete_invoked <= operation.end.time_ns:
+            continue  # what was terminated meanwhile has nothing left to count
         headers = operation.end.headers
         said = _chunks(upload, operation, headers.get(CHUNKS)) or _percent(
             upload, operation, headers.get(PERCENT)
