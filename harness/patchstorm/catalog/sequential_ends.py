@@ -171,6 +171,7 @@ BUGS = (
         also=("linearizable", "residue"),
         base="sequential",
         store=LinkReplyBelieved,
+        sim_only="nobody is served any more, and real clients wait a second after each refusal",
     ),
     Bug(
         name="nothing-never-finished",
@@ -210,5 +211,6 @@ BUGS = (
         also=("publication", "linearizable", "bytes", "residue"),
         base="sequential",
         store=BytesRemovedFirst,
+        sim_only="nobody is served any more, and real clients wait a second after each refusal",
     ),
 )

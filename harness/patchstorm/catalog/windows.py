@@ -275,6 +275,7 @@ BUGS = (
         caught_by=("durability", "offsets", "completion", "status"),
         also=("refusal", "linearizable", "publication", "bytes", "availability", "replay"),
         store=ChunksRemovedFirst,
+        sim_only="a kill seldom hits the few milliseconds between the last copy and the link",
     ),
     Bug(
         name="gaps-forgotten",
@@ -282,7 +283,15 @@ BUGS = (
         stands_for="holes taken for bytes: a sparse file's size for its contents",
         storms=("parallel",),
         caught_by=("bytes", "offsets", "status"),
-        also=("durability", "linearizable", "publication", "completion", "replay", "availability"),
+        also=(
+            "refusal",
+            "durability",
+            "linearizable",
+            "publication",
+            "completion",
+            "replay",
+            "availability",
+        ),
         store=GapsForgotten,
     ),
     Bug(
