@@ -31,6 +31,7 @@ NICENESS: Final = 1
 BOOT_S_MAX: Final = 120.0
 IMAGE_BYTES: Final = 1 << 30
 TAIL_BYTES: Final = 1_500
+QUIET_S: Final = 2.0
 INSIDE: Final = "patchstorm.live.nfs.inside"
 Told = Callable[[dict[str, Any]], None]
 
@@ -172,16 +173,39 @@ class Guest:
         while not self._told:
             if self._line is None:
                 raise GuestGone("the guest has ended")
-            try:
-                data = await asyncio.get_running_loop().sock_recv(self._line, READ_BYTES)
-            except OSError:  # reset: it was killed with something left unread
-                data = b""
+            data = await self._received(self._line)
+            if data is None:
+                continue
             if not data:
                 said = self.tail()
                 self.cut_power()
                 raise GuestGone(f"the guest ended by itself; its last words:\n{said}")
             self._told += self._lines.fed(data)
         return self._told.pop(0)
+
+    async def _received(self, line: socket.socket) -> bytes | None:
+        """What comes next; nothing at the end of the line, None when it was quiet for a while.
+
+        The guest's kernel was seen to miss that something had come, and to notice it with the next byte.
+        So a quiet line gets an empty message, which means nothing.
+        """
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(line, ready.set)
+        try:
+            async with asyncio.timeout(QUIET_S):
+                await ready.wait()
+        except TimeoutError:
+            with contextlib.suppress(OSError):
+                line.send(b"\n")
+            return None
+        finally:
+            loop.remove_reader(line)
+        try:
+            return line.recv(READ_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError:  # reset: it was killed with something left unread
+            return b""
 
     async def _say(self, message: dict[str, Any]) -> None:
         if self._line is None:
