@@ -264,6 +264,7 @@ BUGS = (
         also=("linearizable", "publication", "offsets", "completion"),
         base="sequential",
         store=RecordedBeforeWritten,
+        sim_only="power cannot be taken from processes alone",
     ),
     Bug(
         name="fsync-repeated",
