@@ -297,8 +297,8 @@ class Store:
         """The first ``info.json``. All directories are durable before it is there to be seen."""
         if claims.size > self.options.size_max:
             raise TooLarge("The upload is larger than allowed.", maximum=self.options.size_max)
+        self.files.sync_directory(self.root)  # opened first, so that NFS tells who is in it
         self.places.check(claims.target, overwrite=claims.overwrite)
-        self.files.sync_directory(self.root)
         self.files.sync_directory(self.uploads)
         self.files.make_directory(session.paths.chunks)
         self.files.make_directory(session.paths.records)

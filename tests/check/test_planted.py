@@ -106,6 +106,14 @@ def true_progress() -> Book:
     return book
 
 
+@plant()
+def an_ended_upload_counts_nothing() -> Book:
+    book = addressed()
+    book.ask("DELETE", None, error="dropped")
+    book.patch(48, 64, 64, headers={**TUS, _CHUNKS: "0", _PERCENT: "0.00"})
+    return book
+
+
 @plant("residue")
 def a_tombstone_outlives_its_time() -> Book:
     book = healthy_addressed()
