@@ -90,7 +90,7 @@ def _power_off() -> None:
 def _start(line: int) -> int:
     """Begin the module that was asked for; its process id."""
     asked = b""
-    while not asked.endswith(b"\n"):
+    while not (asked.strip() and asked.endswith(b"\n")):  # empty lines mean nothing
         more = os.read(line, 1 << 16)
         if not more:
             _power_off()
