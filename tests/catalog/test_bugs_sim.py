@@ -6,9 +6,10 @@ import pytest
 from hunting import SCHEDULES_MAX, allowed, fired, first_violation, session
 
 from patchstorm.catalog.model import Bug
-from patchstorm.catalog.table import BUGS
+from patchstorm.catalog.table import BUGS, BY_NAME, INNOCENTS
 from patchstorm.check import CHECKERS
 
+INNOCENT_SCHEDULES = 24
 each_bug = pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
 CHECKER_NAMES = [checker.name for checker in CHECKERS]
 
@@ -30,6 +31,23 @@ def test_the_reference_is_safe_in_the_same_schedules(bug: Bug) -> None:
 
     for index in range(told.index + 1):
         assert reference.tell(index).verdict == "safe"
+
+
+@pytest.mark.parametrize("name", [name for name in INNOCENTS if name in BY_NAME])
+def test_the_innocent_twin_is_safe_in_the_bug_s_storms(name: str) -> None:
+    for storm in BY_NAME[name].storms:
+        twin = session(storm, f"innocent:{name}")
+
+        for index in range(INNOCENT_SCHEDULES):
+            assert twin.tell(index).verdict == "safe"
+
+
+@pytest.mark.parametrize("storm", sorted({bug.storm for bug in BUGS if bug.base == "sequential"}))
+def test_the_sequential_store_is_safe_in_the_storms_of_its_bugs(storm: str) -> None:
+    base = session(storm, "innocent:sequential")
+
+    for index in range(INNOCENT_SCHEDULES):
+        assert base.tell(index).verdict == "safe"
 
 
 @pytest.mark.parametrize("checker", CHECKER_NAMES)
