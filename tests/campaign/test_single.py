@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from patchstorm.campaign import single
 from patchstorm.campaign.failure import Failure, read_failure, write_failure
-from patchstorm.campaign.single import replay_live, run_storm
-from patchstorm.errors import UsageError
+from patchstorm.campaign.single import replay_live, run_storm, storm
+from patchstorm.errors import TargetError, UsageError
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.schema import parse
 
@@ -116,3 +118,19 @@ def test_what_is_no_failure_file_is_told_so(content: str | None, says: str, tmp_
     with pytest.raises(UsageError, match=says) as error:
         read_failure(path)
     assert str(path) in str(error.value)
+
+
+def test_an_interrupted_run_whose_replicas_died_first_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dying(*_: object) -> None:
+        asyncio.current_task().cancel()  # type: ignore[union-attr]
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            raise TargetError("replica 0 ended") from None
+
+    monkeypatch.setattr(single, "_lived", dying)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(storm("sequential", "reference", seed=1, out_dir=tmp_path))
+    assert list(tmp_path.iterdir()) == []

@@ -151,11 +151,23 @@ async def run_plan(
     folder = _folder(plan, target, world, out_dir)
     try:
         result = await _run_in(folder, plan, target, world, guests)
+        stop_if_cancelled()
         kept = _worth_keeping(result, out_dir, keep_safe)
         return result
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def stop_if_cancelled() -> None:
+    """CancelledError where somebody wants the running task to end.
+
+    A cancellation that meets another error on its way out is lost in it: replicas that died of the
+    same Ctrl-C would make the run unknown.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _worth_keeping(result: StormResult, out_dir: Path | None, keep_safe: bool) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from patchstorm.campaign.single import stop_if_cancelled
 from patchstorm.report.model import RunReport
 from patchstorm.report.progress import Progress
 from patchstorm.report.story import in_brief
@@ -54,12 +55,6 @@ def play_all(jobs: Sequence[Job], play: Play, *, at_once: int, shown: Progress) 
     return Played(reports=reports, interrupted=interrupted)
 
 
-def cancelled() -> bool:
-    """Whether somebody wants the running task to end."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 async def _play_all(
     jobs: Sequence[Job], play: Play, at_once: int, shown: Progress, ended: dict[int, RunReport]
 ) -> None:
@@ -69,8 +64,7 @@ async def _play_all(
         for number, job in waiting:
             shown.began(job.name)
             report = await play(job)
-            if cancelled():  # a cancellation that met another error on its way out is lost in it
-                raise asyncio.CancelledError
+            stop_if_cancelled()
             ended[number] = report
             shown.ended(job.name, in_brief(report))
 
