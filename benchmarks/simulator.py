@@ -34,6 +34,7 @@ from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.library import load
 from patchstorm.scenario.schema import parse
 from patchstorm.sim.app import subject_of
+from patchstorm.sim.collector import look_seldom
 from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.run import run_schedule
 from patchstorm.sim.scale import scaled
@@ -224,6 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--schedules", type=int, default=400)
     schedules = parser.parse_args().schedules
+    look_seldom()  # as workers do
     storm(20)
     print()
     mine = storm(schedules)

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from . import chunks, ledger, ranges
 from .errors import Conflict, Locked, TooLarge
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 
-@dataclass(slots=True)
-class Piece:
+class Piece(msgspec.Struct):
     """A temporary file, its flock held, with exactly the bytes of the record it will become."""
 
     path: str

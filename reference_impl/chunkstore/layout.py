@@ -12,7 +12,8 @@ user lists files.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from .errors import BadRequest
 
@@ -55,8 +56,7 @@ def target_parts(target: str) -> list[str]:
     return parts
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(msgspec.Struct, frozen=True):
     """The paths of one session."""
 
     directory: str

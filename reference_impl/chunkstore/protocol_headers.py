@@ -10,8 +10,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import parse_qs
+
+import msgspec
 
 from .errors import BadRequest
 
@@ -23,17 +25,14 @@ _FLAGS = {b"": True, b"1": True, b"true": True, b"0": False, b"false": False}
 _SHOWN_CHARS_MAX = 120
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, kw_only=True):
     """A request before its body: the raw path and query, and the header fields in their order."""
 
     method: str
     path: str
     query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
-    _fields: dict[str, list[str]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _fields: dict[str, list[str]] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value in self.headers:

@@ -7,7 +7,6 @@ server.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 
 import msgspec
 
@@ -22,8 +21,7 @@ Headers = tuple[tuple[str, str], ...]
 COMMON: Headers = (("Tus-Resumable", TUS_VERSION), ("Cache-Control", "no-store"))
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """What goes back: an adapter adds only ``Content-Length`` and what its HTTP version needs."""
 
     status: int

@@ -33,6 +33,9 @@ _decode_info = msgspec.json.Decoder(Info).decode
 _decode_records = msgspec.json.Decoder(list[Record]).decode
 _encode = msgspec.json.Encoder().encode
 _ATTEMPTS = 3
+_HARMLESS = suppress(
+    OSError
+)  # reusable, and made once: every request gives back two or three locks
 
 
 class DamagedInfo(StoreError):
@@ -183,10 +186,11 @@ class Sessions:
                 break  # we hold the lock of a file that is no longer the lock
             if names is not None and INFO not in names:
                 return Session(self.files, paths, names, None)
-            with suppress(FileNotFoundError):
+            try:
                 return Session(self.files, paths, names or frozenset({INFO}), self._read(paths))
-            if names is None:
-                return Session(self.files, paths, frozenset(), None)
+            except FileNotFoundError:
+                if names is None:
+                    return Session(self.files, paths, frozenset(), None)
         raise Busy("The session's state is being replaced.")
 
     def _read(self, paths: Paths) -> Info:
@@ -251,5 +255,5 @@ class _Locked:
             self._let_go()
 
     def _let_go(self) -> None:
-        with suppress(OSError):  # nothing was written through it, and it is closed all the same
+        with _HARMLESS:  # nothing was written through it, and it is closed all the same
             self._sessions.files.port.close(self._fd)

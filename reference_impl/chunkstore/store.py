@@ -106,15 +106,18 @@ class Store:
         ``TargetTaken`` when the name is in use, ``BadRequest`` when it leaves the root, ``TooLarge``.
         """
         self._require_unexpired(claims)
-        with no_space(), self._opened(claims, make=True, metadata=metadata):
-            pass
-        return self.view(claims)
+        with no_space(), self._opened(claims, make=True, metadata=metadata) as session:
+            info = session.info
+        return self._viewed(claims, info)
 
     def view(self, claims: Claims) -> View:
         """What HEAD announces. Finishes a pending publication first, or says ``Busy`` or ``Locked``."""
         with no_space(), self.session(claims) as session:
             info = session.info
-            self.require_open(info)
+        return self._viewed(claims, info)
+
+    def _viewed(self, claims: Claims, info: Info) -> View:
+        self.require_open(info)
         if info.finished or not info.complete:
             return self.view_of(info)
         try:

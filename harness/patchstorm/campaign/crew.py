@@ -19,6 +19,7 @@ from multiprocessing.connection import wait as wait_for_end
 from typing import Any, TypeVar
 
 from patchstorm.errors import PatchstormError
+from patchstorm.sim.collector import look_seldom
 
 _AHEAD = 2  # tasks for each process, so that none waits for the next
 
@@ -100,6 +101,7 @@ def _begin(start: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         start(*given)
+    look_seldom()
 
 
 def _end_with_parent() -> None:

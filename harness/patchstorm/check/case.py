@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+import msgspec
+
 from patchstorm.check.faults import Faults
 from patchstorm.check.ranges import Ranges
 from patchstorm.history.model import Event, Final, History, Operation, UploadInfo
@@ -19,8 +21,7 @@ NEVER_SENT = frozenset({"lost", "no-url", "refused", "unreachable"})
 Effect = Literal["done", "maybe", "none"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class Write(msgspec.Struct, frozen=True, kw_only=True):
     """What one PATCH (or POST with a body) can have stored.
 
     ``reach`` is the end of what can have been stored, ``acked`` the end of what was acknowledged;
@@ -84,6 +85,11 @@ class UploadCase:
         return min(self.delete_invoked, self.expires)
 
     @cached_property
+    def by_invocation(self) -> list[Operation]:
+        """All requests in the order in which they were sent."""
+        return sorted(self.operations, key=lambda one: (one.call.time_ns, one.op))
+
+    @cached_property
     def by_op(self) -> dict[int, Write]:
         return {write.op: write for write in self.writes}
 
@@ -92,6 +98,17 @@ class UploadCase:
         """Every byte that was acknowledged at any time, damage left out."""
         acked = Ranges((write.start, write.acked) for write in self.writes)
         return acked.minus(self.damaged)
+
+    @cached_property
+    def acked_by_content(self) -> dict[int, Ranges]:
+        """Per content, what was acknowledged at any time, damage left out."""
+        acked: dict[int, Ranges] = {}
+        for write in self.writes:
+            if write.acked > write.start:
+                acked.setdefault(write.content, Ranges()).add(write.start, write.acked)
+        if not self.damaged:
+            return dict(sorted(acked.items()))
+        return {content: ranges.minus(self.damaged) for content, ranges in sorted(acked.items())}
 
     @cached_property
     def rejected(self) -> bool:

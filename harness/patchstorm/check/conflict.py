@@ -21,18 +21,9 @@ NAME = "conflict"
 
 def _find(case: Case) -> Iterator[Finding]:
     for upload in case.uploads.values():
-        acked = acked_by_content(upload)
+        acked = upload.acked_by_content
         yield from _both_acknowledged(case, upload, acked)
         yield from _overwritten(case, upload, acked)
-
-
-def acked_by_content(upload: UploadCase) -> dict[int, Ranges]:
-    """Per content, what was acknowledged, damage left out."""
-    acked: dict[int, Ranges] = {}
-    for write in upload.writes:
-        if write.acked > write.start:
-            acked.setdefault(write.content, Ranges()).add(write.start, write.acked)
-    return {content: ranges.minus(upload.damaged) for content, ranges in sorted(acked.items())}
 
 
 def _both_acknowledged(

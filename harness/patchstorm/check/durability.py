@@ -35,11 +35,11 @@ def promises_before(upload: UploadCase) -> Iterator[tuple[Operation, Ranges]]:
         ((write.completed, write.start, write.acked) for write in upload.writes if write.acked),
     )
     promised = Ranges()
-    at = 0
-    for operation in sorted(upload.operations, key=lambda op: (op.call.time_ns, op.op)):
-        while at < len(acks) and acks[at][0] < operation.call.time_ns:
+    at, count, damaged = 0, len(acks), upload.damaged
+    for operation in upload.by_invocation:
+        while at < count and acks[at][0] < operation.call.time_ns:
             _, start, end = acks[at]
-            for gap in upload.damaged.gaps(start, end):
+            for gap in damaged.gaps(start, end) if damaged else ((start, end),):
                 promised.add(*gap)
             at += 1
         if operation.end is not None and operation.end.status is not None:

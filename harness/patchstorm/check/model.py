@@ -39,8 +39,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     story: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What one checker says: findings, or why it could not say (``unknown``), or why it was skipped.
 
     ``notes`` are remarks that change no verdict.

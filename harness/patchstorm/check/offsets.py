@@ -16,7 +16,8 @@ Only damage that the harness itself did may lower an offset, to where the damage
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from patchstorm.check.case import Case, UploadCase, ended
 from patchstorm.check.durability import promises_before
@@ -29,8 +30,7 @@ from patchstorm.history.model import Operation
 NAME = "offsets"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """One announced offset."""
 
     op: int

@@ -27,21 +27,33 @@ def wrong_progress(upload: UploadCase) -> Iterator[tuple[Operation, str]]:
         if upload.delete_invoked <= operation.end.time_ns:
             continue  # what was terminated meanwhile has nothing left to count
         headers = operation.end.headers
-        said = _chunks(upload, operation, headers.get(CHUNKS)) or _percent(
-            upload, operation, headers.get(PERCENT)
-        )
+        count, percent = headers.get(CHUNKS), headers.get(PERCENT)
+        if count is None and percent is None:
+            continue
+        acked = _before(upload, operation)
+        said = None if count is None else _chunks(upload, acked, count)
+        if said is None and percent is not None:
+            said = _percent(upload, acked, percent, until=operation.end.time_ns)
         if said is not None:
             yield operation, said
 
 
-def _chunks(upload: UploadCase, operation: Operation, text: str | None) -> str | None:
-    if text is None:
-        return None
+def _before(upload: UploadCase, operation: Operation) -> list[Write]:
+    """What was acknowledged before this request was sent, and what it was told itself."""
+    invoked, op = operation.call.time_ns, operation.op
+    return [
+        one
+        for one in upload.writes
+        if one.acked > one.start and (one.completed < invoked or one.op == op)
+    ]
+
+
+def _chunks(upload: UploadCase, acked: list[Write], text: str) -> str | None:
     if not (text.isascii() and text.isdigit()):
         return f"{CHUNKS} is {text!r}, not a plain decimal number"
-    if upload.damages:
+    if upload.damages or int(text) >= len(acked):  # as many as there were requests: no need to ask
         return None
-    least = _cover(upload, _before(upload, operation))
+    least = _cover(upload, acked)
     return None if int(text) >= least else f"{CHUNKS} is {text}, of at least {least} chunks"
 
 
@@ -58,35 +70,20 @@ def _cover(upload: UploadCase, acked: list[Write]) -> int:
     return count
 
 
-def _percent(upload: UploadCase, operation: Operation, text: str | None) -> str | None:
-    if text is None:
-        return None
+def _percent(upload: UploadCase, acked: list[Write], text: str, *, until: int) -> str | None:
     try:
         percent = float(text)
     except ValueError:
         return f"{PERCENT} is {text!r}, not a number"
     if not upload.size:
         return None if percent == 100 else f"{PERCENT} is {text} of an upload of no bytes"
-    least = 0 if upload.damages else _bytes(upload, _before(upload, operation))
-    assert operation.end is not None
-    until = operation.end.time_ns
-    most = Ranges((one.start, one.end) for one in upload.writes if one.invoked < until)
-    low = 100 * least / upload.size - _ROUNDING
-    high = 100 * most.total() / upload.size
-    if low <= percent <= high + _ROUNDING:
+    stored = Ranges((one.start, one.acked) for one in acked).total()
+    surely = 100 * stored / upload.size
+    low = 0.0 if upload.damages else surely
+    if low - _ROUNDING <= percent <= surely:
+        return None  # what had been acknowledged had also been sent
+    sent = Ranges((one.start, one.end) for one in upload.writes if one.invoked < until)
+    high = 100 * sent.total() / upload.size
+    if low - _ROUNDING <= percent <= high + _ROUNDING:
         return None
     return f"{PERCENT} is {text}, between {low:.2f} and {high:.2f} can be stored"
-
-
-def _before(upload: UploadCase, operation: Operation) -> list[Write]:
-    """What was acknowledged before this request was sent, and what it was told itself."""
-    return [
-        one
-        for one in upload.writes
-        if one.acked > one.start
-        and (one.completed < operation.call.time_ns or one.op == operation.op)
-    ]
-
-
-def _bytes(upload: UploadCase, acked: list[Write]) -> int:
-    return Ranges((one.start, one.acked) for one in acked).total()

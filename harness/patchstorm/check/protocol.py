@@ -37,7 +37,7 @@ def _find(case: Case) -> Iterator[Finding]:
         if end is None or end.status is None or operation.call.probe is not None:
             continue
         upload = case.uploads.get(operation.call.upload or "")
-        for name, rule in _RULES:
+        for name, rule in _RULES_OF.get(operation.call.kind, _RULES_OF_ALL):
             if name in told:
                 continue
             complaint = rule(case, upload, operation, end)
@@ -70,7 +70,7 @@ def _tus_resumable(
 def _options(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
-    if operation.call.kind != "OPTIONS" or operation.outcome != "ok":
+    if operation.outcome != "ok":
         return None
     if end.status not in (200, 204):
         return f"was answered {end.status}, expected 204 or 200"
@@ -83,7 +83,7 @@ def _options(
 def _head(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
-    if operation.call.kind != "HEAD" or upload is None:
+    if upload is None:
         return None
     if operation.outcome != "ok":
         if end.status in (403, 404, 410) and end.offset is not None:
@@ -106,7 +106,7 @@ def _patch(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
     call = operation.call
-    if call.kind != "PATCH" or operation.outcome != "ok" or upload is None:
+    if operation.outcome != "ok" or upload is None:
         return None
     if end.status != 204:
         return f"was answered {end.status}, expected 204"
@@ -121,7 +121,7 @@ def _patch(
 def _expires_header(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
-    if operation.call.kind != "PATCH" or operation.outcome != "ok" or not end.headers:
+    if operation.outcome != "ok" or not end.headers:
         return None
     if upload is None or not case.can("expiration") or upload.info.expires_ms is None:
         return None
@@ -133,7 +133,7 @@ def _expires_header(
 def _created(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
-    if operation.call.kind != "POST" or operation.outcome != "ok":
+    if operation.outcome != "ok":
         return None
     if end.status != 201:
         return f"was answered {end.status}, expected 201"
@@ -145,17 +145,21 @@ def _created(
     return None
 
 
+def _deleted(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    if upload is None or not case.can("termination"):
+        return None
+    if operation.outcome == "ok" and end.status != 204:
+        return f"was answered {end.status}, expected 204"
+    return None
+
+
 def _terminated(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
     call = operation.call
-    if upload is None or not case.can("termination"):
-        return None
-    if call.kind == "DELETE":
-        if operation.outcome == "ok" and end.status != 204:
-            return f"was answered {end.status}, expected 204"
-        return None
-    if call.kind not in ("HEAD", "PATCH") or operation.outcome != "ok":
+    if upload is None or operation.outcome != "ok" or not case.can("termination"):
         return None
     if call.time_ns <= upload.delete_done or upload.delete_done == FAR:
         return None
@@ -169,7 +173,7 @@ def _expired(
 ) -> Complaint:
     if upload is None or upload.info.expires_ms is None or not case.can("expiration"):
         return None
-    if operation.call.kind not in ("HEAD", "PATCH") or operation.outcome != "ok":
+    if operation.outcome != "ok":
         return None
     born = [one.end for one in upload.operations if one.call.kind == "POST" and one.outcome == "ok"]
     if len(born) != 1 or born[0] is None or case.faults.clock:
@@ -198,18 +202,19 @@ def _problem(
     return f"was answered with what is no {said}" if said.startswith("problem document") else None
 
 
-_RULES: tuple[tuple[str, Judge], ...] = (
+_RULES_OF_ALL: tuple[tuple[str, Judge], ...] = (
     ("tus-resumable", _tus_resumable),
-    ("options", _options),
-    ("head", _head),
-    ("patch", _patch),
-    ("expires", _expires_header),
-    ("creation", _created),
-    ("termination", _terminated),
-    ("expiration", _expired),
     ("retry-after", _retry_after),
     ("problem", _problem),
 )
+_UNENDED = (("termination", _terminated), ("expiration", _expired))
+_RULES_OF: dict[str, tuple[tuple[str, Judge], ...]] = {
+    "OPTIONS": (("options", _options), *_RULES_OF_ALL),
+    "POST": (("creation", _created), *_RULES_OF_ALL),
+    "HEAD": (("head", _head), *_UNENDED, *_RULES_OF_ALL),
+    "PATCH": (("patch", _patch), ("expires", _expires_header), *_UNENDED, *_RULES_OF_ALL),
+    "DELETE": (("deletion", _deleted), *_RULES_OF_ALL),
+}
 
 
 def _wrong_offset(case: Case, upload: UploadCase) -> Iterator[Finding]:

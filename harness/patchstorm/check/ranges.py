@@ -19,8 +19,15 @@ class Ranges:
     def __init__(self, spans: Iterable[Span] = ()) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []
+        starts, ends = self._starts, self._ends
         for start, end in sorted(spans):
-            self.add(start, end)
+            if start >= end:
+                continue
+            if not ends or start > ends[-1]:
+                starts.append(start)
+                ends.append(end)
+            elif end > ends[-1]:
+                ends[-1] = end
 
     def __iter__(self) -> Iterator[Span]:
         return iter(zip(self._starts, self._ends, strict=True))

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from itertools import accumulate, pairwise
 
 from patchstorm.check.case import FAR, Case, UploadCase, Write, ended
-from patchstorm.check.conflict import acked_by_content
 from patchstorm.check.model import Finding
 from patchstorm.check.ranges import Ranges
 from patchstorm.check.rule import Rule
@@ -31,7 +30,7 @@ def _find(case: Case) -> Iterator[Finding]:
 
 
 def _refused(case: Case, upload: UploadCase) -> Iterator[Finding]:
-    others = acked_by_content(upload)
+    others = upload.acked_by_content
     accepted = _Accepted(upload)
     for write in sorted(upload.writes, key=lambda one: (one.invoked, one.op)):
         accepted.advance(write.invoked)

@@ -84,7 +84,7 @@ def problem_of(case: Case, upload: UploadCase) -> Problem:
     problem.cells = len(problem.bounds) - 1
     index = {content: at for at, content in enumerate(contents)}
     problem.settled = _settled(upload, problem, index)
-    for operation in sorted(upload.operations, key=lambda one: (one.call.time_ns, one.op)):
+    for operation in upload.by_invocation:
         _operation(case, upload, problem, operation, index)
     for event in upload.damages:
         start = min(int(event.data.get("offset") or 0), upload.size)

@@ -11,7 +11,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Literal
 
 import msgspec
@@ -212,7 +211,9 @@ class Courier:
                 port,
                 head,
                 blocks if head.length else None,
-                send.mischief if self._wire.chunked else replace(send.mischief, chunked=False),
+                send.mischief
+                if self._wire.chunked
+                else msgspec.structs.replace(send.mischief, chunked=False),
                 ending=self._ending(send.request),
                 on_sent=self.on_bytes,
                 address=address,

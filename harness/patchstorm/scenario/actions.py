@@ -15,15 +15,15 @@ generators' return values, in order.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from patchstorm.conformance.model import Step
 from patchstorm.history.model import Checksum, Completion, Kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """A request of a conformance case, header by header (:class:`patchstorm.conformance.Step`).
 
     ``max_size`` fills ``{max+1}``; the other placeholders are filled by whoever knows the URLs.
@@ -38,8 +38,7 @@ class Probe:
     max_size: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A request in the harness's own terms; the target's wire module turns it into HTTP.
 
     ``replica`` is an index, or None for the balancer's choice. ``algorithm`` is used when
@@ -59,8 +58,7 @@ class Request:
     probe: Probe | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mischief:
+class Mischief(msgspec.Struct, frozen=True, kw_only=True):
     """What the network does to one delivery. The defaults are a good network.
 
     ``cut_after``: body bytes after which the connection breaks. ``stall_after``/``stall_ms``: a pause
@@ -78,8 +76,7 @@ class Mischief:
     chunked: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
+class Send(msgspec.Struct, frozen=True, kw_only=True):
     """Send one request and wait for its end. The result is an :class:`Answer`.
 
     ``replay_of`` is the operation this one repeats, where the workload has its answer already.
@@ -96,15 +93,13 @@ class Send:
     faults: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sleep:
+class Sleep(msgspec.Struct, frozen=True, kw_only=True):
     """Let time pass. The result is None."""
 
     ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Together:
+class Together(msgspec.Struct, frozen=True, kw_only=True):
     """Run these workloads at once. The result is the list of their return values, in order.
 
     ``names`` call the workloads by client (else the parent's name and a number are used).
@@ -114,8 +109,7 @@ class Together:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a :class:`Send`: the operation's index and its completion.
 
     ``sent`` are the headers of a probe as they went out.

@@ -9,8 +9,9 @@ waits for the next.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from patchstorm.choice.chooser import Chooser
 from patchstorm.scenario.actions import (

@@ -8,14 +8,14 @@ answers with the steps that have become possible. Only :class:`Send` and :class:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from patchstorm.scenario.actions import Send, Sleep, Together, Workload
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, kw_only=True):
     """Something to carry out now, for ``task``. ``op`` and ``replay_of`` are for a :class:`Send`.
 
     Operations are numbered in the order in which they come out of the machine, from the machine's
@@ -30,14 +30,13 @@ class Step:
     replay_of: int | None = None
 
 
-@dataclass(slots=True)
-class _Task:
+class _Task(msgspec.Struct):
     client: str
     workload: Workload
     parent: int | None
     slot: int
     waiting: int = 0
-    results: list[Any] = field(default_factory=list)
+    results: list[Any] = msgspec.field(default_factory=list)
 
 
 class Machine:

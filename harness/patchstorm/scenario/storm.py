@@ -8,9 +8,9 @@ replay or to shrink.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from patchstorm.choice.chooser import Chooser, TaskChooser, seeded
 from patchstorm.scenario.actions import Sleep, Together, Workload

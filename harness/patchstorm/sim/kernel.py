@@ -542,7 +542,10 @@ class Kernel:
     def _timer_allowed(self) -> bool:
         if self._patience_ns <= 0:
             return False
-        timer = self._timers.earliest()
+        timers = self._timers
+        if timers.first_ns - self._base_ns - self.steps * STEP_NS > self._patience_ns:
+            return False
+        timer = timers.earliest()
         if timer is None:
             return False
         task = timer.task

@@ -15,9 +15,10 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
+
+import msgspec
 
 from patchstorm.history.model import Completion, StatusDocument, UploadInfo
 from patchstorm.history.recorder import outcome_of
@@ -34,8 +35,7 @@ Buffer = bytes | bytearray | memoryview
 Blocks = Callable[[], Iterable[Buffer]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, kw_only=True):
     """A request line and its headers; ``length`` is that of the body, 0 where there is none."""
 
     method: str
@@ -64,12 +64,11 @@ class Head:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """A whole answer; header names in lower case."""
 
     status: int
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
 
 

@@ -7,10 +7,11 @@ struct), its docstring, and a :class:`WorkloadKind` called ``KIND`` that names t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from patchstorm.choice.chooser import Chooser, TaskChooser
 from patchstorm.scenario.actions import Workload
@@ -20,8 +21,7 @@ from patchstorm.scenario.plan import Reading, UploadPlan
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, kw_only=True):
     """A client's view of its storm.
 
     ``choices`` is the run's chooser, ``task`` the name under which this client draws; a workload
