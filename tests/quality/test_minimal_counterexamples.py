@@ -34,14 +34,14 @@ def _assert_every_choice_is_needed(session: Session, small: Shrunk) -> None:
         assert cause not in {finding.checker for finding in again.findings}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(1, 9))
 def test_the_racing_append_needs_one_chunk_one_client_and_one_switch(seed: int) -> None:
-    session, small = _shrunk("replaying", "reference:append", seed=seed)
+    session, small = _shrunk("replaying", "reference:append", "tmpfs", seed=seed)
     assert len(small.plan.clients) == 1
     assert len(small.plan.uploads) == 1
     assert small.plan.uploads[0].size <= 64
-    assert small.plan.replicas <= 2
-    assert len(small.schedule.choices) <= 2
+    assert small.plan.replicas == 1
+    assert len(small.schedule.choices) == 1
     _assert_every_choice_is_needed(session, small)
 
 

@@ -12,30 +12,34 @@ Nothing is shrunk to a fixpoint without bound: ``RUNS_MAX`` runs, and then the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
 import msgspec
 
+from patchstorm.campaign.plan_edits import EDITS
 from patchstorm.campaign.schedules import Ran, replayed, run_and_judge
+from patchstorm.choice.delay_bounded import DelayBounded
+from patchstorm.choice.keeping import Keeping
 from patchstorm.choice.naming import Listed
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.pct import Pct
 from patchstorm.choice.prng import Prng
-from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
+from patchstorm.choice.replay import NEXT, SWITCH
 from patchstorm.choice.schedule import Choice, Schedule
 from patchstorm.choice.shrink import fewer, smaller
-from patchstorm.choice.strategy import Runnable, Strategy
+from patchstorm.choice.strategy import Strategy
 from patchstorm.errors import PatchstormError
-from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
-from patchstorm.scenario.workloads import WORKLOADS
+from patchstorm.scenario.plan import Plan
 from patchstorm.sim.app import Subject
 from patchstorm.sim.workers import Workers
 
 RUNS_MAX = 1_000
 TRIES = 10
 ROUNDS_MAX = 4
+DELAY_STEPS_MAX = 150
+DELAYED_BY_MAX = 2  # whom a delay lets go first: the first that is ready, or the second
 SECONDS_MAX = 30.0
 
 
@@ -164,8 +168,9 @@ class _Shrinking:
         kept = [one for one in small.choices if one.kind not in (SWITCH, NEXT)]
         for turn in range(tries):
             length = max(50, 100 * sum(-(-u.size // max(1, u.chunk)) for u in small.plan.uploads))
-            strategy = _Few(kept if turn % 2 == 0 else [], self._prng, length, 2 + turn % 3)
-            ran = self._run(small, strategy)
+            order = Pct(self._prng, depth=2 + turn % 3, length=length)
+            held = kept if turn % 2 == 0 else []
+            ran = self._run(small, Keeping(held, order, Odds(self._prng)))
             if self._fails(ran):
                 self.best = replace(small, choices=ran.outcome.choices)
                 return True
@@ -182,12 +187,12 @@ class _Shrinking:
             self._draws()
             self._again_with_few()
             self._choices()
+            self._with_one_delay()
             if _measure(self.best) == before:
                 return
 
     def _plans(self) -> None:
-        for edits in (_plainer_storage, _without_clients, _without_faults, _without_uploads, _fewer_replicas,
-                      _fewer_chunks, _smaller_options, _smaller_chunks):  # fmt: skip
+        for edits in EDITS:
             again = True
             while again:
                 again = False
@@ -215,6 +220,24 @@ class _Shrinking:
                 best = self.best
         self.best = best
 
+    def _with_one_delay(self) -> None:
+        """The dull order with one delay, at every step in turn, if the best deviates more often.
+
+        A choice can be needed only because of another one, and leaving out one at a time finds no way
+        from there to the plain race that is mostly behind it.
+        """
+        best = self.best
+        kept = [one for one in best.choices if one.kind not in (SWITCH, NEXT)]
+        if len(best.choices) - len(kept) <= 1:
+            return
+        steps = min(self._run(best).outcome.storm_steps, DELAY_STEPS_MAX)
+        for others in range(1, DELAYED_BY_MAX + 1):
+            for step in range(1, steps + 1):
+                ran = self._run(best, Keeping(kept, DelayBounded([step] * others)))
+                if self._fails(ran) and len(ran.outcome.choices) < len(best.choices):
+                    self.best = replace(best, choices=ran.outcome.choices)
+                    return
+
     def _choices(self) -> None:
         def hold(choices: Sequence[Choice]) -> bool:
             return self._holds_exactly(tuple(choices))
@@ -239,133 +262,3 @@ def _measure(small: Small) -> tuple[int, ...]:
         len(plan.clients), len(plan.uploads), len(plan.faults), plan.replicas,
         sum(upload.size for upload in plan.uploads), len(small),
     )  # fmt: skip
-
-
-class _Few(Pct):
-    """A schedule with few deviations that keeps the choices which are not about order."""
-
-    def __init__(self, kept: Sequence[Choice], prng: Prng, length: int, depth: int) -> None:
-        super().__init__(prng, depth=depth, length=length)
-        self._kept = {choice.key: choice for choice in kept}
-        self._kinds = {choice.kind.partition("#")[0] for choice in kept}
-        self._strikes = sorted(
-            (choice for choice in kept if choice.kind == STRIKE), key=lambda one: one.step
-        )
-        self._few_odds = Odds(prng)
-
-    def due(self, steps: int, task: Runnable, local: int) -> int:
-        due = super().due(steps, task, local)
-        for choice in self._strikes:
-            if choice.task == task.path and choice.step > local:
-                return min(due, steps + choice.step - local)
-        return due
-
-    def strike(self, steps: int, task: Runnable, local: int) -> int:
-        choice = self._kept.get((task.path, local, STRIKE))
-        return 0 if choice is None else choice.value
-
-    def value(self, steps: int, task: str, local: int, kind: str, n: int) -> int:
-        choice = self._kept.get((task, local, kind))
-        if choice is not None:
-            return min(choice.value, n - 1)
-        if not self._kept or kind.partition("#")[0] not in self._kinds:
-            return 0
-        return self._few_odds.value(kind, n)
-
-
-# -- smaller plans ------------------------------------------------------------------------------------
-
-
-def _without_clients(plan: Plan) -> Iterator[Plan]:
-    if len(plan.clients) > 1:
-        for place in range(len(plan.clients)):
-            rest = plan.clients[:place] + plan.clients[place + 1 :]
-            yield msgspec.structs.replace(plan, clients=rest)
-
-
-def _without_faults(plan: Plan) -> Iterator[Plan]:
-    if plan.faults:
-        yield msgspec.structs.replace(plan, faults=())
-    if len(plan.faults) > 1:
-        for place in range(len(plan.faults)):
-            rest = plan.faults[:place] + plan.faults[place + 1 :]
-            yield msgspec.structs.replace(plan, faults=rest)
-
-
-def _without_uploads(plan: Plan) -> Iterator[Plan]:
-    """Without an upload, and without it in every client; a client keeps at least what its kind needs."""
-    if len(plan.uploads) < 2:
-        return
-    for upload in plan.uploads:
-        clients = tuple(_forgets(client, upload.id) for client in plan.clients)
-        if any(len(one.uploads) < WORKLOADS[one.kind].uploads_min for one in clients):
-            continue
-        rest = tuple(one for one in plan.uploads if one is not upload)
-        yield msgspec.structs.replace(plan, uploads=rest, clients=clients)
-
-
-def _forgets(client: ClientPlan, upload: str) -> ClientPlan:
-    uploads = tuple(ident for ident in client.uploads if ident != upload)
-    return msgspec.structs.replace(client, uploads=uploads)
-
-
-def _plainer_storage(plan: Plan) -> Iterator[Plan]:
-    """What fails on memory that all share is no matter of caches or of lost power."""
-    if plan.storage is not None and plan.storage.partition(",")[0] != "tmpfs":
-        yield msgspec.structs.replace(plan, storage="tmpfs")
-
-
-def _fewer_replicas(plan: Plan) -> Iterator[Plan]:
-    for count in range(1, plan.replicas):
-        yield msgspec.structs.replace(plan, replicas=count)
-
-
-def _fewer_chunks(plan: Plan) -> Iterator[Plan]:
-    yield from _resized(plan, lambda upload: [
-        (chunks * upload.chunk, upload.chunk)
-        for chunks in (1, 2, 3, upload.size // upload.chunk // 2, upload.size // upload.chunk - 1)
-        if 0 < chunks * upload.chunk < upload.size
-    ])  # fmt: skip
-
-
-def _smaller_chunks(plan: Plan) -> Iterator[Plan]:
-    def sizes(upload: UploadPlan) -> list[tuple[int, int]]:
-        found = []
-        for chunk in (32, 64):
-            if chunk < upload.chunk and upload.size:
-                whole, tail = divmod(upload.size, upload.chunk)
-                found.append((whole * chunk + min(tail, chunk - 1), chunk))
-        return found
-
-    yield from _resized(plan, sizes)
-
-
-def _resized(plan: Plan, sizes: Callable[[UploadPlan], list[tuple[int, int]]]) -> Iterator[Plan]:
-    for place, upload in enumerate(plan.uploads):
-        for size, chunk in sizes(upload):
-            info = msgspec.structs.replace(upload.info, size=size)
-            small = msgspec.structs.replace(upload, info=info, chunk=min(chunk, size) or 1)
-            uploads = (*plan.uploads[:place], small, *plan.uploads[place + 1 :])
-            yield msgspec.structs.replace(plan, uploads=uploads)
-
-
-def _smaller_options(plan: Plan) -> Iterator[Plan]:
-    """Every number among the workloads' options, lower; values that no workload takes are passed over."""
-    for place, client in enumerate(plan.clients):
-        kind = WORKLOADS[client.kind]
-        now = msgspec.convert(client.options, kind.options)
-        for name in kind.options.__struct_fields__:
-            value = getattr(now, name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                continue
-            for lower in sorted({0, 1, 2, value // 2}):
-                if lower >= value:
-                    continue
-                options = {**client.options, name: lower}
-                try:
-                    msgspec.convert(options, kind.options)
-                except msgspec.ValidationError:
-                    continue
-                changed = msgspec.structs.replace(client, options=options)
-                clients = (*plan.clients[:place], changed, *plan.clients[place + 1 :])
-                yield msgspec.structs.replace(plan, clients=clients)
