@@ -8,7 +8,7 @@ One run prints every figure, so that figures of one machine and one moment stand
 * an equivalent lost-update race under ``frontrun`` and ``detangle``, if they are installed;
 * virtual seconds a real second in a storm whose requests time out;
 * shrinking a typical failure;
-* the cost of a step in a run ten times as long.
+* the cost of a step in a run a hundred times as long.
 
 Processor time is used wherever nothing waits, since benchmarks share their machine.
 """
@@ -202,13 +202,13 @@ def shrinking() -> None:
 
 
 def linear_cost() -> None:
-    """Microseconds a step in a run, and in one at least ten times as long."""
+    """Microseconds a step in a run, and in one a hundred times as long."""
     subject = subject_of(resolve("reference"))
     figures = []
-    for chunks in (8, 480):
+    for chunks in (16, 2_000):
         text = STORM.split("[[upload]]", maxsplit=1)[0] + (
             f'[[upload]]\nid = "a"\nsize = {chunks * 64}\nchunk = 64\n'
-            '[[client]]\nkind = "replaying"\ntimes = 2\n'
+            '[[client]]\nkind = "sequential"\n'
         )
         plan = draw_plan(
             parse(text, name="long", file="benchmark"), seed=1,

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 
 from patchstorm.check.case import FAR, Case, UploadCase, Write
 from patchstorm.check.model import Finding
-from patchstorm.check.ranges import Ranges, Span
 from patchstorm.check.rule import Rule, Unsure, survives_power
 from patchstorm.check.story import finding, show, shows
 from patchstorm.history.model import Final, Run
+from patchstorm.history.ranges import Ranges, Span
 
 NAME = "bytes"
 PARTS_TOLD = 3  # the rest are counted

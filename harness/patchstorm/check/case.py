@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 
 from patchstorm.check.faults import Faults
-from patchstorm.check.ranges import Ranges
 from patchstorm.history.model import Event, Final, History, Operation, UploadInfo
+from patchstorm.history.ranges import Ranges
 
 FAR = 1 << 62  # later than any time, in nanoseconds
 EXPIRY_SLACK_NS = 2_000_000_000  # tokens carry whole seconds, and clocks are read twice

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from patchstorm.check.case import Case, UploadCase, Write
 from patchstorm.check.model import Finding
 from patchstorm.check.offsets import readings
-from patchstorm.check.ranges import Ranges, Span
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding, show
+from patchstorm.history.ranges import Ranges, Span
 
 NAME = "checksum"
 

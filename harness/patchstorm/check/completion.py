@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from patchstorm.check.case import FAR, Case, UploadCase
 from patchstorm.check.model import Finding
 from patchstorm.check.publication import began
-from patchstorm.check.ranges import Ranges
 from patchstorm.check.rule import Rule, Unsure, either, survives_power
 from patchstorm.check.story import finding
+from patchstorm.history.ranges import Ranges
 
 NAME = "completion"
 

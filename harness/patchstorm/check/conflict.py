@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from patchstorm.check.case import Case, UploadCase, Write
 from patchstorm.check.model import Finding
-from patchstorm.check.ranges import Ranges, Span
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding, show, shows
 from patchstorm.history.model import Run
+from patchstorm.history.ranges import Ranges, Span
 
 NAME = "conflict"
 

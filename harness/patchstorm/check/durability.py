@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from patchstorm.check.case import FAR, Case, UploadCase, ended
 from patchstorm.check.model import Finding
-from patchstorm.check.ranges import Ranges, Span
 from patchstorm.check.rule import Rule, survives_power
 from patchstorm.check.story import finding, show, shows
 from patchstorm.history.model import Operation
+from patchstorm.history.ranges import Ranges, Span
 
 NAME = "durability"
 

@@ -31,8 +31,8 @@ from patchstorm.check.case import (
     number,
 )
 from patchstorm.check.faults import Faults
-from patchstorm.check.ranges import Ranges
 from patchstorm.history.model import Final, History, Operation
+from patchstorm.history.ranges import Ranges
 
 
 def lay_out(history: History) -> Case:

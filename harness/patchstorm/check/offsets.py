@@ -22,10 +22,10 @@ import msgspec
 from patchstorm.check.case import Case, UploadCase, ended
 from patchstorm.check.durability import promises_before
 from patchstorm.check.model import Finding
-from patchstorm.check.ranges import Ranges
 from patchstorm.check.rule import Rule, survives_power
 from patchstorm.check.story import finding
 from patchstorm.history.model import Operation
+from patchstorm.history.ranges import Ranges
 
 NAME = "offsets"
 

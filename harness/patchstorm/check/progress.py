@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchstorm.check.case import UploadCase, Write
-from patchstorm.check.ranges import Ranges
 from patchstorm.history.model import Operation
+from patchstorm.history.ranges import Ranges
 
 CHUNKS = "x-backend-ai-chunks-received"
 PERCENT = "x-backend-ai-progress-percent"

@@ -15,10 +15,10 @@ from itertools import accumulate, pairwise
 
 from patchstorm.check.case import FAR, Case, UploadCase, Write, ended
 from patchstorm.check.model import Finding
-from patchstorm.check.ranges import Ranges
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding, show
 from patchstorm.history.model import Operation
+from patchstorm.history.ranges import Ranges
 
 NAME = "replay"
 

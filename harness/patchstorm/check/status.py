@@ -14,10 +14,10 @@ from patchstorm.check.case import Case, UploadCase
 from patchstorm.check.durability import promises_before
 from patchstorm.check.model import Finding
 from patchstorm.check.progress import wrong_progress
-from patchstorm.check.ranges import Ranges, Span
 from patchstorm.check.rule import Rule, either, needs, survives_power
 from patchstorm.check.story import finding, show, shows
 from patchstorm.history.model import Operation, StatusDocument
+from patchstorm.history.ranges import Ranges, Span
 
 NAME = "status"
 PERCENT_TOLERANCE = 1.0  # rounding is the target's business

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from patchstorm.check.case import Case, UploadCase
 from patchstorm.check.model import Finding, Range
-from patchstorm.check.ranges import Span
 from patchstorm.history.model import Event, Operation
+from patchstorm.history.ranges import Span
 
 LINES_MAX = 20
 RANGES_MAX = 64

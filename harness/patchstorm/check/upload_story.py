@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from patchstorm.check.case import Case, UploadCase
 from patchstorm.check.model import Finding
-from patchstorm.check.ranges import Ranges, Span
 from patchstorm.check.story import describe, finding, show, shows
 from patchstorm.check.upload_entries import Problem
 from patchstorm.check.upload_model import (
@@ -27,6 +26,7 @@ from patchstorm.check.upload_model import (
     stepper,
 )
 from patchstorm.check.wgl import Entry, Search
+from patchstorm.history.ranges import Ranges, Span
 
 NARROW_STEPS = 60_000  # over all attempts; then the story is as short as it got
 _READS = (Offset, Shows, Gone, Holds)

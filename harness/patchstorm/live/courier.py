@@ -18,8 +18,8 @@ import msgspec
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import Recorder
 from patchstorm.history.model import Completion, ProbeSent
+from patchstorm.history.ranges import Ranges
 from patchstorm.live.aftermath import Aftermath
-from patchstorm.live.coverage import Coverage
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import Blocks, Client, Delivery, Ending
@@ -50,7 +50,7 @@ class Courier:
 
     def __init__(self, plan: Plan, target: Target, fleet: Fleet, recorder: Recorder) -> None:
         self.urls: dict[str, str] = {}
-        self.acknowledged = {upload.id: Coverage(upload.size) for upload in plan.uploads}
+        self.acknowledged = {upload.id: Ranges() for upload in plan.uploads}
         self.ended: set[str] = set()  # uploads that a DELETE may have ended
         self.network = Network()
         self.on_patch: Hook = _ignore
@@ -74,7 +74,7 @@ class Courier:
             self.on_url(upload)
         for upload, ranges in known.acknowledged.items():
             for offset, length in ranges:
-                self.acknowledged[upload].add(offset, length)
+                self.acknowledged[upload].add(offset, offset + length)
         self.ended.update(known.ended)
 
     async def drive(self, machine: Machine, phase: Phase) -> None:
@@ -260,7 +260,7 @@ class Courier:
         if request.kind == "DELETE" and end.outcome != "fail":
             self.ended.add(request.upload)
         if end.outcome == "ok" and (request.kind == "PATCH" or request.whole):
-            self.acknowledged[request.upload].add(request.offset, request.length)
+            self.acknowledged[request.upload].add(request.offset, request.offset + request.length)
         full = end.outcome == "ok" and end.offset == self._uploads[request.upload].size
         if full and request.upload not in self._full:
             self._full.add(request.upload)
@@ -286,8 +286,10 @@ class Courier:
         """The uploads whose every byte was acknowledged and that nobody ended."""
         return [
             upload
-            for upload, coverage in self.acknowledged.items()
-            if coverage.whole and upload in self.urls and upload not in self.ended
+            for upload, acked in self.acknowledged.items()
+            if acked.covers(0, self._uploads[upload].size)
+            and upload in self.urls
+            and upload not in self.ended
         ]
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from patchstorm.history import Recorder
 from patchstorm.live import tree
-from patchstorm.live.places import Places
 from patchstorm.live.storage import Storage
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.patterns import matches
+from patchstorm.target.places import Places
 
 
 class Damage:

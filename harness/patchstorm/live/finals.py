@@ -12,10 +12,10 @@ from typing import BinaryIO
 from patchstorm.history import Recorder
 from patchstorm.history.model import Final, Residue
 from patchstorm.live import tree
-from patchstorm.live.places import Places
 from patchstorm.scenario import payload
 from patchstorm.scenario.plan import Plan, UploadPlan
 from patchstorm.target.model import Files
+from patchstorm.target.places import Places
 from patchstorm.target.probing import CONTENTS_BYTES_MAX, Probes
 
 FETCH_POLL_S = 0.1

@@ -29,7 +29,6 @@ from patchstorm.live.faults import Faults
 from patchstorm.live.finals import fetched, finals, residue, tell_contents, untidy
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.lookout import Lookout, Seen, looking_out
-from patchstorm.live.places import Places
 from patchstorm.live.pulse import beating
 from patchstorm.live.sight import Sight
 from patchstorm.live.storage import Storage, UnavailableStorage
@@ -42,6 +41,7 @@ from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.machine import Machine
 from patchstorm.scenario.plan import Plan, UploadPlan
 from patchstorm.target.model import Target
+from patchstorm.target.places import Places
 
 HISTORY_FILE = "history.jsonl"
 REST_POLL_S = 0.01

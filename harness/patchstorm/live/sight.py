@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patchstorm.history import Recorder
-from patchstorm.live.places import Places
 from patchstorm.live.tree import Change
+from patchstorm.target.places import Places
 
 NOISE_NS = 5_000_000
 

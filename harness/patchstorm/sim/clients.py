@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 
 from patchstorm.errors import NondeterminismError
 from patchstorm.history.model import ProbeSent, UploadInfo
+from patchstorm.history.ranges import Ranges
 from patchstorm.history.recorder import Recorder
-from patchstorm.live.coverage import Coverage
 from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Answer, Mischief, Probe, Request, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
@@ -94,8 +94,7 @@ class Clients:
     ) -> None:
         self.urls: dict[str, str] = {}
         self.paths: dict[str, int] = {}
-        self.acknowledged = {upload.id: Coverage(upload.size) for upload in plan.uploads}
-        self.offered = {upload.id: Coverage(upload.size) for upload in plan.uploads}
+        self.acknowledged = {upload.id: Ranges() for upload in plan.uploads}
         self.ended: set[str] = set()
         self.away: set[int] = set()
         self.on_patch: Hook = _ignore
@@ -172,8 +171,6 @@ class Clients:
             self._finish(delivery, None, NO_URL)
             return
         self._under_way[delivery.op] = delivery
-        if request.kind == "PATCH" or request.whole:
-            self.offered[request.upload].add(request.offset, request.length)
         number = self._uploads[request.upload].number
         delivery.head = head_for(
             self._wire, request, self._infos[request.upload], url,
@@ -319,7 +316,7 @@ class Clients:
         if request.kind == "DELETE" and end.outcome != "fail":
             self.ended.add(request.upload)
         if end.outcome == "ok" and (request.kind == "PATCH" or request.whole):
-            self.acknowledged[request.upload].add(request.offset, request.length)
+            self.acknowledged[request.upload].add(request.offset, request.offset + request.length)
         headers = delivery.head.headers if delivery.head is not None else ()
         self._resume(delivery.step, Answer(op=delivery.op, end=end, sent=headers))
 
@@ -337,8 +334,10 @@ class Clients:
         """The uploads whose every byte was acknowledged and that nobody ended."""
         return [
             upload
-            for upload, coverage in self.acknowledged.items()
-            if coverage.whole and upload in self.urls and upload not in self.ended
+            for upload, acked in self.acknowledged.items()
+            if acked.covers(0, self._infos[upload].size)
+            and upload in self.urls
+            and upload not in self.ended
         ]
 
     # -- records ------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from patchstorm.choice.strategy import PROCESS_DIES, STORAGE_LOSES_POWER
 from patchstorm.errors import UsageError
 from patchstorm.history.recorder import Recorder
-from patchstorm.live.places import Places
 from patchstorm.scenario.plan import FaultPlan, Trigger
 from patchstorm.sim.clients import Clients, Stamps
 from patchstorm.sim.injection import INJECTED, Injections
@@ -23,6 +22,7 @@ from patchstorm.sim.truth import ROOT, walk
 from patchstorm.storage import pages
 from patchstorm.storage.server import Server
 from patchstorm.target.patterns import matches
+from patchstorm.target.places import Places
 
 Hit = tuple[int, ...]
 Undo = Callable[[], None]

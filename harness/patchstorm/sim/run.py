@@ -17,7 +17,6 @@ from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Strategy
 from patchstorm.history.model import Final, Header, History, Residue
 from patchstorm.history.recorder import Recorder
-from patchstorm.live.places import Places
 from patchstorm.scenario import payload
 from patchstorm.scenario import storm as storms
 from patchstorm.scenario.actions import Workload
@@ -42,6 +41,7 @@ from patchstorm.storage.client import Client
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.storage.server import Server
 from patchstorm.storage.settings import Clock
+from patchstorm.target.places import Places
 
 WORLD = "sim"
 STEPS_MAX = 2_000_000

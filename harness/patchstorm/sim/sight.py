@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from patchstorm.history.recorder import Recorder
-from patchstorm.live.places import Places
 from patchstorm.sim.clients import Stamps
 from patchstorm.sim.port import EPOCH_NS, Watch
 from patchstorm.sim.truth import ROOT, find
 from patchstorm.storage.server import Server
+from patchstorm.target.places import Places
 
 _What = tuple[int, int, int] | None
 

@@ -16,7 +16,7 @@ from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES
 from patchstorm.history.model import History, Operation
-from patchstorm.sim.kernel import STEP_NS
+from patchstorm.sim.agenda import STEP_NS
 from patchstorm.sim.tracing import StepRecord
 
 LINES_MAX = 24

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from patchstorm.choice.strategy import Footprint
 from patchstorm.history.model import Event
-from patchstorm.sim.kernel import STEP_NS, Kernel
+from patchstorm.sim.agenda import STEP_NS
+from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.truth import ROOT
 from patchstorm.sim.watched import Detail, Observer
 from patchstorm.target.patterns import matches

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from patchstorm.choice.strategy import NEVER
-from patchstorm.live.places import Places
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.replica import MS
@@ -15,6 +14,7 @@ from patchstorm.sim.truth import ROOT
 from patchstorm.sim.watched import Observer
 from patchstorm.target.model import Target
 from patchstorm.target.patterns import matches
+from patchstorm.target.places import Places
 
 PUBLISHED = "{published}"
 VANISHES, WRITTEN = (

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchstorm.check.ranges import Ranges
+from patchstorm.history.ranges import Ranges
 
 SPAN = st.tuples(st.integers(0, 30), st.integers(0, 30))
 SPANS = st.lists(SPAN, max_size=12)
