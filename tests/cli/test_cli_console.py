@@ -146,3 +146,19 @@ def test_a_reason_of_many_lines_is_told_below_the_table() -> None:
     lines = lines_of(told(unknown(unknown="replica 0 ended:\nlast words\nmore words")))
     assert lines[1].endswith("replica 0 ended: ...")
     assert lines[-2:] == ["last words", "more words"]
+
+
+MANY_REMARKS = tuple(f"case {number} was not asked" for number in range(6))
+
+
+def test_a_storm_run_alone_tells_all_its_remarks() -> None:
+    text = told(simulated(notes=MANY_REMARKS))
+    assert all(note in text for note in MANY_REMARKS)
+
+
+def test_among_many_storms_a_talkative_one_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    text = told(simulated(notes=MANY_REMARKS), simulated(scenario="late"))
+    assert MANY_REMARKS[0] in text
+    assert "5 more remarks" in text
+    assert MANY_REMARKS[-1] not in text

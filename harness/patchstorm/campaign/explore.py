@@ -341,8 +341,9 @@ def write_small(
     trace = ran.trace
     assert trace is not None, "a failure is told from a traced run"
     story = tell(
-        ran.history, trace.records, small.schedule.choices, ran.outcome.paths, ran.findings
-    )
+        ran.history, trace.records, small.schedule.choices, ran.outcome.paths, ran.findings,
+        ran.outcome.forced,
+    )  # fmt: skip
     path = place / file
     history = msgspec.structs.replace(
         ran.history,

@@ -41,7 +41,14 @@ def replay(failure: Failure) -> Repeated:
     subject = subject_of(resolve(failure.target))
     ran = replayed(failure.plan, subject, schedule, Workers(), traced=True)
     assert ran.trace is not None
-    story = tell(ran.history, ran.trace.records, schedule.choices, ran.outcome.paths, ran.findings)
+    story = tell(
+        ran.history,
+        ran.trace.records,
+        schedule.choices,
+        ran.outcome.paths,
+        ran.findings,
+        ran.outcome.forced,
+    )
     found = {finding.checker for finding in ran.findings}
     return Repeated(
         ran=ran,

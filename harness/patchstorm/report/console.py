@@ -50,8 +50,9 @@ def tell(report: Report, console: Console, *, took: str, remarks: Sequence[str] 
     for line in (*below, *remarks, *([] if idle is None else [idle])):
         console.print(line, soft_wrap=True)
     console.print(f"{tally(runs)} in {took}", soft_wrap=True)
-    for run in runs:
-        _tell_remarks(run, console)
+    if len({run.scenario for run in runs}) == 1:  # of many storms nobody reads them
+        for run in runs:
+            _tell_remarks(run, console)
     for run in runs:
         if run.unknown is not None and "\n" in run.unknown:
             console.print()

@@ -36,7 +36,7 @@ def remark(run: RunReport) -> str:
         parts.append(", ".join(dict.fromkeys(finding.checker for finding in run.findings)))
     notes = _notes(run)
     if len(notes) > NOTES_IN_TABLE:
-        notes = [notes[0], f"{len(notes) - 1} more remarks below"]
+        notes = [notes[0], f"{len(notes) - 1} more remarks"]
     return "; ".join((*parts, *notes))
 
 

@@ -65,7 +65,8 @@ def from_seed(_: str) -> Chooser | None:
 class SimOutcome:
     """What a schedule came to. ``unknown`` says why nothing can be concluded.
 
-    ``paths`` maps the paths of deliveries' tasks to their operations.
+    ``paths`` maps the paths of deliveries' tasks to their operations. ``forced`` are choices that a fault
+    of the plan made, and no strategy.
     """
 
     recorder: Recorder
@@ -79,6 +80,7 @@ class SimOutcome:
     stuck: tuple[str, ...] = ()
     storm_steps: int = 0
     paths: dict[str, int] = field(default_factory=dict)
+    forced: tuple[Choice, ...] = ()
 
     @property
     def history(self) -> History:
@@ -134,6 +136,7 @@ class _Run:
         self.choosers = choosers
         self.unknown: str | None = None
         self.next_op = 0
+        self.forced: list[Choice] = []
         self.storm_began = self.storm_steps = 0
         self._tidied_at = -1
         self._dark = False
@@ -201,6 +204,7 @@ class _Run:
             return 1 if kind == "power.file" else n - 1  # in each case what keeps nothing
         task = self.kernel.current
         if task is not None and self.injections.stale(kind, task.replica):
+            self.forced.append(Choice(task.path, self.kernel.local, kind, n - 1))
             return n - 1
         return self.kernel.value(kind, n)
 
@@ -396,6 +400,7 @@ class _Run:
             stuck=tuple(task.path for task in kernel.stuck),
             storm_steps=self.storm_steps,
             paths=self.clients.paths,
+            forced=tuple(self.forced),
         )
 
 

@@ -38,14 +38,21 @@ def tell(
     choices: Sequence[Choice],
     paths: Mapping[str, int],
     findings: Sequence[Finding],
+    forced: Sequence[Choice] = (),
 ) -> tuple[str, ...]:
-    """The story's lines, first to last; the causal ones begin with ``->``."""
+    """The story's lines, first to last; the causal ones begin with ``->``.
+
+    ``forced`` are choices that a fault made; those of the requests in the first finding are told.
+    """
     story = _Story(history, steps, paths)
     for choice in choices:
         story.choice(choice)
-    if findings:
-        for op in findings[0].operations:
-            story.operation(op)
+    told = findings[0].operations if findings else ()
+    for choice in forced:
+        if paths.get(choice.task) in told:
+            story.old_answer(choice)
+    for op in told:
+        story.operation(op)
     return story.lines()
 
 
@@ -68,7 +75,7 @@ class _Story:
         elif choice.kind == STRIKE:
             self._struck(choice)
         elif choice.kind.startswith(("nfs.", "nfs3.")):
-            self._old_answer(choice)
+            self.old_answer(choice, alone=True)
         elif choice.kind.startswith("power."):
             return
         self._request_of(choice.task)
@@ -115,17 +122,30 @@ class _Story:
                     return learnt, changed
         return None
 
-    def _old_answer(self, choice: Choice) -> None:
+    def old_answer(self, choice: Choice, *, alone: bool = False) -> None:
+        """An answer out of a cache and the change by another replica that it misses.
+
+        Where there is no such change it is told only if it may stand ``alone``.
+        """
         _, after = self._around(choice.task, choice.step)
         if not after:
             return
         asked = after[0]
-        self._step(asked, f"answered from an old cache ({choice.kind})")
         wanted = {*asked.footprint.reads, *asked.footprint.writes}
-        for changed in reversed([one for one in self._steps if one.step < asked.step]):
-            if changed.replica != asked.replica and wanted & set(changed.footprint.writes):
-                self._step(changed, "the change that it misses")
-                return
+        missed = next(
+            (
+                one
+                for one in reversed(self._steps)
+                if one.step < asked.step
+                and one.replica != asked.replica
+                and wanted & set(one.footprint.writes)
+            ),
+            None,
+        )
+        if missed is not None:
+            self._step(missed, "the change that it misses")
+        if missed is not None or alone:
+            self._step(asked, f"answered from an old cache ({choice.kind})")
 
     def _struck(self, choice: Choice) -> None:
         before, _ = self._around(choice.task, choice.step)
