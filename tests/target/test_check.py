@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -115,12 +117,15 @@ def test_the_headers_of_the_file_are_sent(
     [("dies", "the licence has expired"), ("silent", "still thinking")],
 )
 def test_a_server_that_does_not_start_is_told_with_its_last_words(
-    mood: str, says: str, tmp_path: Path
+    mood: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(TargetError) as error:
         check(str(tiny(tmp_path, mood, within_ms=700)), json=True, keep=True)
     assert says in str(error.value)
     assert error.value.exit_code == 2
+    (log,) = re.findall(r"/\S+/replica-\d\.log", str(error.value))
+    assert says in Path(log).read_text(encoding="utf-8"), "the log that is named is there"
 
 
 def test_a_bundled_target_that_is_not_there_says_how_to_install_it(

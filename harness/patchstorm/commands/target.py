@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from patchstorm.errors import UsageError
+from patchstorm.errors import TargetError, UsageError
 from patchstorm.target.model import Target
 
 if TYPE_CHECKING:
@@ -56,8 +59,8 @@ def check(name: str, *, json: bool, keep: bool) -> int:
     missing = not_installed(target)
     if missing is not None:
         raise UsageError(f"target {target.name}: {missing}")
-    with tempfile.TemporaryDirectory(prefix="patchstorm-") as logs:
-        checked = asyncio.run(probe(target, Path(logs)))
+    with _logs() as logs:
+        checked = asyncio.run(probe(target, logs))
     right = checked.capabilities(target.capabilities)
     written = False if keep else _write(name, target, right)
     if json:
@@ -65,6 +68,21 @@ def check(name: str, *, json: bool, keep: bool) -> int:
     else:
         _tell(target, checked, right, written)
     return BROKEN if checked.broken_promises else 0
+
+
+@contextmanager
+def _logs() -> Iterator[Path]:
+    """A directory for what servers say. It stays where one failed: the error names a file in it."""
+    logs = Path(tempfile.mkdtemp(prefix="patchstorm-"))
+    keep = False
+    try:
+        yield logs
+    except TargetError:
+        keep = any(logs.rglob("*.log"))
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(logs, ignore_errors=True)
 
 
 def _write(name: str, target: Target, right: tuple[str, ...]) -> bool:
