@@ -256,6 +256,6 @@ def test_a_target_that_is_no_python_store_is_refused() -> None:
     other = Target(
         name="other", capabilities=(), start=Start(command=("tusd",)), wire=Wire(path="/files")
     )
-    with pytest.raises(UsageError, match="processes or fuse"):
+    with pytest.raises(UsageError, match="in the world processes"):
         subject_of(other)
     assert subject_of(resolve("reference:append")).target.name == "reference:append"

@@ -113,8 +113,8 @@ def subject_of(target: Target) -> Subject:
         return _planted(target, command[command.index(BUG_SERVER) + 1])
     if "chunkstore" not in command:
         raise UsageError(
-            f"target {target.name} is not a Python store that the simulator knows; run it in the worlds "
-            "processes or fuse, or give the simulator a factory (docs/adapting-a-store.md)"
+            f"target {target.name} is not a Python store that the simulator knows; run it in the world "
+            "processes, or give the simulator a factory (docs/adapting-a-store.md)"
         )
     name = command[command.index("--variant") + 1] if "--variant" in command else "reference"
     store_type: Any = Store if name == "reference" else VARIANTS.get(name)
