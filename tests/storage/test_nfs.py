@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
 
 import pytest
 
@@ -260,3 +261,38 @@ def test_hosts_of_one_process_table_share_caches() -> None:
         b.process(9).stat("/f")
     b.process(9).listdir("/")
     assert b.stat("/f").st_size == 1
+
+
+@pytest.mark.parametrize(("answer", "code"), [("", errno.ENOENT), ("nfs.estale", errno.ESTALE)])
+def test_a_removed_directory_is_asked_for_by_its_handle(answer: str, code: int) -> None:
+    server = Server("nfs4", choose=Stale(answer))
+    a, b = server.mount("a"), server.mount("b")
+    a.mkdir("/d")
+    held = b.open("/d", c.O_RDONLY | c.O_DIRECTORY)
+    a.rmdir("/d")
+    for call in (
+        partial(b.open, "x", c.O_CREAT | c.O_RDWR),
+        partial(b.open, "x", c.O_CREAT | c.O_EXCL | c.O_RDWR),
+        partial(b.mkdir, "x"),
+        partial(b.unlink, "y"),
+        partial(b.stat, "z"),
+    ):
+        with pytest.raises(OSError) as caught:
+            call(dir_fd=held)
+        assert caught.value.errno == code
+    with pytest.raises(FileNotFoundError):
+        b.stat("/d/x")
+
+
+def test_a_directory_that_was_not_found_once_is_not_found_again() -> None:
+    stale = Stale("nfs.estale")
+    server = Server("nfs3", choose=stale)
+    a, b = server.mount("a"), server.mount("b")
+    a.mkdir("/d")
+    held = b.open("/d", c.O_RDONLY | c.O_DIRECTORY)
+    a.rmdir("/d")
+    with pytest.raises(OSError, match="Stale"):
+        b.mkdir("x", dir_fd=held)
+    stale.kinds = ()
+    with pytest.raises(OSError, match="Stale"):
+        b.mkdir("x", dir_fd=held)

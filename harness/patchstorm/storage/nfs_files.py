@@ -15,6 +15,7 @@ from patchstorm.storage.nfs_locks import NfsLocks
 from patchstorm.storage.paths import ASCII_LENGTH_SAFE, DOTS, Lookup, check_name, walk, walk_parent
 
 _CREATE_EXCL = c.O_CREAT | c.O_EXCL
+_OF_PATHS = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 _REFUSED_ON_DIRECTORY = c.O_ACCMODE | c.O_CREAT | c.O_TRUNC
 
 
@@ -28,10 +29,16 @@ class NfsFiles(NfsLocks):
     def _walk(
         self, path: str, dir_fd: int | None, follow: bool, last: Lookup
     ) -> tuple[Inode, str, Inode | None]:
+        root, base, kernel = self.tree.root, self._base(dir_fd), self.kernel
         try:
-            return walk(path, self.tree.root, self._base(dir_fd), follow, self.kernel.look_up, last)
+            try:
+                return walk(path, root, base, follow, kernel.look_up, last)
+            except OSError as error:
+                if error.errno != errno.ESTALE:
+                    raise
+            return walk(path, root, base, follow, kernel.ask_name)
         except OSError as error:
-            if error.filename is None and error.errno in (errno.ENOENT, errno.ENOTDIR):
+            if error.filename is None and error.errno in _OF_PATHS:
                 raise failure(error.errno, path) from None
             raise
 
@@ -48,6 +55,7 @@ class NfsFiles(NfsLocks):
         directory, name = self._parent(path, dir_fd)
         if name in DOTS:
             return directory, name, directory
+        self._find_base(directory, dir_fd, path)
         return directory, name, self._true_last(directory, name, new)
 
     def _doomed(self, path: str, dir_fd: int | None) -> tuple[Inode, str, Inode | None]:
@@ -57,7 +65,17 @@ class NfsFiles(NfsLocks):
             return directory, name, directory
         if self.kernel.believes_missing(directory, name):
             raise failure(errno.ENOENT, path)
+        self._find_base(directory, dir_fd, path)
         return directory, name, self._true_last(directory, name)
+
+    def _find_base(self, directory: Inode, dir_fd: int | None, path: str) -> None:
+        """A request by the handle of a descriptor: a directory that was removed may be gone."""
+        if directory.nlink == 0 and dir_fd is not None and directory is self._base(dir_fd):
+            self.kernel.contact()
+            try:
+                self.kernel.find_removed(directory)
+            except OSError:
+                raise failure(errno.ESTALE, path) from None
 
     def _parent(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str]:
         return walk_parent(path, self.tree.root, self._base(dir_fd), self.kernel.look_up)
@@ -92,6 +110,8 @@ class NfsFiles(NfsLocks):
         if inode is None:
             if not flags & c.O_CREAT:
                 raise failure(errno.ENOENT, path)
+            if exclusive:  # which nothing was looked up for
+                self._find_base(directory, dir_fd, path)
             inode = self._create(directory, name, mode, exclusive)
         elif exclusive:
             kernel.doubt(directory, name)

@@ -6,6 +6,13 @@ Rules (nfs(5); Linux fs/nfs/dir.c as of 6.1; measured):
   unchanged; ``lookupcache=none`` asks every time, ``lookupcache=pos`` asks again for missing names.
 - Opening a directory to list it asks the server, and what was believed of its names is put right
   (not with ``nocto``). Any own change in a directory does so too, if somebody else had changed it.
+  A descriptor that is kept and listed again may show what it showed, as long as the directory is
+  believed unchanged (nfs_readdir; seen with version 3, with version 4 always fresh).
+- A directory that was removed elsewhere is asked for by its handle: ESTALE, or as an empty one
+  while the server still finds it in memory; once not found, always ESTALE (RFC 1813 section 2.6,
+  NFS3ERR_STALE; both measured with every version). To list it may be ESTALE in any case. A path
+  that led there by a name is walked again and every name asked for (LOOKUP_REVAL), so a
+  descriptor alone shows it.
 - create, mkdir, rename, link and unlink are executed by name on the server, so what they report of
   existence is true. But a name that is believed missing is not even asked for where it would have to
   exist: unlink, rmdir and the source of a rename answer ENOENT at once (nfs_neg_need_reval excepts only
@@ -55,6 +62,8 @@ class NameCache(PageCache):
         believed = node.names.get(name, directory)
         if believed is directory:
             return self.ask_name(directory, name)
+        if believed is None and directory.nlink == 0 and self._asks_removed(node):
+            return self.ask_name(directory, name)
         truth = self._truth(directory, name)
         if believed is truth and self.trusts_names and self.clock.now_ns < node.expires_ns:
             return believed
@@ -72,6 +81,11 @@ class NameCache(PageCache):
             return believed
         return self.ask_name(directory, name)
 
+    def _asks_removed(self, node: CachedNode) -> bool:
+        """A name is missing in a removed directory; through a descriptor, asking may give ESTALE."""
+        held = node.opens > 0 and not self.unreachable
+        return held and self.settings.choose("nfs.missing-name", 2) == 0
+
     def _keeps_name(self, kind: str, node: CachedNode) -> bool:
         """The directory was found unchanged, or was believed so: the name may be kept."""
         return self.unreachable or self.settings.choose(kind, 2) == 1
@@ -85,6 +99,8 @@ class NameCache(PageCache):
         """LOOKUP: the truth, which is then believed."""
         self.contact()
         node = self.node(directory)
+        if directory.nlink == 0 and node.opens:
+            self.find_removed(directory)
         if self.mount.is_v3 or node.change < 0:
             self.absorb(node)
         found = self._truth(directory, name)
@@ -94,6 +110,12 @@ class NameCache(PageCache):
                 self.server.observe(found, self)
             self.absorb(self.node(found))
         return found
+
+    def find_removed(self, directory: Inode) -> None:
+        """A request by the handle of a removed directory: ESTALE, for good, if it is not found."""
+        if not self.still_served(self.node(directory), True):
+            directory.lost = True
+            raise failure(errno.ESTALE)
 
     def true_name(self, directory: Inode, name: str, new: bool = False) -> Inode | None:
         """What a call that the server executes by name will meet. Nothing is learnt yet.
@@ -174,13 +196,13 @@ class NameCache(PageCache):
     # -- listing ------------------------------------------------------------------------------
 
     def listing(self, directory: Inode, held: bool) -> dict[str, Inode]:
-        """READDIR after opendir. ESTALE possible on a descriptor of a removed directory."""
+        """READDIR, after opendir unless ``held``. ESTALE possible where the directory was removed."""
         node = self.node(directory)
         self.server.settle_removals()
         entries = directory.entries
         assert entries is not None
         if (
-            not self.mount.close_to_open
+            (held or not self.mount.close_to_open)
             and node.change != directory.change
             and node.listed
             and self.may_doubt("nfs.listing", node)

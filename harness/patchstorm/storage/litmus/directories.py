@@ -103,8 +103,46 @@ DIRECTORIES: tuple[Program, ...] = (
         A mkdir s
         B open d s dir; = fls d -> []
         A rmdir s
-        B openat x d x rw,creat -> ENOENT
+        B openat x d x rw,creat -> ENOENT | ESTALE @ nfs
         B = fls d -> [] | ESTALE @ nfs
+        B close d
+        """,
+    ),
+    _p(
+        "removed-directory-held-on",
+        "it may still be found for a while, and never again after it was not",
+        """
+        A mkdir s
+        B open d s dir
+        A rmdir s
+        B openat x d x rw,creat -> ENOENT | ESTALE @ nfs
+        B openat x d y rw,creat,excl -> ENOENT | ESTALE @ nfs
+        B openat x d x r -> ENOENT | ESTALE @ nfs
+        B close d
+        B w s/x 1 -> ENOENT
+        """,
+    ),
+    _p(
+        "removed-directory-held-and-named",
+        "by its name it is missing, whoever holds it",
+        """
+        A mkdir s
+        B open d s dir; = fls d -> []
+        A rmdir s
+        B w s/x 1 -> ENOENT
+        B = rd s/x -> ENOENT
+        B close d
+        """,
+    ),
+    _p(
+        "listing-held",
+        "listing a kept descriptor again may show what it showed; opening the directory asks",
+        """
+        A mkdir s
+        B open d s dir; = fls d -> []
+        A w s/x ''
+        B = fls d -> ["x"] | [] @ $held
+        B = ls s -> ["x"] | [] @ nocto
         B close d
         """,
     ),
