@@ -10,10 +10,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from live.helpers import is_alive
+from patchstorm.live.nfs import guest as guest_module
+from patchstorm.live.nfs import init
+from patchstorm.live.nfs.channel import Lines
 from patchstorm.live.nfs.guest import Guest, GuestGone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -87,6 +91,61 @@ def test_without_its_harness_and_without_a_warden_a_guest_ends_by_itself(
         guest._line.close()
         assert guest._process is not None
         assert guest._process.wait(60) == 0
+    finally:
+        guest.kill()
+
+
+def test_an_empty_line_is_no_order() -> None:
+    ours, theirs = os.pipe()
+    try:
+        for piece in (b"\n", b"\n\n", b'{"module": ', b'"m", "environment": {}}', b"\n"):
+            os.write(theirs, piece)
+        assert init.first_order(ours) == {"module": "m", "environment": {}}
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_an_empty_line_is_no_message() -> None:
+    lines = Lines()
+
+    assert lines.fed(b'\n\r\n{"awake":') == []
+    assert lines.fed(b' "6.1"}\r\n\n') == [{"awake": "6.1"}]
+
+
+def test_a_guest_comes_up_and_works_however_often_its_harness_asks(
+    machine_that_can: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every question is an empty line, which arrives before, while and after orders are read."""
+    monkeypatch.setattr(guest_module, "QUIET_S", 0.02)
+    guest = Guest()
+
+    async def run() -> dict[str, Any]:
+        await guest.boot()
+        return await guest.job({"do": "litmus", "programs": {}, "repeat": 1})
+
+    try:
+        assert asyncio.run(run()) == {}
+        assert guest.usable
+    finally:
+        guest.kill()
+
+
+@pytest.mark.parametrize(
+    ("what", "instead", "says"),
+    [
+        ("INSIDE", "patchstorm.nowhere", "No module named patchstorm.nowhere"),
+        ("encoded", lambda _: b"nonsense\n", "in first_order"),
+    ],
+)
+def test_a_guest_that_does_not_come_up_says_why(
+    machine_that_can: None, monkeypatch: pytest.MonkeyPatch, what: str, instead: Any, says: str
+) -> None:
+    monkeypatch.setattr(guest_module, what, instead)
+    guest = Guest()
+    try:
+        with pytest.raises(GuestGone, match=says):
+            asyncio.run(guest.boot())
     finally:
         guest.kill()
 

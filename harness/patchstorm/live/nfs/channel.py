@@ -25,11 +25,15 @@ class Lines:
         self._waiting = b""
 
     def fed(self, data: bytes) -> list[dict[str, Any]]:
-        """The messages that ``data`` completes, in order."""
+        """The messages that ``data`` completes, in order. Empty lines are none.
+
+        The harness sends one when it was quiet for a while, and a terminal that is not raw yet
+        sends it back.
+        """
         *lines, self._waiting = (self._waiting + data).split(b"\n")
         if len(self._waiting) > MESSAGE_BYTES_MAX:
             raise ValueError("a message on the guest's line is too long")
-        return [json.loads(line) for line in lines if line]
+        return [json.loads(line) for line in lines if line.strip()]
 
 
 def encoded(message: dict[str, Any]) -> bytes:

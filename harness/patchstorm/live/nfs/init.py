@@ -18,7 +18,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import traceback
 import tty
+from typing import Any
 
 LINE = "/dev/ttyS0"
 BASE = "/dev/patchstorm"
@@ -87,20 +89,25 @@ def _power_off() -> None:
     _libc.reboot(POWER_OFF)
 
 
-def _start(line: int) -> int:
-    """Begin the module that was asked for; its process id."""
+def first_order(line: int) -> dict[str, Any]:
+    """What the harness wants started. Empty lines mean nothing: they come while it waits (guest.py)."""
     asked = b""
-    while not (asked.strip() and asked.endswith(b"\n")):  # empty lines mean nothing
+    while not (asked.strip() and asked.endswith(b"\n")):
         more = os.read(line, 1 << 16)
         if not more:
             _power_off()
         asked += more
-    order = json.loads(asked)
+    order: dict[str, Any] = json.loads(asked)
+    return order
+
+
+def _start(order: dict[str, Any]) -> int:
+    """Begin the module that was asked for; its process id."""
+    command, environment = [sys.executable, "-m", order["module"]], order["environment"]
     child = os.fork()
     if child == 0:
         os.setsid()
-        command = [sys.executable, "-m", order["module"]]
-        os.execve(command[0], command, order["environment"])
+        os.execve(command[0], command, environment)
     return child
 
 
@@ -117,11 +124,11 @@ def main() -> None:
         missing = [name for name in ("ip", "rpc.nfsd") if shutil.which(name) is None]
         if missing:
             raise FileNotFoundError(f"not in the guest's PATH: {', '.join(missing)}")
-    except Exception as error:
-        os.write(line, json.dumps({"broken": f"{type(error).__name__}: {error}"}).encode() + b"\n")
+        os.write(line, json.dumps({"awake": os.uname().release}).encode() + b"\n")
+        child = _start(first_order(line))
+    except Exception:
+        os.write(line, json.dumps({"broken": traceback.format_exc()}).encode() + b"\n")
         raise
-    os.write(line, json.dumps({"awake": os.uname().release}).encode() + b"\n")
-    child = _start(line)
     os.close(line)
     while True:
         gone, _ = os.wait()
@@ -132,5 +139,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
+    except BaseException:
+        traceback.print_exc()  # now: after this there is nobody to print it
     finally:
         _power_off()

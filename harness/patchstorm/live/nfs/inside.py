@@ -75,7 +75,11 @@ class Agent:
         """Do what is ordered until the line ends."""
         asyncio.get_running_loop().add_reader(self._line, self.readable)
         site = Site()
-        await site.start()
+        try:
+            await site.start()
+        except Exception as error:
+            self.say({"broken": _said(error)})
+            raise
         self.say({"ready": True})
         while True:
             order = await self._orders.get()
@@ -85,9 +89,12 @@ class Agent:
             except PatchstormError as error:
                 self.say({"failed": type(error).__name__, "says": str(error)})
             except Exception as error:
-                said = "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
-                self.say({"failed": type(error).__name__, "says": said})
+                self.say({"failed": type(error).__name__, "says": _said(error)})
                 raise
+
+
+def _said(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
 
 
 def main() -> None:
