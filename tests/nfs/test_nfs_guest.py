@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ import pytest
 from live.helpers import is_alive
 from patchstorm.live.nfs import guest as guest_module
 from patchstorm.live.nfs import init
-from patchstorm.live.nfs.channel import Lines
+from patchstorm.live.nfs.channel import PIECE_CHARACTERS, Lines, Whole, pieces
 from patchstorm.live.nfs.guest import Guest, GuestGone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -96,14 +97,21 @@ def test_without_its_harness_and_without_a_warden_a_guest_ends_by_itself(
 
 
 def test_an_empty_line_is_no_order() -> None:
-    ours, theirs = os.pipe()
-    try:
-        for piece in (b"\n", b"\n\n", b'{"module": ', b'"m", "environment": {}}', b"\n"):
-            os.write(theirs, piece)
-        assert init.first_order(ours) == {"module": "m", "environment": {}}
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    order = {"module": "m", "environment": {"A": "\u00fc" * PIECE_CHARACTERS}}
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"\n".join((b"\n", *pieces(order), b"\n")))
+        assert init.first_order(theirs.fileno()) == order
+        assert ours.recv(1 << 16).splitlines() == [b'{"took":true}'] * len(pieces(order))
+
+
+def test_an_order_in_pieces_is_the_order() -> None:
+    for order in ({"do": "x"}, {"do": "x", "plan": '"\u00fc\n' * PIECE_CHARACTERS}):
+        whole, lines = Whole(), Lines()
+        *others, last = [message for piece in pieces(order) for message in lines.fed(piece)]
+        assert [whole.taken(message) for message in others] == [None] * len(others)
+        assert whole.taken(last) == order
+        assert max(map(len, pieces(order))) < 4_096 // 2
 
 
 def test_an_empty_line_is_no_message() -> None:
@@ -122,7 +130,11 @@ def test_a_guest_comes_up_and_works_however_often_its_harness_asks(
 
     async def run() -> dict[str, Any]:
         await guest.boot()
-        return await guest.job({"do": "litmus", "programs": {}, "repeat": 1})
+        for _ in range(3):  # and orders larger than its terminal holds do not make it deaf
+            order = {"do": "litmus", "programs": {}, "repeat": 1, "padding": "x" * 20_000}
+            async with asyncio.timeout(PATIENCE_S):
+                done = await guest.job(order)
+        return done
 
     try:
         assert asyncio.run(run()) == {}
@@ -135,7 +147,7 @@ def test_a_guest_comes_up_and_works_however_often_its_harness_asks(
     ("what", "instead", "says"),
     [
         ("INSIDE", "patchstorm.nowhere", "No module named patchstorm.nowhere"),
-        ("encoded", lambda _: b"nonsense\n", "in first_order"),
+        ("pieces", lambda _: [b"nonsense\n"], "in first_order"),
     ],
 )
 def test_a_guest_that_does_not_come_up_says_why(

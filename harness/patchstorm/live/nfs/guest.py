@@ -22,13 +22,14 @@ from typing import Any, Final
 from patchstorm.errors import InconclusiveError, TargetError, UsageError
 from patchstorm.live.guard import guard
 from patchstorm.live.nfs import init
-from patchstorm.live.nfs.channel import READ_BYTES, Lines, encoded
+from patchstorm.live.nfs.channel import READ_BYTES, Lines, pieces
 from patchstorm.live.nfs.machine import Machine, find_machine, search_path
 from patchstorm.live.storage import PREFIX, UnavailableStorage
 
 MEMORY_MIB: Final = 768
 NICENESS: Final = 1
 BOOT_S_MAX: Final = 120.0
+TAKE_S_MAX: Final = 60.0
 IMAGE_BYTES: Final = 1 << 30
 TAIL_BYTES: Final = 1_500
 QUIET_S: Final = 2.0
@@ -141,32 +142,43 @@ class Guest:
             "--", "-I", "-S", f'"{init.__file__}"',
         ]  # fmt: skip
 
-    async def job(self, order: dict[str, Any], told: Told | None = None) -> dict[str, Any]:
+    async def job(
+        self, order: dict[str, Any], told: Told | None = None, *, within_s: float | None = None
+    ) -> dict[str, Any]:
         """Have ``order`` done; ``told`` hears what comes before the result.
 
         An error inside is raised here as the error it was. Raises GuestGone where the guest ended before it
-        answered, also when it asked for its own end. A job that is given up ends the guest.
+        answered, also when it asked for its own end, or did not answer within ``within_s`` seconds. A job
+        that is given up ends the guest.
         """
         try:
-            await self._say(order)
-            while True:
-                message = await self._hear()
-                if "done" in message:
-                    done: dict[str, Any] = message["done"]
-                    return done
-                if "failed" in message:
-                    raise _error(message)
-                if told is not None:
-                    told(message)
+            async with asyncio.timeout(within_s):
+                return await self._done(order, told)
+        except TimeoutError:
+            said = self.tail()
+            self.cut_power()
+            raise GuestGone(f"the guest did not answer within {within_s:.0f} s:\n{said}") from None
         except asyncio.CancelledError:
             self.cut_power()
             raise
+
+    async def _done(self, order: dict[str, Any], told: Told | None) -> dict[str, Any]:
+        await self._say(order)
+        while True:
+            message = await self._hear()
+            if "done" in message:
+                done: dict[str, Any] = message["done"]
+                return done
+            if "failed" in message:
+                raise _error(message)
+            if told is not None:
+                told(message)
 
     async def _heard(self, what: str) -> dict[str, Any]:
         message = await self._hear()
         if what not in message:
             said = message.get("broken", message)
-            raise GuestGone(f"the guest did not come up: {said}\n{self.tail()}")
+            raise GuestGone(f"the guest said {said} instead of `{what}`\n{self.tail()}")
         return message
 
     async def _hear(self) -> dict[str, Any]:
@@ -208,10 +220,22 @@ class Guest:
             return b""
 
     async def _say(self, message: dict[str, Any]) -> None:
+        """Piece by piece, as it takes them."""
+        try:
+            async with asyncio.timeout(TAKE_S_MAX):
+                for piece in pieces(message):
+                    await self._send(piece)
+                    await self._heard("took")
+        except TimeoutError:
+            said = self.tail()
+            self.cut_power()
+            raise GuestGone(f"the guest took no order within {TAKE_S_MAX:.0f} s:\n{said}") from None
+
+    async def _send(self, piece: bytes) -> None:
         if self._line is None:
             raise GuestGone("the guest has ended")
         try:
-            await asyncio.get_running_loop().sock_sendall(self._line, encoded(message))
+            await asyncio.get_running_loop().sock_sendall(self._line, piece)
         except OSError:
             said = self.tail()
             self.cut_power()

@@ -90,15 +90,22 @@ def _power_off() -> None:
 
 
 def first_order(line: int) -> dict[str, Any]:
-    """What the harness wants started. Empty lines mean nothing: they come while it waits (guest.py)."""
-    asked = b""
-    while not (asked.strip() and asked.endswith(b"\n")):
+    """What the harness wants started, which comes in pieces (channel.py).
+
+    Empty lines mean nothing: they come while the harness waits.
+    """
+    waiting, had = b"", ""
+    while True:
         more = os.read(line, 1 << 16)
         if not more:
             _power_off()
-        asked += more
-    order: dict[str, Any] = json.loads(asked)
-    return order
+        *lines, waiting = (waiting + more).split(b"\n")
+        for message in map(json.loads, filter(bytes.strip, lines)):
+            had += message["piece"]
+            os.write(line, b'{"took":true}\n')
+            if not message["more"]:
+                order: dict[str, Any] = json.loads(had)
+                return order
 
 
 def _start(order: dict[str, Any]) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from patchstorm.errors import PatchstormError
-from patchstorm.live.nfs.channel import READ_BYTES, Lines, encoded
+from patchstorm.live.nfs.channel import READ_BYTES, Lines, Whole, encoded
 from patchstorm.live.nfs.init import LINE
 from patchstorm.live.nfs.site import Site
 
@@ -44,6 +44,7 @@ class Agent:
     def __init__(self, line: int) -> None:
         self._line = line
         self._lines = Lines()
+        self._whole = Whole()
         self._orders: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def readable(self) -> None:
@@ -56,8 +57,11 @@ class Agent:
             data = b""
         if not data:
             os._exit(0)
-        for order in self._lines.fed(data):
-            self._orders.put_nowait(order)
+        for message in self._lines.fed(data):
+            order = self._whole.taken(message)
+            self.say({"took": True})
+            if order is not None:
+                self._orders.put_nowait(order)
 
     def say(self, message: dict[str, Any]) -> None:
         """Send a message; returns once it is on its way."""

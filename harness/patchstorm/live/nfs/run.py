@@ -20,12 +20,15 @@ from patchstorm.live.aftermath import aftermath
 from patchstorm.live.nfs.guest import Guest, GuestGone
 from patchstorm.live.nfs.guests import Guests
 from patchstorm.live.nfs.mounts import storage_of
+from patchstorm.live.nfs.storming import STORM_S_MAX
 from patchstorm.live.run import HISTORY_FILE, LiveOutcome
 from patchstorm.live.storage import UnavailableStorage
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 
 POWER_LOSS: Final = "power-loss"
+REST_S_MAX: Final = 120.0
+"""For what a guest does before and after a storm, until it counts as hung."""
 
 
 async def run_nfs(
@@ -72,7 +75,7 @@ async def _done(
     """The job's result, over as many boots as it takes."""
     while True:
         try:
-            return await guest.job(order, scribe.told)
+            return await guest.job(order, scribe.told, within_s=STORM_S_MAX + REST_S_MAX)
         except _PowerLost as lost:
             for message in guest.cut_power():
                 scribe.told(message)
