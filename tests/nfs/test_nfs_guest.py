@@ -53,33 +53,65 @@ def family(mark: str) -> dict[int, str]:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("when", ["boot", "storm"])
-def test_an_interrupted_harness_leaves_nothing(
-    machine_that_can: None, when: str, number: signal.Signals, tmp_path: Path
+class Harness:
+    """A storm in a process of its own, whose guest is told from others by ``memory``."""
+
+    def __init__(self, place: Path) -> None:
+        self.out, self.memory = place / "out", place / "memory"
+        self.memory.mkdir()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", STORM, str(self.out)],
+            env={**os.environ, "PATCHSTORM_GUEST_MEMORY": str(self.memory)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def end(self, number: signal.Signals) -> None:
+        """Signal it; it ends, and then nothing of it is left."""
+        os.kill(self.process.pid, number)
+        assert self.process.wait(60) != 0
+        soon(lambda: not family(str(self.memory)))
+        soon(lambda: not list(self.memory.iterdir()))
+
+    def __enter__(self) -> Harness:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_storm_leaves_nothing(
+    machine_that_can: None, number: signal.Signals, tmp_path: Path
 ) -> None:
-    out, memory = tmp_path / "out", tmp_path / "memory"
-    memory.mkdir()
-    harness = subprocess.Popen(
-        [sys.executable, "-c", STORM, str(out)],
-        env={**os.environ, "PATCHSTORM_GUEST_MEMORY": str(memory)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        soon(lambda: list(memory.glob("*/console")))
-        if when == "storm":
-            soon(lambda: any(b'"PATCH"' in p.read_bytes() for p in out.glob("*/history.jsonl")))
-        assert any("mem=" in command for command in family(str(memory)).values())
-        os.kill(harness.pid, number)
-        assert harness.wait(60) != 0
-    finally:
-        harness.kill()
-        harness.wait()
-    soon(lambda: not family(str(memory)))
-    soon(lambda: not list(memory.iterdir()))
+    with Harness(tmp_path) as harness:
+        soon(lambda: any(b'"PATCH"' in p.read_bytes() for p in harness.out.glob("*/history.jsonl")))
+        assert any("mem=" in command for command in family(str(harness.memory)).values())
+        harness.end(number)
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "after_s"),
+    [
+        (signal.SIGTERM, 0.1),
+        (signal.SIGINT, 0.6),
+        (signal.SIGKILL, 1.1),
+        (signal.SIGINT, 2.2),
+        (signal.SIGTERM, 3.0),
+        (signal.SIGKILL, 4.1),
+    ],
+)
+def test_an_interrupted_boot_leaves_nothing(
+    machine_that_can: None, number: signal.Signals, after_s: float, tmp_path: Path
+) -> None:
+    """Counted from the start of the command: before the guest, while its kernel boots, while NFS comes up."""
+    with Harness(tmp_path) as harness:
+        time.sleep(after_s)
+        harness.end(number)
 
 
 def test_without_its_harness_and_without_a_warden_a_guest_ends_by_itself(

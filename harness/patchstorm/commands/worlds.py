@@ -56,6 +56,11 @@ def check_storage(storage: str, worlds: Collection[str]) -> None:
         parse_mounting(storage)
     if any(offers(world, storage) for world in worlds):
         return
+    if tuple(worlds) == ("containers",) and is_nfs(storage):
+        raise UsageError(
+            f"--storage {storage}: containers share a tmpfs volume, and no volume of NFS, in this release; "
+            f"write `--world nfs --storage {storage}` for real NFS on any Linux machine"
+        )
     raise UsageError(
         f"--storage {storage}: the world {', '.join(worlds)} does not offer it. "
         f"In processes: {', '.join(STORAGES)}; in containers: the first two (real NFS is the world nfs); "

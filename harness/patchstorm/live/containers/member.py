@@ -13,10 +13,11 @@ import os
 import secrets
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from patchstorm.errors import TargetError
 from patchstorm.live.containers.engine import EngineError, Gone, call, told
@@ -26,6 +27,10 @@ from patchstorm.live.launch import Order, Running
 from patchstorm.live.replica import Replica
 from patchstorm.live.warden import start_time
 from patchstorm.target.model import Target
+
+NOTICE_S_MAX: Final = 5.0
+"""Within which Docker notices that a container has ended."""
+POLL_S: Final = 0.05
 
 HERE = "/here"  # the directory of the target's file, read-only
 ALIAS = "replica"  # the name under which a balancer finds them all
@@ -249,10 +254,21 @@ def _connected(ground: Ground, pod: str, address: str) -> None:
 
 
 def _limited(ground: Ground, container: str, memory_bytes: int | None) -> None:
-    """Docker cannot take a limit back; all the memory there is comes to the same."""
+    """Docker cannot take a limit back; all the memory there is comes to the same.
+
+    While a container that was just killed still counts as running, Docker refuses; then it does not.
+    """
     limit = ground.daemon.info()["MemTotal"] if memory_bytes is None else memory_bytes
-    with told():
-        ground.daemon.api.update_container(container, mem_limit=limit, memswap_limit=limit)
+    deadline = time.monotonic() + NOTICE_S_MAX
+    while True:
+        try:
+            with told():
+                ground.daemon.api.update_container(container, mem_limit=limit, memswap_limit=limit)
+            return
+        except EngineError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
 
 
 def _memory_used(ground: Ground, container: str) -> int:
