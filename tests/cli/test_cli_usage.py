@@ -18,6 +18,7 @@ WRONG = [
     (["run", "--world", "fuse"], "Worlds: sim, processes"),
     (["run", "--storage", "tmps"], "tmpfs"),
     (["run", "--world", "processes", "--storage", "nfs4"], "In processes: tmpfs"),
+    (["run", "--world", "containers", "--storage", "nfs4.2"], "--world nfs --storage nfs4.2"),
     (["run", "--world", "sim", "--storage", "dir:."], "list storages"),
     (["run", "--storage", "nfs4,actimeo=x"], "actimeo"),
     (["run", "--seed", "-1"], "from 0"),
