@@ -11,7 +11,7 @@ from chunkstore.errors import StoreError, UnknownUpload
 from chunkstore.files import GONE
 from chunkstore.model import Claims, View
 from chunkstore.protocol import Exchange
-from patchstorm.catalog.model import Bug
+from patchstorm.catalog.model import Bug, Innocent
 from patchstorm.catalog.sequential import Paths, Record, SequentialBody, SequentialStore
 from patchstorm.catalog.sequential_bytes import NO_POWER, WIDER_S
 
@@ -169,6 +169,20 @@ class NamedByTarget(Exchange):
 
 
 BUGS = (
+    Bug(
+        name="one-temporary-name",
+        says="the next record is made under one name that must not exist; a dead writer's does",
+        stands_for="files of the dead that keep everybody out: tus/tusd#1372",
+        storms=("crash-committing",),
+        caught_by=("completion", "availability"),
+        also=("publication", "refusal"),
+        base="sequential",
+        store=OneTemporaryName,
+        twin=Innocent(
+            says="a dead writer's file is taken away first", store=OneTemporaryNameCleared
+        ),
+        sim_only="nobody is served any more, and real clients wait a second after each refusal",
+    ),
     Bug(
         name="record-written-back",
         says="the record is saved once more, as it was, when the lock has been given back",
