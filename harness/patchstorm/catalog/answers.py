@@ -38,6 +38,16 @@ class StatusCountsChunks(Store):
         return msgspec.structs.replace(found, progress_percent=float(len(found.chunks_received)))
 
 
+class StatusForgetsChunks(Store):
+    """Lists no chunks of what is finished, and goes on counting them."""
+
+    def status(self, claims: Claims) -> StatusDocument:
+        found = super().status(claims)
+        if found.status != "published":
+            return found
+        return msgspec.structs.replace(found, chunks_received=[])
+
+
 class Revived(Store):
     """DELETE removes everything, and what comes later begins anew under the old name."""
 
@@ -119,6 +129,14 @@ BUGS = (
         storms=("resuming",),
         caught_by=("status",),
         store=StatusCountsChunks,
+    ),
+    Bug(
+        name="status-forgets-chunks",
+        says="a finished upload has no chunks in one answer and all of them in another",
+        stands_for="two reports of one state that are kept in two places",
+        storms=("resuming",),
+        caught_by=("status",),
+        store=StatusForgetsChunks,
     ),
     Bug(
         name="revived",

@@ -3,6 +3,9 @@
 ``X-Backend-Ai-Chunks-Received`` counts stored chunks, ``X-Backend-Ai-Progress-Percent`` says how much of the
 upload is stored, with two places. Both are held to what had been acknowledged before the request was sent
 and to what had been handed over by its answer. Answers without them are not judged.
+
+A status document lists the same chunks. A target that has thrown them away and does not count them is free
+to list none; one that counts them lists as many, where nothing can have happened in between.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchstorm.check.case import UploadCase, Write
-from patchstorm.history.model import Operation
+from patchstorm.history.model import Operation, StatusDocument
 from patchstorm.history.ranges import Ranges
 
 CHUNKS = "x-backend-ai-chunks-received"
@@ -87,3 +90,45 @@ def _percent(upload: UploadCase, acked: list[Write], text: str, *, until: int) -
     if low - _ROUNDING <= percent <= high + _ROUNDING:
         return None
     return f"{PERCENT} is {text}, between {low:.2f} and {high:.2f} can be stored"
+
+
+def miscounted(upload: UploadCase) -> Iterator[tuple[Operation, Operation, str]]:
+    """A PATCH, a later status document whose list is not as long as the PATCH had counted, and why."""
+    counts = [(one, count) for one in upload.operations if (count := _count(one)) is not None]
+    for asked in upload.operations:
+        document = None if asked.end is None else asked.end.document
+        if document is None:
+            continue
+        before = [one for one in counts if _ended_before(one[0], asked)]
+        for operation, count in before[-1:]:
+            listed = len(document.chunks_received)
+            if listed != count and _nothing_between(upload, operation, asked, document):
+                yield operation, asked, f"chunks_received lists {listed}, {CHUNKS} was {count}"
+
+
+def _count(operation: Operation) -> int | None:
+    if operation.call.kind != "PATCH" or operation.outcome != "ok" or operation.end is None:
+        return None
+    text = operation.end.headers.get(CHUNKS, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _ended_before(operation: Operation, later: Operation) -> bool:
+    return operation.end is not None and operation.end.time_ns < later.call.time_ns
+
+
+def _nothing_between(
+    upload: UploadCase, operation: Operation, asked: Operation, document: StatusDocument
+) -> bool:
+    """Whether both answers speak of one set of chunks: it was finished for both, or nobody else wrote."""
+    assert operation.end is not None and asked.end is not None
+    since, until = operation.call.time_ns, asked.end.time_ns
+    if upload.delete_invoked <= until:
+        return False
+    if operation.end.offset == upload.size and not document.missing_ranges:
+        return True
+    return not upload.damages and not any(
+        one.invoked < until and (one.effect == "maybe" or one.completed > since)
+        for one in upload.writes
+        if one.effect != "none" and one.op != operation.op
+    )

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from patchstorm.check.case import Case, UploadCase
 from patchstorm.check.durability import promises_before
 from patchstorm.check.model import Finding
-from patchstorm.check.progress import wrong_progress
+from patchstorm.check.progress import miscounted, wrong_progress
 from patchstorm.check.rule import Rule, either, needs, survives_power
 from patchstorm.check.story import finding, show, shows
 from patchstorm.history.model import Operation, StatusDocument
@@ -28,6 +28,7 @@ def _find(case: Case) -> Iterator[Finding]:
         documents = [one for one in upload.operations if _document(one) is not None]
         if not case.sequential:  # a store of one growing file has no chunks to count
             yield from _progress(case, upload)
+            yield from _miscounted(case, upload)
         yield from _unreadable(case, upload)
         yield from _disagreeing(case, upload, documents)
         yield from _invented(case, upload, documents)
@@ -42,6 +43,18 @@ def _progress(case: Case, upload: UploadCase) -> Iterator[Finding]:
             f"PATCH (op {operation.op}): {said}",
             upload=upload,
             causes={operation.op: said},
+        )
+        return
+
+
+def _miscounted(case: Case, upload: UploadCase) -> Iterator[Finding]:
+    for operation, asked, said in miscounted(upload):
+        yield finding(
+            case,
+            NAME,
+            f"the status document (op {asked.op}) disagrees with a PATCH (op {operation.op}): {said}",
+            upload=upload,
+            causes={operation.op: "counted the chunks", asked.op: said},
         )
         return
 
@@ -120,7 +133,8 @@ def _percent(size: int, document: StatusDocument, received: list[Span]) -> str |
 def _chunks(document: StatusDocument, received: list[Span]) -> str | None:
     """Chunks lie in received ranges, and every received range begins with a chunk.
 
-    Once all is there the target may have thrown the chunks away.
+    Once all is there the target may have thrown the chunks away; whether it says so everywhere is another
+    rule (:func:`patchstorm.check.progress.miscounted`).
     """
     if not document.missing_ranges:
         return None

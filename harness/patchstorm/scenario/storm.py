@@ -20,7 +20,7 @@ from patchstorm.scenario.workloads import WORKLOADS
 from patchstorm.scenario.workloads.base import Context
 from patchstorm.scenario.workloads.client import Move, advance, head
 from patchstorm.scenario.workloads.creating import create
-from patchstorm.scenario.workloads.resuming import send_missing
+from patchstorm.scenario.workloads.resuming import send_missing, status
 
 CLOSING_TRIES = 24
 CONTESTED_TRIES = 6  # who lost the name is told 423 for as long as it asks
@@ -118,11 +118,13 @@ def _close(ctx: Context, upload: UploadPlan) -> Workload:
     """HEAD, resend, and HEAD again: the last word is the server's.
 
     Where somebody else's bytes lie in the way of a whole chunk (409), the status document says which
-    gaps are left round them.
+    gaps are left round them. Every other time the status document of what is finished is asked for, too.
     """
     reached = yield from advance(ctx, upload)
     if reached is None:
         return
     if reached < upload.size and not ctx.sequential and "status" in ctx.capabilities:
         yield from send_missing(ctx, upload)
-    yield from head(ctx, upload)
+    last = yield from head(ctx, upload)
+    if last == upload.size and "status" in ctx.capabilities and ctx.chance("status", 500):
+        yield from status(ctx, upload, replica=ctx.replica())
