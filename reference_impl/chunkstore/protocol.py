@@ -82,6 +82,7 @@ class Exchange:
         self._body: Body | None = None
         self._length: int | None = None
         self._busy: Busy | None = None
+        self._refused: StoreError | None = None
 
     def begin(self) -> Response | None:
         """Judge the head. ``None``: the body is wanted. Raises ``Busy``: call again."""
@@ -110,6 +111,8 @@ class Exchange:
         nothing (tus 1.0.0, creation-with-upload). Everything else is 423 with ``Retry-After``.
         """
         self.abort()
+        if self._refused is not None:
+            return problem(self._refused)
         if self._created is not None and self.claims is not None:
             return self._created_response(self.claims, 0)
         return problem(self._busy or Busy("The upload is busy."))
@@ -119,13 +122,22 @@ class Exchange:
     def _answer(self, step: Callable[[], Response | None]) -> Response | None:
         self._busy = None  # its traceback leads back here: a cycle that only a collection would end
         try:
-            return step()
+            return self._taken(step)
         except Busy as busy:
             self._busy = busy
             raise
-        except (StoreError, OSError) as error:
-            self.abort()
-            return self._refuse(as_refusal(error))
+
+    def _taken(self, step: Callable[[], Response | None]) -> Response | None:
+        """One step, or what it left to do when it was refused and then found the store busy."""
+        if self._refused is None:
+            try:
+                return step()
+            except Busy:
+                raise
+            except (StoreError, OSError) as error:
+                self.abort()
+                self._refused = as_refusal(error)
+        return self._refuse(self._refused)
 
     def _refuse(self, refusal: StoreError) -> Response:
         if self._method == "HEAD" and refusal.status >= 500:
@@ -293,12 +305,14 @@ class Exchange:
 
     def _forget_created(self) -> None:
         """A creation whose body was refused: its address is told to nobody, so it ends here."""
-        self._created = None
         try:
             if self.claims is not None:
                 self._store.terminate(self.claims)
+        except Busy:
+            raise  # somebody is looking at it, a sweeper say
         except (StoreError, OSError):
-            return  # it expires by itself
+            pass  # it expires by itself
+        self._created = None
 
     # Bodies.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context
 from patchstorm.scenario.workloads.conformance import Options, conformance
+from patchstorm.target.minting import Minter
 from patchstorm.target.model import Wire
 from patchstorm.target.probing import Probes, sent
 from patchstorm.target.wire import Head, Reply, completion
@@ -35,6 +37,7 @@ class Server(Protocol):
     def serve(self, asked: Asked) -> Said | None: ...
 
 
+SECRET = b"of no one but this test"
 SEQUENTIAL = ("sequential", "creation")
 WIRE = Wire(path=BASE)
 
@@ -85,7 +88,8 @@ class Asking:
     _queue: list[tuple[int, int, Step]] = field(default_factory=list)
 
     def go(self, options: Options) -> None:
-        self._probes = Probes(self.wire)
+        minter = Minter(wire=self.wire, secret=SECRET, now_s=lambda: int(time.time()))
+        self._probes = Probes(self.wire, mint=minter, own=".upload/own.bin")
         upload = UploadInfo(id="u", size=1, target="u", expires_ms=1_000 if self.lifetime else None)
         self.recorder = Recorder(
             Header(

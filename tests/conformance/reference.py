@@ -13,14 +13,18 @@ from chunkstore.protocol import Exchange, Head, Response
 from chunkstore.store import Store
 from patchstorm.target.model import Wire
 
+from .asking import SECRET
 from .tiny import Asked, Said, Spoil, Tiny, untouched
 
-WIRE = Wire(path="/upload", status="{path}/status?{query}", id="token:session")
+WIRE = Wire(
+    path="/upload", status="{path}/status?{query}", id="token:session",
+    minted="/upload?token={token}",
+)  # fmt: skip
 CLAIMS = (
     "offset-addressed", "creation", "termination", "status", "named-targets", "signed-urls",
-    "behind-proxy", "problem-documents", "strict-tus",
+    "behind-proxy", "problem-documents", "strict-tus", "minted-urls",
 )  # fmt: skip
-SETTINGS = Settings(secret=b"of no one but this test")
+SETTINGS = Settings(secret=SECRET)
 
 
 @dataclass(slots=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import time
+from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import pytest
 
 from patchstorm.check.model import Judgement
-from patchstorm.conformance.contract import RULES
+from patchstorm.conformance import contract, minted
 
 from .asking import ask, broken
 from .reference import CLAIMS, WIRE, Reference
 from .tiny import Asked, Said, Spoil, Tiny
-from .wrong import answered, created, when
+from .wrong import When, answered, created, when
 
 
 def _forged(asked: Asked, said: Said) -> bool:
@@ -25,6 +28,21 @@ def _status(asked: Asked, said: Said) -> bool:
 
 def _proxied(asked: Asked, said: Said) -> bool:
     return said.status == 201 and asked.get("x-forwarded-host") is not None
+
+
+def _minted(asked: Asked) -> str:
+    """The session of a minted token, or nothing."""
+    payload = asked.path.partition("token=")[2].split(".")[1:2]
+    raw = urlsafe_b64decode(payload[0] + "===") if payload and payload[0] else b"{}"
+    claims = json.loads(raw) if raw.startswith(b"{") else {}
+    session = str(claims.get("session", ""))
+    if not session.startswith("Minted-"):
+        return ""
+    return session + (" soon" if claims["exp"] < time.time() + 1_000 else "")
+
+
+def _of(case: str) -> When:
+    return lambda asked, said: _minted(asked).startswith(f"Minted-{case}")
 
 
 def _untouched_head(asked: Asked, said: Said) -> bool:
@@ -43,6 +61,20 @@ WRONG: dict[str, Spoil] = {
     "status.unknown": when(lambda asked, said: "/nothing" in asked.path, 200),
     "proxy.origin": when(_proxied, location="http://127.0.0.1/upload?token=x"),
     "proxy.checked": when(_proxied, location="http://evil/upload?token=x"),
+    "proxy.host": when(
+        lambda asked, said: said.status == 201 and asked.get("host") is not None,
+        location="/upload?token=x",
+    ),
+    "length.settled": when(
+        lambda asked, said: asked.get("upload-length") == "12", 204, upload_offset="5"
+    ),
+    "minted.served": when(_of("minted-head"), 404),
+    "minted.refused": when(_of("minted-bad-negative"), 200, upload_offset="0"),
+    "minted.too-large": when(_of("minted-large"), 400),
+    "minted.one": when(_of("minted-other-size"), 200, upload_offset="0"),
+    "minted.longer": when(lambda asked, said: _minted(asked).endswith(" soon"), 409),
+    "minted.ended": when(_of("minted-expired"), 200, upload_offset="0"),
+    "minted.taken": when(_of("minted-taken"), 200, upload_offset="0"),
     "problem.type": when(lambda asked, said: said.status >= 400, content_type="text/plain"),
     "limit.announced": when(
         lambda asked, said: said.status == 201 and asked.get("upload-length") == str(1 << 40), 413
@@ -64,7 +96,7 @@ def test_the_reference_keeps_what_it_claims(tmp_path: Path) -> None:
 
 
 def test_every_rule_has_its_wrong_server() -> None:
-    assert set(WRONG) == {rule.name for rule in RULES}
+    assert set(WRONG) == {rule.name for rule in (*contract.RULES, *minted.RULES)}
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -173,8 +173,9 @@ class Tiny:
         _check_metadata(stored.metadata)
         if final:
             self._join(stored, (concat or "").partition(";")[2].split())
-        carried = bool(asked.body) and "creation-with-upload" in self.extensions
-        if carried:
+        typed = asked.get("content-type") == "application/offset+octet-stream"
+        carried = (bool(asked.body) or typed) and "creation-with-upload" in self.extensions
+        if asked.body and carried:
             self._check_body(asked, stored, 0)
             stored.data += asked.body
         path = f"{BASE}/{len(self.uploads):08x}"

@@ -382,6 +382,9 @@ WRONG: dict[str, Wrong] = {
     ),
     "with-upload.offset": wrong(unlike_201),
     "with-upload.accepts": wrong(nothing_kept),
+    "with-upload.none": wrong(
+        when(lambda asked, said: created(asked, said) and not asked.body, upload_offset=None)
+    ),
     "with-upload.content-type": wrong(when(all_of(bodied, answered(415)), 500)),
     "with-upload.past-end": wrong(when(all_of(bodied, answered(413)), 500)),
     # expiration

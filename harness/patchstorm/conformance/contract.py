@@ -24,7 +24,15 @@ from patchstorm.conformance.model import RESUMABLE, UNKNOWN, Case, Claim, Expect
 from patchstorm.conformance.requests import base64, create, delete, head, options, patch
 
 OWN = frozenset(
-    {"named-targets", "signed-urls", "status", "behind-proxy", "problem-documents", "strict-tus"}
+    {
+        "named-targets",
+        "signed-urls",
+        "status",
+        "behind-proxy",
+        "problem-documents",
+        "strict-tus",
+        "minted-urls",
+    }
 )
 """The capabilities that are judged here; ``own:NAME`` in a case's needs."""
 
@@ -69,6 +77,10 @@ PROXIED = Rule(
     name="proxy.origin", level="must", section="capability behind-proxy",
     says="Location is absolute, with the scheme and host of X-Forwarded-Proto and X-Forwarded-Host",
 )  # fmt: skip
+HOSTED = Rule(
+    name="proxy.host", level="must", section="capability behind-proxy",
+    says="where no proxy says anything, Location is absolute with the request's own Host",
+)  # fmt: skip
 NOT_MIRRORED = Rule(
     name="proxy.checked", level="must", section="capability behind-proxy",
     says="what is no host or no scheme of HTTP does not get into Location",
@@ -77,6 +89,10 @@ PROBLEM = Rule(
     name="problem.type", level="must", section="capability problem-documents; RFC 9457",
     says="a refusal is of type application/problem+json",
 )  # fmt: skip
+SETTLED = Rule(
+    name="length.settled", level="must", section="capability strict-tus; Creation, Upload-Length",
+    says="a PATCH that names another Upload-Length than the upload's is refused with 4xx",
+)  # fmt: skip
 LIMIT = Rule(
     name="limit.announced", level="must", section="capability strict-tus; Headers, Tus-Max-Size",
     says="an upload of exactly Tus-Max-Size is accepted",
@@ -84,7 +100,7 @@ LIMIT = Rule(
 
 RULES = (
     INSIDE, NAMED, OWNED, SIGNED, UNTOUCHED, CHALLENGE, DOCUMENT, DOCUMENT_ONLY, DOCUMENT_UNKNOWN,
-    PROXIED, NOT_MIRRORED, PROBLEM, LIMIT,
+    PROXIED, HOSTED, NOT_MIRRORED, PROBLEM, SETTLED, LIMIT,
 )  # fmt: skip
 
 
@@ -212,6 +228,11 @@ CASES = (
             steps=(create("a", Expect(rule=NAMED, claim=success), more=_named(value)),),
         )
         for name, value in _INSIDE
+    ),
+    Case(
+        name="name-own", chapter="contract", needs=_NAMES,
+        says="a creation whose name lies among the target's own files",
+        steps=(create("a", _REFUSED, more={"Upload-Metadata": "{metadata:own}"}),),
     ),
     Case(
         name="name-none", chapter="contract", needs=_NAMES, says="a creation without a name",
@@ -346,6 +367,14 @@ CASES = (
         ),
     ),
     Case(
+        name="proxy-none", chapter="contract", needs=_PROXY,
+        says="a creation that no proxy has passed on",
+        steps=(
+            create("a", Expect(rule=HOSTED, claim=_begins("http://files.example.net:8080/")),
+                   more={"Host": "files.example.net:8080"}),
+        ),
+    ),
+    Case(
         name="proxy-nonsense", chapter="contract", needs=_PROXY,
         says="a creation through a proxy that talks nonsense",
         steps=(
@@ -353,6 +382,16 @@ CASES = (
                    more=_forwarded("evil/../x", "http")),
             create("b", Expect(rule=NOT_MIRRORED, claim=_keeps_out("javascript")),
                    more=_forwarded("files.example.org", "javascript")),
+        ),
+    ),
+    Case(
+        name="length-settled", chapter="contract", needs=("creation", "own:strict-tus"),
+        says="a PATCH that says how long the upload is, wrongly and then rightly",
+        steps=(
+            create("a"),
+            patch("a", 0, b"hello", Expect(rule=SETTLED, claim=client_refusal),
+                  more={"Upload-Length": "12"}),
+            patch("a", 0, b"hello world", *accepted(11), more={"Upload-Length": "11"}),
         ),
     ),
     Case(

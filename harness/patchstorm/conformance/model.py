@@ -5,7 +5,8 @@ workload ``conformance`` sends what stands here, the checker ``conformance`` jud
 ``docs/conformance.md`` prints it.
 
 A case is written once for every server. Header values may hold three placeholders that are filled in
-where a request is sent: ``{metadata}``, the pairs without which the target creates nothing;
+where a request is sent: ``{metadata}``, the pairs without which the target creates nothing
+(``{metadata:own}``: with a name among the target's own files);
 ``{url:NAME}``, the URL of a resource that an earlier step created; ``{max}`` and ``{max+1}``, the
 announced ``Tus-Max-Size`` and one byte more.
 """
@@ -25,6 +26,7 @@ Chapter = Literal[
     "termination", "concatenation", "http", "contract",
 ]  # fmt: skip
 Fields = tuple[tuple[str, str], ...]
+Claims = tuple[tuple[str, int | str | bool], ...]
 
 CREATION = ""
 """Where a step goes that is about no resource: the creation URL."""
@@ -74,8 +76,9 @@ class Step:
     ``to`` is CREATION or a resource's name, with UNKNOWN before it for one that is not there.
     ``creates`` names the resource that the answer's Location stands for. ``framing`` "length" adds
     Content-Length, "chunked" the chunked coding, "raw" nothing: the body is the bytes after the head.
-    ``cut``: the connection ends after so many of them. ``patience_ms``: repeat until what is expected
-    holds, at most so long. ``wait_ms``: let time pass first. ``silence``: no answer at all is an answer
+    ``minted``: the resource's URL is minted anew for this request, with these claims in the place of the
+    usual ones. ``cut``: the connection ends after so many of the body's bytes. ``patience_ms``: repeat until
+    what is expected holds, at most so long. ``wait_ms``: let time pass first. ``silence``: no answer is one
     too, as where HTTP lets a server close the connection. ``odd``: HTTP itself may refuse it, so what
     tus demands of every answer is not demanded. ``stays``: this request goes to the replica of the
     one before, even where they are to change. ``expects`` empty: it prepares, and has to succeed.
@@ -88,6 +91,7 @@ class Step:
     framing: Framing = "length"
     cut: int | None = None
     creates: str | None = None
+    minted: Claims | None = None
     expects: tuple[Expect, ...] = ()
     patience_ms: int = 0
     wait_ms: int = 0

@@ -15,6 +15,7 @@ from patchstorm.conformance import (
     defer_length,
     expiration,
     http,
+    minted,
     negotiation,
     termination,
     with_upload,
@@ -24,7 +25,7 @@ from patchstorm.conformance.model import Case, Holds, Rule, Terms, View
 
 _MODULES = (
     negotiation, core, creation, defer_length, with_upload, expiration, checksum, termination,
-    concatenation, http, contract,
+    concatenation, http, contract, minted,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {

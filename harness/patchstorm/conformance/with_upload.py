@@ -46,6 +46,10 @@ CARRIED_ALL = Rule(
     name="with-upload.accepts", level="should", section="Creation With Upload",
     says="a creation with a body is accepted with all of its bytes",
 )  # fmt: skip
+CARRIED_NONE = Rule(
+    name="with-upload.none", level="should", section="Creation With Upload",
+    says="201 to a creation of the type application/offset+octet-stream carries Upload-Offset, bytes or not",
+)  # fmt: skip
 CARRIED_TYPE = Rule(
     name="with-upload.content-type", level="open", section="Creation With Upload",
     says="a body of another content type is refused with 4xx, or not stored",
@@ -56,7 +60,7 @@ CARRIED_PAST_END = Rule(
 )  # fmt: skip
 
 RULES = (
-    CARRIED, CARRIED_ALL, CARRIED_TYPE, CARRIED_PAST_END,
+    CARRIED, CARRIED_ALL, CARRIED_NONE, CARRIED_TYPE, CARRIED_PAST_END,
 )  # fmt: skip
 
 
@@ -124,7 +128,8 @@ CASES = (
     ),
     _carrying(
         "with-upload-none", "a creation that may carry bytes and carries none",
-        create("a", CREATED_201, more={"Content-Type": "application/offset+octet-stream"}),
+        create("a", CREATED_201, Expect(rule=CARRIED_NONE, claim=offset(0), when=ok),
+               more={"Content-Type": "application/offset+octet-stream"}),
         head("a", stands_at(0)),
         patch("a", 0, b"hello world", *accepted(11)),
     ),

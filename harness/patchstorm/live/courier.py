@@ -25,11 +25,12 @@ from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import Blocks, Client, Delivery, Ending
 from patchstorm.live.network import Network
 from patchstorm.scenario import payload
-from patchstorm.scenario.actions import Answer, Probe, Request, Send, Sleep
+from patchstorm.scenario.actions import Answer, Mint, Probe, Request, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan, UploadPlan
+from patchstorm.target.minting import Minter
 from patchstorm.target.model import Target
-from patchstorm.target.probing import Probes, sent
+from patchstorm.target.probing import Probes, own_name, sent
 from patchstorm.target.wire import Head, completion, created_url, head_for
 
 STREAM_BYTES = 1 << 20
@@ -59,7 +60,8 @@ class Courier:
         self.on_full: Callable[[str], None] = _forget
         self._full: set[str] = set()  # uploads of which an answer gave the full length
         self._wire = target.wire
-        self.probes = Probes(target.wire)
+        self.mint = Minter(wire=target.wire, secret=fleet.secret, now_s=_now_s)
+        self.probes = Probes(target.wire, mint=self.mint, own=own_name(target.files.internal))
         self._fleet = fleet
         self._recorder = recorder
         self._uploads = {upload.id: upload for upload in plan.uploads}
@@ -94,6 +96,10 @@ class Courier:
         result: Answer | None = None
         if isinstance(step.action, Sleep):
             await asyncio.sleep(step.action.ms / 1_000)
+        elif isinstance(step.action, Mint):
+            upload = step.action.upload
+            self.urls[upload] = self.mint.upload(self._uploads[upload].info)
+            self.on_url(upload)
         else:
             result = await self._send(step, step.action)
         self._begin(machine.resume(step.task, result), machine, group)
@@ -333,6 +339,10 @@ def _whole(body: bytes | None) -> Blocks:
 
 def _ignore(_: int) -> None:
     return None
+
+
+def _now_s() -> int:
+    return int(time.time())
 
 
 def _forget(_: str) -> None:

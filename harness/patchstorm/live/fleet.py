@@ -33,7 +33,7 @@ class Fleet:
 
     ``companion`` is a program that they share: it is started before them, and its port told to them.
     ``remarks`` are lines for the report that faults leave. ``front`` is what clients reach instead of the
-    replicas, None where they reach those themselves.
+    replicas, None where they reach those themselves. ``secret`` is what the replicas share.
     """
 
     def __init__(self, replicas: Sequence[Replica], companion: Replica | None = None) -> None:
@@ -41,6 +41,7 @@ class Fleet:
         self._companion = companion
         self.remarks: list[str] = []
         self.front: Front | None = None
+        self.secret = b""
 
     async def start(self) -> None:
         """Start all replicas at once; TargetError with the first one's reason if one fails.
@@ -113,6 +114,7 @@ async def running(
     companion = _companion(target, storage, log_dir, shared)
     replicas = _replicas(target, storage, count, log_dir, lifetime_ms, shared)
     async with started(replicas, companion) as fleet:
+        fleet.secret = Path(shared["secret_file"]).read_bytes()
         yield fleet
 
 

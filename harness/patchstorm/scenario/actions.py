@@ -99,6 +99,12 @@ class Sleep(msgspec.Struct, frozen=True, kw_only=True):
     ms: int
 
 
+class Mint(msgspec.Struct, frozen=True, kw_only=True):
+    """Give an upload the URL that a manager mints for it; no request is sent. The result is None."""
+
+    upload: str
+
+
 class Together(msgspec.Struct, frozen=True, kw_only=True):
     """Run these workloads at once. The result is the list of their return values, in order.
 
@@ -128,6 +134,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return self.end.status
 
 
-Action = Send | Sleep | Together
+Action = Send | Sleep | Mint | Together
 Workload = Generator[Action, Any, Any]
 Closing = Literal["client", "sweeper"]

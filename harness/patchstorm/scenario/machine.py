@@ -2,8 +2,8 @@
 
 A driver asks :meth:`Machine.start` for the first steps, carries each out in its own way (a socket, a
 simulated network, a test's dictionary) and hands the result to :meth:`Machine.resume`, which
-answers with the steps that have become possible. Only :class:`Send` and :class:`Sleep` come out;
-``Together`` is resolved here, clients get their names and operations their numbers.
+answers with the steps that have become possible. Only :class:`Send`, :class:`Sleep` and :class:`Mint` come
+out; ``Together`` is resolved here, clients get their names and operations their numbers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from patchstorm.scenario.actions import Send, Sleep, Together, Workload
+from patchstorm.scenario.actions import Mint, Send, Sleep, Together, Workload
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +25,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     task: int
     client: str
-    action: Send | Sleep
+    action: Send | Sleep | Mint
     op: int | None = None
     replay_of: int | None = None
 
@@ -56,7 +56,7 @@ class Machine:
         return self.resume(self._root, None)
 
     def resume(self, task: int, result: Any) -> list[Step]:
-        """``task``'s step has ended with ``result`` (an Answer, or None for a Sleep)."""
+        """``task``'s step has ended with ``result`` (an Answer, or None where nothing was sent)."""
         steps: list[Step] = []
         self._advance(task, result, steps)
         return steps

@@ -16,15 +16,17 @@ from patchstorm.history.model import ProbeSent, UploadInfo
 from patchstorm.history.ranges import Ranges
 from patchstorm.history.recorder import Recorder
 from patchstorm.scenario import payload
-from patchstorm.scenario.actions import Answer, Mischief, Probe, Request, Send, Sleep
+from patchstorm.scenario.actions import Answer, Mint, Mischief, Probe, Request, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan
-from patchstorm.sim.app import Subject
+from patchstorm.sim.app import SECRET, Subject
 from patchstorm.sim.kernel import Kernel
+from patchstorm.sim.port import EPOCH_NS
 from patchstorm.sim.replica import MS, Replica
 from patchstorm.sim.serving import Broken, reply_of, serve
 from patchstorm.sim.timers import Timer
-from patchstorm.target.probing import Probes, sent
+from patchstorm.target.minting import Minter
+from patchstorm.target.probing import Probes, own_name, sent
 from patchstorm.target.wire import Head, Reply, completion, created_url, head_for
 
 NO_URL = "no-url"
@@ -109,7 +111,9 @@ class Clients:
         self._stamp = stamp
         self._uploads = {upload.id: upload for upload in plan.uploads}
         self._infos: dict[str, UploadInfo] = {upload.id: upload.info for upload in plan.uploads}
-        self.probes = Probes(self._wire)
+        self.mint = Minter(wire=self._wire, secret=SECRET, now_s=self._now_s)
+        own = own_name(subject.target.files.internal)
+        self.probes = Probes(self._wire, mint=self.mint, own=own)
         self._sends: dict[str, int] = {}
         self._under_way: dict[int, Delivery] = {}
         self._machine: Machine | None = None
@@ -138,6 +142,9 @@ class Clients:
             action = step.action
             if isinstance(action, Sleep):
                 self._kernel.after(action.ms * MS, self._resumer(step))
+            elif isinstance(action, Mint):
+                self._learn(action.upload, self.mint.upload(self._infos[action.upload]))
+                self._kernel.after(0, self._resumer(step))
             else:
                 self._send(step, action)
 
@@ -311,14 +318,17 @@ class Clients:
         if request.kind == "POST" and reply is not None:
             url = created_url(self._wire, reply)
             if url is not None and request.upload not in self.urls:
-                self.urls[request.upload] = url
-                self.on_url(request.upload)
+                self._learn(request.upload, url)
         if request.kind == "DELETE" and end.outcome != "fail":
             self.ended.add(request.upload)
         if end.outcome == "ok" and (request.kind == "PATCH" or request.whole):
             self.acknowledged[request.upload].add(request.offset, request.offset + request.length)
         headers = delivery.head.headers if delivery.head is not None else ()
         self._resume(delivery.step, Answer(op=delivery.op, end=end, sent=headers))
+
+    def _learn(self, upload: str, url: str) -> None:
+        self.urls[upload] = url
+        self.on_url(upload)
 
     def part(self, replica: int) -> None:
         """Clients cannot reach ``replica``; what is under way to it breaks."""
@@ -339,6 +349,10 @@ class Clients:
             and upload in self.urls
             and upload not in self.ended
         ]
+
+    def _now_s(self) -> int:
+        """What the clocks of the fleet show, as long as nobody tampers with them."""
+        return (EPOCH_NS + self._kernel.now_ns) // 1_000_000_000
 
     # -- records ------------------------------------------------------------------------------------
 

@@ -158,6 +158,14 @@ def _check_wire(target: Target) -> None:
         raise Mistake(
             where, "capability `status` and key `wire.status` go together: give both or neither."
         )
+    if wire.minted is not None:
+        check_template(wire.minted, ("token",), "wire.minted")
+    if ("minted-urls" in target.capabilities) != (wire.minted is not None):
+        where = "capabilities" if wire.minted is None else "wire.minted"
+        raise Mistake(
+            where,
+            "capability `minted-urls` and key `wire.minted` go together: give both or neither.",
+        )
     for key, value in wire.metadata.items():
         check_template(value, ("target",), f"wire.metadata.{key}")
 

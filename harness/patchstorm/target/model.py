@@ -106,7 +106,9 @@ class Wire(_Table, frozen=True, kw_only=True):
     the upload: ``path`` (its last segment), a query parameter, or ``PARAMETER:CLAIM`` where the
     parameter is a JWT. ``metadata`` are further pairs for Upload-Metadata, with ``{target}`` for the
     name asked for. ``chunked`` False: the server takes no body without a length, so none is sent.
-    ``request_ms`` bounds one request, from connecting to the last byte of the answer.
+    ``minted`` is the URL, with ``{token}``, of an upload that no creation made: the token is a JWT of
+    the fleet's secret (:mod:`patchstorm.target.minting`). ``request_ms`` bounds one request, from
+    connecting to the last byte of the answer.
     """
 
     path: str
@@ -115,6 +117,7 @@ class Wire(_Table, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     metadata: dict[str, str] = {}
     chunked: bool = True
+    minted: str | None = None
     request_ms: int = 10_000
 
 

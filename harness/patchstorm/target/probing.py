@@ -7,13 +7,14 @@ all that is known here: the URL that a creation gave out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from patchstorm.conformance.model import CREATION, FORM, UNKNOWN, Fields
+from patchstorm.conformance.model import CREATION, FORM, UNKNOWN, Fields, Step
 from patchstorm.history.model import Event, ProbeSent, UploadInfo
 from patchstorm.scenario.actions import Probe
 from patchstorm.target.forms import FORMS
+from patchstorm.target.minting import LIFETIME_S, Minter
 from patchstorm.target.model import Wire
 from patchstorm.target.wire import Head, Reply, created_url, metadata, published_path
 
@@ -30,9 +31,15 @@ CONTENTS_BYTES_MAX = 256
 
 @dataclass(slots=True)
 class Probes:
-    """The resources of all cases of one storm."""
+    """The resources of all cases of one storm.
+
+    ``mint`` makes the URLs that no creation gave out; None where nobody knows the fleet's secret. ``own``
+    is a name that no user's file may have, since the target keeps its own files there.
+    """
 
     wire: Wire
+    mint: Minter | None = None
+    own: str = ".."
     urls: dict[Key, str] = field(default_factory=dict)
 
     @property
@@ -43,7 +50,7 @@ class Probes:
     def head(self, probe: Probe) -> Head | None:
         """The head to send; None where it needs a URL that no creation gave out."""
         step = probe.what
-        path = self._path(probe, step.to)
+        path = self._path(probe, step.to) if step.minted is None else self._minted(probe, step)
         headers = self._filled(probe)
         if path is None or headers is None:
             return None
@@ -96,6 +103,23 @@ class Probes:
             url = nobodys(self.wire, url)
         return url if url is None or not form else FORMS[form](self.wire, url)
 
+    def _minted(self, probe: Probe, step: Step) -> str | None:
+        if self.mint is None or self.wire.minted is None:
+            return None
+        key = _key(probe, step.to)
+        session = f"Minted-{probe.case}-{step.to}-{probe.attempt}"
+        usual: dict[str, int | str | bool] = {
+            "session": session,
+            "size": 11,
+            "target": _info(key).target,
+            "in_s": LIFETIME_S,
+        }
+        claims = usual | dict(step.minted or ())
+        if "exp" in claims:
+            del claims["in_s"]
+        self.urls[key] = self.mint.url(claims)
+        return self.urls[key]
+
     def _filled(self, probe: Probe) -> Fields | None:
         filled: list[tuple[str, str]] = []
         for name, value in probe.what.headers:
@@ -112,6 +136,9 @@ class Probes:
         if "{metadata}" in value:
             info = _info(_key(probe, probe.what.creates or ""))
             value = value.replace("{metadata}", metadata(self.wire, info))
+        if "{metadata:own}" in value:
+            info = UploadInfo(id=self.own, size=0, target=self.own)
+            value = value.replace("{metadata:own}", metadata(self.wire, info))
         value = value.replace("{max}", str(probe.max_size))
         return value.replace("{max+1}", str(probe.max_size + 1))
 
@@ -131,6 +158,15 @@ def sent(probe: Probe, head: Head | None) -> ProbeSent:
         strict=probe.strict,
         chapter=probe.chapter,
     )
+
+
+def own_name(internal: Iterable[str]) -> str:
+    """A name among the target's own files, as its patterns tell; one outside the root without any."""
+    for pattern in internal:
+        directory = pattern.partition("*")[0].rstrip("/")
+        if directory:
+            return f"{directory}/patchstorm-was-here"
+    return ".."
 
 
 def nobodys(wire: Wire, url: str) -> str:

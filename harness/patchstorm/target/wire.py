@@ -59,7 +59,9 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     def encoded(self, host: str = "127.0.0.1", *, chunked: bool = False) -> bytes:
         """The head as it goes over the wire, up to and with the empty line."""
-        lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}"]
+        lines = [f"{self.method} {self.path} HTTP/1.1"]
+        if all(name.lower() != "host" for name, _ in self.headers):
+            lines.append(f"Host: {host}")
         lines += [f"{name}: {value}" for name, value in self.framed(chunked=chunked)]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 

@@ -18,7 +18,7 @@ from chunkstore.config import Settings
 from chunkstore.errors import Busy, Conflict, Locked, OutOfSpace, StoreError
 from chunkstore.model import Claims, StatusDocument, View
 from chunkstore.port import OsPort
-from chunkstore.protocol import Response
+from chunkstore.protocol import Exchange, Response
 
 
 class ScriptedBody:
@@ -143,7 +143,7 @@ def test_a_creation_is_made_once_however_often_it_is_repeated(
 ) -> None:
     store.script = {"create": [Busy("lock")], "begin": [Busy("lock")]}
     fields = wire.creation(10) | {"Content-Type": PATCH_TYPE, "Content-Length": "5"}
-    exchange = wire.exchange("POST", headers=fields)
+    exchange = wire.exchange("POST", "/upload", fields)
     assert patiently(exchange.begin) is None
     assert store.calls == ["create", "create", "begin", "begin"]
     assert store.created[0] == store.created[1]
@@ -154,7 +154,7 @@ def test_a_creation_whose_bytes_stay_busy_is_announced_without_them(
 ) -> None:
     store.script = {"commit": [Busy("lock")]}
     fields = wire.creation(10) | {"Content-Type": PATCH_TYPE, "Content-Length": "5"}
-    exchange = wire.exchange("POST", headers=fields)
+    exchange = wire.exchange("POST", "/upload", fields)
     exchange.begin()
     exchange.data(b"hello")
     with pytest.raises(Busy):
@@ -221,8 +221,30 @@ def test_status_and_delete_may_say_that_the_storage_failed(
 
 def test_a_creation_whose_bytes_are_refused_is_ended(wire: Wire, store: ScriptedStore) -> None:
     store.script = {"commit": [OutOfSpace("full")], "terminate": [Busy("lock")]}
-    fields = wire.creation(10) | {"Content-Type": PATCH_TYPE, "Content-Length": "5"}
-    response = wire.request("POST", headers=fields, body=[b"hello"])
+    exchange = carrying(wire)
+    response = patiently(exchange.end)
+    assert response is not None
     assert response.status == 507
     assert response.header("Location") is None
-    assert store.calls[-1] == "terminate"
+    assert store.calls[-3:] == ["commit", "terminate", "terminate"]
+
+
+def test_a_refused_creation_that_stays_busy_is_refused_all_the_same(
+    wire: Wire, store: ScriptedStore
+) -> None:
+    store.script = {"commit": [OutOfSpace("full")], "terminate": [Busy("lock")]}
+    exchange = carrying(wire)
+    with pytest.raises(Busy):
+        exchange.end()
+    response = exchange.busy_response()
+    assert response.status == 507
+    assert response.header("Location") is None
+
+
+def carrying(wire: Wire) -> Exchange:
+    """A creation whose first bytes have come."""
+    fields = wire.creation(10) | {"Content-Type": PATCH_TYPE, "Content-Length": "5"}
+    exchange = wire.exchange("POST", "/upload", fields)
+    assert exchange.begin() is None
+    assert exchange.data(b"hello") is None
+    return exchange

@@ -43,6 +43,7 @@ async def running(
     members = [_member(target, storage, index, log_dir, lifetime_ms) for index in range(count)]
     await asyncio.gather(*(member.settle() for member in members))
     async with started(members) as fleet:
+        fleet.secret = secret_file.read_bytes()
         if storage.balanced:
             fleet.front = await balancing(storage, target, log_dir)
         yield fleet
