@@ -19,10 +19,12 @@ from patchstorm.check.story import finding
 from patchstorm.history.ranges import Ranges
 
 NAME = "completion"
+NOBODY = "every byte was there, and the upload was published only when a client asked for it"
 
 
 def _find(case: Case) -> Iterator[Finding | Unsure]:
     assert case.heal_ns is not None
+    yield from _asked_late(case)
     for upload in case.uploads.values():
         if not owed(case, upload):
             continue
@@ -46,6 +48,40 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
             operations=told,
             causes={told[-1]: "the last request about it"} if told else {},
         )
+
+
+def _asked_late(case: Case) -> Iterator[Finding]:
+    """Complete, and not published within the bound, although the sweeper alone had to see to it.
+
+    Nobody had an acknowledgement for all of it; that every byte was there is known from a HEAD asked when the
+    bound was over, between which and the healing nobody sent anything.
+    """
+    if case.history.header.closing != "sweeper" or not case.can("completes-unattended"):
+        return
+    over = max(
+        (one.time_ns for one in case.history.events if one.data.get("phase") == "converged"),
+        default=FAR,
+    )
+    for upload in case.uploads.values():
+        told = [
+            one
+            for one in upload.operations
+            if one.call.kind == "HEAD" and one.call.time_ns > over and one.end is not None
+            if one.outcome == "ok" and one.end.offset == upload.size
+        ]
+        seen = [one for one in upload.sightings if one.data.get("present") and began(one) <= over]
+        bound = over - case.history.header.convergence_ms * 1_000_000
+        late = any(write.invoked > bound for write in upload.writes)
+        if told and upload.size and not seen and not late and not upload.rivals:
+            yield finding(
+                case,
+                NAME,
+                NOBODY,
+                upload=upload,
+                spans=[(0, upload.size)],
+                operations=[one.op for one in upload.operations][-12:],
+                causes={told[0].op: "complete, when somebody asked"},
+            )
 
 
 def owed(case: Case, upload: UploadCase) -> bool:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.check.case import FAR, Case, UploadCase
+from patchstorm.check.case import FAR, Case, UploadCase, effect_of
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
-from patchstorm.history.model import Event
+from patchstorm.history.model import Event, Operation
 
 NAME = "publication"
 
@@ -124,6 +124,7 @@ def _first(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[
 
 def _changed(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
     if any(one.info.overwrite for one in family):
+        yield from _too_often(case, family, seen)
         return
     before: Event | None = None
     for sighting in seen:
@@ -143,6 +144,34 @@ def _changed(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterato
                 notes=[_sight(case, before), _sight(case, sighting)],
             )
             return
+
+
+def _too_often(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
+    """Each upload is published once, so under one name no more files follow each other than there are.
+
+    A creation that got no answer may have left another upload, which of no bytes is complete at once.
+    """
+    times = sum(max(1, sum(map(_may_have_created, one.operations))) for one in family)
+    stood: list[Event] = []
+    for sighting in seen:
+        if not sighting.data.get("present") or (stood and began(sighting) < stood[-1].time_ns):
+            continue
+        if not stood or _difference(stood[-1], sighting) is not None:
+            stood.append(sighting)
+    if len(stood) > times:
+        yield finding(
+            case,
+            NAME,
+            f"{len(stood)} files followed each other under the one name {family[0].info.target!r}, and"
+            f" {times} can have been published",
+            upload=family[0],
+            operations=_around(family, began(stood[-2]), stood[-1].time_ns),
+            notes=[_sight(case, one) for one in stood],
+        )
+
+
+def _may_have_created(operation: Operation) -> bool:
+    return operation.call.kind == "POST" and effect_of(operation) != "none"
 
 
 def _difference(before: Event, after: Event) -> str | None:

@@ -69,6 +69,22 @@ def closing(plan: Plan, chooser: Chooser | None = None) -> Workload:
     yield Together(workloads=tuple(parts), names=tuple(f"closing.{u.id}" for u in plan.uploads))
 
 
+def coda(plan: Plan, chooser: Chooser | None = None) -> Workload:
+    """When the sweeper alone has had its time: ask once where each upload stands, and send nothing.
+
+    Who hears that an upload is complete, and had seen no file of it until then, knows that nobody but a
+    client would ever have finished it. Of rivals, and of what expires, that cannot be said.
+    """
+    choices = chooser or seeded(plan.seed, plan.scenario, plan.index, "coda")
+    parts = []
+    for upload in plan.uploads:
+        rivals = [other for other in plan.uploads if other.info.target == upload.info.target]
+        if len(rivals) == 1 and upload.info.expires_ms is None:
+            ctx = context(plan, choices, f"coda.{upload.id}", (upload,))
+            parts.append(head(replace(ctx, tries=1), upload))
+    yield Together(workloads=tuple(parts))
+
+
 def context(plan: Plan, choices: Chooser, client: str, uploads: Iterable[UploadPlan]) -> Context:
     """What a client of this plan is given."""
     return Context(

@@ -97,7 +97,9 @@ class Clients:
         self.urls: dict[str, str] = {}
         self.paths: dict[str, int] = {}
         self.acknowledged = {upload.id: Ranges() for upload in plan.uploads}
+        self.offered = {upload.id: Ranges() for upload in plan.uploads}
         self.ended: set[str] = set()
+        self.announced: set[str] = set()  # uploads of which an answer gave the full length
         self.away: set[int] = set()
         self.on_patch: Hook = _ignore
         self.on_bytes: Hook = _ignore
@@ -178,6 +180,8 @@ class Clients:
             self._finish(delivery, None, NO_URL)
             return
         self._under_way[delivery.op] = delivery
+        if request.kind == "PATCH" or request.whole:
+            self.offered[request.upload].add(request.offset, request.offset + request.length)
         number = self._uploads[request.upload].number
         delivery.head = head_for(
             self._wire, request, self._infos[request.upload], url,
@@ -323,6 +327,9 @@ class Clients:
             self.ended.add(request.upload)
         if end.outcome == "ok" and (request.kind == "PATCH" or request.whole):
             self.acknowledged[request.upload].add(request.offset, request.offset + request.length)
+        upload = self._uploads.get(request.upload)
+        if end.outcome == "ok" and upload is not None and end.offset == upload.size:
+            self.announced.add(request.upload)
         headers = delivery.head.headers if delivery.head is not None else ()
         self._resume(delivery.step, Answer(op=delivery.op, end=end, sent=headers))
 

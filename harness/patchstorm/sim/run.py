@@ -237,6 +237,8 @@ class _Run:
         self._phase("heal")
         self._drive(storms.closing(self.plan, self.choosers("closing")), "heal")
         self._converge()
+        if self.plan.closing == "sweeper" and self._doubtful():
+            self._drive(storms.coda(self.plan, self.choosers("coda")), "heal")
         self._sweep()
 
     def _drive(self, workload: Workload, phase: str) -> None:
@@ -266,7 +268,7 @@ class _Run:
     def _converge(self) -> None:
         header = self.recorder.records[0]
         assert isinstance(header, Header)
-        self._until(lambda: not self._unpublished(), header.convergence_ms)
+        self._until(lambda: not (self._unpublished() or self._doubtful()), header.convergence_ms)
         self.sight.look_at_all()
         self._phase("converged")
 
@@ -281,6 +283,23 @@ class _Run:
             for ident in self.clients.owed()
         )
 
+    def _doubtful(self) -> bool:
+        """Whether every byte of an upload that is not published was sent, and nobody ended it.
+
+        Some of it was not acknowledged; but if it is there, the sweeper owes its publication.
+        """
+        if self.plan.closing != "sweeper":
+            return False
+        clients = self.clients
+        return any(
+            upload.info.expires_ms is None
+            and upload.id in clients.urls
+            and upload.id not in clients.ended
+            and clients.offered[upload.id].covers(0, upload.size)
+            and not self._stands(upload)
+            for upload in self.plan.uploads
+        )
+
     def _stands(self, upload: UploadPlan) -> bool:
         path = self.places.path(upload.id)
         inode = None if path is None else find(self.server, path)
@@ -288,7 +307,7 @@ class _Run:
 
     def _sweep(self) -> None:
         """While an upload is unfinished its parts may lie about: then no sweep is claimed."""
-        finished = {*self.clients.owed(), *self.clients.ended}
+        finished = {*self.clients.owed(), *self.clients.ended, *self.clients.announced}
         claimed = all(upload.id in finished for upload in self.plan.uploads)
         claimed = claimed and not self.clients.probes.used  # nobody knows what probes leave
         if claimed:

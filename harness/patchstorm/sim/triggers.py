@@ -104,6 +104,13 @@ class Triggers(Observer):
     def before(
         self, replica: int, call: str, path: str, execute: Callable[[], Any]
     ) -> Callable[[], Any] | None:
+        self._about_to(replica, call, path)
+        return None
+
+    def naming(self, replica: int, call: str, path: str) -> None:
+        self._about_to(replica, call, path)
+
+    def _about_to(self, replica: int, call: str, path: str) -> None:
         if self._armed:
             relative = path[len(ROOT) + 1 :]
             for fault in tuple(self.waiting):
@@ -112,7 +119,6 @@ class Triggers(Observer):
                     continue
                 if trigger.path is None or matches(relative, (trigger.path,)):
                     self._sighted(fault, replica, relative)
-        return None
 
     def appeared(self, replica: int, path: str) -> None:
         self._changed(replica, path, 0)

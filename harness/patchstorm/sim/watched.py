@@ -35,6 +35,9 @@ class Observer:
     def attach(self, kernel: Kernel) -> None:
         return None
 
+    def naming(self, replica: int, call: str, path: str) -> None:
+        """A call is about to give something the name ``path``."""
+
     def before(
         self, replica: int, call: str, path: str, execute: Callable[[], Any]
     ) -> Callable[[], Any] | None:
@@ -102,6 +105,10 @@ class WatchedPort(SimPort):
         for observer in self._observers:
             observer.after(self._replica, footprint, path, detail, result)
         return result
+
+    def _names(self, call: str, path: str) -> None:
+        for observer in self._observers:
+            observer.naming(self._replica, call, path)
 
     def _appears(self, path: str) -> None:
         for observer in self._observers:
@@ -232,6 +239,7 @@ class WatchedPort(SimPort):
         return found
 
     def replace(self, source: str, target: str) -> None:
+        self._names("replace", target)
         self._call(
             steps.naming("replace", source, target), source,
             partial(self.client.replace, source, target), to=target[len(ROOT) + 1 :],
@@ -243,6 +251,7 @@ class WatchedPort(SimPort):
         self._appears(target)
 
     def link(self, source: str, target: str) -> None:
+        self._names("link", target)
         self._call(
             steps.naming("link", source, target), source,
             lambda: self.client.link(source, target), to=target[len(ROOT) + 1 :],
