@@ -4,7 +4,8 @@ A 423, and a 503 that says when to retry, are legal while others are at work; th
 when nothing but refusals came after healing and the upload is unfinished in the end; of a finished one
 HEAD is owed an answer where the target declares ``head-after-finish``. tus 1.0.0 leaves the answer to a
 busy lock open, so on a sequential target a 5xx beside another request about the same upload counts as a
-busy lock. A request that the client itself cut is owed no answer.
+busy lock. HEAD of a target that declares ``patient-head`` is answered 423 where the storage fails: clients
+drop an upload for any other error. A request that the client itself cut is owed no answer.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
     unsent = bodied(operation) and end.sent < (call.length or 0)
     if unsent and end.status is None and end.error != "timeout":
         return None
+    if operation.call.kind == "HEAD" and end.status is not None and case.can("patient-head"):
+        return said
     if RAISED in end.headers:
         return f"{said}: its code raised {end.headers[RAISED]}"
     if case.faults.explains(operation, end.time_ns):

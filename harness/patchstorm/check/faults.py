@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from patchstorm.history.model import Event, History, Operation
 
 _NEVER = 1 << 62
+_LEGAL = frozenset({"short-read", "short-write"})
+"""Calls that do what their man pages allow at any time: no reason for anybody to fail (read(2), write(2))."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,11 @@ class Faults:
 
         Recent: within the convergence bound, which is what a target is granted to recover.
         """
-        return any(self._hits(window, operation, until) for window in self.windows)
+        return any(
+            self._hits(window, operation, until)
+            for window in self.windows
+            if window.kind not in _LEGAL
+        )
 
     def _hits(self, window: Window, operation: Operation, until: int) -> bool:
         if window.op is not None:

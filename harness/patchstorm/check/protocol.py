@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from itertools import accumulate
 
-from patchstorm.check.case import FAR, Case, UploadCase
+from patchstorm.check.case import EXPIRY_SLACK_NS, FAR, Case, UploadCase
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
@@ -130,6 +131,35 @@ def _expires_header(
     return "was answered without Upload-Expires although the upload expires"
 
 
+def _expiry(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    """The moment that Upload-Expires names, where the history says what the fleet's clocks showed."""
+    told, epoch_ns = end.headers.get("upload-expires"), case.history.header.epoch_ns
+    if told is None or upload is None or operation.outcome != "ok":
+        return None
+    if _DATE.fullmatch(told) is None:
+        return f"was answered with Upload-Expires: {told!r}, which is no date (RFC 9110, 5.6.7)"
+    if epoch_ns is None or case.faults.clock or upload.full_from <= end.time_ns:
+        return None
+    try:
+        at_ns = int(parsedate_to_datetime(told).timestamp()) * 1_000_000_000 - epoch_ns
+    except ValueError:
+        return f"was answered with Upload-Expires: {told!r}, and there is no such date"
+    if at_ns < operation.call.time_ns - EXPIRY_SLACK_NS:
+        return f"was answered with Upload-Expires: {told}, which had passed, and was served"
+    lifetime_ms = upload.info.expires_ms
+    if lifetime_ms is None:
+        return None
+    latest_ns = end.time_ns + lifetime_ms * 1_000_000 + EXPIRY_SLACK_NS
+    seconds = (at_ns - latest_ns) / 1e9
+    return (
+        f"was answered with Upload-Expires: {told}, {seconds:.0f} s later than the upload lives"
+        if seconds > 0
+        else None
+    )
+
+
 def _created(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
@@ -204,6 +234,7 @@ def _problem(
 
 _RULES_OF_ALL: tuple[tuple[str, Judge], ...] = (
     ("tus-resumable", _tus_resumable),
+    ("expiry", _expiry),
     ("retry-after", _retry_after),
     ("problem", _problem),
 )

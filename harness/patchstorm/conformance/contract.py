@@ -32,6 +32,8 @@ OWN = frozenset(
         "problem-documents",
         "strict-tus",
         "minted-urls",
+        "creation-bearer",
+        "creation-off",
     }
 )
 """The capabilities that are judged here; ``own:NAME`` in a case's needs."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from patchstorm.conformance.claims import client_refusal, gone, status, success
+from patchstorm.conformance.claims import client_refusal, gone, listed, status, success
 from patchstorm.conformance.core import accepted, complete, holding, stands_at
-from patchstorm.conformance.model import Case, Claims, Expect, Rule, Step
-from patchstorm.conformance.requests import create, delete, head, patch
+from patchstorm.conformance.model import Case, Claims, Expect, Rule, Step, View
+from patchstorm.conformance.requests import create, delete, head, options, patch
 
 SERVED = Rule(
     name="minted.served", level="must", section="capability minted-urls",
@@ -41,7 +41,20 @@ TAKEN = Rule(
     says="a minted URL whose file is there already is refused with 409",
 )  # fmt: skip
 
-RULES = (SERVED, REFUSED, LARGE, ONE, LONGER, ENDED, TAKEN)
+CLOSED = Rule(
+    name="creation.closed", level="must", section="capability creation-off",
+    says="where nobody may create uploads, POST is refused with 403 and creation is not announced",
+)  # fmt: skip
+ADMITTED = Rule(
+    name="creation.admitted", level="must", section="capability creation-bearer",
+    says="who shows the fleet's secret as a bearer token may create uploads",
+)  # fmt: skip
+STRANGER = Rule(
+    name="creation.stranger", level="must", section="capability creation-bearer",
+    says="who does not show it may not: POST is refused with 401",
+)  # fmt: skip
+
+RULES = (SERVED, REFUSED, LARGE, ONE, LONGER, ENDED, TAKEN, CLOSED, ADMITTED, STRANGER)
 
 _NEEDS = ("own:minted-urls",)
 _SERVED = Expect(rule=SERVED, claim=success, stops=True)
@@ -84,7 +97,46 @@ def _case(name: str, says: str, *steps: Step) -> Case:
     return Case(name=name, chapter="contract", needs=_NEEDS, says=says, steps=steps)
 
 
+_STRANGERS = (
+    ("nothing", ""),
+    ("another", "Bearer not the secret of this fleet"),
+    ("half", "Bearer a secret"),
+    ("scheme", "Basic YTpi"),
+)
+
+
+def _unannounced(view: View) -> str | None:
+    told = [name for name in listed(view.header("Tus-Extension") or "") if "creation" in name]
+    return f"announces {', '.join(told)}" if told else None
+
+
 CASES = (
+    Case(
+        name="creation-closed", chapter="contract", needs=("own:creation-off",),
+        says="POST where nobody may create uploads",
+        steps=(
+            options(Expect(rule=CLOSED, claim=_unannounced)),
+            create("a", Expect(rule=CLOSED, claim=status(403))),
+            create("b", Expect(rule=CLOSED, claim=status(403)), body=b"hello"),
+        ),
+    ),
+    Case(
+        name="creation-admitted", chapter="contract", needs=("own:creation-bearer",),
+        says="POST of somebody who may create uploads",
+        steps=(
+            create("a", Expect(rule=ADMITTED, claim=status(201))),
+            patch("a", 0, b"hello", *accepted(5)),
+        ),
+    ),
+    *(
+        Case(
+            name=f"creation-stranger-{name}", chapter="contract", needs=("own:creation-bearer",),
+            says=f"POST of somebody who may not create uploads: {name}",
+            steps=(create("a", Expect(rule=STRANGER, claim=status(401)),
+                          more={"Authorization": shown}),),
+        )
+        for name, shown in _STRANGERS
+    ),
     Case(
         name="minted-head", chapter="contract", needs=_NEEDS, holds=holding(),
         says="HEAD of a minted URL, and then the whole upload",

@@ -55,6 +55,7 @@ class Header(_Record, frozen=True, kw_only=True, tag="header", omit_defaults=Fal
     leftovers: tuple[str, ...] = ()  # glob patterns, relative to the root, of what may stay
     convergence_ms: int = 15_000  # bound after healing
     closing: Literal["client", "sweeper"] = "client"
+    epoch_ns: int | None = None  # what the fleet's clocks show, as unix time, when this one shows 0
 
 
 class ProbeSent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

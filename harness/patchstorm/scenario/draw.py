@@ -42,7 +42,8 @@ def draw_plan(
     ``replicas`` and ``storage`` override the scenario's. The first upload has payload number 0.
     """
     chooser = seeded(seed, scenario.name, index, "plan")
-    has = frozenset(capabilities)
+    creation = str(value_of(chooser, "fleet/creation", scenario.fleet.creation))
+    has = _configured(frozenset(capabilities), creation)
     count = replicas or _number(chooser, "fleet/replicas", scenario.fleet.replicas)
     by_table = _uploads(scenario, chooser)
     uploads = tuple(upload for group in by_table.values() for upload in group)
@@ -55,6 +56,7 @@ def draw_plan(
         capabilities=tuple(sorted(has)),
         replicas=count,
         balancer=scenario.fleet.balancer,
+        creation="bearer" if creation == "bearer" else "off" if creation == "off" else "on",
         storage=storage if storage is not None else scenario.fleet.storage,
         policy=scenario.policy,
         closing=_closing(chooser, scenario, has),
@@ -64,6 +66,13 @@ def draw_plan(
         faults=tuple(_faults(scenario, chooser, uploads, count)),
         reaches=scenario.reaches,
     )
+
+
+def _configured(has: frozenset[str], creation: str) -> frozenset[str]:
+    """The capabilities of a fleet that lets not everybody create uploads."""
+    if creation == "off":
+        has -= {"creation", "creation-with-upload"}
+    return has if creation == "on" else has | {f"creation-{creation}"}
 
 
 def value_of(chooser: Chooser, name: str, spread: Spread) -> Scalar:

@@ -112,6 +112,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[FaultPlan, ...]
     reaches: tuple[str, ...]
     balancer: bool = False
+    creation: Literal["on", "bearer", "off"] = "on"
 
     @property
     def world_faults(self) -> tuple[FaultPlan, ...]:

@@ -12,6 +12,7 @@ from patchstorm.scenario.model import FaultSpec, Scenario
 from patchstorm.scenario.workloads import WORKLOADS
 
 BALANCED = ("containers",)  # worlds that put a real balancer before the replicas
+CONFIGURED = ("sim",)  # worlds that start a fleet which lets not everybody create uploads
 OWN_DISK = ("sim", "fuse", "nfs")  # worlds in which every storm has a disk that may be filled
 
 
@@ -33,6 +34,7 @@ def runnable(
     return (
         _missing_capability(scenario, frozenset(capabilities))
         or _no_balancer(scenario, world)
+        or _open_to_all(scenario, world, frozenset(capabilities))
         or _impossible_fault(scenario, world, storage or scenario.fleet.storage)
         or _unmapped_phase(scenario, world, phases)
     )
@@ -57,6 +59,18 @@ def _missing_capability(scenario: Scenario, has: frozenset[str]) -> str | None:
 def _no_balancer(scenario: Scenario, world: str) -> str | None:
     if scenario.fleet.balancer and world not in BALANCED:
         return f"a balancer is to be had in {_list(BALANCED)} only, not in {world}"
+    return None
+
+
+def _open_to_all(scenario: Scenario, world: str, has: frozenset[str]) -> str | None:
+    if set(scenario.fleet.creation.values) == {"on"}:
+        return None
+    if world not in CONFIGURED:
+        return (
+            f"who may create uploads can be configured in {_list(CONFIGURED)} only, not in {world}"
+        )
+    if "minted-urls" not in has:
+        return "the target is not known to let only some create uploads (capability minted-urls)"
     return None
 
 

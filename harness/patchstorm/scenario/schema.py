@@ -36,6 +36,7 @@ from patchstorm.scenario.workloads import WORKLOADS
 STORAGE = re.compile(r"dir:.+|[a-z][a-z0-9.-]*(,[a-z_]+(=[A-Za-z0-9._:/-]+)?)*", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _REPLICA = re.compile(r"replica-[0-9]+", re.ASCII)
+CREATIONS = ("on", "bearer", "off")
 _CLOSINGS = ("client", "sweeper")
 
 
@@ -92,6 +93,7 @@ def _fleet(table: Table | None) -> FleetSpec:
         replicas=_spread(table, "replicas", _option("count", 1, 16), 3),
         storages=storages,
         balancer=table.flag("balancer", default=False),
+        creation=table.spread("creation", _option("word", words=CREATIONS)) or always("on"),
     )
     table.close()
     return spec

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from patchstorm.choice.chooser import Chooser, TaskChooser, seeded
-from patchstorm.scenario.actions import Sleep, Together, Workload
+from patchstorm.scenario.actions import Mint, Sleep, Together, Workload
 from patchstorm.scenario.disturb import Network
 from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
 from patchstorm.scenario.workloads import WORKLOADS
@@ -118,6 +118,9 @@ def _clients(plan: Plan, choices: Chooser) -> Workload:
 def _create_all(ctx: Context, uploads: Iterable[UploadPlan]) -> Move[list[str]]:
     failed = []
     for upload in uploads:
+        if "creation-off" in ctx.capabilities:
+            yield Mint(upload=upload.id)
+            continue
         created = yield from create(ctx, upload)
         if not created:
             failed.append(upload.id)

@@ -93,7 +93,9 @@ class ChunkstoreApp:
         self._exchange_type = exchange_type
         lifetime_ms = port.lifetime_ms
         lifetime_s = LIFETIME_S_DEFAULT if lifetime_ms is None else -(-lifetime_ms // 1_000)
-        self._settings = Settings(secret=SECRET, lifetime_s=lifetime_s)
+        self._settings = Settings(
+            secret=SECRET, lifetime_s=lifetime_s, creation=port.creation, creation_secret=SECRET
+        )
 
     def exchange(
         self, method: str, path: str, headers: tuple[tuple[str, str], ...]

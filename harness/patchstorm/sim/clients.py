@@ -25,7 +25,7 @@ from patchstorm.sim.port import EPOCH_NS
 from patchstorm.sim.replica import MS, Replica
 from patchstorm.sim.serving import Broken, reply_of, serve
 from patchstorm.sim.timers import Timer
-from patchstorm.target.minting import Minter
+from patchstorm.target.minting import Minter, showing
 from patchstorm.target.probing import Probes, own_name, sent
 from patchstorm.target.wire import Head, Reply, completion, created_url, head_for
 
@@ -106,6 +106,8 @@ class Clients:
         self.on_url: Callable[[str], None] = _forget
         self._plan = plan
         self._wire = subject.target.wire
+        if plan.creation == "bearer":
+            self._wire = showing(self._wire, SECRET)
         self._subject = subject
         self._kernel = kernel
         self._replicas = replicas

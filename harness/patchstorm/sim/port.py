@@ -11,7 +11,7 @@ hottest code of the simulator.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from patchstorm.choice.strategy import Footprint
 from patchstorm.sim.kernel import Kernel
@@ -27,6 +27,7 @@ EPOCH_NS = 1_800_000_000 * 1_000_000_000
 """What the clocks of a run show at its start: a moment in 2027."""
 
 Data = bytes | bytearray | memoryview
+Creation = Literal["on", "bearer", "off"]
 
 
 class Watch:
@@ -47,7 +48,7 @@ class SimPort:
     """One process's calls.
 
     ``skew_ns`` is how far its wall clock is ahead. ``lifetime_ms`` is how long the storm wants uploads
-    to live; None: as long as the store likes.
+    to live; None: as long as the store likes. ``creation`` is who may create them.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class SimPort:
         self.watch = watch
         self.skew_ns = 0
         self.lifetime_ms: int | None = None
+        self.creation: Creation = "on"
         self._serial = serial << 32
         self._hot_fds: dict[int, str] = {}
         self._close = client.close

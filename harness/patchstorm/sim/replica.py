@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from patchstorm.sim.app import App, Subject
 from patchstorm.sim.kernel import Kernel
-from patchstorm.sim.port import SimPort
+from patchstorm.sim.port import Creation, SimPort
 from patchstorm.sim.task import Domain
 from patchstorm.sim.truth import ROOT
 from patchstorm.storage.client import Client
@@ -36,6 +36,7 @@ class Replica:
         self.sweeps = 0
         self.skew_ns = 0
         self.lifetime_ms: int | None = None
+        self.creation: Creation = "on"
         self._kernel = kernel
         self._server = server
         self._subject = subject
@@ -59,6 +60,7 @@ class Replica:
         self.port = self._port_of(self.client, self.index, ((self.index + 1) << 12) | self.starts)
         self.port.skew_ns = self.skew_ns
         self.port.lifetime_ms = self.lifetime_ms
+        self.port.creation = self.creation
         self.app = self._subject.build(self.port, ROOT)
         if self._subject.sweep_ms:
             self._kernel.spawn(f"{self.name}/{self.starts}/sweeper", self._sweep, self.domain)

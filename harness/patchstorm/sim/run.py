@@ -29,7 +29,7 @@ from patchstorm.sim.clients import Clients, Stamps
 from patchstorm.sim.faults import Faults, make_root
 from patchstorm.sim.injection import Injections
 from patchstorm.sim.kernel import Kernel
-from patchstorm.sim.port import SimPort
+from patchstorm.sim.port import EPOCH_NS, SimPort
 from patchstorm.sim.probed import tell_contents
 from patchstorm.sim.replica import MS, Replica
 from patchstorm.sim.sight import Sight
@@ -41,6 +41,7 @@ from patchstorm.storage.client import Client
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.storage.server import Server
 from patchstorm.storage.settings import Clock
+from patchstorm.target.model import Target
 from patchstorm.target.places import Places
 
 WORLD = "sim"
@@ -161,6 +162,7 @@ class _Run:
         lifetimes = [upload.info.expires_ms for upload in plan.uploads if upload.info.expires_ms]
         for replica in self.replicas:
             replica.lifetime_ms = min(lifetimes, default=None)
+            replica.creation = plan.creation
         self.clients = Clients(plan, subject, kernel, self.replicas, self.recorder, self.stamp)
         self.clients.on_url = self._learn
         self.faults = Faults(
@@ -179,12 +181,12 @@ class _Run:
         plan, target = self.plan, self.target
         return Header(
             scenario=plan.scenario, seed=plan.seed, world=WORLD, storage=storage,
-            target=target.name, capabilities=target.capabilities, reading=plan.reading,
+            target=target.name, capabilities=_capabilities(plan, target), reading=plan.reading,
             replicas=plan.replicas, clock="virtual",
             uploads=tuple(upload.info for upload in plan.uploads), policy=plan.policy,
             leftovers=target.files.leftovers,
             convergence_ms=max(plan.convergence_ms, target.settle.convergence_ms),
-            closing=plan.closing,
+            closing=plan.closing, epoch_ns=EPOCH_NS,
         )  # fmt: skip
 
     def _port_of(self, watched: bool) -> Callable[[Client, int, int], SimPort]:
@@ -421,6 +423,11 @@ class _Run:
             paths=self.clients.paths,
             forced=tuple(self.forced),
         )
+
+
+def _capabilities(plan: Plan, target: Target) -> tuple[str, ...]:
+    """Those of the target, unless the plan configures its fleet in a way of its own."""
+    return target.capabilities if plan.creation == "on" else plan.capabilities
 
 
 def reason_to_skip(plan: Plan, subject: Subject) -> str | None:

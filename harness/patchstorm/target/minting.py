@@ -15,6 +15,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from patchstorm.history.model import UploadInfo
 from patchstorm.target.model import Wire
 
@@ -50,6 +52,12 @@ class Minter:
             "in_s": LIFETIME_S if expires_ms is None else -(-expires_ms // 1_000),
         }
         return self.url(claims | ({"overwrite": True} if upload.overwrite else {}))
+
+
+def showing(wire: Wire, secret: bytes) -> Wire:
+    """The wire of clients that show the fleet's secret with every request (RFC 6750, 2.1)."""
+    told = {**wire.headers, "Authorization": f"Bearer {secret.decode('ascii')}"}
+    return msgspec.structs.replace(wire, headers=told)
 
 
 def _encoded(value: Mapping[str, object]) -> str:

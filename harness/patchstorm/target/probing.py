@@ -7,7 +7,7 @@ all that is known here: the URL that a creation gave out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from patchstorm.conformance.model import CREATION, FORM, UNKNOWN, Fields, Step
@@ -57,7 +57,7 @@ class Probes:
         return Head(
             method=step.method,
             path=path,
-            headers=(*headers, *self.wire.headers.items()),
+            headers=_with(headers, self.wire.headers),
             length=len(step.body or b""),
             has_body=step.body is not None and step.framing != "raw",
         )
@@ -158,6 +158,17 @@ def sent(probe: Probe, head: Head | None) -> ProbeSent:
         strict=probe.strict,
         chapter=probe.chapter,
     )
+
+
+def _with(fields: Fields, more: Mapping[str, str]) -> Fields:
+    """The headers of a step, and what its target is told besides.
+
+    The step has the last word, also where it shows nothing: an empty Authorization is left out.
+    """
+    named = {name.lower() for name, _ in fields}
+    added = ((name, value) for name, value in more.items() if name.lower() not in named)
+    kept = (field for field in fields if field[0].lower() != "authorization" or field[1])
+    return (*kept, *added)
 
 
 def own_name(internal: Iterable[str]) -> str:
