@@ -9,6 +9,7 @@ from __future__ import annotations
 from patchstorm.catalog import (
     answers,
     bodies,
+    edges,
     locking,
     publishing,
     sequential,
@@ -35,6 +36,7 @@ BUGS: tuple[Bug, ...] = (
     *storing.BUGS,
     *windows.BUGS,
     *wire.BUGS,
+    *edges.BUGS,
     *sequential_bytes.BUGS,
     *sequential_records.BUGS,
     *sequential_ends.BUGS,
