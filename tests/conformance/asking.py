@@ -109,7 +109,8 @@ class Asking:
         while self._queue:
             due, _, step = heapq.heappop(self._queue)
             self._advance(due)
-            result = None if isinstance(step.action, Sleep) else self._sent(step, step.action)
+            send = step.action
+            result = self._sent(step, send) if isinstance(send, Send) else None
             self._begin(machine.resume(step.task, result))
         assert machine.done
         for event in self._probes.contents("{id}", self.tiny.read, self._tick):

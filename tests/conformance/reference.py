@@ -34,6 +34,7 @@ class Reference:
     root: Path
     spoil: Spoil = untouched
     now: float = 0.0
+    settings: Settings = SETTINGS
 
     def read(self, name: str) -> tuple[int, bytes] | None:
         """Its files are named by their targets, and what stands there is not asked for here."""
@@ -43,7 +44,7 @@ class Reference:
         path, _, query = asked.path.partition("?")
         fields = tuple((name, value) for name, values in asked.headers.items() for value in values)
         head = Head(method=asked.method, path=path, query=query, headers=fields)
-        exchange = Exchange(Store(OsPort(), str(self.root)), SETTINGS, head)
+        exchange = Exchange(Store(OsPort(), str(self.root)), self.settings, head)
         try:
             response = _patiently(exchange.begin)
             if response is None and asked.body:

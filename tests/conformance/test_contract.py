@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from base64 import urlsafe_b64decode
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from chunkstore.config import Creation
 from patchstorm.check.model import Judgement
 from patchstorm.conformance import contract, minted
+from patchstorm.target.minting import showing
 
-from .asking import ask, broken
-from .reference import CLAIMS, WIRE, Reference
-from .tiny import Asked, Said, Spoil, Tiny
+from .asking import SECRET, ask, broken
+from .reference import CLAIMS, SETTINGS, WIRE, Reference
+from .tiny import Asked, Said, Spoil, Tiny, untouched
 from .wrong import When, answered, created, when
 
 
@@ -75,6 +78,9 @@ WRONG: dict[str, Spoil] = {
     "minted.longer": when(lambda asked, said: _minted(asked).endswith(" soon"), 409),
     "minted.ended": when(_of("minted-expired"), 200, upload_offset="0"),
     "minted.taken": when(_of("minted-taken"), 200, upload_offset="0"),
+    "creation.closed": when(answered(403, "POST"), 201, location="/upload?token=x"),
+    "creation.admitted": when(created, 401, www_authenticate="Bearer"),
+    "creation.stranger": when(answered(401, "POST"), 403),
     "problem.type": when(lambda asked, said: said.status >= 400, content_type="text/plain"),
     "limit.announced": when(
         lambda asked, said: said.status == 201 and asked.get("upload-length") == str(1 << 40), 413
@@ -82,9 +88,25 @@ WRONG: dict[str, Spoil] = {
 }
 
 
-def asked_of(root: Path, spoil: Spoil | None = None) -> Judgement:
-    server = Reference(root) if spoil is None else Reference(root, spoil)
-    return ask(server, capabilities=CLAIMS, chapter="contract", wire=WIRE)
+CREATIONS: dict[str, Creation] = {
+    "creation.closed": "off",
+    "creation.admitted": "bearer",
+    "creation.stranger": "bearer",
+}
+"""Rules that hold where not everybody may create uploads."""
+
+
+def asked_of(root: Path, spoil: Spoil = untouched, creation: Creation = "on") -> Judgement:
+    settings = dataclasses.replace(SETTINGS, creation=creation, creation_secret=SECRET)
+    server = Reference(root, spoil, settings=settings)
+    if creation == "on":
+        return ask(server, capabilities=CLAIMS, chapter="contract", wire=WIRE)
+    claims = (*CLAIMS, f"creation-{creation}")
+    if creation == "off":
+        return ask(
+            server, capabilities=tuple(set(claims) - {"creation"}), chapter="contract", wire=WIRE
+        )
+    return ask(server, capabilities=claims, chapter="contract", wire=showing(WIRE, SECRET))
 
 
 def test_the_reference_keeps_what_it_claims(tmp_path: Path) -> None:
@@ -95,13 +117,22 @@ def test_the_reference_keeps_what_it_claims(tmp_path: Path) -> None:
     assert not any("skipped" in note and "name-" in note for note in judgement.notes)
 
 
+@pytest.mark.parametrize("creation", ["bearer", "off"])
+def test_so_it_does_where_not_everybody_may_create(creation: Creation, tmp_path: Path) -> None:
+    judgement = asked_of(tmp_path, creation=creation)
+
+    assert broken(judgement) == set()
+    assert judgement.verdict == "safe", judgement.unknown
+    assert any("0 not" in note for note in judgement.notes)
+
+
 def test_every_rule_has_its_wrong_server() -> None:
     assert set(WRONG) == {rule.name for rule in (*contract.RULES, *minted.RULES)}
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_whoever_breaks_a_rule_is_told_so(name: str, tmp_path: Path) -> None:
-    judgement = asked_of(tmp_path, WRONG[name])
+    judgement = asked_of(tmp_path, WRONG[name], CREATIONS.get(name, "on"))
 
     assert name in broken(judgement)
     assert judgement.verdict == "violated"

@@ -22,7 +22,7 @@ from patchstorm.history.model import (
     ProbeSent,
     StatusDocument,
 )
-from patchstorm.scenario.actions import Answer, Request, Send, Sleep, Workload
+from patchstorm.scenario.actions import Answer, Mint, Request, Send, Sleep, Workload
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.storm import closing, opening, storm
@@ -32,7 +32,7 @@ MS = 1_000_000
 EVERYTHING = (
     "creation", "creation-with-upload", "expiration", "checksum-sha1", "checksum-sha256",
     "termination", "status", "head-after-finish", "publishes-atomically", "completes-unattended",
-    "survives-power-loss",
+    "survives-power-loss", "minted-urls",
 )  # fmt: skip
 OFFSET_ADDRESSED = ("offset-addressed", *EVERYTHING)
 SEQUENTIAL = ("sequential", "keeps-partial-body", *EVERYTHING)
@@ -81,7 +81,8 @@ class FakeServer:
             self.busy -= 1
             return Reply(423)
         if request.kind == "POST":
-            return self._create(request, body, now_ns)
+            refused = request.checksum == "wrong"
+            return Reply(460) if refused else self.create(request, body, now_ns)
         stored = self.uploads[request.upload]
         if stored.terminated or (now_ns > stored.expires_ns and not stored.published):
             return Reply(410)
@@ -95,7 +96,7 @@ class FakeServer:
             return Reply(200, document=_document(stored))
         return Reply(200, offset=stored.offset)
 
-    def _create(self, request: Request, body: int, now_ns: int) -> Reply:
+    def create(self, request: Request, body: int, now_ns: int) -> Reply:
         info = next(upload.info for upload in self.plan.uploads if upload.id == request.upload)
         expires = float("inf") if info.expires_ms is None else now_ns + info.expires_ms * MS
         stored = Stored(
@@ -211,6 +212,10 @@ class Driver:
             if isinstance(step.action, Sleep):
                 self.slept_ms += step.action.ms
                 entry = (self.now_ns + step.action.ms * MS, self._order, step, None)
+            elif isinstance(step.action, Mint):
+                minted = Request(kind="POST", upload=step.action.upload)
+                self.server.create(minted, 0, self.now_ns)
+                entry = (self.now_ns, self._order, step, None)
             else:
                 entry = self._sent(step, step.action)
             heapq.heappush(self._queue, entry)
