@@ -8,6 +8,7 @@ have no legal order, so ``linearizable`` accompanies whatever a sharper checker 
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.utils import formatdate
 
 import pytest
 from book import SEQUENTIAL, Book, addressed, fired, found, run, sequential
@@ -348,6 +349,29 @@ def changed_after_publication() -> Book:
     return book
 
 
+OVERWRITING = (UploadInfo(id="u", size=64, target="t", overwrite=True),)
+
+
+@plant("publication")
+def published_once_more_over_itself() -> Book:
+    book = addressed(uploads=OVERWRITING)
+    book.sight()
+    book.sight(inode=8)
+    return book
+
+
+@plant()
+def published_over_what_another_creation_left() -> Book:
+    book = Book(uploads=OVERWRITING)
+    book.create(status=None, error="dropped")
+    book.create()
+    for at in range(0, 64, 16):
+        book.patch(at, at + 16, at + 16)
+    book.sight()
+    book.sight(inode=8)
+    return book
+
+
 @plant("publication")
 def grows_in_public() -> Book:
     book = addressed(chunks=3)
@@ -381,6 +405,30 @@ def never_published() -> Book:
     return book
 
 
+def _complete_when_asked(**sighting: object) -> Book:
+    """All was sent, the last of it without an answer; when the sweeper's time is over somebody asks."""
+    book = addressed(chunks=3, closing="sweeper", convergence_ms=10)
+    book.lost(48, 64)
+    book.heal()
+    if sighting:
+        book.sight(**sighting)
+    book.event("phase", at=40, phase="converged")
+    book.head(64, phase="heal")
+    book.sight()
+    book.final()
+    return book
+
+
+@plant("completion")
+def nobody_finishes_it_before_somebody_asks() -> Book:
+    return _complete_when_asked()
+
+
+@plant()
+def it_was_there_before_somebody_asked() -> Book:
+    return _complete_when_asked(inode=7)
+
+
 @plant("completion", "linearizable")
 def unattended_completion_did_not_come() -> Book:
     book = addressed(chunks=0, closing="sweeper")
@@ -392,6 +440,31 @@ def unattended_completion_did_not_come() -> Book:
 
 
 # -- status ------------------------------------------------------------------------------------
+
+
+@plant("status")
+def finished_chunks_are_counted_and_not_listed() -> Book:
+    book = addressed(chunks=3)
+    book.patch(48, 64, 64, headers={**TUS, _CHUNKS: "4"})
+    book.status(chunks=())
+    return book
+
+
+@plant()
+def finished_chunks_are_listed_as_they_were_counted() -> Book:
+    book = addressed(chunks=3)
+    book.patch(48, 64, 64, headers={**TUS, _CHUNKS: "4"})
+    book.status(chunks=(0, 16, 32, 48))
+    return book
+
+
+@plant()
+def chunks_that_came_in_between_are_listed_as_well() -> Book:
+    book = addressed(chunks=1)
+    book.patch(16, 32, 32, headers={**TUS, _CHUNKS: "2"}, at=(10, 20))
+    book.patch(32, 48, 48, at=(15, 25))
+    book.status((48, 64), chunks=(0, 16, 32), at=(22, 24))
+    return book
 
 
 @plant("status")
@@ -457,6 +530,32 @@ def head_without_no_store() -> Book:
     book = addressed()
     book.head(64, headers={"tus-resumable": "1.0.0"})
     return book
+
+
+EPOCH_NS = 1_800_000_000 * 1_000_000_000
+
+
+def _expiring_at(second: int) -> Book:
+    info = UploadInfo(id="u", size=64, target="t", expires_ms=60_000)
+    book = Book(uploads=(info,), epoch_ns=EPOCH_NS)
+    expires = formatdate(EPOCH_NS / 1e9 + second, usegmt=True)
+    book.create(headers={**TUS, "location": "/files/1", "upload-expires": expires})
+    return book
+
+
+@plant("protocol")
+def expired_before_it_began() -> Book:
+    return _expiring_at(-3600)
+
+
+@plant("protocol")
+def expires_long_after_it_may() -> Book:
+    return _expiring_at(3600)
+
+
+@plant()
+def expires_when_it_should() -> Book:
+    return _expiring_at(60)
 
 
 @plant("protocol")

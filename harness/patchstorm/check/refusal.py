@@ -94,6 +94,8 @@ def _contested(case: Case, upload: UploadCase, operation: Operation, end: Comple
         return False
     if upload.rivals or upload.damages or _created_before(upload, None):
         return True
+    if upload.full_from <= end.time_ns:
+        return True
     start, length = call.offset or 0, call.length or 0
     return start > upload.size or any(
         other.content != call.content
