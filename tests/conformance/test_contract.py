@@ -96,17 +96,19 @@ CREATIONS: dict[str, Creation] = {
 """Rules that hold where not everybody may create uploads."""
 
 
-def asked_of(root: Path, spoil: Spoil = untouched, creation: Creation = "on") -> Judgement:
+def asked_of(
+    root: Path, spoil: Spoil = untouched, creation: Creation = "on", chapter: str = "contract"
+) -> Judgement:
     settings = dataclasses.replace(SETTINGS, creation=creation, creation_secret=SECRET)
     server = Reference(root, spoil, settings=settings)
     if creation == "on":
-        return ask(server, capabilities=CLAIMS, chapter="contract", wire=WIRE)
+        return ask(server, capabilities=CLAIMS, chapter=chapter, wire=WIRE)
     claims = (*CLAIMS, f"creation-{creation}")
     if creation == "off":
         return ask(
-            server, capabilities=tuple(set(claims) - {"creation"}), chapter="contract", wire=WIRE
+            server, capabilities=tuple(set(claims) - {"creation"}), chapter=chapter, wire=WIRE
         )
-    return ask(server, capabilities=claims, chapter="contract", wire=showing(WIRE, SECRET))
+    return ask(server, capabilities=claims, chapter=chapter, wire=showing(WIRE, SECRET))
 
 
 def test_the_reference_keeps_what_it_claims(tmp_path: Path) -> None:
@@ -117,9 +119,9 @@ def test_the_reference_keeps_what_it_claims(tmp_path: Path) -> None:
     assert not any("skipped" in note and "name-" in note for note in judgement.notes)
 
 
-@pytest.mark.parametrize("creation", ["bearer", "off"])
-def test_so_it_does_where_not_everybody_may_create(creation: Creation, tmp_path: Path) -> None:
-    judgement = asked_of(tmp_path, creation=creation)
+@pytest.mark.parametrize("creation", ["on", "bearer", "off"])
+def test_so_it_does_whoever_may_create(creation: Creation, tmp_path: Path) -> None:
+    judgement = asked_of(tmp_path, creation=creation, chapter="minted")
 
     assert broken(judgement) == set()
     assert judgement.verdict == "safe", judgement.unknown
@@ -132,7 +134,8 @@ def test_every_rule_has_its_wrong_server() -> None:
 
 @pytest.mark.parametrize("name", WRONG)
 def test_whoever_breaks_a_rule_is_told_so(name: str, tmp_path: Path) -> None:
-    judgement = asked_of(tmp_path, WRONG[name], CREATIONS.get(name, "on"))
+    chapter = "minted" if name in {rule.name for rule in minted.RULES} else "contract"
+    judgement = asked_of(tmp_path, WRONG[name], CREATIONS.get(name, "on"), chapter)
 
     assert name in broken(judgement)
     assert judgement.verdict == "violated"

@@ -94,7 +94,7 @@ def _by(step: Step, *claims: tuple[str, int | str | bool]) -> Step:
 
 
 def _case(name: str, says: str, *steps: Step) -> Case:
-    return Case(name=name, chapter="contract", needs=_NEEDS, says=says, steps=steps)
+    return Case(name=name, chapter="minted", needs=_NEEDS, says=says, steps=steps)
 
 
 _STRANGERS = (
@@ -112,7 +112,7 @@ def _unannounced(view: View) -> str | None:
 
 CASES = (
     Case(
-        name="creation-closed", chapter="contract", needs=("own:creation-off",),
+        name="creation-closed", chapter="minted", needs=("own:creation-off",),
         says="POST where nobody may create uploads",
         steps=(
             options(Expect(rule=CLOSED, claim=_unannounced)),
@@ -121,7 +121,7 @@ CASES = (
         ),
     ),
     Case(
-        name="creation-admitted", chapter="contract", needs=("own:creation-bearer",),
+        name="creation-admitted", chapter="minted", needs=("own:creation-bearer",),
         says="POST of somebody who may create uploads",
         steps=(
             create("a", Expect(rule=ADMITTED, claim=status(201))),
@@ -130,7 +130,7 @@ CASES = (
     ),
     *(
         Case(
-            name=f"creation-stranger-{name}", chapter="contract", needs=("own:creation-bearer",),
+            name=f"creation-stranger-{name}", chapter="minted", needs=("own:creation-bearer",),
             says=f"POST of somebody who may not create uploads: {name}",
             steps=(create("a", Expect(rule=STRANGER, claim=status(401)),
                           more={"Authorization": shown}),),
@@ -138,7 +138,7 @@ CASES = (
         for name, shown in _STRANGERS
     ),
     Case(
-        name="minted-head", chapter="contract", needs=_NEEDS, holds=holding(),
+        name="minted-head", chapter="minted", needs=_NEEDS, holds=holding(),
         says="HEAD of a minted URL, and then the whole upload",
         steps=(
             _by(head("a", _SERVED, stands_at(0))),
@@ -148,7 +148,7 @@ CASES = (
         ),
     ),
     Case(
-        name="minted-patch", chapter="contract", needs=_NEEDS, holds=holding(),
+        name="minted-patch", chapter="minted", needs=_NEEDS, holds=holding(),
         says="PATCH of a minted URL before anything else",
         steps=(
             _by(patch("a", 0, b"hello", _SERVED)),
@@ -187,7 +187,7 @@ CASES = (
     _case("minted-unmade", "a minted URL which says that its upload was created, and none was",
           _by(head("a", _REFUSED), ("created", True)), _by(patch("a", 0, b"hello", _SERVED))),
     Case(
-        name="minted-taken", chapter="contract", needs=("creation", "own:named-targets", *_NEEDS),
+        name="minted-taken", chapter="minted", needs=("creation", "own:named-targets", *_NEEDS),
         says="a minted URL whose file is there already",
         steps=(
             create("b"),

@@ -23,7 +23,7 @@ specification leaves a set of answers; one outside of it is a remark."""
 Framing = Literal["length", "chunked", "raw"]
 Chapter = Literal[
     "core", "creation", "defer-length", "creation-with-upload", "expiration", "checksum",
-    "termination", "concatenation", "http", "contract",
+    "termination", "concatenation", "http", "contract", "minted",
 ]  # fmt: skip
 Fields = tuple[tuple[str, str], ...]
 Claims = tuple[tuple[str, int | str | bool], ...]

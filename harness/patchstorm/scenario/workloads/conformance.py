@@ -52,7 +52,7 @@ ASK_AGAIN_MS = 50
 
 Chapters = Literal[
     "all", "core", "creation", "defer-length", "creation-with-upload", "expiration", "checksum",
-    "termination", "concatenation", "http", "contract",
+    "termination", "concatenation", "http", "contract", "minted",
 ]  # fmt: skip
 
 
