@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from patchstorm.history.model import Event, History, Operation
 
 _NEVER = 1 << 62
-_LEGAL = frozenset({"short-read", "short-write"})
-"""Calls that do what their man pages allow at any time: no reason for anybody to fail (read(2), write(2))."""
+_NO_REASON = frozenset({"short-read", "short-write", "damage"})
+"""No reason for anybody to fail: calls that do what their man pages allow at any time (read(2), write(2)),
+and stored bytes that are no more what they were, which are to be missing again and not in the way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Faults:
         return any(
             self._hits(window, operation, until)
             for window in self.windows
-            if window.kind not in _LEGAL
+            if window.kind not in _NO_REASON
         )
 
     def _hits(self, window: Window, operation: Operation, until: int) -> bool:

@@ -123,6 +123,8 @@ def disagreement(upload: UploadCase, document: StatusDocument) -> str | None:
 def _percent(size: int, document: StatusDocument, received: list[Span]) -> str | None:
     if size == 0:
         return None
+    if not 0 <= document.progress_percent <= 100:
+        return f"progress_percent is {document.progress_percent}"
     stored = sum(end - start for start, end in received)
     legal = (100.0 * stored / size, 100.0 * document.committed_offset / size)
     if any(abs(document.progress_percent - one) <= PERCENT_TOLERANCE for one in legal):

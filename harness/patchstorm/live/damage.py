@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from patchstorm.target.places import Places
 
 
 class Damage:
-    """Overwrites bytes in one stored file of a known upload, chosen by the plan's seed."""
+    """Spoils one stored file of a known upload, chosen by the plan's seed."""
 
     def __init__(self, plan: Plan, places: Places, storage: Storage, recorder: Recorder) -> None:
         self.missed: list[str] = []
@@ -35,9 +36,9 @@ class Damage:
         if not stored:
             self.missed.append(f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged")
             return
-        self._destroy(self._random.choice(stored), int(fault.options.get("length", 1)))
+        self._destroy(self._random.choice(stored), fault)
 
-    def _destroy(self, path: str, length: int) -> None:
+    def _destroy(self, path: str, fault: FaultPlan) -> None:
         """The whole file's range is written down: a store gives up a chunk, not single bytes."""
         owner, file = self._places.stored(path), self._storage.view / path
         size = file.stat().st_size
@@ -47,7 +48,13 @@ class Damage:
         self._recorder.event(
             "damage", time_ns=time.monotonic_ns(), upload=upload, offset=offset, length=size
         )
-        _overwrite(file, self._random.randrange(size), length)
+        at, way = self._random.randrange(size), fault.options.get("way")
+        if way == "removed":
+            file.unlink()
+        elif way == "cut":
+            os.truncate(file, at)
+        else:
+            _overwrite(file, at, int(fault.options.get("length", 1)))
 
 
 def _overwrite(path: Path, offset: int, length: int) -> None:

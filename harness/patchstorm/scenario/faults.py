@@ -69,6 +69,9 @@ class SlowOptions(msgspec.Struct, frozen=True):
 class DamageOptions(msgspec.Struct, frozen=True):
     path: Annotated[str, words("glob of the stored files, one of which is hit")] = "**"
     length: Annotated[int, size(1, "how many stored bytes are overwritten")] = 1
+    way: Annotated[
+        Literal["overwritten", "cut", "removed"], words("what becomes of the stored file")
+    ] = "overwritten"
 
 
 class DelayOptions(msgspec.Struct, frozen=True):

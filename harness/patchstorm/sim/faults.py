@@ -297,7 +297,7 @@ class Faults:
         self._wake_lock_waiters()
 
     def _damage(self, fault: FaultPlan, hit: Hit) -> None:
-        """Overwrite bytes of one stored chunk, and write down first whose they were."""
+        """Spoil one stored chunk, and write down first whose bytes these were."""
         pattern = str(fault.options.get("path", "**"))
         found = [
             (path, inode, owner)
@@ -310,11 +310,18 @@ class Faults:
         if not found:
             self.missed.append(f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged")
             return
-        _, inode, (upload, offset) = found[self._kernel.value("damage", len(found), fault.id)]
+        path, inode, (upload, offset) = found[self._kernel.value("damage", len(found), fault.id)]
         self._recorder.event(
             "damage", time_ns=self._stamp(), upload=upload, offset=offset, length=inode.size
         )
         at = self._kernel.value("damage-at", inode.size, fault.id)
+        way = fault.options.get("way")
+        if way == "removed":
+            self._server.observer().unlink(f"{ROOT}/{path}")
+            return
+        if way == "cut":
+            self._server.tree.resize(inode, at)
+            return
         length = min(int(fault.options.get("length", 1)), inode.size - at)
         old = pages.read(inode.pages, inode.size, at, length)
         self._server.tree.write(inode, at, bytes(byte ^ 0xFF for byte in old))
