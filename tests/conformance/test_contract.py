@@ -12,7 +12,7 @@ import pytest
 
 from chunkstore.config import Creation
 from patchstorm.check.model import Judgement
-from patchstorm.conformance import contract, minted
+from patchstorm.conformance import contract, lengths, minted
 from patchstorm.target.minting import showing
 
 from .asking import SECRET, ask, broken
@@ -71,6 +71,7 @@ WRONG: dict[str, Spoil] = {
     "length.settled": when(
         lambda asked, said: asked.get("upload-length") == "12", 204, upload_offset="5"
     ),
+    "length.past-end": when(answered(413, "PATCH"), 400),
     "minted.served": when(_of("minted-head"), 404),
     "minted.refused": when(_of("minted-bad-negative"), 200, upload_offset="0"),
     "minted.too-large": when(_of("minted-large"), 400),
@@ -129,7 +130,7 @@ def test_so_it_does_whoever_may_create(creation: Creation, tmp_path: Path) -> No
 
 
 def test_every_rule_has_its_wrong_server() -> None:
-    assert set(WRONG) == {rule.name for rule in (*contract.RULES, *minted.RULES)}
+    assert set(WRONG) == {rule.name for rule in (*contract.RULES, *lengths.RULES, *minted.RULES)}
 
 
 @pytest.mark.parametrize("name", WRONG)

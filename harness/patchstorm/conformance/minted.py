@@ -179,6 +179,16 @@ CASES = (
           _by(head("a", _SERVED)),
           *(_by(head("a", Expect(rule=LONGER, claim=success)), ("in_s", in_s))
             for in_s in (90_000, 600))),
+    Case(
+        name="minted-half", chapter="minted", needs=("creation", "own:named-targets", *_NEEDS),
+        says="a minted URL whose file is there already, and then one that says its upload was created",
+        steps=(
+            create("b"),
+            patch("b", 0, b"hello world", *accepted(11)),
+            _by(head("a", Expect(rule=TAKEN, claim=status(409))), ("target", "minted-half-b-0.bin")),
+            _by(head("a", _REFUSED), ("created", True)),
+        ),
+    ),
     _case("minted-terminated", "DELETE of a minted URL, and then another URL of that upload",
           _by(head("a", _SERVED)), delete("a"), head("a", _ENDED),
           _by(patch("a", 0, b"hello", _ENDED), ("in_s", 90_000))),

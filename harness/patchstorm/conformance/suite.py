@@ -15,6 +15,7 @@ from patchstorm.conformance import (
     defer_length,
     expiration,
     http,
+    lengths,
     minted,
     negotiation,
     termination,
@@ -25,7 +26,7 @@ from patchstorm.conformance.model import Case, Holds, Rule, Terms, View
 
 _MODULES = (
     negotiation, core, creation, defer_length, with_upload, expiration, checksum, termination,
-    concatenation, http, contract, minted,
+    concatenation, http, contract, lengths, minted,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {
