@@ -2,8 +2,8 @@
 
 Each upload is sent up to its last chunk; then all last chunks are under way together, at different
 replicas. Without ``overwrite`` one of them gets the name and the others are refused, with their
-bytes kept; with it every publication is whole and the last one stands. The uploads of this workload
-have to name one target.
+bytes kept; with it every publication is whole and the last one stands. Then some bytes of each arrive once
+more. The uploads of this workload have to name one target.
 """
 
 from __future__ import annotations
@@ -24,6 +24,16 @@ def rivals(ctx: Context, options: NoOptions) -> Workload:
     first = ctx.replica()
     last = [_finish(part, upload, ctx.other(first, i)) for i, (part, upload) in enumerate(pairs)]
     yield Together(workloads=tuple(last), names=names)
+    if not ctx.sequential:
+        for part, upload in pairs:
+            yield from _again(part, upload)
+
+
+def _again(ctx: Context, upload: UploadPlan) -> Workload:
+    """Bytes of an upload whose name may be another's by now: a whole chunk, and what no chunk is."""
+    first = chunks(upload)[0]
+    yield patch(ctx, upload, first)
+    yield patch(ctx, upload, (0, first[1] // 2))
 
 
 def _last(upload: UploadPlan) -> int:
