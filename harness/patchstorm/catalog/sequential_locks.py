@@ -212,6 +212,7 @@ BUGS = (
         also=("bytes", "conflict", "publication", "protocol", "completion", "availability"),
         base="sequential",
         store=OwnerOfAnotherNamespace,
+        sim_only="whether two requests hold the lock within the same moment is chance",
     ),
     Bug(
         name="two-breakers",
