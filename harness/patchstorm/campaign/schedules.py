@@ -36,7 +36,8 @@ from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.reach import reached
 from patchstorm.sim.app import Subject, subject_of
-from patchstorm.sim.run import Choosers, SimOutcome, from_seed, reason_to_skip, run_schedule
+from patchstorm.sim.outcome import SimOutcome
+from patchstorm.sim.run import Choosers, from_seed, reason_to_skip, run_schedule
 from patchstorm.sim.scale import scaled
 from patchstorm.sim.tracing import Pairs, Trace
 from patchstorm.sim.watched import Observer

@@ -16,18 +16,19 @@ from patchstorm.history.model import ProbeSent, UploadInfo
 from patchstorm.history.ranges import Ranges
 from patchstorm.history.recorder import Recorder
 from patchstorm.scenario import payload
-from patchstorm.scenario.actions import Answer, Mint, Mischief, Probe, Request, Send, Sleep
+from patchstorm.scenario.actions import Answer, Mint, Probe, Request, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan
 from patchstorm.sim.app import SECRET, Subject
+from patchstorm.sim.delivery import Delivery
 from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.port import EPOCH_NS
 from patchstorm.sim.replica import MS, Replica
 from patchstorm.sim.serving import Broken, reply_of, serve
-from patchstorm.sim.timers import Timer
+from patchstorm.sim.stamps import Stamps
 from patchstorm.target.minting import Minter, showing
 from patchstorm.target.probing import Probes, own_name, sent
-from patchstorm.target.wire import Head, Reply, completion, created_url, head_for
+from patchstorm.target.wire import Reply, completion, created_url, head_for
 
 NO_URL = "no-url"
 NO_SOCKET = "no-socket"
@@ -35,51 +36,6 @@ REFUSED_MS = 1
 UNREACHABLE_MS = 20
 BLOCKS_MAX = 3
 Hook = Callable[[int], None]
-
-
-class Stamps:
-    """Record times: virtual time, but strictly increasing, since order is what they are read for."""
-
-    __slots__ = ("_kernel", "_last")
-
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
-        self._last = -1
-
-    def __call__(self) -> int:
-        self._last = max(self._last + 1, self._kernel.now_ns)
-        return self._last
-
-
-class Delivery:
-    """One request on its way. ``gone``: the client does not listen any more."""
-
-    __slots__ = (
-        "gone",
-        "head",
-        "mischief",
-        "op",
-        "path",
-        "patience",
-        "replica",
-        "request",
-        "sent",
-        "step",
-    )
-
-    def __init__(
-        self, step: Step, request: Request, mischief: Mischief, op: int, path: str
-    ) -> None:
-        self.step = step
-        self.request = request
-        self.mischief = mischief
-        self.op = op
-        self.path = path
-        self.sent = 0
-        self.gone = False
-        self.replica: int = 0
-        self.head: Head | None = None
-        self.patience: Timer | None = None
 
 
 class Clients:

@@ -13,10 +13,11 @@ from patchstorm.choice.strategy import PROCESS_DIES, STORAGE_LOSES_POWER
 from patchstorm.errors import UsageError
 from patchstorm.history.recorder import Recorder
 from patchstorm.scenario.plan import FaultPlan, Trigger
-from patchstorm.sim.clients import Clients, Stamps
+from patchstorm.sim.clients import Clients
 from patchstorm.sim.injection import INJECTED, Injections
 from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.replica import MS, Replica
+from patchstorm.sim.stamps import Stamps
 from patchstorm.sim.timers import Timer
 from patchstorm.sim.truth import ROOT, walk
 from patchstorm.storage import pages

@@ -9,32 +9,32 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import cast
 
 from patchstorm.choice.chooser import Chooser
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Strategy
-from patchstorm.history.model import Final, Header, History, Residue
+from patchstorm.history.model import Header, Residue
 from patchstorm.history.recorder import Recorder
-from patchstorm.scenario import payload
 from patchstorm.scenario import storm as storms
 from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.machine import Machine
-from patchstorm.scenario.plan import FaultPlan, Plan, Trigger, UploadPlan
+from patchstorm.scenario.plan import FaultPlan, Plan, Trigger
 from patchstorm.sim import faults as sim_faults
 from patchstorm.sim import injection, triggers
 from patchstorm.sim.app import Subject
-from patchstorm.sim.clients import Clients, Stamps
+from patchstorm.sim.clients import Clients
 from patchstorm.sim.faults import Faults, make_root
 from patchstorm.sim.injection import Injections
 from patchstorm.sim.kernel import Kernel
+from patchstorm.sim.outcome import SimOutcome
 from patchstorm.sim.port import EPOCH_NS, SimPort
 from patchstorm.sim.probed import tell_contents
+from patchstorm.sim.remains import finals, left, may_go, remembered, stands
 from patchstorm.sim.replica import MS, Replica
 from patchstorm.sim.sight import Sight
+from patchstorm.sim.stamps import Stamps
 from patchstorm.sim.triggers import Triggers
-from patchstorm.sim.truth import contents, find, walk
 from patchstorm.sim.watched import Observer, WatchedPort
 from patchstorm.sim.workers import Workers
 from patchstorm.storage.client import Client
@@ -60,32 +60,6 @@ Choosers = Callable[[str], Chooser | None]
 def from_seed(_: str) -> Chooser | None:
     """The workloads as their plan's seed has them."""
     return None
-
-
-@dataclass(slots=True, kw_only=True)
-class SimOutcome:
-    """What a schedule came to. ``unknown`` says why nothing can be concluded.
-
-    ``paths`` maps the paths of deliveries' tasks to their operations. ``forced`` are choices that a fault
-    of the plan made, and no strategy.
-    """
-
-    recorder: Recorder
-    steps: int
-    virtual_ns: int
-    choices: tuple[Choice, ...]
-    switches: list[tuple[int, int]]
-    offered: int
-    notes: tuple[str, ...] = ()
-    unknown: str | None = None
-    stuck: tuple[str, ...] = ()
-    storm_steps: int = 0
-    paths: dict[str, int] = field(default_factory=dict)
-    forced: tuple[Choice, ...] = ()
-
-    @property
-    def history(self) -> History:
-        return self.recorder.history()
 
 
 def run_schedule(
@@ -281,7 +255,8 @@ class _Run:
             return False
         uploads = {upload.id: upload for upload in self.plan.uploads}
         return any(
-            uploads[ident].info.expires_ms is None and not self._stands(uploads[ident])
+            uploads[ident].info.expires_ms is None
+            and not stands(self.server, self.places, uploads[ident])
             for ident in self.clients.owed()
         )
 
@@ -298,14 +273,9 @@ class _Run:
             and upload.id in clients.urls
             and upload.id not in clients.ended
             and clients.offered[upload.id].covers(0, upload.size)
-            and not self._stands(upload)
+            and not stands(self.server, self.places, upload)
             for upload in self.plan.uploads
         )
-
-    def _stands(self, upload: UploadPlan) -> bool:
-        path = self.places.path(upload.id)
-        inode = None if path is None else find(self.server, path)
-        return inode is not None and inode.size >= upload.size
 
     def _sweep(self) -> None:
         """While an upload is unfinished its parts may lie about: then no sweep is claimed."""
@@ -319,14 +289,13 @@ class _Run:
         self.sight.tell_strangers()
         probes, files = self.clients.probes, self.target.files
         tell_contents(probes, files, self.server, self.recorder, self.stamp)
-        residue = Residue(paths=self._left(), swept=claimed, forgotten=self._forgotten())
+        residue = Residue(
+            paths=left(self.server, self.places), swept=claimed, forgotten=self._forgotten()
+        )
         self._blackout("at the end")
-        for final in self._finals():
+        for final in finals(self.plan, self.server, self.places):
             self.recorder.add(final)
         self.recorder.add(residue)
-
-    def _left(self) -> tuple[str, ...]:
-        return tuple(path for path, _ in walk(self.server) if path not in self.places.published)
 
     def _forgotten(self) -> tuple[str, ...] | None:
         """What is left when the time of every upload is over.
@@ -346,19 +315,8 @@ class _Run:
             return None
         over_ns = self.kernel.now_ns + (longest_ms + settle.forget_ms) * MS
         self._until(lambda: self.kernel.now_ns >= over_ns, FORGET_MS_MAX)
-        self._until(lambda: not self._remembered(), settle.sweep_ms)
-        return self._remembered()
-
-    def _remembered(self) -> tuple[str, ...]:
-        """Files; what directories may be left is not said anywhere."""
-        published = self.places.published
-        return tuple(
-            path
-            for path, inode in walk(self.server)
-            if path not in published
-            and (inode.entries is None or path.count("/"))
-            and not any(name.startswith(f"{path}/") for name in published)
-        )
+        self._until(lambda: not remembered(self.server, self.places), settle.sweep_ms)
+        return remembered(self.server, self.places)
 
     def _blackout(self, moment: str) -> None:
         """Where power is lost anyway: everywhere at once, and nothing that was not synced survives.
@@ -382,23 +340,7 @@ class _Run:
         if sweeps == self._tidied_at:
             return False  # nobody else is at work any more
         self._tidied_at = sweeps
-        paths = [path for path, _ in walk(self.server)]
-        kept = [path for path in paths if self.places.may_stay(path)]
-        above = {path[:at] for path in kept for at, letter in enumerate(path) if letter == "/"}
-        return not set(paths) - set(kept) - above
-
-    def _finals(self) -> list[Final]:
-        names = {upload.number: upload.id for upload in self.plan.uploads}
-        return [self._final(upload, names) for upload in self.plan.uploads]
-
-    def _final(self, upload: UploadPlan, names: dict[int, str]) -> Final:
-        path = self.places.path(upload.id)
-        inode = None if path is None else find(self.server, path)
-        if inode is None or inode.entries is not None:
-            return Final(upload=upload.id, present=False)
-        data = contents(inode, 0, inode.size)
-        runs = payload.identify_bytes(data, upload.number, names)
-        return Final(upload=upload.id, present=True, size=inode.size, runs=runs)
+        return not may_go(self.server, self.places)
 
     def _phase(self, name: str) -> None:
         self.recorder.event("phase", time_ns=self.stamp(), phase=name)

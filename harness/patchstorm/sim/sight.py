@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from patchstorm.history.recorder import Recorder
-from patchstorm.sim.clients import Stamps
 from patchstorm.sim.port import EPOCH_NS, Watch
+from patchstorm.sim.stamps import Stamps
 from patchstorm.sim.truth import ROOT, find
 from patchstorm.storage.server import Server
 from patchstorm.target.places import Places

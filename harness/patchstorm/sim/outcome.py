@@ -1,0 +1,35 @@
+"""What running a schedule gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from patchstorm.choice.schedule import Choice
+from patchstorm.history.model import History
+from patchstorm.history.recorder import Recorder
+
+
+@dataclass(slots=True, kw_only=True)
+class SimOutcome:
+    """What a schedule came to. ``unknown`` says why nothing can be concluded.
+
+    ``paths`` maps the paths of deliveries' tasks to their operations. ``forced`` are choices that a fault
+    of the plan made, and no strategy.
+    """
+
+    recorder: Recorder
+    steps: int
+    virtual_ns: int
+    choices: tuple[Choice, ...]
+    switches: list[tuple[int, int]]
+    offered: int
+    notes: tuple[str, ...] = ()
+    unknown: str | None = None
+    stuck: tuple[str, ...] = ()
+    storm_steps: int = 0
+    paths: dict[str, int] = field(default_factory=dict)
+    forced: tuple[Choice, ...] = ()
+
+    @property
+    def history(self) -> History:
+        return self.recorder.history()
