@@ -131,19 +131,23 @@ def test_a_short_fault_is_survived(guests: Guests, kind: str, lasts: str, storag
 
 
 def test_a_partition_that_outlives_the_lease_hands_the_lock_on(guests: Guests) -> None:
-    """Cut off inside a commit: the others wait for the lease, and are served while it is still cut off."""
+    """Cut off inside a commit: the others wait for the lease, and are served while it is still cut off.
+
+    A commit can be over before the cable is out, and then nobody has to wait: another storm is tried.
+    """
     scenario = faulty("partition-storage", "acting", 'phase = "committing"', "18s")
-
-    result = ran(guests, scenario, storage="nfs4.2")
-
-    begins, ends = struck(result, "partition-storage")
-    assert ends.time_ns - begins.time_ns > LEASE_NS
-    told = [(call, end) for call, end in patches(result) if end.outcome == "ok"]
-    meanwhile = [
-        call for call, end in told if begins.time_ns + LEASE_NS < end.time_ns < ends.time_ns
-    ]
-    assert {call.replica for call in meanwhile} - {begins.replica}
-    assert all(call.replica != begins.replica for call in meanwhile)
+    for seed in range(1, TRIES):
+        result = ran(guests, scenario, storage="nfs4.2", seed=seed)
+        begins, ends = struck(result, "partition-storage")
+        after_lease = [
+            call.replica
+            for call, end in patches(result)
+            if end.outcome == "ok" and begins.time_ns + LEASE_NS < end.time_ns < ends.time_ns
+        ]
+        assert begins.replica not in after_lease, "it is cut off"
+        if after_lease:
+            return
+    raise AssertionError("no storm cut off a host that held the lock")
 
 
 @pytest.mark.parametrize("storage", ["nfs3", "nfs4.2"])
