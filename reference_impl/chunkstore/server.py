@@ -106,8 +106,9 @@ class Replica:
         except Exception as error:
             self._log.failure("unexpected", error, method=head.method, path=head.path)
             response = problem(StoreError("The server met an error it did not expect."))
+        failed = response.status in (500, 507)
         self._log.write(
-            "error" if response.status in (500, 507) else "info",
+            "error" if failed else "info",
             "request",
             method=head.method,
             path=head.path[:200],
@@ -115,6 +116,7 @@ class Replica:
             session=exchange.claims.session if exchange.claims else None,
             received=exchange.received,
             ms=round(1000 * (loop.time() - started_s), 2),
+            **({"problem": response.body.decode()} if failed else {}),
         )
         return response
 

@@ -167,8 +167,10 @@ class Sessions:
         except BlockingIOError:
             port.close(fd)
             raise Busy("Another request holds the session's lock.") from None
-        except OSError:
+        except OSError as error:
             port.close(fd)
+            if error.errno in GONE:  # NFS: whoever removed the file was on another host
+                raise Busy("The session's directory is being removed.") from None
             raise
         return fd
 
@@ -182,7 +184,7 @@ class Sessions:
             if names is not None and LOCK not in names:
                 break
             found = self.files.find(paths.lock)
-            if found is None or found.st_ino != self.files.port.fstat(fd).st_ino:
+            if found is None or found.st_ino != self._inode(fd):
                 break  # we hold the lock of a file that is no longer the lock
             if names is not None and INFO not in names:
                 return Session(self.files, paths, names, None)
@@ -192,6 +194,15 @@ class Sessions:
                 if names is None:
                     return Session(self.files, paths, frozenset(), None)
         raise Busy("The session's state is being replaced.")
+
+    def _inode(self, fd: int) -> int | None:
+        """The inode of an open file; None when NFS tells that its last name was removed elsewhere."""
+        try:
+            return self.files.port.fstat(fd).st_ino
+        except OSError as error:
+            if error.errno in GONE:
+                return None
+            raise
 
     def _read(self, paths: Paths) -> Info:
         try:

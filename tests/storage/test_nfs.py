@@ -85,6 +85,24 @@ def test_a_write_back_error_is_told_once_to_each_descriptor() -> None:
     assert len(server.files()["/f"]) == 65536
 
 
+@pytest.mark.parametrize("version", ["nfs3", "nfs4.0", "nfs4"])
+def test_a_lock_on_a_file_that_another_host_removed_may_be_stale(version: str) -> None:
+    """NFS3ERR_STALE, NFS4ERR_STALE: its handle names nothing any more (RFC 1813, 2.6; RFC 7530, 13.1.2.7)."""
+    answers = {0: None, 1: errno.ESTALE}
+    for answer, code in answers.items():
+        server = Server(version, choose=lambda kind, count, answer=answer: answer)
+        a, b = server.mount("a"), server.mount("b")
+        put(a, "/l", b"")
+        fd = a.open("/l", c.O_RDWR)
+        b.unlink("/l")
+        try:
+            a.flock(fd, c.LOCK_EX | c.LOCK_NB)
+            seen = None
+        except OSError as error:
+            seen = error.errno
+        assert seen == code
+
+
 def test_a_hard_mount_waits_and_the_call_can_be_repeated() -> None:
     server = Server("nfs4")
     a = server.mount("a")

@@ -41,6 +41,7 @@ class NfsLocks(Client):
             if not kernel.mount.is_v3 and not (handle.writable if exclusive else handle.readable):
                 raise failure(errno.EBADF)
             kernel.contact()
+            kernel.check_handle(node, True)
             kernel.before_lock(node)
             owner = self._flock_owner(handle)
             self.server.remote_lock(kernel, inode, owner, 0, c.FILE_BYTES_MAX, exclusive)
@@ -74,6 +75,7 @@ class NfsLocks(Client):
             kernel.local_table(inode).lock(owner, start, end, exclusive)
         else:
             kernel.contact()
+            kernel.check_handle(node, True)
             kernel.before_lock(node)
             self.server.remote_lock(kernel, inode, owner, start, end, exclusive)
             self._locked(handle)

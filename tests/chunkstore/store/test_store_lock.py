@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -152,3 +153,26 @@ def test_a_lock_on_a_file_that_is_no_longer_the_lock_is_none(world: World) -> No
     with pytest.raises(Busy):
         store.view(claims)
     assert store.view(claims).offset == 0
+
+
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.ESTALE])
+@pytest.mark.parametrize("asked", ["flock", "fstat"])
+def test_a_lock_file_that_another_host_is_removing_is_busy(
+    world: World, asked: str, code: int
+) -> None:
+    """NFS refuses calls on an open file whose last name another client removed (RFC 1813, NFS3ERR_STALE)."""
+    claims, store = claims_for(), world.replica()
+    failed = False
+
+    def removed(call: Call) -> None:
+        nonlocal failed
+        if call.name == asked and call.path.endswith("/.lock") and not failed:
+            failed = True
+            raise OSError(code, "gone")
+
+    port_of(store).before = removed
+    with pytest.raises(Busy):
+        store.create(claims)
+    assert failed
+    port_of(store).before = None
+    assert store.create(claims).state == "uploading"
