@@ -14,6 +14,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from itertools import accumulate
 
 from patchstorm.check.case import EXPIRY_SLACK_NS, FAR, Case, UploadCase
@@ -131,6 +132,15 @@ def _expires_header(
     return "was answered without Upload-Expires although the upload expires"
 
 
+@lru_cache(maxsize=64)  # every answer about an upload tells the same moment
+def _unix_s(date: str) -> int | None:
+    """Unix seconds of an HTTP date; None where the calendar has no such day or hour."""
+    try:
+        return int(parsedate_to_datetime(date).timestamp())
+    except ValueError:
+        return None
+
+
 def _expiry(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
@@ -142,10 +152,10 @@ def _expiry(
         return f"was answered with Upload-Expires: {told!r}, which is no date (RFC 9110, 5.6.7)"
     if epoch_ns is None or case.faults.clock or upload.full_from <= end.time_ns:
         return None
-    try:
-        at_ns = int(parsedate_to_datetime(told).timestamp()) * 1_000_000_000 - epoch_ns
-    except ValueError:
+    at_s = _unix_s(told)
+    if at_s is None:
         return f"was answered with Upload-Expires: {told!r}, and there is no such date"
+    at_ns = at_s * 1_000_000_000 - epoch_ns
     if at_ns < operation.call.time_ns - EXPIRY_SLACK_NS:
         return f"was answered with Upload-Expires: {told}, which had passed, and was served"
     lifetime_ms = upload.info.expires_ms
