@@ -168,7 +168,12 @@ def test_a_server_that_restarts_is_outlived(guests: Guests, storage: str) -> Non
     result = ran(guests, scenario, storage=storage)
 
     _, ends = struck(result, "storage-restart")
-    afterwards = [end.outcome for _, end in patches(result) if end.time_ns > ends.time_ns]
+    assert result.history is not None
+    afterwards = [
+        each.outcome
+        for each in result.history.operations
+        if each.end is not None and each.end.time_ns > ends.time_ns
+    ]
     assert "ok" in afterwards, told(result)
 
 
