@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import signal
+import tempfile
+
+import pytest
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a plain shell: the tests' own children have to hear Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def reports_end_with_the_test(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A storm that finds something keeps its files; these need not outlive the test."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("reports")))

@@ -16,6 +16,8 @@ from patchstorm.errors import TargetError, UsageError
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.schema import parse
 
+pytestmark = pytest.mark.usefixtures("reports_end_with_the_test")
+
 SMALL = """
 title = "Every PATCH reaches several replicas"
 why = "A retrying load balancer does it."

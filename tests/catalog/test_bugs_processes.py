@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pytest
 from hunting import PATIENCE_MS, allowed, storms, with_a_client_in_the_end
 
@@ -14,13 +11,9 @@ from patchstorm.catalog.table import BUGS
 from patchstorm.scenario.library import load
 from patchstorm.target.registry import resolve
 
+pytestmark = pytest.mark.usefixtures("reports_end_with_the_test")
 REAL = [bug for bug in BUGS if not bug.sim_only]
 STORMS = sorted({bug.storm for bug in REAL})
-
-
-@pytest.fixture(autouse=True)
-def leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.mark.parametrize("bug", REAL, ids=[bug.name for bug in REAL])

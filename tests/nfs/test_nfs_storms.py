@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,15 @@ from patchstorm.live.nfs.guests import Guests
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.schema import parse
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("reports_end_with_the_test"),
+]
 TRIES = 6
 LEASE_NS = 10_000_000_000
 NO_ROOM, SERVER_ERROR = 507, 500
 SAFETY = {"bytes", "durability", "offsets", "publication", "conflict", "linearizable"}
-
-
-@pytest.fixture(autouse=True)
-def _own_place_for_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A storm that finds something keeps its files; here they need not outlive the test."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 def storm(fault: str = "", client: str = 'kind = "parallel"\nconnections = 3') -> Scenario:

@@ -25,6 +25,7 @@ from patchstorm.target.registry import resolve
 
 from .conftest import small_plan
 
+pytestmark = pytest.mark.usefixtures("reports_end_with_the_test")
 STORMS = (
     "replaying", "conflicting", "crash-committing", "rivals", "pause", "partition", "disk-full",
     "unattended-crash", "terminating", "zero-bytes", "damage", "lost-replies", "bad-weather",

@@ -11,6 +11,7 @@ from patchstorm.commands.target import check
 from patchstorm.target.installing import not_installed
 from patchstorm.target.registry import bundled_names, resolve
 
+pytestmark = pytest.mark.usefixtures("reports_end_with_the_test")
 FOREIGN = [name for name in bundled_names() if name != "reference"]
 OF_BYTES = {"bytes", "durability", "conflict", "offsets", "completion"}
 
