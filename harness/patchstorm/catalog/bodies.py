@@ -244,7 +244,7 @@ BUGS = (
         stands_for="a refused request that still changes what is stored",
         storms=("late-replays",),
         caught_by=("publication", "bytes"),
-        also=("conflict", "durability", "linearizable", "refusal"),
+        also=("conflict", "durability", "linearizable", "refusal", "replay"),
         store=LateWrites,
     ),
     Bug(
@@ -271,6 +271,7 @@ BUGS = (
         stands_for="a refused request that still changes state",
         storms=("parallel",),
         caught_by=("linearizable",),
+        also=("bytes",),
         store=RefusedThoughStored,
     ),
     Bug(

@@ -225,7 +225,7 @@ BUGS = (
         stands_for="a store that trusts its disk",
         storms=("damage",),
         caught_by=("bytes",),
-        also=("durability", "linearizable"),
+        also=("durability", "linearizable", "publication"),
         store=PublishedUnverified,
     ),
     Bug(

@@ -130,6 +130,7 @@ BUGS = (
             "publication",
             "availability",
             "refusal",
+            "residue",
         ),
         store=NoDirectoryFsync,
         sim_only="power cannot be taken from processes alone",
