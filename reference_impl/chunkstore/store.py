@@ -127,15 +127,11 @@ class Store:
 
     def status(self, claims: Claims) -> StatusDocument:
         """The whole picture: what has come, what is missing."""
-        self.view(claims)
-        with self.session(claims) as session:
-            info = session.info
-            self.require_open(info)
-            if info.complete and not info.finished:
-                raise Busy("The last bytes have just come; they are being published.")
-            received = ranges.unfold(info.received)
-            if not info.finished:
-                received = [record.offset for record in session.records()]
+        while True:
+            info, received = self._received(claims)
+            if info.finished or not info.complete:
+                break
+            self._viewed(claims, info)  # publishes it, or says what keeps it waiting
         covered = sum(end - start for start, end in info.ranges)
         return StatusDocument(
             session=info.session,
@@ -149,6 +145,15 @@ class Store:
             progress_percent=percent(covered, info.size),
             status=info.state,
         )
+
+    def _received(self, claims: Claims) -> tuple[Info, list[int]]:
+        """The session's state, and the offsets of the chunks that have come."""
+        with no_space(), self.session(claims) as session:
+            info = session.info
+            self.require_open(info)
+            if info.finished:
+                return info, ranges.unfold(info.received)
+            return info, [record.offset for record in session.records()]
 
     def begin(self, claims: Claims, offset: int, length: int | None = None) -> Incoming:
         """A PATCH at ``offset``. ``Conflict`` when it lies past the end, ``TooLarge`` when the body will."""

@@ -129,6 +129,8 @@ class Kernel(Agenda):
             chosen = self._preempted(task, local)
             if chosen is not None:
                 self._give_way(task, chosen)
+                task.pending = None
+                return  # whoever switched back has entered the task, and so asked for its next date
         task.pending = None
         self._set_due(task)
 
