@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from patchstorm.choice.crash_points import VARIANTS, CrashPoints, crash_of, strikes_of
 from patchstorm.choice.delay_bounded import delays_of
+from patchstorm.choice.following import Block, Following, Noting, joined
 from patchstorm.choice.portfolio import NAMES, Hints, check_name, strategy_for
 from patchstorm.choice.prng import Prng
-from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES, Dull, Footprint
+from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES, Dull, Footprint, Strategy
 from patchstorm.errors import UsageError
 from patchstorm.sim.kernel import Kernel
 from patchstorm.sim.task import Domain
@@ -20,11 +21,12 @@ HINTS = Hints(length=12, crash=True, power_host=True, power_storage=True)
 
 
 def _order(name: str, index: int) -> str:
+    return _walked(strategy_for(name, index, Prng("test", index), HINTS))
+
+
+def _walked(strategy: Strategy) -> str:
     """Who took each step of a run of three tasks of four steps."""
-    kernel = Kernel(
-        strategy_for(name, index, Prng("test", index), HINTS), Workers(), steps_max=1000,
-        patience_ns=0,
-    )  # fmt: skip
+    kernel = Kernel(strategy, Workers(), steps_max=1000, patience_ns=0)
     done: list[str] = []
 
     def walk(letter: str) -> None:
@@ -46,6 +48,35 @@ def test_every_strategy_runs_every_step_and_repeats(name: str) -> None:
         order = _order(name, index)
         assert sorted(order) == sorted("abc" * 4)
         assert order == _order(name, index)
+
+
+@pytest.mark.parametrize("name", ["random-walk", "pct", "pos"])
+def test_an_order_that_was_noted_can_be_followed(name: str) -> None:
+    for index in range(20):
+        noting = Noting(strategy_for(name, index, Prng("test", index), HINTS))
+        order = _walked(noting)
+        assert _walked(Following(noting.blocks())) == order
+
+
+def test_joining_two_turns_moves_nobody_else() -> None:
+    for index in range(20):
+        noting = Noting(strategy_for("random-walk", index, Prng("test", index), HINTS))
+        _walked(noting)
+        blocks = noting.blocks()
+        for order in joined(blocks):
+            assert len(order) == len(blocks) - 1
+            followed = _walked(Following(order))
+            assert followed == "".join(_steps_of(order))
+
+
+def _steps_of(blocks: list[Block]) -> list[str]:
+    made = dict.fromkeys("abc", 0)
+    steps = []
+    for block in blocks:
+        until = min(block.until - 1, 4)  # before the step that its next turn begins with
+        steps.append(block.task * (until - made[block.task]))
+        made[block.task] = until
+    return steps
 
 
 @pytest.mark.parametrize("name", ["random-walk", "pct", "pos", "portfolio"])

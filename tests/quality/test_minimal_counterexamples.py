@@ -53,6 +53,14 @@ def test_the_lost_update_on_nfs_needs_a_stale_name_and_few_switches() -> None:
     _assert_every_choice_is_needed(session, small)
 
 
+def test_a_look_that_takes_as_long_as_all_the_rest_needs_no_rest() -> None:
+    """One early HEAD that answers last: the long storm in which it was found has nothing to do with it."""
+    session, small = _shrunk("crash-committing", "bug:hook-lost")
+    assert len(small.plan.uploads) == 1
+    assert len(small.schedule.choices) <= 12
+    _assert_every_choice_is_needed(session, small)
+
+
 def test_on_a_mount_that_is_always_stale_the_dull_schedule_loses_the_update() -> None:
     _, small = _shrunk("stale-mount", "reference:rename-unrefreshed", "nfs4")
     assert small.schedule.choices == ()

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
+from patchstorm.scenario.plan import ClientPlan, FaultPlan, Plan, UploadPlan
 from patchstorm.scenario.workloads import WORKLOADS
+
+TINY_CHUNK = 32  # bytes
 
 
 def without_clients(plan: Plan) -> Iterator[Plan]:
@@ -68,7 +70,7 @@ def fewer_chunks(plan: Plan) -> Iterator[Plan]:
 def smaller_chunks(plan: Plan) -> Iterator[Plan]:
     def sizes(upload: UploadPlan) -> list[tuple[int, int]]:
         found = []
-        for chunk in (32, 64):
+        for chunk in (TINY_CHUNK, 64):
             if chunk < upload.chunk and upload.size:
                 whole, tail = divmod(upload.size, upload.chunk)
                 found.append((whole * chunk + min(tail, chunk - 1), chunk))
@@ -106,6 +108,37 @@ def smaller_options(plan: Plan) -> Iterator[Plan]:
                 changed = msgspec.structs.replace(client, options=options)
                 clients = (*plan.clients[:place], changed, *plan.clients[place + 1 :])
                 yield msgspec.structs.replace(plan, clients=clients)
+
+
+def tiny(plan: Plan) -> Iterator[Plan]:
+    """Far less at once: every upload of a few small chunks, and perhaps a client or an upload fewer.
+
+    A fault that waits for bytes waits for as large a part of them as before.
+    """
+    for smaller in (*without_clients(plan), *without_uploads(plan), plan):
+        for chunks in (1, 2, 3):
+            uploads = tuple(_cut(upload, chunks) for upload in smaller.uploads)
+            left = sum(upload.size for upload in uploads)
+            faults = tuple(_sooner(fault, left, _bytes(plan)) for fault in smaller.faults)
+            yield msgspec.structs.replace(smaller, uploads=uploads, faults=faults)
+
+
+def _bytes(plan: Plan) -> int:
+    return sum(upload.size for upload in plan.uploads)
+
+
+def _sooner(fault: FaultPlan, left: int, total: int) -> FaultPlan:
+    after = fault.trigger.after_bytes
+    if not after or not total:
+        return fault
+    trigger = msgspec.structs.replace(fault.trigger, after_bytes=max(1, after * left // total))
+    return msgspec.structs.replace(fault, trigger=trigger)
+
+
+def _cut(upload: UploadPlan, chunks: int) -> UploadPlan:
+    chunk = min(upload.chunk, TINY_CHUNK)
+    info = msgspec.structs.replace(upload.info, size=min(upload.size, chunks * chunk))
+    return msgspec.structs.replace(upload, info=info, chunk=chunk)
 
 
 EDITS: tuple[Callable[[Plan], Iterator[Plan]], ...] = (

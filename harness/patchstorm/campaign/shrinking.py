@@ -7,6 +7,9 @@ shrunk, since a smaller plan runs faster and needs fewer choices. After an edit 
 choices often miss their place; then a few schedules with few deviations are tried on the edited plan,
 which is cheap and usually finds the failure again with fewer choices than before.
 
+Where many choices are left after that, two passes do what leaving out cannot: the turns of one task are joined
+as long as the order still fails, and the failure is looked for in a plan of a few tiny chunks at once.
+
 Nothing is shrunk to a fixpoint without bound: ``RUNS_MAX`` runs, and then the best so far.
 """
 
@@ -18,15 +21,17 @@ from time import monotonic
 
 import msgspec
 
-from patchstorm.campaign.plan_edits import EDITS
+from patchstorm.campaign.plan_edits import EDITS, tiny
 from patchstorm.campaign.schedules import Ran, replayed, run_and_judge
 from patchstorm.choice.delay_bounded import DelayBounded
+from patchstorm.choice.following import Block, Following, Noting, joined
 from patchstorm.choice.keeping import Keeping
 from patchstorm.choice.naming import Listed
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.pct import Pct
 from patchstorm.choice.prng import Prng
-from patchstorm.choice.replay import NEXT, SWITCH
+from patchstorm.choice.random_walk import RandomWalk
+from patchstorm.choice.replay import NEXT, SWITCH, Replay
 from patchstorm.choice.schedule import Choice, Schedule
 from patchstorm.choice.shrink import fewer, smaller
 from patchstorm.choice.strategy import Strategy
@@ -35,8 +40,10 @@ from patchstorm.scenario.plan import Plan
 from patchstorm.sim.app import Subject
 from patchstorm.sim.workers import Workers
 
-RUNS_MAX = 1_000
+RUNS_MAX = 1_500
 TRIES = 10
+LEAP_TRIES = 30
+MANY = 12  # choices that a person still follows
 ROUNDS_MAX = 4
 DELAY_STEPS_MAX = 150
 DELAYED_BY_MAX = 2  # whom a delay lets go first: the first that is ready, or the second
@@ -168,7 +175,9 @@ class _Shrinking:
         kept = [one for one in small.choices if one.kind not in (SWITCH, NEXT)]
         for turn in range(tries):
             length = max(50, 100 * sum(-(-u.size // max(1, u.chunk)) for u in small.plan.uploads))
-            order = Pct(self._prng, depth=2 + turn % 3, length=length)
+            order: Strategy = Pct(self._prng, depth=2 + turn % 3, length=length)
+            if turn % 4 == 3:
+                order = RandomWalk(self._prng)
             held = kept if turn % 2 == 0 else []
             ran = self._run(small, Keeping(held, order, Odds(self._prng)))
             if self._fails(ran):
@@ -181,6 +190,8 @@ class _Shrinking:
     def all_passes(self) -> None:
         """Every pass in turn, until a whole round brings nothing."""
         self._choices()
+        self._in_fewer_turns()
+        self._leap()
         for _ in range(ROUNDS_MAX):
             before = _measure(self.best)
             self._plans()
@@ -188,7 +199,17 @@ class _Shrinking:
             self._again_with_few()
             self._choices()
             self._with_one_delay()
+            self._in_fewer_turns()
             if _measure(self.best) == before:
+                return
+
+    def _leap(self) -> None:
+        """A tiny plan at once, if many choices are left: edits one by one would carry most of them along."""
+        if len(self.best.choices) <= MANY:
+            return
+        for plan in tiny(self.best.plan):
+            if self._found_again(replace(self.best, plan=plan), LEAP_TRIES):
+                self._choices()
                 return
 
     def _plans(self) -> None:
@@ -237,6 +258,27 @@ class _Shrinking:
                 if self._fails(ran) and len(ran.outcome.choices) < len(best.choices):
                     self.best = replace(best, choices=ran.outcome.choices)
                     return
+
+    def _in_fewer_turns(self) -> None:
+        """The same order with one turn of a task joined to another, as long as that takes fewer choices."""
+        again = len(self.best.choices) > MANY
+        while again:
+            again = False
+            noting = Noting(Replay(self.best.choices))
+            self._run(self.best, noting)
+            blocks = noting.blocks()
+            if not self._fails(self._followed(blocks)):
+                return  # what waits for time is not always where it was
+            for order in joined(blocks):
+                ran = self._followed(order)
+                if self._fails(ran) and len(ran.outcome.choices) < len(self.best.choices):
+                    self.best = replace(self.best, choices=ran.outcome.choices)
+                    again = True
+                    break
+
+    def _followed(self, blocks: Sequence[Block]) -> Ran:
+        kept = [one for one in self.best.choices if one.kind not in (SWITCH, NEXT)]
+        return self._run(self.best, Keeping(kept, Following(blocks)))
 
     def _choices(self) -> None:
         def hold(choices: Sequence[Choice]) -> bool:
