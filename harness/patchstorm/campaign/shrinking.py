@@ -7,8 +7,8 @@ shrunk, since a smaller plan runs faster and needs fewer choices. After an edit 
 choices often miss their place; then a few schedules with few deviations are tried on the edited plan,
 which is cheap and usually finds the failure again with fewer choices than before.
 
-Where many choices are left after that, two passes do what leaving out cannot: the turns of one task are joined
-as long as the order still fails, and the failure is looked for in a plan of a few tiny chunks at once.
+Where many choices are left after that, two passes do what leaving out cannot: turns of one task are joined as
+long as the order still fails, and the failure is looked for in a plan of a few tiny chunks at once.
 
 Nothing is shrunk to a fixpoint without bound: ``RUNS_MAX`` runs, and then the best so far.
 """
