@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -198,6 +199,18 @@ def test_neither_tokens_nor_secrets_reach_a_log(guarded: Fleet) -> None:
     assert '"status":409' in told
     for answer in answers:
         assert token.encode() not in answer.body
+
+
+def test_the_log_tells_what_an_error_of_the_server_was(guarded: Fleet) -> None:
+    location = f"/upload?token={guarded.token('damaged', 10, 'damaged.bin')}"
+    assert patch(guarded, location, 0, b"01234").status == 204
+    (guarded.root / ".upload" / "damaged" / "info.json").write_text("no JSON")
+    answer = patch(guarded, location, 5, b"56789")
+    assert answer.status == 500
+    lines = [json.loads(line) for line in guarded.logs().splitlines()]
+    told = [line for line in lines if line.get("status") == 500]
+    assert [json.loads(line["problem"])["title"] for line in told] == ["Damaged session"]
+    assert all("problem" not in line for line in lines if line.get("status") == 204)
 
 
 def test_creation_switched_off(tmp_path: Path) -> None:
