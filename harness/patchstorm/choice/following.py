@@ -99,8 +99,10 @@ class Following(Dull):
     def pick(
         self, steps: int, after: str, local: int, ready: Sequence[Runnable], timer: bool
     ) -> int:
-        if self._at < len(self._blocks) and self._blocks[self._at].task == after:
-            self._at += 1
+        if self._at < len(self._blocks):
+            block = self._blocks[self._at]
+            if block.task == after and (block.until == NEVER or block.until <= local):
+                self._at += 1  # else it only slept within its turn
         return self._wanted(ready, timer, 0)
 
     def _wanted(self, ready: Sequence[Runnable], timer: bool, otherwise: int) -> int:
