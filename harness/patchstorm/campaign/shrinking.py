@@ -43,6 +43,7 @@ from patchstorm.sim.workers import Workers
 RUNS_MAX = 1_500
 TRIES = 10
 LEAP_TRIES = 30
+TURNS_TRIES = 300
 MANY = 12  # choices that a person still follows
 ROUNDS_MAX = 4
 DELAY_STEPS_MAX = 150
@@ -190,7 +191,6 @@ class _Shrinking:
     def all_passes(self) -> None:
         """Every pass in turn, until a whole round brings nothing."""
         self._choices()
-        self._in_fewer_turns()
         self._leap()
         for _ in range(ROUNDS_MAX):
             before = _measure(self.best)
@@ -260,25 +260,28 @@ class _Shrinking:
                     return
 
     def _in_fewer_turns(self) -> None:
-        """The same order with one turn of a task joined to another, as long as that takes fewer choices."""
-        again = len(self.best.choices) > MANY
-        while again:
-            again = False
-            noting = Noting(Replay(self.best.choices))
-            self._run(self.best, noting)
-            blocks = noting.blocks()
-            if not self._fails(self._followed(blocks)):
-                return  # what waits for time is not always where it was
-            for order in joined(blocks):
-                ran = self._followed(order)
+        """The same order with one turn of a task joined to the next, as long as that takes fewer choices."""
+        if len(self.best.choices) <= MANY:
+            return
+        first, tries = 0, 0
+        blocks = self._followed(Replay(self.best.choices))[1]
+        while first < len(blocks) and tries < TURNS_TRIES:
+            for order in joined(blocks, first):
+                tries += 1
+                ran, taken = self._followed(Following(order))
                 if self._fails(ran) and len(ran.outcome.choices) < len(self.best.choices):
                     self.best = replace(self.best, choices=ran.outcome.choices)
-                    again = True
+                    blocks = taken
                     break
+            else:
+                first += 1
 
-    def _followed(self, blocks: Sequence[Block]) -> Ran:
+    def _followed(self, order: Strategy) -> tuple[Ran, list[Block]]:
+        """What comes of another order with the other choices as they are, and the order it became."""
         kept = [one for one in self.best.choices if one.kind not in (SWITCH, NEXT)]
-        return self._run(self.best, Keeping(kept, Following(blocks)))
+        noting = Noting(Keeping(kept, order))
+        ran = self._run(self.best, noting)
+        return ran, noting.blocks()
 
     def _choices(self) -> None:
         def hold(choices: Sequence[Choice]) -> bool:

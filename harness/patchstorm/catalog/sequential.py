@@ -384,7 +384,7 @@ class SequentialStore:
 
     def clean(self, paths: Paths) -> None:
         """All that a finished upload needs no more, and what writers of its record left behind."""
-        for name in self.names():
+        for name in sorted(self.names()):
             stem, _, kind = name.partition(".")
             if stem == paths.name and kind not in ("info", "lock"):
                 self.files.discard(paths.of(kind))

@@ -116,13 +116,13 @@ class Following(Dull):
         return otherwise
 
 
-def joined(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    """Each order in which one task has one turn less: its next turn comes at once, or this one only then."""
-    for first, block in enumerate(blocks):
-        for second in range(first + 1, len(blocks)):
-            if blocks[second].task == block.task:
-                between = list(blocks[first + 1 : second])
-                whole = [blocks[second]._replace(woken=block.woken)]
-                yield [*blocks[:first], *whole, *between, *blocks[second + 1 :]]
-                yield [*blocks[:first], *between, *whole, *blocks[second + 1 :]]
-                break
+def joined(blocks: Sequence[Block], first: int) -> Iterator[list[Block]]:
+    """Both orders in which a turn and the next one of its task are one: at the place of either."""
+    block = blocks[first]
+    for second in range(first + 1, len(blocks)):
+        if blocks[second].task == block.task:
+            between = blocks[first + 1 : second]
+            whole = blocks[second]._replace(woken=block.woken)
+            yield [*blocks[:first], whole, *between, *blocks[second + 1 :]]
+            yield [*blocks[:first], *between, whole, *blocks[second + 1 :]]
+            return
