@@ -241,9 +241,9 @@ class SequentialStore:
             return Busy("The upload's files cannot be opened just now.")
         return UnknownUpload("There is no such upload.")
 
-    def names(self) -> frozenset[str]:
+    def names(self) -> list[str]:
         """Listing a directory refreshes what an NFS client believes of the names in it."""
-        return frozenset(self.files.names(self.uploads))
+        return sorted(self.files.names(self.uploads))
 
     def load(self, paths: Paths) -> Record | None:
         """The record, durable: whoever wrote it may have died before syncing its name."""
@@ -384,7 +384,7 @@ class SequentialStore:
 
     def clean(self, paths: Paths) -> None:
         """All that a finished upload needs no more, and what writers of its record left behind."""
-        for name in sorted(self.names()):
+        for name in self.names():
             stem, _, kind = name.partition(".")
             if stem == paths.name and kind not in ("info", "lock"):
                 self.files.discard(paths.of(kind))

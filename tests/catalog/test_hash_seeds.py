@@ -1,0 +1,39 @@
+"""No planted store and no innocent depends on the order of a set: other hash seeds, same histories."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+SCHEDULES = 2
+_DIGESTS = f"""
+from patchstorm.campaign.schedules import Search, Session
+from patchstorm.catalog.table import BUGS
+from patchstorm.scenario.library import load
+
+for bug in BUGS:
+    targets = [bug.target] + ["innocent:" + bug.name] * (bug.twin is not None)
+    for target in targets:
+        for storm in bug.storms:
+            session = Session.of(Search(scenario=load(storm), target=target, seed=2))
+            for index in range({SCHEDULES}):
+                print(target, storm, index, session.tell(index).digest)
+"""
+
+
+def test_histories_are_the_same_under_another_hash_seed() -> None:
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", _DIGESTS],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for hash_seed in ("1", "3")
+    ]
+    one, two = (child.communicate()[0].splitlines() for child in children)
+    assert [child.returncode for child in children] == [0, 0]
+    assert len(one) > SCHEDULES
+    assert [line for line in one if line not in set(two)] == []
+    assert len(one) == len(two)
