@@ -263,6 +263,7 @@ class _Shrinking:
         """The same order with one turn of a task joined to the next, as long as that takes fewer choices."""
         if len(self.best.choices) <= MANY:
             return
+        before = self.best.choices
         first, tries = 0, 0
         blocks = self._followed(Replay(self.best.choices))[1]
         while first < len(blocks) and tries < TURNS_TRIES:
@@ -275,6 +276,8 @@ class _Shrinking:
                     break
             else:
                 first += 1
+        if len(before) > len(self.best.choices):
+            self._choices()
 
     def _followed(self, order: Strategy) -> tuple[Ran, list[Block]]:
         """What comes of another order with the other choices as they are, and the order it became."""

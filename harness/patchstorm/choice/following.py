@@ -29,13 +29,10 @@ class Noting(Dull):
     """Lets another strategy decide and notes whose turn it was."""
 
     def __init__(self, inner: Strategy) -> None:
+        self.watches = inner.watches
         self._inner = inner
         self._turns: list[tuple[str, int, bool]] = []  # task, its steps when its turn began, woken
         self._woken = False
-        self.value = inner.value  # type: ignore[method-assign]
-        self.woke = inner.woke  # type: ignore[method-assign]
-        self.armed = inner.armed  # type: ignore[method-assign]
-        self.strike = inner.strike  # type: ignore[method-assign]
 
     def due(self, steps: int, task: Runnable, local: int) -> int:
         if not self._turns or self._turns[-1][0] != task.path:
@@ -56,6 +53,18 @@ class Noting(Dull):
         place = self._inner.pick(steps, after, local, ready, timer)
         self._woken = place == len(ready)
         return place
+
+    def value(self, steps: int, task: str, local: int, kind: str, n: int) -> int:
+        return self._inner.value(steps, task, local, kind, n)
+
+    def woke(self, steps: int, task: Runnable) -> bool:
+        return self._inner.woke(steps, task)
+
+    def armed(self, steps: int) -> None:
+        self._inner.armed(steps)
+
+    def strike(self, steps: int, task: Runnable, local: int) -> int:
+        return self._inner.strike(steps, task, local)
 
     def blocks(self) -> list[Block]:
         """The order in which tasks ran; the turn of a task ends where its next one begins."""
