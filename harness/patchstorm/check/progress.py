@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.check.case import UploadCase, Write
+from patchstorm.check.case import UploadCase
 from patchstorm.history.model import Operation, StatusDocument
-from patchstorm.history.ranges import Ranges
+from patchstorm.history.ranges import Ranges, Span
 
 CHUNKS = "x-backend-ai-chunks-received"
 PERCENT = "x-backend-ai-progress-percent"
@@ -33,7 +33,7 @@ def wrong_progress(upload: UploadCase) -> Iterator[tuple[Operation, str]]:
         count, percent = headers.get(CHUNKS), headers.get(PERCENT)
         if count is None and percent is None:
             continue
-        acked = _before(upload, operation)
+        acked = _acked_before(upload, operation)
         said = None if count is None else _chunks(upload, acked, count)
         if said is None and percent is not None:
             said = _percent(upload, acked, percent, until=operation.end.time_ns)
@@ -41,29 +41,29 @@ def wrong_progress(upload: UploadCase) -> Iterator[tuple[Operation, str]]:
             yield operation, said
 
 
-def _before(upload: UploadCase, operation: Operation) -> list[Write]:
+def _acked_before(upload: UploadCase, operation: Operation) -> set[Span]:
     """What was acknowledged before this request was sent, and what it was told itself."""
     invoked, op = operation.call.time_ns, operation.op
-    return [
-        one
+    return {
+        (one.start, one.acked)
         for one in upload.writes
         if one.acked > one.start and (one.completed < invoked or one.op == op)
-    ]
+    }
 
 
-def _chunks(upload: UploadCase, acked: list[Write], text: str) -> str | None:
+def _chunks(upload: UploadCase, acked: set[Span], text: str) -> str | None:
     if not (text.isascii() and text.isdigit()):
         return f"{CHUNKS} is {text!r}, not a plain decimal number"
-    if upload.damages or int(text) >= len(acked):  # as many as there were requests: no need to ask
+    if upload.damages or int(text) >= len(acked):  # one for each that was told: no need to ask
         return None
     least = _cover(upload, acked)
     return None if int(text) >= least else f"{CHUNKS} is {text}, of at least {least} chunks"
 
 
-def _cover(upload: UploadCase, acked: list[Write]) -> int:
+def _cover(upload: UploadCase, acked: set[Span]) -> int:
     """The fewest requests that can have stored what was acknowledged: no chunk is longer than one."""
     spans = sorted((one.start, one.reach) for one in upload.writes if one.effect != "none")
-    stored = Ranges((one.start, one.acked) for one in acked)
+    stored = Ranges(acked)
     count = at = 0
     for start, end in stored:
         at = max(at, start)
@@ -73,14 +73,14 @@ def _cover(upload: UploadCase, acked: list[Write]) -> int:
     return count
 
 
-def _percent(upload: UploadCase, acked: list[Write], text: str, *, until: int) -> str | None:
+def _percent(upload: UploadCase, acked: set[Span], text: str, *, until: int) -> str | None:
     try:
         percent = float(text)
     except ValueError:
         return f"{PERCENT} is {text!r}, not a number"
     if not upload.size:
         return None if percent == 100 else f"{PERCENT} is {text} of an upload of no bytes"
-    stored = Ranges((one.start, one.acked) for one in acked).total()
+    stored = Ranges(acked).total()
     surely = 100 * stored / upload.size
     low = 0.0 if upload.damages else surely
     if low - _ROUNDING <= percent <= surely:

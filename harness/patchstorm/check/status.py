@@ -30,9 +30,10 @@ def _find(case: Case) -> Iterator[Finding]:
             yield from _progress(case, upload)
             yield from _miscounted(case, upload)
         yield from _unreadable(case, upload)
-        yield from _disagreeing(case, upload, documents)
-        yield from _invented(case, upload, documents)
-        yield from _taken_back(case, upload, documents)
+        if documents:
+            yield from _disagreeing(case, upload, documents)
+            yield from _invented(case, upload, documents)
+            yield from _taken_back(case, upload, documents)
 
 
 def _progress(case: Case, upload: UploadCase) -> Iterator[Finding]:
