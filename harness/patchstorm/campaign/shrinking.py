@@ -40,7 +40,7 @@ from patchstorm.scenario.plan import Plan
 from patchstorm.sim.app import Subject
 from patchstorm.sim.workers import Workers
 
-RUNS_MAX = 1_500
+RUNS_MAX = 3_000
 TRIES = 10
 LEAP_TRIES = 30
 TURNS_TRIES = 300
