@@ -137,7 +137,9 @@ def caught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def skip_without_servers(command: str) -> None:
     """Skip a command that needs a server of others which is not installed here."""
     for word in re.split(r"[\s,]+", command):
-        if word in bundled_names() and (reason := not_installed(resolve(word))) is not None:
+        if word.partition(":")[0] not in bundled_names():
+            continue
+        if (reason := not_installed(resolve(word))) is not None:
             pytest.skip(f"{word}: {reason}")
 
 
