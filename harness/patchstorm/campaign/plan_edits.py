@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from patchstorm.scenario.plan import ClientPlan, FaultPlan, Plan, UploadPlan
+from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
 from patchstorm.scenario.workloads import WORKLOADS
+from patchstorm.sim.scale import resized
 
 TINY_CHUNK = 32  # bytes
 
@@ -111,28 +112,10 @@ def smaller_options(plan: Plan) -> Iterator[Plan]:
 
 
 def tiny(plan: Plan) -> Iterator[Plan]:
-    """Far less at once: every upload of a few small chunks, and perhaps a client or an upload fewer.
-
-    A fault that waits for bytes waits for as large a part of them as before.
-    """
+    """Far less at once: every upload of a few small chunks, and perhaps a client or an upload fewer."""
     for smaller in (*without_clients(plan), *without_uploads(plan), plan):
         for chunks in (1, 2, 3):
-            uploads = tuple(_cut(upload, chunks) for upload in smaller.uploads)
-            left = sum(upload.size for upload in uploads)
-            faults = tuple(_sooner(fault, left, _bytes(plan)) for fault in smaller.faults)
-            yield msgspec.structs.replace(smaller, uploads=uploads, faults=faults)
-
-
-def _bytes(plan: Plan) -> int:
-    return sum(upload.size for upload in plan.uploads)
-
-
-def _sooner(fault: FaultPlan, left: int, total: int) -> FaultPlan:
-    after = fault.trigger.after_bytes
-    if not after or not total:
-        return fault
-    trigger = msgspec.structs.replace(fault.trigger, after_bytes=max(1, after * left // total))
-    return msgspec.structs.replace(fault, trigger=trigger)
+            yield resized(smaller, tuple(_cut(upload, chunks) for upload in smaller.uploads))
 
 
 def _cut(upload: UploadPlan, chunks: int) -> UploadPlan:

@@ -24,13 +24,19 @@ CELL = 32
 
 def scaled(plan: Plan) -> Plan:
     """The same storm over smaller uploads."""
-    uploads = tuple(_upload(upload) for upload in plan.uploads)
-    before = sum(upload.size for upload in plan.uploads)
-    after = sum(upload.size for upload in uploads)
-    if before == after:
-        return plan
+    small = resized(plan, tuple(_upload(upload) for upload in plan.uploads))
+    return plan if _bytes(small.uploads) == _bytes(plan.uploads) else small
+
+
+def resized(plan: Plan, uploads: tuple[UploadPlan, ...]) -> Plan:
+    """``plan`` with its uploads in other sizes; ``after_bytes`` triggers move in proportion."""
+    before, after = _bytes(plan.uploads), _bytes(uploads)
     faults = tuple(_fault(fault, before, after) for fault in plan.faults)
     return msgspec.structs.replace(plan, uploads=uploads, faults=faults)
+
+
+def _bytes(uploads: tuple[UploadPlan, ...]) -> int:
+    return sum(upload.size for upload in uploads)
 
 
 def chunk_bytes(chunk: int) -> int:
