@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from patchstorm.choice.strategy import GO_ON, NEVER, Dull, Runnable, Strategy
+from patchstorm.choice.strategy import GO_ON, NEVER, Deferring, Dull, Runnable, Strategy
 
 
 class Block(NamedTuple):
@@ -25,12 +25,11 @@ class Block(NamedTuple):
     woken: bool
 
 
-class Noting(Dull):
+class Noting(Deferring):
     """Lets another strategy decide and notes whose turn it was."""
 
     def __init__(self, inner: Strategy) -> None:
-        self.watches = inner.watches
-        self._inner = inner
+        super().__init__(inner)
         self._turns: list[tuple[str, int, bool]] = []  # task, its steps when its turn began, woken
         self._woken = False
 
@@ -38,33 +37,21 @@ class Noting(Dull):
         if not self._turns or self._turns[-1][0] != task.path:
             self._turns.append((task.path, local, self._woken))
         self._woken = False
-        return self._inner.due(steps, task, local)
+        return super().due(steps, task, local)
 
     def preempt(
         self, steps: int, task: Runnable, local: int, ready: Sequence[Runnable], timer: bool
     ) -> int:
-        place = self._inner.preempt(steps, task, local, ready, timer)
+        place = super().preempt(steps, task, local, ready, timer)
         self._woken = place == len(ready)
         return place
 
     def pick(
         self, steps: int, after: str, local: int, ready: Sequence[Runnable], timer: bool
     ) -> int:
-        place = self._inner.pick(steps, after, local, ready, timer)
+        place = super().pick(steps, after, local, ready, timer)
         self._woken = place == len(ready)
         return place
-
-    def value(self, steps: int, task: str, local: int, kind: str, n: int) -> int:
-        return self._inner.value(steps, task, local, kind, n)
-
-    def woke(self, steps: int, task: Runnable) -> bool:
-        return self._inner.woke(steps, task)
-
-    def armed(self, steps: int) -> None:
-        self._inner.armed(steps)
-
-    def strike(self, steps: int, task: Runnable, local: int) -> int:
-        return self._inner.strike(steps, task, local)
 
     def blocks(self) -> list[Block]:
         """The order in which tasks ran; the turn of a task ends where its next one begins."""

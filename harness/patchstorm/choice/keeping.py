@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.replay import STRIKE
 from patchstorm.choice.schedule import Choice
-from patchstorm.choice.strategy import NO_STRIKE, Dull, Runnable, Strategy
+from patchstorm.choice.strategy import NO_STRIKE, Deferring, Runnable, Strategy
 
 
-class Keeping(Dull):
+class Keeping(Deferring):
     """``order`` decides who runs, ``kept`` what else is open.
 
     With ``odds`` values of the kinds that occur among the kept, at other places, are drawn; otherwise
@@ -21,7 +21,7 @@ class Keeping(Dull):
     """
 
     def __init__(self, kept: Sequence[Choice], order: Strategy, odds: Odds | None = None) -> None:
-        self._order = order
+        super().__init__(order)
         self._odds = odds
         self._kept = {choice.key: choice for choice in kept}
         self._kinds = {choice.kind.partition("#")[0] for choice in kept}
@@ -30,27 +30,11 @@ class Keeping(Dull):
         )
 
     def due(self, steps: int, task: Runnable, local: int) -> int:
-        due = self._order.due(steps, task, local)
+        due = super().due(steps, task, local)
         for choice in self._strikes:
             if choice.task == task.path and choice.step > local:
                 return min(due, steps + choice.step - local)
         return due
-
-    def preempt(
-        self, steps: int, task: Runnable, local: int, ready: Sequence[Runnable], timer: bool
-    ) -> int:
-        return self._order.preempt(steps, task, local, ready, timer)
-
-    def pick(
-        self, steps: int, after: str, local: int, ready: Sequence[Runnable], timer: bool
-    ) -> int:
-        return self._order.pick(steps, after, local, ready, timer)
-
-    def woke(self, steps: int, task: Runnable) -> bool:
-        return self._order.woke(steps, task)
-
-    def armed(self, steps: int) -> None:
-        self._order.armed(steps)
 
     def strike(self, steps: int, task: Runnable, local: int) -> int:
         choice = self._kept.get((task.path, local, STRIKE))

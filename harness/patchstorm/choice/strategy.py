@@ -134,6 +134,39 @@ class Dull:
         return NO_STRIKE
 
 
+class Deferring:
+    """Asks another strategy about everything; subclasses decide some of it themselves."""
+
+    def __init__(self, inner: Strategy) -> None:
+        self.watches = inner.watches
+        self._inner = inner
+
+    def due(self, steps: int, task: Runnable, local: int) -> int:
+        return self._inner.due(steps, task, local)
+
+    def preempt(
+        self, steps: int, task: Runnable, local: int, ready: Sequence[Runnable], timer: bool
+    ) -> int:
+        return self._inner.preempt(steps, task, local, ready, timer)
+
+    def pick(
+        self, steps: int, after: str, local: int, ready: Sequence[Runnable], timer: bool
+    ) -> int:
+        return self._inner.pick(steps, after, local, ready, timer)
+
+    def value(self, steps: int, task: str, local: int, kind: str, n: int) -> int:
+        return self._inner.value(steps, task, local, kind, n)
+
+    def woke(self, steps: int, task: Runnable) -> bool:
+        return self._inner.woke(steps, task)
+
+    def armed(self, steps: int) -> None:
+        self._inner.armed(steps)
+
+    def strike(self, steps: int, task: Runnable, local: int) -> int:
+        return self._inner.strike(steps, task, local)
+
+
 def highest(ready: Sequence[Runnable], priority_of: Callable[[Runnable], int]) -> int:
     """The place of the task of the highest priority, the first of equals; each is asked in order."""
     best, top = 0, priority_of(ready[0])
