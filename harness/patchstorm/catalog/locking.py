@@ -156,6 +156,16 @@ class WrittenBackAfterUnlock(Store):
     body_type = _WritingBackBody
 
 
+OF_A_LOST_UPDATE = (
+    "linearizable",
+    "status",
+    "completion",
+    "bytes",
+    "publication",
+    "availability",
+    "replay",
+)
+
 BUGS = (
     Bug(
         name="lock-per-process",
@@ -200,15 +210,7 @@ BUGS = (
         stands_for="stale directory entries over NFS",
         storms=("stale-mount",),
         caught_by=("durability", "offsets"),
-        also=(
-            "linearizable",
-            "status",
-            "completion",
-            "bytes",
-            "publication",
-            "availability",
-            "replay",
-        ),
+        also=OF_A_LOST_UPDATE,
         store=ListedBeforeLock,
         sim_only="processes on one host share one view of the directory",
     ),
@@ -218,15 +220,7 @@ BUGS = (
         stands_for="info saved again after unlocking: an acknowledged offset goes back",
         storms=("parallel",),
         caught_by=("durability", "offsets"),
-        also=(
-            "linearizable",
-            "status",
-            "completion",
-            "bytes",
-            "publication",
-            "availability",
-            "replay",
-        ),
+        also=OF_A_LOST_UPDATE,
         store=WrittenBackAfterUnlock,
     ),
 )
