@@ -265,7 +265,7 @@ class _Shrinking:
             return
         before = self.best.choices
         first, tries = 0, 0
-        blocks = self._followed(Replay(self.best.choices))[1]
+        blocks = self._followed(Replay(before))[1]
         while first < len(blocks) and tries < TURNS_TRIES:
             for order in joined(blocks, first):
                 tries += 1
@@ -276,7 +276,7 @@ class _Shrinking:
                     break
             else:
                 first += 1
-        if len(before) > len(self.best.choices):
+        if self.best.choices is not before:
             self._choices()
 
     def _followed(self, order: Strategy) -> tuple[Ran, list[Block]]:
