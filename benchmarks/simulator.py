@@ -33,13 +33,13 @@ from patchstorm.choice.strategy import Dull
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.library import load
 from patchstorm.scenario.schema import parse
-from patchstorm.sim.app import subject_of
-from patchstorm.sim.collector import look_seldom
-from patchstorm.sim.kernel import Kernel
-from patchstorm.sim.run import run_schedule
-from patchstorm.sim.scale import scaled
-from patchstorm.sim.workers import Workers
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.app import subject_of
+from patchstorm.worlds.sim.collector import look_seldom
+from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.run import run_schedule
+from patchstorm.worlds.sim.scale import scaled
+from patchstorm.worlds.sim.workers import Workers
 
 STORM = """
 title = "Two clients, three PATCHes each, delivered twice"

@@ -80,7 +80,7 @@ if ! docker version >/dev/null 2>&1; then start_daemon; fi
 base_image
 "$PYTHON" -m pip install -q "docker>=7"
 say "image"
-"$PYTHON" -m patchstorm.live.containers.images
+"$PYTHON" -m patchstorm.worlds.containers.images
 say "tests"
 "$PYTHON" -m pytest -q -n 2 tests/containers "$@"
 say "all good"

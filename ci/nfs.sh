@@ -28,7 +28,7 @@ say "doctor"
 # run on this machine.
 MEMORY_MIB=1536
 place=$(.venv/bin/python -c "
-from patchstorm.live.nfs.machine import find_machine
+from patchstorm.worlds.nfs.machine import find_machine
 print(find_machine($MEMORY_MIB).memory_dir)" 2>/dev/null) || place=${TMPDIR:-/tmp}
 PATCHSTORM_GUEST_MEMORY=$(mktemp -d -p "$place" patchstorm-ci.XXXXXX)
 export PATCHSTORM_GUEST_MEMORY

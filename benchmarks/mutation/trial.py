@@ -31,7 +31,7 @@ MEMORY_BYTES_MAX = 4 << 30
 TRIAL_S_MAX = 3600  # by the clock: a process that waits for nothing is ended then
 _FIRST = (
     "asyncio", "multiprocessing", "numpy", "patchstorm.check", "patchstorm.choice.portfolio",
-    "patchstorm.scenario.library", "patchstorm.scenario.storm", "patchstorm.sim.kernel",
+    "patchstorm.scenario.library", "patchstorm.scenario.storm", "patchstorm.worlds.sim.kernel",
     "patchstorm.storage.client", "patchstorm.storage.server", "patchstorm.target.registry",
 )  # fmt: skip
 

@@ -13,9 +13,9 @@ from patchstorm.choice.portfolio import NAMES, Hints, check_name, strategy_for
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES, Dull, Footprint, Strategy
 from patchstorm.errors import UsageError
-from patchstorm.sim.kernel import Kernel
-from patchstorm.sim.task import Domain
-from patchstorm.sim.workers import Workers
+from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.task import Domain
+from patchstorm.worlds.sim.workers import Workers
 
 HINTS = Hints(length=12, crash=True, power_host=True, power_storage=True)
 

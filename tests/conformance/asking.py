@@ -11,7 +11,7 @@ from patchstorm.check.conformance import RULE
 from patchstorm.check.layout import lay_out
 from patchstorm.check.model import Judgement
 from patchstorm.choice.chooser import TaskChooser, seeded
-from patchstorm.conformance import CASES
+from patchstorm.dialect.tus.conformance import CASES
 from patchstorm.history import Recorder
 from patchstorm.history.model import Header, UploadInfo
 from patchstorm.scenario.actions import Answer, Probe, Send, Sleep

@@ -12,7 +12,7 @@ import pytest
 
 from chunkstore.config import Creation
 from patchstorm.check.model import Judgement
-from patchstorm.conformance import contract, lengths, minted
+from patchstorm.dialect.tus.conformance import contract, lengths, minted
 from patchstorm.target.minting import showing
 
 from .asking import SECRET, ask, broken

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.conformance import CASES, RULES
+from patchstorm.dialect.tus.conformance import CASES, RULES
 from patchstorm.scenario.rules import TABLES
 from patchstorm.scenario.schema import parse
 from patchstorm.scenario.tables import rewritten

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from patchstorm.check.model import Judgement
-from patchstorm.conformance import CASES, RULES, contract, lengths, minted
+from patchstorm.dialect.tus.conformance import CASES, RULES, contract, lengths, minted
 
 from .asking import ask, broken, chapter_of
 from .tiny import EXTENSIONS, Tiny

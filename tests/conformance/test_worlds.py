@@ -17,7 +17,7 @@ from patchstorm.campaign.single import run_storm
 from patchstorm.check.model import Finding
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario, always
-from patchstorm.sim.app import ChunkstoreApp
+from patchstorm.worlds.sim.app import ChunkstoreApp
 
 STORMS = ("conformance", "conformance-across", "conformance-expiring")
 

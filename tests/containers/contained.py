@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from patchstorm.errors import PatchstormError
-from patchstorm.live.containers.engine import Engine, engine
-from patchstorm.live.containers.images import base_image
-from patchstorm.live.containers.member import Member
-from patchstorm.live.containers.world import CONTAINERS
 from patchstorm.live.http import Client, Delivery
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.schema import parse
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve
 from patchstorm.target.wire import Head
+from patchstorm.worlds.containers.engine import Engine, engine
+from patchstorm.worlds.containers.images import base_image
+from patchstorm.worlds.containers.member import Member
+from patchstorm.worlds.containers.world import CONTAINERS
 
 QUIET = """
 title = "one small upload"

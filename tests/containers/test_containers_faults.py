@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.live.containers.engine import call
-from patchstorm.live.containers.images import UPDATED
-from patchstorm.live.containers.packets import LOSE_NOTHING, losing
+from patchstorm.worlds.containers.engine import call
+from patchstorm.worlds.containers.images import UPDATED
+from patchstorm.worlds.containers.packets import LOSE_NOTHING, losing
 
 from .contained import answers, ask, fleet_of, needs_containers
 

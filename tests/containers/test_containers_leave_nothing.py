@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from patchstorm.commands import contained as doctor
-from patchstorm.live.containers import labels
-from patchstorm.live.containers.engine import Engine, engine
-from patchstorm.live.containers.reaper import leftovers, main, remove
+from patchstorm.worlds.containers import labels
+from patchstorm.worlds.containers.engine import Engine, engine
+from patchstorm.worlds.containers.reaper import leftovers, main, remove
 
 from .contained import needs_containers, patchstorm, things
 

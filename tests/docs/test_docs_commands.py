@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from patchstorm.check.registry import CHECKERS
-from patchstorm.live.nfs.guest import MEMORY_MIB
-from patchstorm.live.nfs.machine import find_machine
 from patchstorm.live.storage import UnavailableStorage
 from patchstorm.scenario import library
 from patchstorm.target.installing import not_installed
 from patchstorm.target.registry import bundled_names, resolve
+from patchstorm.worlds.nfs.guest import MEMORY_MIB
+from patchstorm.worlds.nfs.machine import find_machine
 
 TOP = Path(__file__).resolve().parents[2]
 DOCUMENTS = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(TOP.glob("ci/*.md"))]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from patchstorm.live.nfs.guest import MEMORY_MIB
-from patchstorm.live.nfs.guests import Guests
-from patchstorm.live.nfs.machine import find_machine
 from patchstorm.live.storage import UnavailableStorage
+from patchstorm.worlds.nfs.guest import MEMORY_MIB
+from patchstorm.worlds.nfs.guests import Guests
+from patchstorm.worlds.nfs.machine import find_machine
 
 
 @pytest.fixture(scope="session")

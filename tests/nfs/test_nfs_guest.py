@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from live.helpers import is_alive
-from patchstorm.live.nfs import guest as guest_module
-from patchstorm.live.nfs import init
-from patchstorm.live.nfs.channel import PIECE_CHARACTERS, Lines, Whole, pieces
-from patchstorm.live.nfs.guest import Guest, GuestGone
+from patchstorm.worlds.nfs import guest as guest_module
+from patchstorm.worlds.nfs import init
+from patchstorm.worlds.nfs.channel import PIECE_CHARACTERS, Lines, Whole, pieces
+from patchstorm.worlds.nfs.guest import Guest, GuestGone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PATIENCE_S = 180.0

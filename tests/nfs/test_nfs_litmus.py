@@ -12,9 +12,9 @@ from patchstorm.campaign.litmus import Choice, litmus, parse_mounts
 from patchstorm.cli import main
 from patchstorm.errors import UsageError
 from patchstorm.live.litmus.haste import hastened, patience_s
-from patchstorm.live.nfs.guests import Guests
 from patchstorm.storage.litmus.catalogue import PROGRAMS
 from patchstorm.storage.litmus.judge import applies, judge
+from patchstorm.worlds.nfs.guests import Guests
 
 FEW = ("replaced-kept-as-backup", "flock", "append-two-hosts", "missing-name", "killed-holder")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.live.nfs import machine
 from patchstorm.live.storage import UnavailableStorage
+from patchstorm.worlds.nfs import machine
 
 
 def kernel(folder: Path, says: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from patchstorm.errors import UsageError
-from patchstorm.live.nfs.mounts import DEFAULT, SIZE_BYTES, parse_mounting, storage_of
+from patchstorm.worlds.nfs.mounts import DEFAULT, SIZE_BYTES, parse_mounting, storage_of
 
 
 @pytest.mark.parametrize(

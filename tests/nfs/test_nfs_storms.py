@@ -8,9 +8,9 @@ import pytest
 
 from patchstorm.campaign.single import StormResult, run_storm
 from patchstorm.history.model import Completion, Event, Invocation
-from patchstorm.live.nfs.guests import Guests
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.schema import parse
+from patchstorm.worlds.nfs.guests import Guests
 
 pytestmark = [
     pytest.mark.slow,

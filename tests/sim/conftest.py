@@ -9,14 +9,14 @@ import pytest
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.schema import parse
-from patchstorm.sim.app import Subject, subject_of
-from patchstorm.sim.port import SimPort
-from patchstorm.sim.scale import scaled
-from patchstorm.sim.shims import Process
-from patchstorm.sim.whole import Request, Response, WholeRequests
-from patchstorm.sim.workers import Workers
 from patchstorm.target.model import Files, Start, Target, Wire
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.app import Subject, subject_of
+from patchstorm.worlds.sim.port import SimPort
+from patchstorm.worlds.sim.scale import scaled
+from patchstorm.worlds.sim.shims import Process
+from patchstorm.worlds.sim.whole import Request, Response, WholeRequests
+from patchstorm.worlds.sim.workers import Workers
 
 HERE = Path(__file__).parent
 

@@ -10,9 +10,9 @@ from greenlet import greenlet
 from patchstorm.choice.replay import Replay
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull, Strategy
-from patchstorm.sim.kernel import Kernel, Runaway
-from patchstorm.sim.task import Died, Domain
-from patchstorm.sim.workers import Workers
+from patchstorm.worlds.sim.kernel import Kernel, Runaway
+from patchstorm.worlds.sim.task import Died, Domain
+from patchstorm.worlds.sim.workers import Workers
 
 MS = 1_000_000
 

@@ -18,10 +18,10 @@ from patchstorm.choice.random_walk import RandomWalk
 from patchstorm.choice.strategy import Dull
 from patchstorm.errors import NondeterminismError, UsageError
 from patchstorm.scenario.library import load
-from patchstorm.sim.app import ChunkstoreApp, Subject, subject_of
-from patchstorm.sim.run import run_schedule
-from patchstorm.sim.workers import Workers
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.app import ChunkstoreApp, Subject, subject_of
+from patchstorm.worlds.sim.run import run_schedule
+from patchstorm.worlds.sim.workers import Workers
 
 from .conftest import small_plan
 

@@ -6,7 +6,7 @@ from patchstorm.campaign.schedules import run_and_judge
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.random_walk import RandomWalk
 from patchstorm.choice.strategy import Dull
-from patchstorm.sim.workers import Workers
+from patchstorm.worlds.sim.workers import Workers
 
 from .conftest import naive_subject, small_plan
 

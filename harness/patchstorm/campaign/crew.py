@@ -19,7 +19,7 @@ from multiprocessing.connection import wait as wait_for_end
 from typing import Any, TypeVar
 
 from patchstorm.errors import PatchstormError
-from patchstorm.sim.collector import look_seldom
+from patchstorm.worlds.sim.collector import look_seldom
 
 _AHEAD = 2  # tasks for each process, so that none waits for the next
 

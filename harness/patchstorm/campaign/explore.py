@@ -29,9 +29,9 @@ from patchstorm.report.model import RunReport
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
-from patchstorm.sim.run import WORLD
-from patchstorm.sim.story import tell
 from patchstorm.target.claims import unclaimed
+from patchstorm.worlds.sim.run import WORLD
+from patchstorm.worlds.sim.story import tell
 
 SCHEDULES_DEFAULT = 200
 BATCH = 8

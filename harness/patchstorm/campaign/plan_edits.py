@@ -11,7 +11,7 @@ import msgspec
 
 from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
 from patchstorm.scenario.workloads import WORKLOADS
-from patchstorm.sim.scale import resized
+from patchstorm.worlds.sim.scale import resized
 
 TINY_CHUNK = 32  # bytes
 

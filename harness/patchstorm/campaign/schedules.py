@@ -35,16 +35,16 @@ from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.reach import reached
-from patchstorm.sim.app import Subject, subject_of
-from patchstorm.sim.outcome import SimOutcome
-from patchstorm.sim.run import Choosers, from_seed, reason_to_skip, run_schedule
-from patchstorm.sim.scale import scaled
-from patchstorm.sim.tracing import Pairs, Trace
-from patchstorm.sim.watched import Observer
-from patchstorm.sim.workers import Workers
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.app import Subject, subject_of
+from patchstorm.worlds.sim.outcome import SimOutcome
+from patchstorm.worlds.sim.run import Choosers, from_seed, reason_to_skip, run_schedule
+from patchstorm.worlds.sim.scale import scaled
+from patchstorm.worlds.sim.tracing import Pairs, Trace
+from patchstorm.worlds.sim.watched import Observer
+from patchstorm.worlds.sim.workers import Workers
 
 TWICE_IN = 50
 MIXED = ("tmpfs", "nfs4", "ext4", "nfs3")

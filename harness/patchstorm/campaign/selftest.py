@@ -24,7 +24,7 @@ from patchstorm.report.selftest import (
     bug_result,
     whole,
 )
-from patchstorm.sim.run import WORLD
+from patchstorm.worlds.sim.run import WORLD
 
 BATCH = 50
 """Schedules of a patrol that one process runs in one go."""

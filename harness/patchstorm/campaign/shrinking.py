@@ -37,8 +37,8 @@ from patchstorm.choice.shrink import fewer, smaller
 from patchstorm.choice.strategy import Strategy
 from patchstorm.errors import PatchstormError
 from patchstorm.scenario.plan import Plan
-from patchstorm.sim.app import Subject
-from patchstorm.sim.workers import Workers
+from patchstorm.worlds.sim.app import Subject
+from patchstorm.worlds.sim.workers import Workers
 
 RUNS_MAX = 3_000
 TRIES = 10

@@ -18,11 +18,11 @@ from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import NondeterminismError, UsageError
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
-from patchstorm.sim.app import subject_of
-from patchstorm.sim.run import WORLD
-from patchstorm.sim.story import tell
-from patchstorm.sim.workers import Workers
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.app import subject_of
+from patchstorm.worlds.sim.run import WORLD
+from patchstorm.worlds.sim.story import tell
+from patchstorm.worlds.sim.workers import Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

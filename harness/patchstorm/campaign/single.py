@@ -22,9 +22,6 @@ from patchstorm.check import judge, verdict
 from patchstorm.check.model import Finding, Judgement, Verdict
 from patchstorm.errors import TargetError
 from patchstorm.history.model import History
-from patchstorm.live.nfs.guests import Guests
-from patchstorm.live.nfs.mounts import storage_of
-from patchstorm.live.nfs.run import run_nfs
 from patchstorm.live.run import HISTORY_FILE, LiveOutcome, run_live
 from patchstorm.live.world import PROCESSES, live_world
 from patchstorm.report.model import RunReport
@@ -36,6 +33,9 @@ from patchstorm.scenario.reach import reached
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.nfs.guests import Guests
+from patchstorm.worlds.nfs.mounts import storage_of
+from patchstorm.worlds.nfs.run import run_nfs
 
 FAILURE_FILE = "failure.json"
 PLAN_FILE = "plan.json"

@@ -17,11 +17,11 @@ from patchstorm.scenario import library
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
 from patchstorm.scenario.units import nearest
-from patchstorm.sim.run import WORLD
 from patchstorm.storage.catalogue import SUMMARY
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import REFERENCE, Target
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.run import WORLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

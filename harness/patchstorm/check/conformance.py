@@ -1,6 +1,7 @@
 """``conformance``: each answer to a probe is one that tus 1.0.0 allows.
 
-The rules, the cases and the sections they come from are in :mod:`patchstorm.conformance`; this checker
+The rules, the cases and the sections they come from are in
+:mod:`patchstorm.dialect.tus.conformance`; this checker
 finds the cases in a history, puts every rule to every answer, and tells what was broken. A must is a
 finding; a should, and an answer outside what the specification leaves open, is a remark, unless the
 storm was strict about shoulds. A case that could not be asked to its end makes the verdict unknown.
@@ -16,7 +17,7 @@ from patchstorm.check.case import Case, number
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Note, Rule, Unsure
 from patchstorm.check.story import finding
-from patchstorm.conformance import (
+from patchstorm.dialect.tus.conformance import (
     CASES,
     FIRST,
     RULES,
@@ -32,8 +33,8 @@ from patchstorm.conformance import (
     terms_of,
     unanswered,
 )
-from patchstorm.conformance import Case as Script
-from patchstorm.conformance.claims import shown
+from patchstorm.dialect.tus.conformance import Case as Script
+from patchstorm.dialect.tus.conformance.claims import shown
 from patchstorm.history.model import Completion, Event, Operation, ProbeSent
 
 NAME = "conformance"

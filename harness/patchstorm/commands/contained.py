@@ -12,10 +12,10 @@ from patchstorm.commands.machine import Row
 from patchstorm.errors import PatchstormError
 
 if TYPE_CHECKING:
-    from patchstorm.live.containers.engine import Engine
+    from patchstorm.worlds.containers.engine import Engine
 
 WHAT: Final = "world containers"
-REMEDY: Final = "remove them with `python -m patchstorm.live.containers.reaper --dead`"
+REMEDY: Final = "remove them with `python -m patchstorm.worlds.containers.reaper --dead`"
 NO_BASE: Final = (
     "Docker {version} answers, but has no base image: `docker pull {public}`, or make one without a "
     "registry by ci/containers/base.sh"
@@ -24,8 +24,8 @@ NO_BASE: Final = (
 
 async def containers() -> AsyncIterator[Row]:
     """A row for the world, and one for what a killed harness left, if it left anything."""
-    from patchstorm.live.containers.engine import call, engine
-    from patchstorm.live.containers.reaper import leftovers
+    from patchstorm.worlds.containers.engine import call, engine
+    from patchstorm.worlds.containers.reaper import leftovers
 
     try:
         daemon = await call(engine)
@@ -41,9 +41,9 @@ async def containers() -> AsyncIterator[Row]:
 
 
 async def _tried(daemon: Engine) -> tuple[Literal["yes", "no"], str]:
-    from patchstorm.live.containers.engine import call
-    from patchstorm.live.containers.ground import trial
-    from patchstorm.live.containers.images import PUBLIC_BASE, base_image, own_tag
+    from patchstorm.worlds.containers.engine import call
+    from patchstorm.worlds.containers.ground import trial
+    from patchstorm.worlds.containers.images import PUBLIC_BASE, base_image, own_tag
 
     version = (await call(daemon.info))["ServerVersion"]
     base = await base_image(daemon)

@@ -113,7 +113,7 @@ async def _reference() -> Row:
 
 async def _nfs() -> Row:
     """The world ``nfs``: a guest is really booted, its NFS server comes up, and it goes again."""
-    from patchstorm.live.nfs.guests import Guests
+    from patchstorm.worlds.nfs.guests import Guests
 
     what = "world nfs"
     began = time.monotonic()

@@ -33,7 +33,7 @@ class Request:
 def execute(request: Request) -> int:
     """Run it all; the exit code. UsageError for what was asked wrongly, before anything starts."""
     from patchstorm.campaign.litmus import Choice, check_names, litmus, mounts_here, parse_mounts
-    from patchstorm.live.nfs.guests import Guests
+    from patchstorm.worlds.nfs.guests import Guests
 
     between("--repeat", request.repeat, 1, REPEAT_MAX)
     names = tuple(name for text in request.programs for name in text.split(","))

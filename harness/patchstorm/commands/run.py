@@ -33,13 +33,13 @@ from patchstorm.commands.worlds import (
     storage_in,
 )
 from patchstorm.errors import UsageError
-from patchstorm.live.nfs.guests import GUESTS_MAX, Guests
 from patchstorm.report.combine import combined
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode, store
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
+from patchstorm.worlds.nfs.guests import GUESTS_MAX, Guests
 
 INTERRUPTED: Final = 130
 NOT_SIMULATED: Final = "the simulator runs the code of Python stores, and this target is a program"

@@ -84,7 +84,7 @@ def with_story(explored: Explored) -> RunReport:
 
 def cannot_simulate(target: Target) -> str | None:
     """Why the simulator has no code for ``target``; None where it has."""
-    from patchstorm.sim.app import subject_of
+    from patchstorm.worlds.sim.app import subject_of
 
     try:
         subject_of(target)

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from typing import Final
 
 from patchstorm.errors import UsageError
-from patchstorm.live.nfs.mounts import parse_mounting, storage_of
 from patchstorm.storage.catalogue import SUMMARY
 from patchstorm.storage.parse import FlavourError, parse_flavour
 from patchstorm.target.claims import DIRECTORY
+from patchstorm.worlds.nfs.mounts import parse_mounting, storage_of
 
 WORLDS: Final = {
     "sim": "calls in one process over a model of the storage; every step is a recorded choice",

@@ -86,7 +86,7 @@ def live_world(name: str) -> World:
     if name == PROCESSES.name:
         return PROCESSES
     if name == "containers":
-        from patchstorm.live.containers.world import CONTAINERS
+        from patchstorm.worlds.containers.world import CONTAINERS
 
         return CONTAINERS
     raise UsageError(f"There is no live world `{name}` in this release.")

@@ -19,12 +19,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from patchstorm.conformance.model import Step
+from patchstorm.dialect.tus.conformance.model import Step
 from patchstorm.history.model import Checksum, Completion, Kind
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """A request of a conformance case, header by header (:class:`patchstorm.conformance.Step`).
+    """A request of a conformance case, header by header (:class:`patchstorm.dialect.tus.conformance.Step`).
 
     ``max_size`` fills ``{max+1}``; the other placeholders are filled by whoever knows the URLs.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from patchstorm.conformance import CASES, RULES, Case
+from patchstorm.dialect.tus.conformance import CASES, RULES, Case
 from patchstorm.scenario.tables import Tables, rewritten, table
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from patchstorm.conformance.model import CREATION, FORM, UNKNOWN, Fields, Step
+from patchstorm.dialect.tus.conformance.model import CREATION, FORM, UNKNOWN, Fields, Step
 from patchstorm.history.model import Event, ProbeSent, UploadInfo
 from patchstorm.scenario.actions import Probe
 from patchstorm.target.forms import FORMS

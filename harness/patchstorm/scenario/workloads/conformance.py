@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from patchstorm.conformance import (
+from patchstorm.dialect.tus.conformance import (
     FIRST,
     Case,
     Seen,

@@ -1,0 +1,297 @@
+"""The extensions concatenation and concatenation-unfinished."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from patchstorm.dialect.tus.conformance.claims import (
+    after_ok,
+    after_refusal,
+    all_of,
+    client_error,
+    client_refusal,
+    has,
+    not_accepted,
+    not_served,
+    offset,
+    ok,
+    pairs,
+    says,
+    shown,
+    status,
+    success,
+)
+from patchstorm.dialect.tus.conformance.core import accepted, stands_at
+from patchstorm.dialect.tus.conformance.creation import UNSUPPORTED
+from patchstorm.dialect.tus.conformance.model import UNKNOWN, Case, Expect, Holds, Rule, Step, View
+from patchstorm.dialect.tus.conformance.requests import create, head, patch
+
+PARTIAL = Rule(
+    name="concat.partial", level="must", section="Concatenation",
+    says="a creation with Upload-Concat: partial is answered 201",
+)  # fmt: skip
+PARTIAL_TOLD = Rule(
+    name="concat.partial-told", level="must", section="Concatenation",
+    says="HEAD of a partial upload says Upload-Concat: partial and Upload-Offset",
+)  # fmt: skip
+FINAL = Rule(
+    name="concat.final", level="must", section="Concatenation",
+    says="a final upload of complete partial ones is created with 201",
+)  # fmt: skip
+FINAL_TOLD = Rule(
+    name="concat.final-told", level="must", section="Concatenation",
+    says="HEAD of a final upload says Upload-Concat: final with the partial uploads in their order",
+)  # fmt: skip
+FINAL_LITERAL = Rule(
+    name="concat.final-literal", level="should", section="Concatenation",
+    says="and with the URLs as they were received",
+)  # fmt: skip
+FINAL_SUM = Rule(
+    name="concat.sum", level="must", section="Concatenation",
+    says="a finished final upload has Upload-Offset and Upload-Length, both the sum of its parts",
+)  # fmt: skip
+ORDER = Rule(
+    name="concat.order", level="must", section="Concatenation",
+    says="a finished final upload holds the bytes of its parts in the order of the list",
+)  # fmt: skip
+FINAL_CLOSED = Rule(
+    name="concat.patch-final", level="must", section="Concatenation",
+    says="a PATCH of a final upload is answered 403",
+)  # fmt: skip
+FINAL_UNMODIFIED = Rule(
+    name="concat.unmodified", level="must", section="Concatenation",
+    says="a PATCH of a final upload changes neither it nor its parts",
+)  # fmt: skip
+NO_METADATA = Rule(
+    name="concat.metadata", level="must", section="Concatenation",
+    says="the metadata of partial uploads is not handed on to the final one",
+)  # fmt: skip
+OWN_METADATA = Rule(
+    name="concat.own-metadata", level="must", section="Concatenation; Creation, POST",
+    says="HEAD of a final upload gives back the metadata of its own creation",
+)  # fmt: skip
+UNFINISHED = Rule(
+    name="concat.unfinished", level="must", section="Concatenation",
+    says="where concatenation-unfinished is announced a final upload may be created early, and is "
+    "finished once its parts are",
+)  # fmt: skip
+NOT_UNFINISHED = Rule(
+    name="concat.unfinished-told", level="should", section="Concatenation",
+    says="where concatenation-unfinished is not announced a final upload of unfinished parts is refused",
+)  # fmt: skip
+UNKNOWN_PART = Rule(
+    name="concat.unknown", level="open", section="Concatenation",
+    says="a final upload of parts that are not there is refused with 4xx",
+)  # fmt: skip
+FINAL_LENGTH = Rule(
+    name="concat.final-length", level="open", section="Concatenation",
+    says="a final upload with an Upload-Length of its own is refused with 4xx, or has the sum for length",
+)  # fmt: skip
+BAD_CONCAT = Rule(
+    name="concat.value", level="open", section="Concatenation, Upload-Concat",
+    says="an Upload-Concat that is neither partial nor final is refused with 4xx, or passed over",
+)  # fmt: skip
+
+RULES = (
+    PARTIAL, PARTIAL_TOLD, FINAL, FINAL_TOLD, FINAL_LITERAL, FINAL_SUM, ORDER, FINAL_CLOSED,
+    FINAL_UNMODIFIED, NO_METADATA, OWN_METADATA, UNFINISHED, NOT_UNFINISHED, UNKNOWN_PART,
+    FINAL_LENGTH, BAD_CONCAT,
+)  # fmt: skip
+
+_NEEDS = ("creation", "concatenation")
+
+
+def _part(name: str, length: int, *expects: Expect, **more: str) -> Step:
+    return create(name, *expects, length=length, more={"Upload-Concat": "partial", **more})
+
+
+def _final(parts: str, *expects: Expect, length: int | None = None, metadata: str = "") -> Step:
+    urls = " ".join(f"{{url:{name}}}" for name in parts)
+    return create(
+        "final", *expects, length=length,
+        more={"Upload-Concat": f"final;{urls}", "Upload-Metadata": "{metadata}" + metadata},
+    )  # fmt: skip
+
+
+def _paths(value: str) -> list[str]:
+    """The partial uploads of a final one, by the last segments of their URLs."""
+    kind, _, urls = value.partition(";")
+    if kind.strip() != "final":
+        return []
+    return [urlsplit(url).path.rstrip("/").rpartition("/")[2] for url in urls.split()]
+
+
+def _asked(view: View, name: str) -> str:
+    return next(one.request(name) or "" for one in view.before if one.step.creates == "final")
+
+
+def _final_told(view: View) -> str | None:
+    found, wanted = view.header("Upload-Concat"), _asked(view, "Upload-Concat")
+    if found is None:
+        return f"was answered {view.status} without Upload-Concat"
+    if _paths(found) == _paths(wanted):
+        return None
+    return f"was answered with Upload-Concat: {shown(found)}, created with {shown(wanted)}"
+
+
+def _final_literal(view: View) -> str | None:
+    return says("Upload-Concat", _asked(view, "Upload-Concat"))(view)
+
+
+def _told_well(view: View) -> bool:
+    return view.here.ok and _final_told(view) is None
+
+
+def _no_metadata(view: View) -> str | None:
+    found = view.header("Upload-Metadata") or ""
+    if "partnote" not in pairs(found):
+        return None
+    return f"was answered with the metadata of a part: {shown(found)}"
+
+
+def _own_metadata(view: View) -> str | None:
+    found, wanted = view.header("Upload-Metadata"), _asked(view, "Upload-Metadata")
+    if found is not None and pairs(found) == pairs(wanted):
+        return None
+    return f"was answered with Upload-Metadata: {shown(found)}, created with {shown(wanted)}"
+
+
+def _joined(size: int) -> Expect:
+    return Expect(
+        rule=FINAL_SUM, claim=all_of(success, offset(size), says("Upload-Length", str(size)))
+    )
+
+
+_201 = Expect(rule=PARTIAL, claim=status(201))
+_CREATED = Expect(rule=FINAL, claim=status(201))
+_TOLD = (
+    Expect(rule=FINAL_TOLD, claim=all_of(success, _final_told)),
+    Expect(rule=FINAL_LITERAL, claim=_final_literal, when=_told_well),
+)
+_TWO_PARTS = (
+    _part("a", 5, _201),
+    _part("b", 6, _201),
+    patch("a", 0, b"hello", *accepted(5)),
+    patch("b", 0, b" world", *accepted(6)),
+)
+
+CASES = (
+    Case(
+        name="concat-partial", chapter="concatenation", needs=_NEEDS, says="a partial upload",
+        steps=(
+            _part("a", 5, _201),
+            head("a", Expect(rule=PARTIAL_TOLD, claim=all_of(
+                success, says("Upload-Concat", "partial"), has("Upload-Offset")))),
+            patch("a", 0, b"hello", *accepted(5)),
+            head("a", stands_at(5),
+                 Expect(rule=PARTIAL_TOLD, claim=says("Upload-Concat", "partial"))),
+        ),
+    ),
+    Case(
+        name="concat-final", chapter="concatenation", needs=_NEEDS,
+        holds=(Holds(rule=ORDER, resource="final", data=b"hello world"),),
+        says="two parts joined into one upload",
+        steps=(*_TWO_PARTS, _final("ab", _CREATED),
+               head("final", _joined(11), *_TOLD, patience_ms=3_000)),
+    ),
+    Case(
+        name="concat-order", chapter="concatenation", needs=_NEEDS,
+        holds=(Holds(rule=ORDER, resource="final", data=b" worldhello"),),
+        says="two parts joined against the order of their creation",
+        steps=(*_TWO_PARTS, _final("ba", _CREATED),
+               head("final", _joined(11), *_TOLD, patience_ms=3_000)),
+    ),
+    Case(
+        name="concat-three", chapter="concatenation", needs=_NEEDS,
+        holds=(Holds(rule=ORDER, resource="final", data=b"hello world"),),
+        says="three parts, one after the other",
+        steps=(
+            _part("a", 5, _201),
+            patch("a", 0, b"hello", *accepted(5)),
+            _part("b", 1, _201),
+            patch("b", 0, b" ", *accepted(1)),
+            _part("c", 5, _201),
+            patch("c", 0, b"wor", *accepted(3)),
+            patch("c", 3, b"ld", *accepted(5)),
+            _final("abc", _CREATED),
+            head("final", _joined(11), patience_ms=3_000),
+        ),
+    ),
+    Case(
+        name="concat-patch-final", chapter="concatenation", needs=_NEEDS,
+        says="a PATCH of a final upload",
+        steps=(
+            *_TWO_PARTS, _final("ab", _CREATED),
+            head("final", _joined(11), patience_ms=3_000),
+            patch("final", 11, b"!", Expect(rule=FINAL_CLOSED, claim=status(403))),
+            head("final", Expect(rule=FINAL_UNMODIFIED, claim=all_of(success, offset(11)),
+                                 when=after_refusal)),
+        ),
+    ),
+    Case(
+        name="concat-metadata", chapter="concatenation", needs=_NEEDS,
+        says="parts with metadata, and a final upload with its own",
+        steps=(
+            _part("a", 5, _201, **{"Upload-Metadata": "{metadata},partnote aGVsbG8="}),
+            patch("a", 0, b"hello", *accepted(5)),
+            _final("a", _CREATED, metadata=",finalnote d29ybGQ="),
+            head("final", Expect(rule=NO_METADATA, claim=_no_metadata, when=ok),
+                 Expect(rule=OWN_METADATA, claim=_own_metadata, when=ok), patience_ms=3_000),
+        ),
+    ),
+    Case(
+        name="concat-unfinished", chapter="concatenation",
+        needs=(*_NEEDS, "concatenation-unfinished"),
+        says="a final upload that is created before its parts are complete",
+        steps=(
+            _part("a", 5, _201),
+            _part("b", 6, _201),
+            patch("a", 0, b"hello", *accepted(5)),
+            _final("ab", Expect(rule=UNFINISHED, claim=status(201))),
+            patch("b", 0, b" world", *accepted(6)),
+            head("final", Expect(rule=UNFINISHED, claim=all_of(success, offset(11))),
+                 patience_ms=3_000),
+        ),
+    ),
+    Case(
+        name="concat-not-unfinished", chapter="concatenation", needs=_NEEDS,
+        lacks=("concatenation-unfinished",),
+        says="a final upload of a part that is not complete",
+        steps=(
+            _part("a", 5, _201),
+            patch("a", 0, b"hel", *accepted(3)),
+            _final("a", Expect(rule=NOT_UNFINISHED, claim=not_accepted)),
+        ),
+    ),
+    Case(
+        name="concat-unknown", chapter="concatenation", needs=_NEEDS,
+        says="a final upload of a part that is not there",
+        steps=(
+            _part("a", 5, _201),
+            create("final", Expect(rule=UNKNOWN_PART, claim=client_refusal), length=None,
+                   more={"Upload-Concat": f"final;{{url:{UNKNOWN}a}}"}),
+        ),
+    ),
+    Case(
+        name="concat-final-length", chapter="concatenation", needs=_NEEDS,
+        says="a final upload that names a length of its own",
+        steps=(
+            *_TWO_PARTS,
+            _final("ab", Expect(rule=FINAL_LENGTH, claim=client_error), length=99),
+            head("final", Expect(rule=FINAL_LENGTH, claim=says("Upload-Length", "11"),
+                                 when=after_ok)),
+        ),
+    ),
+    Case(
+        name="concat-value", chapter="concatenation", needs=_NEEDS,
+        says="an Upload-Concat that means nothing",
+        steps=(create("a", Expect(rule=BAD_CONCAT, claim=client_error),
+                      more={"Upload-Concat": "whole"}),),
+    ),
+    Case(
+        name="concat-unsupported", chapter="concatenation", lacks=("concatenation",),
+        says="a partial upload where that is not offered",
+        steps=(create("a", Expect(rule=UNSUPPORTED, claim=not_served),
+                      more={"Upload-Concat": "partial"}),),
+    ),
+)  # fmt: skip

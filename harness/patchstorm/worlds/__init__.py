@@ -1,0 +1,1 @@
+"""Where storms are run. One package for each world; none of them knows another."""

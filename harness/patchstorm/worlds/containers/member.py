@@ -1,0 +1,290 @@
+"""One replica in a container, and the pod it lives in.
+
+The pod is a container that does nothing but own a network: its address, its interface, and what is
+done to them. The server's container joins that network, so it can die, come back and be replaced by another
+image at the same address, as in an orchestrator, and be cut off while it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from patchstorm.errors import TargetError
+from patchstorm.live.launch import Order, Running
+from patchstorm.live.replica import Replica
+from patchstorm.live.warden import start_time
+from patchstorm.target.model import Target
+from patchstorm.worlds.containers.engine import EngineError, Gone, call, told
+from patchstorm.worlds.containers.ground import IDLE, OWN, SHARED, Ground, user
+from patchstorm.worlds.containers.images import FIRST, UPDATED, target_image
+
+NOTICE_S_MAX: Final = 5.0
+"""Within which Docker notices that a container has ended."""
+POLL_S: Final = 0.05
+
+HERE = "/here"  # the directory of the target's file, read-only
+ALIAS = "replica"  # the name under which a balancer finds them all
+UNSEEN = -1  # it ended, and the daemon has not said how
+LOG_S_MAX = 5.0
+
+
+class ContainerProcess:
+    """The processes of one container, from one start to its end."""
+
+    def __init__(self, ground: Ground, container: str, pid: int, log: threading.Thread) -> None:
+        self._ground = ground
+        self._container = container
+        self._pid = pid
+        self._started = start_time(pid)
+        self._log = log
+        self._code: int | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._pid
+
+    def poll(self) -> int | None:
+        if self._code is not None or self._lives():
+            return self._code
+        with contextlib.suppress(EngineError):
+            state = self._ground.daemon.inspect(self._container)["State"]
+            if not state["Running"]:
+                self._code = int(state["ExitCode"])
+        return UNSEEN if self._code is None else self._code
+
+    def _lives(self) -> bool:
+        try:
+            stat = Path(f"/proc/{self._pid}/stat").read_bytes().rpartition(b")")[2].split()
+        except OSError:
+            return False
+        return stat[0] not in (b"Z", b"X") and stat[19].decode() == self._started
+
+    def signal(self, number: signal.Signals) -> None:
+        """To all processes where it stops or continues; else to the leader, whose death ends all."""
+        if not self._lives():
+            return
+        everybody = number in (signal.SIGSTOP, signal.SIGCONT)
+        for pid in _with_children(self._pid) if everybody else (self._pid,):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    async def reap(self) -> None:
+        """A frozen container dies only once it is thawed."""
+        daemon = self._ground.daemon
+        with contextlib.suppress(EngineError):
+            if (await call(daemon.inspect, self._container))["State"]["Paused"]:
+                await call(_unpaused, self._ground, self._container)
+        with contextlib.suppress(Gone):
+            await call(_waited, self._ground, self._container)
+        await asyncio.to_thread(self._log.join, LOG_S_MAX)
+
+
+@dataclass(slots=True, kw_only=True)
+class Member(Replica):
+    """A replica of a fleet in containers. ``pod`` and ``server`` are ids of containers."""
+
+    ground: Ground
+    pod: str = ""
+    server: str = ""
+    release: int = FIRST
+    frozen: bool = False
+
+    async def settle(self) -> None:
+        """Make the pod, and learn the address."""
+        self.pod = await self.ground.container(
+            f"pod-{self.index}",
+            self.ground.image,
+            entrypoint=list(IDLE),
+            hostname=f"replica-{self.index}",
+            host={"network_mode": self.ground.run, "cap_add": ["NET_ADMIN"]},
+            networking_config={"EndpointsConfig": {self.ground.run: {"Aliases": [ALIAS]}}},
+        )
+        await self.ground.start(self.pod)
+        await self._learn_address()
+        (self.ground.own / f"replica-{self.index}").mkdir()
+
+    async def _learn_address(self) -> None:
+        found = await call(self.ground.daemon.inspect, self.pod)
+        self.address = found["NetworkSettings"]["Networks"][self.ground.run]["IPAddress"]
+
+    async def run(self, order: Order) -> Running:
+        """Start the server's container, made anew where there is none."""
+        if not self.server:
+            self.server = await self._created(order)
+        log = await call(logging, self.ground, self.server, order.log)
+        try:
+            pid = await self.ground.start(self.server)
+        except EngineError as error:
+            remedy = "Correct container.command or the image."
+            raise TargetError(
+                f"{order.name}: its container does not start: {error}. {remedy}"
+            ) from None
+        return ContainerProcess(self.ground, self.server, pid, log)
+
+    async def _created(self, order: Order) -> str:
+        program, *arguments = order.command
+        image = await target_image(self.ground.daemon, self.target, self.release)
+        binds = self.ground.mounts()
+        if any(HERE in part for part in order.command):
+            binds[self.target.here] = {"bind": HERE, "mode": "ro"}
+        try:
+            return await self.ground.container(
+                f"replica-{self.index}-{secrets.token_hex(2)}",
+                image,
+                entrypoint=[program],
+                command=arguments,
+                environment={"PYTHONUNBUFFERED": "1", **order.environment},
+                user=user(),
+                working_dir=order.scratch,
+                volumes=[SHARED, OWN],
+                host={"binds": binds, "network_mode": f"container:{self.pod}"},
+            )
+        except EngineError as error:
+            raise TargetError(f"{order.name}: {error}") from None
+
+    async def update(self) -> None:
+        """Stop, and have the next start use a container of the next release's image."""
+        await self.stop()
+        old, self.server = self.server, ""
+        self.release = UPDATED
+        await call(self.ground.daemon.remove, "container", old)
+
+    async def freeze(self) -> None:
+        """The container's freezer stops every process where it stands."""
+        if self.server and self.alive:
+            with contextlib.suppress(EngineError):
+                await call(_paused, self.ground, self.server)
+                self.frozen = True
+
+    async def unfreeze(self) -> None:
+        """Nothing if it was not frozen, or died meanwhile."""
+        if self.frozen:
+            self.frozen = False
+            with contextlib.suppress(EngineError):
+                await call(_unpaused, self.ground, self.server)
+
+    async def disconnect(self) -> None:
+        """Take the pod off the network; its connections stay open at both ends, and silent."""
+        await call(_disconnected, self.ground, self.pod)
+
+    async def connect(self) -> None:
+        """Back on the network, at the address it had."""
+        await call(_connected, self.ground, self.pod, self.address)
+        await self._learn_address()
+
+    async def tool(self, *command: str) -> None:
+        """Run a network tool in the pod; EngineError if it fails."""
+        code, said = await call(self.ground.daemon.run, self.pod, list(command))
+        if code:
+            raise EngineError(f"{' '.join(command)}: {said}")
+
+    async def limit(self, memory_bytes: int | None) -> None:
+        """Bound what the server may use, None for no bound."""
+        await call(_limited, self.ground, self.server, memory_bytes)
+
+    async def ran_out_of_memory(self) -> bool:
+        """Whether the kernel killed it, when it last ended, for using more than its limit."""
+        found = await call(self.ground.daemon.inspect, self.server)
+        return bool(found["State"]["OOMKilled"])
+
+    async def memory_used(self) -> int:
+        """Bytes that count against its limit now."""
+        return await call(_memory_used, self.ground, self.server)
+
+
+def _with_children(pid: int) -> Iterator[int]:
+    yield pid
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            text = Path(f"/proc/{pid}/task/{task}/children").read_text(encoding="ascii")
+            for child in text.split():
+                yield from _with_children(int(child))
+
+
+def logging(ground: Ground, container: str, log: Path) -> threading.Thread:
+    """A thread that copies what the container says to ``log`` until it ends."""
+    with told():
+        stream = ground.daemon.api.attach(container, stdout=True, stderr=True, stream=True)
+
+    def copy() -> None:
+        with open(log, "ab", buffering=0) as file, contextlib.suppress(Exception):
+            for piece in stream:
+                file.write(piece)
+
+    thread = threading.Thread(target=copy, name=f"log of {container[:12]}", daemon=True)
+    thread.start()
+    return thread
+
+
+def _waited(ground: Ground, container: str) -> None:
+    with told():
+        ground.daemon.api.wait(container)
+
+
+def _paused(ground: Ground, container: str) -> None:
+    with told():
+        ground.daemon.api.pause(container)
+
+
+def _unpaused(ground: Ground, container: str) -> None:
+    with told():
+        ground.daemon.api.unpause(container)
+
+
+def _disconnected(ground: Ground, pod: str) -> None:
+    with told():
+        ground.daemon.api.disconnect_container_from_network(pod, ground.network, force=True)
+
+
+def _connected(ground: Ground, pod: str, address: str) -> None:
+    with told():
+        ground.daemon.api.connect_container_to_network(
+            pod, ground.network, ipv4_address=address, aliases=[ALIAS]
+        )
+
+
+def _limited(ground: Ground, container: str, memory_bytes: int | None) -> None:
+    """Docker cannot take a limit back; all the memory there is comes to the same.
+
+    While a container that was just killed still counts as running, Docker refuses; then it does not.
+    """
+    limit = ground.daemon.info()["MemTotal"] if memory_bytes is None else memory_bytes
+    deadline = time.monotonic() + NOTICE_S_MAX
+    while True:
+        try:
+            with told():
+                ground.daemon.api.update_container(container, mem_limit=limit, memswap_limit=limit)
+            return
+        except EngineError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+
+
+def _memory_used(ground: Ground, container: str) -> int:
+    with told():
+        stats: dict[str, Any] = ground.daemon.api.stats(container, stream=False, one_shot=True)
+    return int(stats["memory_stats"]["usage"])
+
+
+def values(target: Target) -> dict[str, str]:
+    """The placeholders that mean the same in every container of a fleet."""
+    assert target.container is not None
+    return {
+        "python": target.container.python,
+        "root": f"{SHARED}/root",
+        "shared": f"{OWN}/shared",
+        "host": "0.0.0.0",
+        "secret_file": f"{OWN}/secret",
+        "here": HERE,
+    }

@@ -1,0 +1,155 @@
+"""The job "litmus": programs on real mounts in this guest, two client hosts for each mount.
+
+Programs that only wait (for a cache to expire) run side by side with the others. Those that strike at hosts
+or fill the disk come after them, mount by mount at the same time; those that restart the server, which all
+mounts share, come last and alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from patchstorm.errors import InconclusiveError
+from patchstorm.live.litmus.bench import Bench
+from patchstorm.live.litmus.haste import hastened, patience_s
+from patchstorm.storage.litmus.catalogue import PROGRAMS
+from patchstorm.storage.litmus.program import EVENTS, Program
+from patchstorm.worlds.nfs.hosts import Host
+from patchstorm.worlds.nfs.site import Site
+from patchstorm.worlds.nfs.storage import NfsStorage, opened
+
+EVENTS_HERE: Final = ("kill", "crash", "reboot", "cut", "heal", "restart", "fill")
+CLIENTS: Final = ("A", "B")
+RESTART_S: Final = 0.3
+LATE_S_MAX: Final = 6.0
+"""A program about leases of ten seconds that takes so much longer than it sleeps says nothing."""
+Say = Callable[[dict[str, Any]], None]
+Kind = Callable[[Program], bool]
+
+
+class NfsStand:
+    """Two hosts and the server of one storage."""
+
+    events: Collection[str] = EVENTS_HERE
+
+    def __init__(self, storage: NfsStorage) -> None:
+        self._storage = storage
+        self._hosts: dict[str, Host] = dict(zip(CLIENTS, storage.nfs_hosts, strict=True))
+
+    def make(self, name: str) -> None:
+        (self._storage.view / name).mkdir()
+
+    def root(self, host: str, name: str) -> Path:
+        return (self._storage.root if host in self._hosts else self._storage.view) / name
+
+    def enter(self, host: str, *command: str) -> tuple[str, ...]:
+        return self._hosts[host].enter(*command) if host in self._hosts else command
+
+    async def event(self, host: str, event: str) -> None:
+        if event == "restart":
+            await self._storage.server.stop()
+            await asyncio.sleep(RESTART_S)
+            await self._storage.server.available()
+        elif event == "reboot":
+            await self._back(self._hosts[host])
+        elif event == "crash":
+            await self._hosts[host].kill()
+        elif event == "cut":
+            self._hosts[host].cut()
+        else:
+            self._hosts[host].rejoin()
+
+    async def settle(self) -> None:
+        for host in self._hosts.values():
+            host.rejoin()
+            await self._back(host)
+        await self._storage.server.end_grace()
+
+    async def _back(self, host: Host) -> None:
+        await host.boot()
+        await self._storage.mount(host)
+        await host.notify()
+
+
+async def litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
+    """Run ``order["programs"]``, names by mount; outcomes are told as they come."""
+    programs = {
+        mount: [hastened(PROGRAMS[name]) for name in names]
+        for mount, names in order["programs"].items()
+    }
+    repeat = int(order["repeat"])
+    async with AsyncExitStack() as stack:
+        stands = {}
+        for number, mount in enumerate(programs):
+            storage = opened(site, mount, len(CLIENTS), first_host=number * len(CLIENTS))
+            stands[mount] = NfsStand(await stack.enter_async_context(storage))
+
+        async def run(mount: str, bench: Bench, program: Program) -> None:
+            for _ in range(repeat):
+                began = time.monotonic()
+                try:
+                    outcome = await bench.run(program)
+                except InconclusiveError as error:
+                    say({"mount": mount, "program": program.name, "left_out": str(error)})
+                    return
+                late_s = time.monotonic() - began - patience_s(program)
+                say(
+                    {
+                        "mount": mount,
+                        "program": program.name,
+                        "outcome": list(outcome),
+                        "late": bool(_events(program)) and late_s > LATE_S_MAX,
+                    }
+                )
+
+        async def one_by_one(mount: str, kind: Kind) -> None:
+            async with Bench(stands[mount], f"{kind.__name__}-") as bench:
+                for program in filter(kind, programs[mount]):
+                    await run(mount, bench, program)
+
+        async def side_by_side(mount: str, kind: Kind) -> None:
+            async with Bench(stands[mount], f"{kind.__name__}-") as bench:
+                await asyncio.gather(
+                    *(run(mount, bench, one) for one in filter(kind, programs[mount]))
+                )
+
+        async with asyncio.TaskGroup() as tasks:
+            for mount in stands:
+                tasks.create_task(side_by_side(mount, waiting))
+                tasks.create_task(one_by_one(mount, plain))
+        async with asyncio.TaskGroup() as tasks:
+            for mount in stands:
+                tasks.create_task(one_by_one(mount, striking))
+        for mount in stands:
+            await one_by_one(mount, restarting)
+    return {}
+
+
+def waiting(program: Program) -> bool:
+    """It only lets time pass."""
+    return patience_s(program) > 0 and not _events(program)
+
+
+def plain(program: Program) -> bool:
+    """Others would not notice it."""
+    return patience_s(program) == 0 and not _events(program)
+
+
+def striking(program: Program) -> bool:
+    """It strikes at its own hosts or fills its own disk."""
+    return bool(_events(program)) and not restarting(program)
+
+
+def restarting(program: Program) -> bool:
+    """It restarts the server of all."""
+    return "restart" in _events(program)
+
+
+def _events(program: Program) -> set[str]:
+    words = {step.commands.split()[0] for step in program.steps}
+    return words & {*EVENTS, "fill"} - {"kill"}

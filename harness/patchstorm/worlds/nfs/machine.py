@@ -1,0 +1,127 @@
+"""Whether this machine can run a guest, and what to install where it cannot."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from patchstorm.live.storage import UnavailableStorage
+from patchstorm.worlds.nfs.init import DAEMONS_WRITE, MODULE_ROOTS
+
+KERNELS: Final = ("linux.uml", "linux")
+PROGRAMS: Final = {
+    "modprobe": "kmod",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "rpcbind": "rpcbind",
+    "mount.nfs": "nfs-common",
+    "rpc.statd": "nfs-common",
+    "sm-notify": "nfs-common",
+    "exportfs": "nfs-kernel-server",
+    "rpc.mountd": "nfs-kernel-server",
+    "rpc.nfsd": "nfs-kernel-server",
+}
+"""What runs inside, by the Debian package it comes from."""
+SBIN: Final = ("/usr/sbin", "/sbin", "/usr/local/sbin")
+MEMORY_PLACES: Final = ("/dev/shm", "/tmp", "/var/tmp")
+MEMORY_VARIABLE: Final = "PATCHSTORM_GUEST_MEMORY"
+"""Names a directory for the guests' memory and disks instead."""
+ASK_S: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What a guest is made of. ``memory_dir`` takes the file that is the guest's memory."""
+
+    kernel: str
+    release: str
+    memory_dir: Path
+
+
+def search_path() -> str:
+    """PATH with the directories in which daemons live, which an ordinary user's may lack."""
+    return os.pathsep.join(dict.fromkeys((*os.get_exec_path(), *SBIN)))
+
+
+def find_machine(memory_mib: int) -> Machine:
+    """What this machine offers; UnavailableStorage that says what to install where it falls short."""
+    kernel = _kernel()
+    packages = [] if kernel else ["user-mode-linux"]
+    packages += [package for program, package in PROGRAMS.items() if not _which(program)]
+    if packages or kernel is None:
+        wanted = " ".join(dict.fromkeys(packages))
+        raise UnavailableStorage(
+            f"the world nfs needs packages that are not installed: apt-get install {wanted}"
+        )
+    release = _release(kernel)
+    if not any(Path(root, release).is_dir() for root in MODULE_ROOTS):
+        raise UnavailableStorage(
+            f"{kernel} is Linux {release}, and its modules are in none of {', '.join(MODULE_ROOTS)}; "
+            "reinstall the package user-mode-linux"
+        )
+    for directory in DAEMONS_WRITE:
+        if not Path(directory).is_dir():
+            raise UnavailableStorage(f"{directory} is missing; reinstall the package nfs-common")
+    return Machine(kernel=kernel, release=release, memory_dir=_memory_dir(memory_mib))
+
+
+def _which(program: str) -> str | None:
+    return shutil.which(program, path=search_path())
+
+
+def _kernel() -> str | None:
+    return next((found for name in KERNELS if (found := _which(name))), None)
+
+
+def _release(kernel: str) -> str:
+    """What ``linux --version`` prints, such as 6.1.176."""
+    try:
+        asked = subprocess.run(
+            [kernel, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ASK_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnavailableStorage(f"`{kernel} --version` does not answer: {error}") from None
+    release = asked.stdout.strip()
+    if asked.returncode or not release[:1].isdigit():
+        raise UnavailableStorage(
+            f"`{kernel}` is not User-Mode Linux: `--version` gave {release!r}; "
+            "install the package user-mode-linux"
+        )
+    return release
+
+
+def _memory_dir(memory_mib: int) -> Path:
+    """The first place with room from which memory can be mapped and executed (not noexec)."""
+    own = os.environ.get(MEMORY_VARIABLE)
+    places = dict.fromkeys((own,) if own else (*MEMORY_PLACES, tempfile.gettempdir()))
+    for place in map(Path, places):
+        try:
+            free_mib = shutil.disk_usage(place).free >> 20
+            if free_mib >= memory_mib and _maps_executable(place):
+                return place
+        except OSError:
+            continue
+    raise UnavailableStorage(
+        f"the world nfs needs {memory_mib} MiB in one of {', '.join(places)}, mounted without noexec"
+    )
+
+
+def _maps_executable(place: Path) -> bool:
+    with tempfile.TemporaryFile(dir=place) as file:
+        file.truncate(mmap.PAGESIZE)
+        try:
+            mmap.mmap(file.fileno(), mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_EXEC).close()
+        except PermissionError:
+            return False
+    return True

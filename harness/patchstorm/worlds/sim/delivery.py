@@ -1,0 +1,39 @@
+"""One request between its client and its replica."""
+
+from __future__ import annotations
+
+from patchstorm.scenario.actions import Mischief, Request
+from patchstorm.scenario.machine import Step
+from patchstorm.target.wire import Head
+from patchstorm.worlds.sim.timers import Timer
+
+
+class Delivery:
+    """One request on its way. ``gone``: the client does not listen any more."""
+
+    __slots__ = (
+        "gone",
+        "head",
+        "mischief",
+        "op",
+        "path",
+        "patience",
+        "replica",
+        "request",
+        "sent",
+        "step",
+    )
+
+    def __init__(
+        self, step: Step, request: Request, mischief: Mischief, op: int, path: str
+    ) -> None:
+        self.step = step
+        self.request = request
+        self.mischief = mischief
+        self.op = op
+        self.path = path
+        self.sent = 0
+        self.gone = False
+        self.replica: int = 0
+        self.head: Head | None = None
+        self.patience: Timer | None = None

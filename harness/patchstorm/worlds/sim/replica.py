@@ -1,0 +1,118 @@
+"""One replica: a host with the storage mounted, and on it a process that comes and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from patchstorm.storage.client import Client
+from patchstorm.storage.server import Server
+from patchstorm.worlds.sim.app import App, Subject
+from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.port import Creation, SimPort
+from patchstorm.worlds.sim.task import Domain
+from patchstorm.worlds.sim.truth import ROOT
+
+MS = 1_000_000
+FIRST_SWEEP_MS = 100
+
+PortOf = Callable[[Client, int, int], SimPort]
+"""(storage process, replica, serial) to the port of a process."""
+
+
+class Replica:
+    """``domain`` is that of the process that runs now; None while there is none."""
+
+    def __init__(
+        self, kernel: Kernel, server: Server, subject: Subject, index: int, port_of: PortOf
+    ) -> None:
+        self.index = index
+        self.busy_requests = 0
+        self.stopping = False
+        self.app: App | None = None
+        self.port: SimPort | None = None
+        self.domain: Domain | None = None
+        self.starts = 0
+        self.sweeps = 0
+        self.skew_ns = 0
+        self.lifetime_ms: int | None = None
+        self.creation: Creation = "on"
+        self._kernel = kernel
+        self._server = server
+        self._subject = subject
+        self._port_of = port_of
+        self.name = f"replica-{index}"
+        self.client = server.mount(self.name, pid=1)
+
+    @property
+    def serves(self) -> bool:
+        """Whether a connection would be accepted now."""
+        return self.app is not None and not self.stopping
+
+    def start(self) -> None:
+        """A new process. Nothing, if there is one already."""
+        if self.app is not None:
+            return
+        self.starts += 1
+        self.stopping = False
+        self.domain = Domain(self.index)
+        self.client = self._server.mount(self.name, pid=self.starts)
+        self.port = self._port_of(self.client, self.index, ((self.index + 1) << 12) | self.starts)
+        self.port.skew_ns = self.skew_ns
+        self.port.lifetime_ms = self.lifetime_ms
+        self.port.creation = self.creation
+        self.app = self._subject.build(self.port, ROOT)
+        if self._subject.sweep_ms:
+            self._kernel.spawn(f"{self.name}/{self.starts}/sweeper", self._sweep, self.domain)
+
+    def die(self) -> None:
+        """The process dies without warning; the host's kernel lives and closes its descriptors."""
+        if self._end():
+            self.client.kill()
+
+    def lose_power(self) -> None:
+        """The host dies, with all it had not sent."""
+        self._end()
+        self.client.crash()
+
+    def come_back(self) -> None:
+        """The host has power again; its process is started."""
+        self.client = self._server.mount(self.name, pid=self.starts + 1)
+        self.client.reboot()
+        self.start()
+
+    def vanish(self) -> None:
+        """The process ended together with the storage's own machine."""
+        self._end()
+
+    def _end(self) -> bool:
+        if self.app is None:
+            return False
+        self.app = None
+        assert self.domain is not None
+        self._kernel.kill(self.domain)
+        return True
+
+    def pause(self) -> None:
+        if self.domain is not None and self.app is not None:
+            self._kernel.pause(self.domain)
+
+    def unpause(self) -> None:
+        if self.domain is not None and self.domain.paused:
+            self._kernel.unpause(self.domain)
+
+    def set_skew(self, skew_ns: int) -> None:
+        self.skew_ns = skew_ns
+        if self.port is not None:
+            self.port.skew_ns = skew_ns
+
+    def _sweep(self) -> None:
+        """As the server does: the first pass soon after the start, none in step with the others."""
+        kernel, app = self._kernel, self.app
+        assert app is not None
+        kernel.sleep(FIRST_SWEEP_MS * MS * (4 + self.index) // 4)
+        while True:
+            with suppress(OSError):  # a pass that met a failing disk; the next one comes
+                app.sweep()
+            self.sweeps += 1
+            kernel.sleep(self._subject.sweep_ms * MS * (16 + self.index) // 16)

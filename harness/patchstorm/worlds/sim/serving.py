@@ -1,0 +1,120 @@
+"""One request on a replica: the simulator's counterpart of the HTTP server round the protocol.
+
+The arrival, every block of the body and the answer are steps. A *busy* store is asked again after a
+growing pause in virtual time, until its bound; the pauses are those of ``chunkstore.server``, without
+their jitter, since the scheduler varies what the jitter would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from patchstorm.target.wire import Head, Reply
+from patchstorm.worlds.sim.app import Answer, App, Conversation
+from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.steps import NETWORK
+
+_T = TypeVar("_T")
+
+RAISED = "X-Simulator-Raised"
+"""Names what the server's code raised, where no call to the storage had failed."""
+PAUSE_NS_FIRST = 2_000_000
+PAUSE_NS_MAX = 200_000_000
+_ARRIVES, _BLOCK, _ANSWERS = NETWORK["request"], NETWORK["body"], NETWORK["answer"]
+
+
+class Broken(Exception):
+    """The connection broke inside the body, or the client has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """The answer of a server whose code raised what nobody expected."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def serve(
+    kernel: Kernel,
+    app: App,
+    head: Head,
+    body: Iterator[bytes],
+    *,
+    chunked: bool,
+    gone: Callable[[], bool],
+    lock_wait_ns: int,
+) -> Answer:
+    """The answer to one request. Raises :class:`Broken`, and ``Died`` with the replica."""
+    kernel.step(_ARRIVES)
+    try:
+        conversation = app.exchange(head.method, head.path, head.framed(chunked=chunked))
+        answer = _answered(kernel, app, conversation, body, gone, lock_wait_ns)
+    except Broken:
+        raise
+    except Exception as error:
+        header = RAISED if not isinstance(error, OSError) else "X-Simulator-Failed-Call"
+        answer = _Failed(500, ((header, type(error).__name__),), str(error).encode())
+    kernel.step(_ANSWERS)
+    return answer
+
+
+def reply_of(answer: Answer) -> Reply:
+    """An answer as the client reads it: names in lower case, repeated fields joined."""
+    headers: dict[str, str] = {}
+    for name, value in answer.headers:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return Reply(status=answer.status, headers=headers, body=answer.body)
+
+
+def _answered(
+    kernel: Kernel,
+    app: App,
+    conversation: Conversation,
+    body: Iterator[bytes],
+    gone: Callable[[], bool],
+    lock_wait_ns: int,
+) -> Answer:
+    def patiently(call: Callable[[], _T]) -> _T | Answer:
+        return _patiently(kernel, app, conversation, call, gone, lock_wait_ns)
+
+    try:
+        answer: Any = patiently(conversation.begin)
+        if answer is not None:
+            return answer  # type: ignore[no-any-return]
+        for block in body:
+            kernel.step(_BLOCK)
+            answer = patiently(lambda block=block: conversation.data(block))  # type: ignore[misc]
+            if answer is not None:
+                return answer  # type: ignore[no-any-return]
+        return patiently(conversation.end)
+    except BaseException:
+        conversation.abort()
+        raise
+
+
+def _patiently(
+    kernel: Kernel,
+    app: App,
+    conversation: Conversation,
+    call: Callable[[], _T],
+    gone: Callable[[], bool],
+    lock_wait_ns: int,
+) -> _T | Answer:
+    """Call, and call again while the store is busy; in the end, the busy answer."""
+    deadline = kernel.now_ns + lock_wait_ns
+    pause_ns = PAUSE_NS_FIRST
+    while True:
+        try:
+            return call()
+        except app.busy:
+            if gone():
+                raise Broken from None
+            if kernel.now_ns >= deadline:
+                return conversation.busy_response()
+        kernel.sleep(pause_ns)
+        pause_ns = min(2 * pause_ns, PAUSE_NS_MAX)
