@@ -13,8 +13,8 @@ import random
 import time
 from collections.abc import Callable
 
+from patchstorm.case.layout import lay_out
 from patchstorm.check import Budget
-from patchstorm.check.layout import lay_out
 from patchstorm.check.linearizable import judge as judge_order
 from patchstorm.check.linearizable import search_of
 from patchstorm.check.registry import RULES
@@ -63,7 +63,7 @@ def history_of(operations: int, *, seed: int = 1, sequential: bool = False) -> H
         if not sequential and at % 4 == 0:
             _patch(recorder, rng, now + 3, chunk, prefix * CHUNK)
         if at % 2 == 0:
-            op = recorder.invoke(time_ns=now + 5, client="h", kind="HEAD", upload="u")
+            op = recorder.invoke(time_ns=now + 5, client="h", kind="query", upload="u")
             recorder.complete(
                 op, time_ns=now + 8, status=200, offset=prefix * CHUNK, upload_length=size
             )
@@ -84,7 +84,7 @@ def _patch(
     op = recorder.invoke(
         time_ns=now,
         client=f"c{rng.randrange(CLIENTS)}",
-        kind="PATCH",
+        kind="append",
         upload="u",
         offset=chunk * CHUNK,
         length=CHUNK,

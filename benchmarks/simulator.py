@@ -25,7 +25,7 @@ from greenlet import getcurrent, greenlet
 
 from patchstorm.campaign.schedules import Search, Session, replayed
 from patchstorm.campaign.shrinking import shrink
-from patchstorm.check.layout import lay_out
+from patchstorm.case.layout import lay_out
 from patchstorm.check.registry import RULES
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.random_walk import RandomWalk

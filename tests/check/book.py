@@ -109,24 +109,24 @@ class Book:
     def probe(self, probe: ProbeSent, status: int, **headers: str) -> int:
         """A request of a conformance case, and its answer; ``_`` for ``-`` in the headers' names."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.ask("PROBE", status, upload=None, headers=given, probe=probe)
+        return self.ask("probe", status, upload=None, headers=given, probe=probe)
 
     def create(self, **more: Any) -> int:
-        return self.ask("POST", more.pop("status", 201), **more)
+        return self.ask("create", more.pop("status", 201), **more)
 
     def patch(self, start: int, end: int, offset: int | None = None, **more: Any) -> int:
         """A PATCH answered 204 with this Upload-Offset, unless ``status`` says otherwise."""
         status = more.pop("status", 204)
-        return self.ask("PATCH", status, start=start, end=end, offset=offset, **more)
+        return self.ask("append", status, start=start, end=end, offset=offset, **more)
 
     def lost(self, start: int, end: int, **more: Any) -> int:
         """A PATCH that was handed over whole and never answered."""
-        return self.ask("PATCH", None, start=start, end=end, error="dropped", **more)
+        return self.ask("append", None, start=start, end=end, error="dropped", **more)
 
     def head(self, offset: int | None, **more: Any) -> int:
         length = None if offset is None else self.size
         status = more.pop("status", 200)
-        return self.ask("HEAD", status, offset=offset, upload_length=length, **more)
+        return self.ask("query", status, offset=offset, upload_length=length, **more)
 
     def status(self, *missing: tuple[int, int], chunks: tuple[int, ...] = (0,), **more: Any) -> int:
         """A status document; gaps as (start, end); fields follow from them unless given."""
@@ -141,7 +141,7 @@ class Book:
             "status": "uploading" if gaps else "published",
         }
         fields.update(more.pop("fields", {}))
-        return self.ask("STATUS", 200, document=StatusDocument(**fields), **more)
+        return self.ask("status", 200, document=StatusDocument(**fields), **more)
 
     def event(self, kind: str, *, at: float | None = None, **data: Any) -> None:
         when = self.now + MS // 2 if at is None else int(at * MS)

@@ -25,7 +25,7 @@ class Clients:
         body = min(info.size, rng.choice((0, 0, 5)))
         for _ in range(6):
             end = yield Ask(
-                kind="POST", upload=name, offset=0 if body else None, length=body or None, wait=3
+                kind="create", upload=name, offset=0 if body else None, length=body or None, wait=3
             )
             if end.status == 201:
                 break
@@ -40,16 +40,16 @@ class Clients:
         """Now and then something other than the next chunk."""
         draw, rng = self.rng.random(), self.rng
         if draw < 0.15:
-            return Ask(kind="HEAD", upload=name, wait=rng.randrange(9))
+            return Ask(kind="query", upload=name, wait=rng.randrange(9))
         if draw < 0.3 and not self.sequential:
-            return Ask(kind="STATUS", upload=name, wait=rng.randrange(9))
+            return Ask(kind="status", upload=name, wait=rng.randrange(9))
         if draw < 0.32 and self.deletes:
-            return Ask(kind="DELETE", upload=name, wait=rng.randrange(9))
+            return Ask(kind="terminate", upload=name, wait=rng.randrange(9))
         if draw < 0.36:
-            return Ask(kind="PATCH", upload=name, offset=0, length=0)
+            return Ask(kind="append", upload=name, offset=0, length=0)
         if draw < 0.38:
             size = self.uploads[name].info.size
-            return Ask(kind="PATCH", upload=name, offset=size, length=3)
+            return Ask(kind="append", upload=name, offset=size, length=3)
         return None
 
     def _scattered(self, name: str, content: int, client: int) -> Client:
@@ -63,7 +63,7 @@ class Clients:
             chunk = rng.choice((3, 8, 16))
             start = rng.randrange(0, max(1, size), rng.choice((1, chunk)))
             ask = Ask(
-                kind="PATCH",
+                kind="append",
                 upload=name,
                 offset=start,
                 length=min(chunk, size - start),
@@ -83,12 +83,12 @@ class Clients:
             side = self._side(name)
             if side is not None:
                 yield side
-            end = yield Ask(kind="HEAD", upload=name, wait=rng.randrange(9))
+            end = yield Ask(kind="query", upload=name, wait=rng.randrange(9))
             offset = end.offset
             while end.outcome == "ok" and offset is not None and offset < size:
                 chunk = min(rng.choice((3, 8, 16)), size - offset)
                 end = yield Ask(
-                    kind="PATCH",
+                    kind="append",
                     upload=name,
                     offset=offset,
                     length=chunk,
@@ -102,14 +102,14 @@ class Clients:
         size = self.uploads[name].info.size
         exact = not self.sequential and self.rng.random() < 0.7
         for _ in range(20):
-            end = yield Ask(kind="HEAD", upload=name, wait=5)
+            end = yield Ask(kind="query", upload=name, wait=5)
             if end.status in (404, 410) or end.offset == size:
                 return
             if exact:
-                end = yield Ask(kind="STATUS", upload=name)
+                end = yield Ask(kind="status", upload=name)
                 gaps = end.document.missing_ranges if end.document else ()
                 for offset, length in gaps:
-                    yield Ask(kind="PATCH", upload=name, offset=offset, length=length)
+                    yield Ask(kind="append", upload=name, offset=offset, length=length)
             elif end.offset is not None:
                 length = min(16, size - end.offset)
-                yield Ask(kind="PATCH", upload=name, offset=end.offset, length=length)
+                yield Ask(kind="append", upload=name, offset=end.offset, length=length)

@@ -31,22 +31,22 @@ class Server:
 
     def serve(self, ask: Ask, answer: Callable[..., None]) -> None:
         upload = self.uploads[ask.upload]
-        if ask.kind == "POST":
+        if ask.kind == "create":
             self._create(upload, ask, answer)
         elif upload.born is None:
             answer(404)
         elif upload.gone or self.expired(upload):
             answer(self.rng.choice((404, 410)))
-        elif ask.kind == "DELETE":
+        elif ask.kind == "terminate":
             upload.gone = True
             if self.sequential and upload.info.target in self.published:
                 del self.published[upload.info.target]
             answer(204)
-        elif ask.kind == "PATCH":
+        elif ask.kind == "append":
             self._patch(upload, ask, answer)
         elif upload.full and not self.publish(upload):
             answer(423)
-        elif ask.kind == "HEAD":
+        elif ask.kind == "query":
             answer(200, offset=upload.prefix)
         else:
             answer(200, document=self._document(upload))

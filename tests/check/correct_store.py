@@ -144,7 +144,7 @@ class Storm(Clients, Server):
             return
         if cut:
             self.at(rng.randrange(20), lambda: done.end(error="reset"))
-            if self.keeps and ask.kind in ("PATCH", "POST"):
+            if self.keeps and ask.kind in ("append", "create"):
                 self.at(rng.randrange(20), lambda: self.store_parts(ask, sent, nobody))
             return
         answer = done.answer
@@ -232,7 +232,7 @@ class _Once:
     def end(self, *, sent: int | None = None, **more: Any) -> None:
         """The client knows how it ended."""
         storm, kind, status = self.storm, self.ask.kind, more.get("status")
-        if kind == "HEAD" and status == 200:
+        if kind == "query" and status == 200:
             more["upload_length"] = len(storm.uploads[self.ask.upload].cells)
         end = storm.recorder.complete(
             self.op,
@@ -250,9 +250,9 @@ def _headers(kind: str, status: int | None) -> dict[str, str]:
     headers = {"tus-resumable": "1.0.0"}
     if status == 201:
         headers["location"] = "/upload?token=x"
-    if kind == "HEAD":
+    if kind == "query":
         headers["cache-control"] = "no-store"
-    if kind == "PATCH" and status == 204:
+    if kind == "append" and status == 204:
         headers["upload-expires"] = "Sun, 22 Nov 2026 16:00:00 GMT"
     if status == 423:
         headers["retry-after"] = "1"

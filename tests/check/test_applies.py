@@ -68,7 +68,7 @@ def test_a_termination_explains_that_nothing_is_there() -> None:
     for status in (204, None, 500):
         book = addressed(chunks=2)
         book.event("fault", fault="eio")
-        book.ask("DELETE", status, error=None if status else "dropped")
+        book.ask("terminate", status, error=None if status else "dropped")
         book.head(None, status=404)
         book.final(present=False)
         assert fired(book.history()) == set()
@@ -76,7 +76,7 @@ def test_a_termination_explains_that_nothing_is_there() -> None:
 
 def test_a_refused_termination_explains_nothing() -> None:
     book = addressed(chunks=2)
-    book.ask("DELETE", 403)
+    book.ask("terminate", 403)
     book.head(None, status=404)
 
     assert fired(book.history()) == {"durability", "refusal"}
@@ -84,7 +84,7 @@ def test_a_refused_termination_explains_nothing() -> None:
 
 def test_a_termination_that_was_never_sent_explains_nothing() -> None:
     book = addressed(chunks=2)
-    book.ask("DELETE", None, error="lost")
+    book.ask("terminate", None, error="lost")
     book.head(None, status=404)
 
     assert fired(book.history()) == {"durability", "refusal"}
@@ -171,7 +171,7 @@ def test_a_late_effect_of_an_unanswered_request_is_legal() -> None:
 
 def test_a_body_that_was_not_handed_over_whole_cannot_be_stored() -> None:
     book = addressed(chunks=1)
-    book.ask("PATCH", None, start=16, end=32, error="reset", sent=15, cut=True)
+    book.ask("append", None, start=16, end=32, error="reset", sent=15, cut=True)
     book.head(32)
 
     assert fired(book.history()) == {"offsets", "linearizable"}
@@ -183,7 +183,7 @@ def test_a_cut_body_leaves_a_prefix_where_the_target_keeps_partial_bodies(
 ) -> None:
     capabilities = ("sequential", *(["keeps-partial-body"] * keeps))
     book = sequential(chunks=1, capabilities=capabilities)
-    book.ask("PATCH", None, start=16, end=32, error="reset", sent=9, cut=True)
+    book.ask("append", None, start=16, end=32, error="reset", sent=9, cut=True)
     book.head(21)
 
     assert fired(book.history()) == expected
@@ -202,7 +202,7 @@ def test_a_fault_explains_failures_on_its_replica_only() -> None:
 
 def test_what_the_network_did_to_one_delivery_explains_no_other() -> None:
     book = addressed(chunks=2)
-    stalled = book.ask("PATCH", None, start=32, end=48, error="timeout")
+    stalled = book.ask("append", None, start=32, end=48, error="timeout")
     book.event("fault", fault="stall", op=stalled, replica=0)
     assert fired(book.history()) == set()
 
@@ -231,13 +231,13 @@ def test_a_sequential_target_may_meet_a_busy_lock_with_500() -> None:
     for at, accused in (((100, 120), False), ((200, 201), True)):
         book = sequential(chunks=2)
         book.patch(32, 48, 48, at=(110, 115))
-        book.ask("PATCH", 500, start=32, end=48, at=at)
+        book.ask("append", 500, start=32, end=48, at=at)
         assert ("availability" in fired(book.history())) is accused
 
 
 def test_a_hang_while_the_harness_stood_still_proves_nothing() -> None:
     book = addressed(chunks=2, clock="monotonic")
-    book.ask("HEAD", None, error="timeout", at=(20, 5_000))
+    book.ask("query", None, error="timeout", at=(20, 5_000))
     book.event("stall", for_ms=900)
     judgement = judged(book.history(), "availability")
 
@@ -299,7 +299,7 @@ def test_a_creation_that_was_never_answered_may_have_left_its_files(
     status: int | None, left: bool
 ) -> None:
     book = addressed()
-    book.ask("POST", status)
+    book.ask("create", status)
     book.final()
     book.residue(".upload/another/chunks")
 
@@ -352,7 +352,7 @@ def test_a_patch_past_the_end_may_be_refused_in_two_ways(status: int) -> None:
 
 def test_a_sequential_target_may_say_less_than_was_sent_of_a_cut_body() -> None:
     book = sequential(chunks=1, capabilities=("sequential", "keeps-partial-body"))
-    book.ask("PATCH", 204, start=16, end=32, sent=10, cut=True, offset=26)
+    book.ask("append", 204, start=16, end=32, sent=10, cut=True, offset=26)
     book.head(26)
 
     assert fired(book.history()) == set()
@@ -361,7 +361,7 @@ def test_a_sequential_target_may_say_less_than_was_sent_of_a_cut_body() -> None:
 def test_creation_with_a_body_acknowledges_what_its_offset_says() -> None:
     book = Book()
     book.ask(
-        "POST",
+        "create",
         201,
         start=0,
         end=32,

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from correct_store import correct_history
 
+from patchstorm.case.case import UploadCase
+from patchstorm.case.layout import lay_out
 from patchstorm.check import judge, verdict
-from patchstorm.check.case import UploadCase
-from patchstorm.check.layout import lay_out
 from patchstorm.history.model import Completion, Final, History, Run
 
 SEEDS = 600
@@ -46,10 +46,24 @@ def test_the_storms_are_rich(sequential: bool) -> None:
             seen[f"{operation.call.kind} {end.status or end.error}"] += 1
         seen["published"] += any(final.present for final in history.finals.values())
         seen["absent"] += any(not final.present for final in history.finals.values())
-    expected = {"PATCH 204", "PATCH 409", "PATCH 460", "PATCH 507", "PATCH reset", "PATCH dropped"}
-    expected |= {"HEAD 200", "HEAD 410", "DELETE 204", "POST dropped", "event fault", "published"}
+    expected = {
+        "append 204",
+        "append 409",
+        "append 460",
+        "append 507",
+        "append reset",
+        "append dropped",
+    }
+    expected |= {
+        "query 200",
+        "query 410",
+        "terminate 204",
+        "create dropped",
+        "event fault",
+        "published",
+    }
     if not sequential:
-        expected |= {"HEAD 423", "STATUS 200", "PATCH 423", "event damage", "event sighting"}
+        expected |= {"query 423", "status 200", "append 423", "event damage", "event sighting"}
         expected |= {"absent"}
 
     assert {name for name in expected if seen[name] < 3} == set()
@@ -147,7 +161,7 @@ def _patch_file(
 def beyond_what_was_sent(rng: random.Random, history: History) -> History | None:
     for operation in history.operations:
         end = operation.end
-        if operation.call.kind == "HEAD" and end is not None and end.status == 200:
+        if operation.call.kind == "query" and end is not None and end.status == 200:
             size = next(
                 one.size for one in history.header.uploads if one.id == operation.call.upload
             )
@@ -159,7 +173,7 @@ def head_forgets(rng: random.Random, history: History) -> History | None:
     """The last HEAD that showed something shows nothing."""
     for operation in reversed(history.operations):
         end, call = operation.end, operation.call
-        if call.kind != "HEAD" or end is None or not end.offset:
+        if call.kind != "query" or end is None or not end.offset:
             continue
         upload = lay_out(history).uploads[call.upload or ""]
         earlier = any(
@@ -183,7 +197,7 @@ def internal_error(rng: random.Random, history: History) -> History | None:
     if any(event.kind == "fault" for event in history.events):
         return None
     for operation in history.operations:
-        if operation.call.kind == "HEAD" and operation.outcome == "ok":
+        if operation.call.kind == "query" and operation.outcome == "ok":
             broken = Completion(
                 op=operation.op, time_ns=_ended(operation.end), outcome="info", status=502
             )

@@ -9,8 +9,8 @@ from book import Book, addressed, found, run
 from brute import brute_force
 from correct_store import correct_history
 
+from patchstorm.case.layout import lay_out
 from patchstorm.check import Budget, judge
-from patchstorm.check.layout import lay_out
 from patchstorm.check.linearizable import search_of
 from patchstorm.check.upload_entries import Problem, cell_problems, problem_of
 from patchstorm.check.upload_model import initial, stepper
@@ -39,7 +39,7 @@ def random_history(rng: random.Random, *, sequential: bool) -> History:
         elif kind < 0.95:
             book.status((rng.randrange(3), 3), at=at)
         else:
-            book.ask("DELETE", rng.choice((204, None)), at=at)
+            book.ask("terminate", rng.choice((204, None)), at=at)
     if rng.random() < 0.2:
         book.final(run(0, 1), run(1, 3, rng.choice((0, 1))))
     if rng.random() < 0.1:
@@ -118,12 +118,12 @@ def test_a_hard_upload_does_not_starve_an_easy_violation() -> None:
     for at in range(1, 24):
         book.lost(at, at + 1, at=(1, 2))
     for at in range(1, 24):
-        book.ask("HEAD", 200, offset=0, upload_length=64, at=(3 + at, 4 + at))
+        book.ask("query", 200, offset=0, upload_length=64, at=(3 + at, 4 + at))
     gaps = [(0, 1), *((at, at + 1) for at in range(1, 25, 2)), (25, 64)]
     book.status(*gaps, chunks=tuple(range(2, 25, 2)), at=(40, 41))
     book.status((0, 2), (3, 64), chunks=(2,), at=(40, 42))
     book.patch(0, 16, 16, upload="v", at=(1, 2))
-    book.ask("HEAD", 200, upload="v", offset=0, upload_length=64, at=(3, 4))
+    book.ask("query", 200, upload="v", offset=0, upload_length=64, at=(3, 4))
     *_, judgement = judge(book.history(), Budget(steps=20_000, turn=500))
 
     assert [one.upload for one in judgement.findings if one.upload == "v"] == ["v"]
@@ -184,7 +184,7 @@ def test_what_an_unanswered_body_left_is_continued_only_by_itself() -> None:
     """Part of a lost body stood at 10; another was accepted there; the lost one cannot go on."""
     caps = ("sequential", "keeps-partial-body")
     book = Book(sequential=True, capabilities=caps)
-    book.ask("PATCH", None, start=0, end=30, content=1, error="reset", sent=25)
+    book.ask("append", None, start=0, end=30, content=1, error="reset", sent=25)
     book.head(10)
     book.patch(10, 20, 20)
     book.head(25)

@@ -76,7 +76,7 @@ def refusals_that_the_history_explains() -> Book:
     book.patch(32, 48, checksum="malformed", status=400)
     book.patch(32, 48, cut=True, sent=4, status=400)
     book.patch(48, 70, status=413)
-    book.ask("DELETE", 204)
+    book.ask("terminate", 204)
     book.head(None, status=410)
     return book
 
@@ -110,7 +110,7 @@ def true_progress() -> Book:
 @plant()
 def an_ended_upload_counts_nothing() -> Book:
     book = addressed()
-    book.ask("DELETE", None, error="dropped")
+    book.ask("terminate", None, error="dropped")
     book.patch(48, 64, 64, headers={**TUS, _CHUNKS: "0", _PERCENT: "0.00"})
     return book
 
@@ -500,7 +500,7 @@ def status_takes_back() -> Book:
 @plant("status")
 def unreadable_document() -> Book:
     book = addressed(chunks=1)
-    book.ask("STATUS", 200, malformed="missing_ranges is no list")
+    book.ask("status", 200, malformed="missing_ranges is no list")
     return book
 
 
@@ -582,7 +582,7 @@ def accepted_at_a_stale_offset() -> Book:
 @plant("protocol", "linearizable")
 def served_after_termination() -> Book:
     book = addressed(chunks=2)
-    book.ask("DELETE", 204)
+    book.ask("terminate", 204)
     book.head(32)
     return book
 
@@ -607,7 +607,7 @@ def answered_500_before_its_body_was_sent() -> Book:
 @plant()
 def reset_before_its_body_was_sent() -> Book:
     book = addressed(chunks=2)
-    book.ask("PATCH", None, start=32, end=48, sent=4, error="reset")
+    book.ask("append", None, start=32, end=48, sent=4, error="reset")
     return book
 
 
@@ -626,7 +626,7 @@ def published_and_head_is_refused_for_good() -> Book:
 @plant("availability")
 def hang() -> Book:
     book = addressed(chunks=2)
-    book.ask("HEAD", None, error="timeout")
+    book.ask("query", None, error="timeout")
     return book
 
 
@@ -664,7 +664,7 @@ def refused_bytes_count_towards_the_offset() -> Book:
     return book
 
 
-OPTIONS_PROBE = ProbeSent(case="options", step=0, method="OPTIONS")
+OPTIONS_PROBE = ProbeSent(case="options", step=0, method="discover")
 
 
 @plant()
@@ -692,7 +692,7 @@ def a_probe_that_no_other_checker_judges() -> Book:
 @plant("linearizable")
 def revived_after_termination() -> Book:
     book = addressed(chunks=0)
-    book.ask("DELETE", None, error="dropped")
+    book.ask("terminate", None, error="dropped")
     book.head(None, status=410)
     book.patch(0, 16, 16)
     return book

@@ -100,10 +100,10 @@ def one_upload(*, published: int, size: int = 64) -> History:
         uploads=(upload,),
     )
     recorder = Recorder(header)
-    create = recorder.invoke(time_ns=1_000, client="c", kind="POST", upload="u0", replica=0)
+    create = recorder.invoke(time_ns=1_000, client="c", kind="create", upload="u0", replica=0)
     recorder.complete(create, time_ns=2_000, status=201, headers=TUS | {"location": "/upload/u0"})
     patch = recorder.invoke(
-        time_ns=3_000, client="c", kind="PATCH", upload="u0", replica=1, offset=0, length=size
+        time_ns=3_000, client="c", kind="append", upload="u0", replica=1, offset=0, length=size
     )
     recorder.complete(patch, time_ns=4_000, status=204, offset=size, sent=size, headers=TUS)
     recorder.event("phase", time_ns=5_000, phase="heal")

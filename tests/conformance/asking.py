@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from patchstorm.case.layout import lay_out
 from patchstorm.check.conformance import RULE
-from patchstorm.check.layout import lay_out
 from patchstorm.check.model import Judgement
 from patchstorm.choice.chooser import TaskChooser, seeded
 from patchstorm.dialect.tus.conformance import CASES

@@ -52,13 +52,13 @@ HEADER = Header(
 def recorded() -> Recorder:
     """A history with a record of every type."""
     recorder = Recorder(HEADER)
-    post = recorder.invoke(time_ns=5, client="c", kind="POST", upload="u")
+    post = recorder.invoke(time_ns=5, client="c", kind="create", upload="u")
     recorder.complete(post, time_ns=9, status=201, headers={"location": "/x", "a": "b"})
     patch = recorder.invoke(
-        time_ns=10, client="c", kind="PATCH", upload="u", replica=1, offset=0, length=8
+        time_ns=10, client="c", kind="append", upload="u", replica=1, offset=0, length=8
     )
     recorder.event("fault", time_ns=11, replica=1, fault="crash")
-    status = recorder.invoke(time_ns=12, client="d", kind="STATUS", upload="u")
+    status = recorder.invoke(time_ns=12, client="d", kind="status", upload="u")
     document = StatusDocument(
         total_size=8,
         committed_offset=0,
@@ -69,7 +69,7 @@ def recorded() -> Recorder:
     )
     recorder.complete(status, time_ns=13, status=200, document=document)
     recorder.complete(patch, time_ns=14, error="reset", sent=3)
-    recorder.invoke(time_ns=15, client="d", kind="HEAD", upload="u")
+    recorder.invoke(time_ns=15, client="d", kind="query", upload="u")
     recorder.add(
         Final(upload="u", present=True, size=8, runs=(Run(offset=0, length=8, content=0),))
     )
@@ -107,7 +107,7 @@ def test_a_history_written_whole_reads_the_same() -> None:
 def test_a_sink_holds_what_had_happened_when_the_run_was_killed() -> None:
     sink = io.BytesIO()
     recorder = Recorder(HEADER, sink)
-    op = recorder.invoke(time_ns=1, client="c", kind="HEAD", upload="u")
+    op = recorder.invoke(time_ns=1, client="c", kind="query", upload="u")
     history = parse_history(sink.getvalue())
 
     assert history.operations[op].end is None
@@ -117,7 +117,7 @@ def test_the_status_decides_the_outcome_where_nobody_else_does() -> None:
     recorder = Recorder(HEADER)
     outcomes = []
     for status in (200, 204, 301, 404, 423, 500, 507, None):
-        op = recorder.invoke(time_ns=1, client="c", kind="HEAD", upload="u")
+        op = recorder.invoke(time_ns=1, client="c", kind="query", upload="u")
         outcomes.append(recorder.complete(op, time_ns=2, status=status).outcome)
 
     assert outcomes == ["ok", "ok", "fail", "fail", "fail", "info", "info", "info"]
@@ -137,7 +137,7 @@ REFUSALS = {
     "empty": ("", "h: is empty"),
     "no header": ("".join(LINES[1:]), "h:1: the first record is 'invoke', not the header"),
     "other format": (changed(0, "patchstorm-history", "knossos"), "h:1: format is 'knossos'"),
-    "unknown version": (changed(0, '"version":1', '"version":2'), "h:1: version 2 is unknown"),
+    "unknown version": (changed(0, '"version":2', '"version":3'), "h:1: version 3 is unknown"),
     "second header": ("".join([*LINES, LINES[0]]), f"h:{len(LINES) + 1}: a second header"),
     "no json": (changed(2, '{"type"', '"type"'), "h:3: is not JSON"),
     "cut off": ("".join(LINES)[:-9], f"h:{len(LINES)}: the last line is cut off"),
@@ -274,7 +274,7 @@ def histories(draw: st.DrawFn) -> History:
             )
             recorder.event("note", time_ns=now, **data)
         else:
-            kind = draw(st.sampled_from(("HEAD", "STATUS", "DELETE", "POST")))
+            kind = draw(st.sampled_from(("query", "status", "terminate", "create")))
             open_.append(recorder.invoke(time_ns=now, client=draw(NAMES), kind=kind, upload="u"))
     return recorder.history()
 

@@ -12,16 +12,16 @@ HEADERS = {"location": "http://10.0.0.7:1080/files/abc?token=t"}
 
 def records() -> list[Record]:
     return [
-        Invocation(op=0, time_ns=1, client="c", kind="POST", upload="u"),
+        Invocation(op=0, time_ns=1, client="c", kind="create", upload="u"),
         Completion(op=0, time_ns=2, outcome="ok", status=201, headers=HEADERS),
         Event(time_ns=3, kind="fault", replica=1, data={"fault": "pause", "id": "p"}),
         Event(time_ns=3, kind="fault", replica=1, data={"fault": "pause", "id": "p", "ends": True}),
         Event(time_ns=4, kind="fault", data={"fault": "power-loss", "id": "w"}),
         Event(time_ns=4, kind="fault", data={"fault": "body-cut", "op": 1}),
-        Invocation(op=1, time_ns=5, client="c", kind="PATCH", upload="u", offset=0, length=8),
+        Invocation(op=1, time_ns=5, client="c", kind="append", upload="u", offset=0, length=8),
         Completion(op=1, time_ns=6, outcome="ok", status=204),
-        Invocation(op=2, time_ns=7, client="c", kind="PATCH", upload="u", offset=8, length=8),
-        Invocation(op=3, time_ns=8, client="c", kind="DELETE", upload="v"),
+        Invocation(op=2, time_ns=7, client="c", kind="append", upload="u", offset=8, length=8),
+        Invocation(op=3, time_ns=8, client="c", kind="terminate", upload="v"),
     ]
 
 

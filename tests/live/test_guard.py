@@ -86,7 +86,7 @@ def test_a_whole_storm_is_cleared_away_too(number: signal.Signals, tmp_path: Pat
     try:
         log = tmp_path / "small-reference-1" / "replica-0.log"
         history = log.with_name("history.jsonl")
-        soon(lambda: history.exists() and b'"PATCH"' in history.read_bytes())
+        soon(lambda: history.exists() and b'"append"' in history.read_bytes())
         (ready,) = [json.loads(line) for line in log.read_text().splitlines() if "ready" in line]
         family = all_descendants(harness.pid)
         assert ready["pid"] in family

@@ -21,7 +21,7 @@ def test_replayed_patches_leave_the_reference_whole(tmp_path: Path) -> None:
     assert phases_of(result) == ["storm", "heal", "converged", "swept"]
     (final,) = result.history.finals.values()
     assert [(run.offset, run.length, run.content) for run in final.runs] == [(0, 512 << 10, 0)]
-    patches = [one for one in result.history.operations if one.call.kind == "PATCH"]
+    patches = [one for one in result.history.operations if one.call.kind == "append"]
     assert {one.call.replica for one in patches} == {0, 1, 2}
     assert any(one.call.replay_of is not None for one in patches)
 

@@ -88,7 +88,9 @@ def test_an_interrupted_storm_leaves_nothing(
     machine_that_can: None, number: signal.Signals, tmp_path: Path
 ) -> None:
     with Harness(tmp_path) as harness:
-        soon(lambda: any(b'"PATCH"' in p.read_bytes() for p in harness.out.glob("*/history.jsonl")))
+        soon(
+            lambda: any(b'"append"' in p.read_bytes() for p in harness.out.glob("*/history.jsonl"))
+        )
         assert any("mem=" in command for command in family(str(harness.memory)).values())
         harness.end(number)
     assert str(tmp_path) not in Path("/proc/mounts").read_text()

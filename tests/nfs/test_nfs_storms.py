@@ -123,7 +123,7 @@ def patches(result: StormResult) -> list[tuple[Invocation, Completion]]:
     return [
         (each.call, each.end)
         for each in result.history.operations
-        if each.call.kind == "PATCH" and each.end is not None
+        if each.call.kind == "append" and each.end is not None
     ]
 
 

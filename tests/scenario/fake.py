@@ -77,22 +77,22 @@ class FakeServer:
 
     def serve(self, request: Request, body: int, now_ns: int, *, whole: bool) -> Reply:
         """``body`` bytes have arrived; ``whole``: and that was all of them."""
-        if self.busy and request.kind in ("PATCH", "HEAD"):
+        if self.busy and request.kind in ("append", "query"):
             self.busy -= 1
             return Reply(423)
-        if request.kind == "POST":
+        if request.kind == "create":
             refused = request.checksum == "wrong"
             return Reply(460) if refused else self.create(request, body, now_ns)
         stored = self.uploads[request.upload]
         if stored.terminated or (now_ns > stored.expires_ns and not stored.published):
             return Reply(410)
-        if request.kind == "DELETE":
+        if request.kind == "terminate":
             stored.terminated = True
             return Reply(204)
-        if request.kind == "PATCH":
+        if request.kind == "append":
             return self._patch(request, stored, body, whole)
         self._publish(request.upload, stored)
-        if request.kind == "STATUS":
+        if request.kind == "status":
             return Reply(200, document=_document(stored))
         return Reply(200, offset=stored.offset)
 
@@ -213,7 +213,7 @@ class Driver:
                 self.slept_ms += step.action.ms
                 entry = (self.now_ns + step.action.ms * MS, self._order, step, None)
             elif isinstance(step.action, Mint):
-                minted = Request(kind="POST", upload=step.action.upload)
+                minted = Request(kind="create", upload=step.action.upload)
                 self.server.create(minted, 0, self.now_ns)
                 entry = (self.now_ns, self._order, step, None)
             else:
@@ -238,7 +238,7 @@ class Driver:
 
     def _answer(self, call: Invocation, send: Send) -> Answer:
         request, mischief = send.request, send.mischief
-        body = request.length if request.kind in ("PATCH", "POST") else 0
+        body = request.length if request.kind in ("append", "create") else 0
         cut = mischief.cut_after is not None and mischief.cut_after < body
         if cut:
             assert mischief.cut_after is not None

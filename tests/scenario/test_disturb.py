@@ -22,7 +22,7 @@ def run(*faults: FaultPlan, kind: str = "sequential", **options: int) -> Driver:
 
 
 def patches(driver: Driver) -> list[Operation]:
-    return [operation for operation in driver.operations if operation.call.kind == "PATCH"]
+    return [operation for operation in driver.operations if operation.call.kind == "append"]
 
 
 def test_without_faults_nothing_is_changed() -> None:

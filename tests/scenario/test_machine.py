@@ -8,7 +8,7 @@ from patchstorm.scenario.machine import Machine, Step
 
 
 def patch(offset: int, delivery: str | None = None) -> Send:
-    request = Request(kind="PATCH", upload="u0", offset=offset, length=1)
+    request = Request(kind="append", upload="u0", offset=offset, length=1)
     return Send(request=request, delivery=delivery)
 
 

@@ -28,7 +28,7 @@ def run(concrete: Plan) -> Driver:
 
 
 def patches(driver: Driver) -> list[Operation]:
-    return [operation for operation in driver.operations if operation.call.kind == "PATCH"]
+    return [operation for operation in driver.operations if operation.call.kind == "append"]
 
 
 def plan_for(kind: str, capabilities: tuple[str, ...], seed: int) -> Plan:
@@ -133,7 +133,7 @@ def test_parallel_read_sequentially_races_at_the_current_offset() -> None:
     assert refused
     following = driver.operations[refused[0].op + 1 :]
     again = next(one for one in following if one.call.client == refused[0].call.client)
-    assert again.call.kind == "HEAD"
+    assert again.call.kind == "query"
 
 
 @READINGS
@@ -230,7 +230,7 @@ def test_truncated_breaks_off_and_asks(capabilities: tuple[str, ...]) -> None:
     cut = [one for one in patches(driver) if one.call.cut]
     assert len({one.end.sent for one in cut}) > 3
     assert all(one.end.sent < one.call.length for one in cut)
-    assert all(driver.operations[one.op + 1].call.kind == "HEAD" for one in cut)
+    assert all(driver.operations[one.op + 1].call.kind == "query" for one in cut)
 
 
 @READINGS
@@ -267,7 +267,7 @@ def test_creating_carries_the_first_bytes() -> None:
     driver = run(plan("creating"))
 
     first = driver.operations[0].call
-    assert (first.kind, first.length) == ("POST", 100)
+    assert (first.kind, first.length) == ("create", 100)
     assert driver.sends[0].request.whole
     assert min(one.call.offset for one in patches(driver)) == 100
 
@@ -275,7 +275,7 @@ def test_creating_carries_the_first_bytes() -> None:
 def test_resuming_sends_exactly_what_is_missing() -> None:
     driver = run(plan("resuming", first_permille=500, torn=0))
 
-    asked = next(one.op for one in driver.operations if one.call.kind == "STATUS")
+    asked = next(one.op for one in driver.operations if one.call.kind == "status")
     before = {one.call.offset for one in patches(driver) if one.op < asked}
     after = {one.call.offset for one in patches(driver) if one.op > asked}
     assert len(before) == len(after) == 5
@@ -286,7 +286,7 @@ def test_resuming_without_a_status_document_asks_head() -> None:
     capabilities = tuple(word for word in OFFSET_ADDRESSED if word != "status")
     driver = run(plan("resuming", capabilities=capabilities))
 
-    assert not [one for one in driver.operations if one.call.kind == "STATUS"]
+    assert not [one for one in driver.operations if one.call.kind == "status"]
     assert driver.server.uploads["u0"].published
 
 
@@ -323,7 +323,7 @@ def test_rivals_finish_at_the_same_moment(capabilities: tuple[str, ...]) -> None
 def test_terminating_races_a_patch(capabilities: tuple[str, ...]) -> None:
     driver = run(plan("terminating", capabilities=capabilities))
 
-    delete = next(one for one in driver.operations if one.call.kind == "DELETE")
+    delete = next(one for one in driver.operations if one.call.kind == "terminate")
     beside = [
         one
         for one in patches(driver)
@@ -346,7 +346,8 @@ def test_stalling_read_sequentially_is_asked_about() -> None:
     heads = [
         one
         for one in driver.operations
-        if one.call.kind == "HEAD" and stalled.call.time_ns < one.call.time_ns < stalled.end.time_ns
+        if one.call.kind == "query"
+        and stalled.call.time_ns < one.call.time_ns < stalled.end.time_ns
     ]
     assert len(heads) == 4
 
@@ -357,7 +358,7 @@ def test_abandoning_never_asks(capabilities: tuple[str, ...]) -> None:
     driver.drive(opening(driver.plan))
     driver.drive(storm(driver.plan))
 
-    assert driver.operations[-1].call.kind == "PATCH"
+    assert driver.operations[-1].call.kind == "append"
     assert driver.operations[-1].call.offset == 900
     assert driver.server.uploads["u0"].published
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from patchstorm.check.case import FAR, Case, UploadCase, bodied, effect_of, ended
+from patchstorm.case.case import FAR, Case, UploadCase, bodied, effect_of, ended
 from patchstorm.check.completion import owed
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure
-from patchstorm.check.story import finding
+from patchstorm.check.story import finding, verb
 from patchstorm.history.model import Operation
 
 NAME = "availability"
@@ -42,7 +42,7 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
             yield finding(
                 case,
                 NAME,
-                f"{operation.call.kind} (op {operation.op}) {said} and no fault explains it",
+                f"{verb(case, operation.call.kind)} (op {operation.op}) {said} and no fault explains it",
                 upload=case.uploads.get(operation.call.upload or ""),
                 causes={operation.op: said},
             )
@@ -68,7 +68,7 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
     unsent = bodied(operation) and end.sent < (call.length or 0)
     if unsent and end.status is None and end.error != "timeout":
         return None
-    if operation.call.kind == "HEAD" and end.status is not None and case.can("patient-head"):
+    if operation.call.kind == "query" and end.status is not None and case.can("patient-head"):
         return said
     if RAISED in end.headers:
         return f"{said}: its code raised {end.headers[RAISED]}"
@@ -133,7 +133,7 @@ def _refused_for_good(case: Case, upload: UploadCase) -> Iterator[Finding | Unsu
     published = _published(upload)
     if published and not case.can("head-after-finish"):
         return
-    for kind in ("HEAD",) if published else ("HEAD", "PATCH"):
+    for kind in ("query",) if published else ("query", "append"):
         asked = [
             one for one in upload.operations if one.call.phase == "heal" and one.call.kind == kind
         ]
@@ -143,12 +143,14 @@ def _refused_for_good(case: Case, upload: UploadCase) -> Iterator[Finding | Unsu
         statuses = sorted({one.end.status for one in answered if one.end and one.end.status})
         listed = ", ".join(str(status) for status in statuses)
         if case.faults.stalled(case.heal_ns, case.last_ns):
-            yield Unsure(f"every {kind} after healing was refused while the harness was stalled")
+            yield Unsure(
+                f"every {verb(case, kind)} after healing was refused while the harness was stalled"
+            )
             return
         yield finding(
             case,
             NAME,
-            f"after healing every {kind} of upload {upload.id} was refused ({listed}), in"
+            f"after healing every {verb(case, kind)} of upload {upload.id} was refused ({listed}), in"
             f" {len(answered)} attempts",
             upload=upload,
             operations=[one.op for one in answered[-_REFUSALS_TOLD:]],

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.check.case import FAR, Case, UploadCase, Write
+from patchstorm.case.case import FAR, Case, UploadCase, Write
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure, survives_power
 from patchstorm.check.story import finding, show, shows

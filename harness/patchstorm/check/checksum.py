@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.check.case import Case, UploadCase, Write
+from patchstorm.case.case import Case, UploadCase, Write
 from patchstorm.check.model import Finding
 from patchstorm.check.offsets import readings
 from patchstorm.check.rule import Rule

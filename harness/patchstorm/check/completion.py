@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.check.case import FAR, Case, UploadCase
+from patchstorm.case.case import FAR, Case, UploadCase
 from patchstorm.check.model import Finding
 from patchstorm.check.publication import began
 from patchstorm.check.rule import Rule, Unsure, either, survives_power
@@ -66,7 +66,7 @@ def _asked_late(case: Case) -> Iterator[Finding]:
         told = [
             one
             for one in upload.operations
-            if one.call.kind == "HEAD" and one.call.time_ns > over and one.end is not None
+            if one.call.kind == "query" and one.call.time_ns > over and one.end is not None
             if one.outcome == "ok" and one.end.offset == upload.size
         ]
         seen = [one for one in upload.sightings if one.data.get("present") and began(one) <= over]

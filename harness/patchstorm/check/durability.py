@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.check.case import FAR, Case, UploadCase, ended
+from patchstorm.case.case import FAR, Case, UploadCase, ended
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, survives_power
-from patchstorm.check.story import finding, show, shows
+from patchstorm.check.story import finding, show, shows, verb
 from patchstorm.history.model import Operation
 from patchstorm.history.ranges import Ranges, Span
 
@@ -64,7 +64,7 @@ def _lost(case: Case, upload: UploadCase, operation: Operation, promised: Ranges
     assert end is not None
     if operation.outcome == "fail":
         return list(promised) if _forgotten(case, upload, operation) else []
-    if operation.call.kind == "HEAD" and operation.outcome == "ok" and end.offset is not None:
+    if operation.call.kind == "query" and operation.outcome == "ok" and end.offset is not None:
         prefix = promised.prefix()
         return [(end.offset, prefix)] if end.offset < prefix else []
     if end.document is not None:
@@ -80,10 +80,10 @@ def _forgotten(case: Case, upload: UploadCase, operation: Operation) -> bool:
     whether it is still known then is open, except to HEAD where ``head-after-finish`` is declared.
     """
     end, kind = operation.end, operation.call.kind
-    if end is None or end.status not in (404, 410) or kind not in ("HEAD", "PATCH", "STATUS"):
+    if end is None or end.status not in (404, 410) or kind not in ("query", "append", "status"):
         return False
     if upload.full_from <= end.time_ns:
-        return kind == "HEAD" and case.can("head-after-finish") and not upload.rivals
+        return kind == "query" and case.can("head-after-finish") and not upload.rivals
     return True
 
 
@@ -93,7 +93,7 @@ def _missing(case: Case, upload: UploadCase, operation: Operation, lost: list[Sp
     return finding(
         case,
         NAME,
-        f"{operation.call.kind} (op {operation.op}) {says} although {shows(lost)} had been"
+        f"{verb(case, operation.call.kind)} (op {operation.op}) {says} although {shows(lost)} had been"
         " acknowledged",
         upload=upload,
         spans=lost,

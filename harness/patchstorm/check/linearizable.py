@@ -17,8 +17,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from patchstorm.check.case import Case, UploadCase
-from patchstorm.check.layout import lay_out
+from patchstorm.case.case import Case, UploadCase
+from patchstorm.case.layout import lay_out
 from patchstorm.check.model import Checker, Finding, Judgement
 from patchstorm.check.rule import FINDINGS_MAX, survives_power
 from patchstorm.check.upload_entries import Problem, cell_problems, problem_of

@@ -19,11 +19,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from patchstorm.check.case import Case, UploadCase, ended
+from patchstorm.case.case import Case, UploadCase, ended
 from patchstorm.check.durability import promises_before
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, survives_power
-from patchstorm.check.story import finding
+from patchstorm.check.story import finding, verb
 from patchstorm.history.model import Operation
 from patchstorm.history.ranges import Ranges
 
@@ -47,7 +47,7 @@ def readings(upload: UploadCase) -> list[Reading]:
         end = operation.end
         if end is not None and operation.outcome == "ok" and end.offset is not None:
             kind, invoked = operation.call.kind, operation.call.time_ns
-            if kind in ("HEAD", "PATCH", "POST"):
+            if kind in ("query", "append", "create"):
                 found.append(Reading(operation.op, kind, invoked, end.time_ns, end.offset))
     return found
 
@@ -67,7 +67,7 @@ def _committed(upload: UploadCase) -> list[Reading]:
         if one.end is not None and one.end.document is not None:
             missing = one.end.document.missing_ranges
             prefix = missing[0][0] if missing else upload.size
-            found.append(Reading(one.op, "STATUS", one.call.time_ns, one.end.time_ns, prefix))
+            found.append(Reading(one.op, "status", one.call.time_ns, one.end.time_ns, prefix))
     return found
 
 
@@ -91,8 +91,8 @@ def _ahead(case: Case, upload: UploadCase, seen: list[Reading]) -> Iterator[Find
             yield finding(
                 case,
                 NAME,
-                f"{reading.kind} (op {reading.op}) announced offset {reading.offset}, beyond {what}"
-                + why,
+                f"{verb(case, reading.kind)} (op {reading.op}) announced offset {reading.offset},"
+                f" beyond {what}{why}",
                 upload=upload,
                 spans=[(min(limit, upload.size), reading.offset)],
                 operations=[one[3] for one in calls[:at] if one[2] >= limit][:8],
@@ -150,7 +150,7 @@ def _behind(case: Case, upload: UploadCase) -> Iterator[Finding]:
         yield finding(
             case,
             NAME,
-            f"{operation.call.kind} (op {operation.op}) announced offset {end.offset} although"
+            f"{verb(case, operation.call.kind)} (op {operation.op}) announced offset {end.offset} although"
             f" everything before {least} had been acknowledged",
             upload=upload,
             spans=[(end.offset, least)],
@@ -167,8 +167,8 @@ def _behind(case: Case, upload: UploadCase) -> Iterator[Finding]:
 def _least(upload: UploadCase, operation: Operation, promised: Ranges) -> int:
     prefix = promised.prefix()
     write = upload.by_op.get(operation.op)
-    if operation.call.kind != "PATCH" or write is None or not write.whole:
-        return prefix if operation.call.kind in ("HEAD", "PATCH") else 0
+    if operation.call.kind != "append" or write is None or not write.whole:
+        return prefix if operation.call.kind in ("query", "append") else 0
     if upload.damaged.touches(write.start, write.end) or write.start > prefix:
         return prefix
     return max(prefix, promised.extends(write.end))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.check.case import UploadCase
+from patchstorm.case.case import UploadCase
 from patchstorm.history.model import Operation, StatusDocument
 from patchstorm.history.ranges import Ranges, Span
 
@@ -24,7 +24,7 @@ _JUDGED_MAX = 16  # of one upload, the last ones: each is held to all that came 
 
 def wrong_progress(upload: UploadCase) -> Iterator[tuple[Operation, str]]:
     """Each PATCH whose headers cannot be true, and why."""
-    told = [one for one in upload.operations if one.call.kind == "PATCH" and one.outcome == "ok"]
+    told = [one for one in upload.operations if one.call.kind == "append" and one.outcome == "ok"]
     for operation in told[-_JUDGED_MAX:]:
         assert operation.end is not None
         if upload.delete_invoked <= operation.end.time_ns:
@@ -107,7 +107,7 @@ def miscounted(upload: UploadCase) -> Iterator[tuple[Operation, Operation, str]]
 
 
 def _count(operation: Operation) -> int | None:
-    if operation.call.kind != "PATCH" or operation.outcome != "ok" or operation.end is None:
+    if operation.call.kind != "append" or operation.outcome != "ok" or operation.end is None:
         return None
     text = operation.end.headers.get(CHUNKS, "")
     return int(text) if text.isascii() and text.isdigit() else None

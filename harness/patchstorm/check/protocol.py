@@ -17,10 +17,10 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from itertools import accumulate
 
-from patchstorm.check.case import EXPIRY_SLACK_NS, FAR, Case, UploadCase
+from patchstorm.case.case import EXPIRY_SLACK_NS, FAR, Case, UploadCase
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
-from patchstorm.check.story import finding
+from patchstorm.check.story import finding, verb
 from patchstorm.history.model import Completion, Operation
 
 NAME = "protocol"
@@ -48,7 +48,7 @@ def _find(case: Case) -> Iterator[Finding]:
                 yield finding(
                     case,
                     NAME,
-                    f"{operation.call.kind} (op {operation.op}) {complaint}",
+                    f"{verb(case, operation.call.kind)} (op {operation.op}) {complaint}",
                     upload=upload,
                     causes={operation.op: complaint},
                 )
@@ -59,7 +59,7 @@ def _find(case: Case) -> Iterator[Finding]:
 def _tus_resumable(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
-    if operation.call.kind in ("OPTIONS", "STATUS") or not end.headers:
+    if operation.call.kind in ("discover", "status") or not end.headers:
         return None
     assert end.status is not None
     if not 200 <= end.status < 500 or end.status in _HTTP_ONLY:
@@ -215,7 +215,9 @@ def _expired(
         return None
     if operation.outcome != "ok":
         return None
-    born = [one.end for one in upload.operations if one.call.kind == "POST" and one.outcome == "ok"]
+    born = [
+        one.end for one in upload.operations if one.call.kind == "create" and one.outcome == "ok"
+    ]
     if len(born) != 1 or born[0] is None or case.faults.clock:
         return None
     limit = born[0].time_ns + upload.info.expires_ms * 1_000_000 + _EXPIRY_TOLERANCE_NS
@@ -250,11 +252,11 @@ _RULES_OF_ALL: tuple[tuple[str, Judge], ...] = (
 )
 _UNENDED = (("termination", _terminated), ("expiration", _expired))
 _RULES_OF: dict[str, tuple[tuple[str, Judge], ...]] = {
-    "OPTIONS": (("options", _options), *_RULES_OF_ALL),
-    "POST": (("creation", _created), *_RULES_OF_ALL),
-    "HEAD": (("head", _head), *_UNENDED, *_RULES_OF_ALL),
-    "PATCH": (("patch", _patch), ("expires", _expires_header), *_UNENDED, *_RULES_OF_ALL),
-    "DELETE": (("deletion", _deleted), *_RULES_OF_ALL),
+    "discover": (("options", _options), *_RULES_OF_ALL),
+    "create": (("creation", _created), *_RULES_OF_ALL),
+    "query": (("head", _head), *_UNENDED, *_RULES_OF_ALL),
+    "append": (("patch", _patch), ("expires", _expires_header), *_UNENDED, *_RULES_OF_ALL),
+    "terminate": (("deletion", _deleted), *_RULES_OF_ALL),
 }
 
 
@@ -276,7 +278,7 @@ def _wrong_offset(case: Case, upload: UploadCase) -> Iterator[Finding]:
             reached = max(reached, known[at][1])
             at += 1
         operation = case.operation(write.op)
-        if operation.outcome != "ok" or operation.call.kind != "PATCH" or write.start == write.end:
+        if operation.outcome != "ok" or operation.call.kind != "append" or write.start == write.end:
             continue
         highest = heights[bisect_right(sent, write.completed) - 1]
         wrong = None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.check.case import FAR, Case, UploadCase, effect_of
+from patchstorm.case.case import FAR, Case, UploadCase, effect_of
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
@@ -171,7 +171,7 @@ def _too_often(case: Case, family: list[UploadCase], seen: list[Event]) -> Itera
 
 
 def _may_have_created(operation: Operation) -> bool:
-    return operation.call.kind == "POST" and effect_of(operation) != "none"
+    return operation.call.kind == "create" and effect_of(operation) != "none"
 
 
 def _difference(before: Event, after: Event) -> str | None:
@@ -190,7 +190,7 @@ def _around(family: list[UploadCase], since: int, until: int) -> list[int]:
         operation.op
         for upload in family
         for operation in upload.operations
-        if operation.call.kind in ("PATCH", "POST", "DELETE", "HEAD")
+        if operation.call.kind in ("append", "create", "terminate", "query")
         and operation.call.time_ns <= until
         and (operation.end is None or operation.end.time_ns >= since)
     ][:16]

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.check.case import Case, UploadCase, bodied, effect_of
+from patchstorm.case.case import Case, UploadCase, bodied, effect_of
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, either, survives_power
-from patchstorm.check.story import finding
+from patchstorm.check.story import finding, verb
 from patchstorm.history.model import Completion, Operation
 
 NAME = "refusal"
-_JUDGED = frozenset({"OPTIONS", "POST", "HEAD", "PATCH", "STATUS", "DELETE"})
+_JUDGED = frozenset({"discover", "create", "query", "append", "status", "terminate"})
 _OWN_AFFAIR = frozenset({408, 421, 423, 429})
 _GONE = frozenset({404, 410})
 _OPEN_ON_SEQUENTIAL = frozenset({400, 403, 404, 409, 410, 413})
@@ -48,7 +48,7 @@ def _find(case: Case) -> Iterator[Finding]:
         yield finding(
             case,
             NAME,
-            f"{kind} (op {operation.op}) was refused with {end.status} and nothing explains it",
+            f"{verb(case, kind)} (op {operation.op}) was refused with {end.status} and nothing explains it",
             upload=case.uploads.get(operation.call.upload or ""),
             causes={operation.op: f"whole and well-formed, refused with {end.status}"},
         )
@@ -61,12 +61,12 @@ def _excused(case: Case, operation: Operation, end: Completion, status: int) -> 
     upload = case.uploads.get(call.upload or "")
     if upload is None:
         return False  # OPTIONS is owed an answer
-    if case.sequential and status in _OPEN_ON_SEQUENTIAL and call.kind != "POST":
+    if case.sequential and status in _OPEN_ON_SEQUENTIAL and call.kind != "create":
         return True
     if status == 460 or (status == 400 and call.checksum in _MALFORMED):
         return case.checks_checksums
     if status in _GONE:
-        return call.kind != "POST" and _gone(case, upload, end)
+        return call.kind != "create" and _gone(case, upload, end)
     if status == 409:
         return _contested(case, upload, operation, end)
     if status == 413:
@@ -88,7 +88,7 @@ def _gone(case: Case, upload: UploadCase, end: Completion) -> bool:
 
 def _contested(case: Case, upload: UploadCase, operation: Operation, end: Completion) -> bool:
     call = operation.call
-    if call.kind == "POST":
+    if call.kind == "create":
         return bool(upload.rivals) or _created_before(upload, operation)
     if not bodied(operation):
         return False
@@ -109,7 +109,7 @@ def _contested(case: Case, upload: UploadCase, operation: Operation, end: Comple
 
 def _created_before(upload: UploadCase, operation: Operation | None) -> bool:
     """Whether an earlier creation may have taken the name: this one, or one besides the first."""
-    posts = [one for one in upload.operations if one.call.kind == "POST"]
+    posts = [one for one in upload.operations if one.call.kind == "create"]
     if operation is None:
         return sum(effect_of(one) != "none" for one in posts) > 1
     return any(
@@ -132,15 +132,15 @@ def _too_large(case: Case, upload: UploadCase, operation: Operation) -> bool:
     sizes = [
         int(text)
         for one in case.history.operations
-        if one.call.kind == "OPTIONS" and one.end is not None
+        if one.call.kind == "discover" and one.end is not None
         if (text := one.end.headers.get("tus-max-size", "")).isdigit()
     ]
-    return call.kind == "POST" and any(upload.size > size for size in sizes)
+    return call.kind == "create" and any(upload.size > size for size in sizes)
 
 
 def _offered(case: Case, kind: str) -> bool:
     """Whether the target says that it serves requests of this kind."""
-    needed = {"DELETE": "termination", "STATUS": "status", "POST": "creation"}.get(kind)
+    needed = {"terminate": "termination", "status": "status", "create": "creation"}.get(kind)
     return needed is None or case.can(needed)
 
 

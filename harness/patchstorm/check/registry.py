@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from patchstorm.case.layout import lay_out
 from patchstorm.check import (
     availability,
     checksum,
@@ -21,7 +22,6 @@ from patchstorm.check import (
     status,
 )
 from patchstorm.check import bytes as bytes_
-from patchstorm.check.layout import lay_out
 from patchstorm.check.linearizable import Budget
 from patchstorm.check.model import Checker, Judgement, Verdict
 from patchstorm.check.rule import Rule

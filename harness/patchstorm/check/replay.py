@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
 
-from patchstorm.check.case import FAR, Case, UploadCase, Write, ended
+from patchstorm.case.case import FAR, Case, UploadCase, Write, ended
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding, show
@@ -80,7 +80,7 @@ def _changed(case: Case, upload: UploadCase) -> Iterator[Finding]:
     documents = [
         one
         for one in upload.operations
-        if one.call.kind == "STATUS" and one.end is not None and one.end.document is not None
+        if one.call.kind == "status" and one.end is not None and one.end.document is not None
     ]
     if len(documents) < 2 or upload.damages:
         return

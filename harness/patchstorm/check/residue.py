@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from patchstorm.check.case import FAR, Case, UploadCase
+from patchstorm.case.case import FAR, Case, UploadCase
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
@@ -92,7 +92,7 @@ def _unfinished(case: Case) -> bool:
 
 
 def _unanswered_creation(operation: Operation) -> bool:
-    return operation.call.kind == "POST" and operation.outcome == "info"
+    return operation.call.kind == "create" and operation.outcome == "info"
 
 
 def _finished(upload: UploadCase) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from patchstorm.check.case import Case
-from patchstorm.check.layout import lay_out
+from patchstorm.case.case import Case
+from patchstorm.case.layout import lay_out
 from patchstorm.check.model import Checker, Finding, Judgement
 from patchstorm.history.model import History
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.check.case import Case, UploadCase
+from patchstorm.case.case import Case, UploadCase
 from patchstorm.check.durability import promises_before
 from patchstorm.check.model import Finding
 from patchstorm.check.progress import miscounted, wrong_progress
 from patchstorm.check.rule import Rule, either, needs, survives_power
-from patchstorm.check.story import finding, show, shows
+from patchstorm.check.story import finding, show, shows, verb
 from patchstorm.history.model import Operation, StatusDocument
 from patchstorm.history.ranges import Ranges, Span
 
@@ -74,7 +74,7 @@ def _received(upload: UploadCase, document: StatusDocument) -> list[Span]:
 
 def _unreadable(case: Case, upload: UploadCase) -> Iterator[Finding]:
     for one in upload.operations:
-        if one.call.kind != "STATUS" or one.end is None or one.outcome != "ok":
+        if one.call.kind != "status" or one.end is None or one.outcome != "ok":
             continue
         if one.end.malformed is not None:
             yield finding(
@@ -208,7 +208,7 @@ def _taken_back(case: Case, upload: UploadCase, documents: list[Operation]) -> I
             yield finding(
                 case,
                 NAME,
-                f"{operation.call.kind} (op {operation.op}) misses {shows(lost)}, which a status"
+                f"{verb(case, operation.call.kind)} (op {operation.op}) misses {shows(lost)}, which a status"
                 " document had called received",
                 upload=upload,
                 spans=lost,
@@ -224,7 +224,7 @@ def _denied(operation: Operation, claimed: Ranges) -> list[Span]:
     if document is not None:
         return _missing(document)
     end = operation.end
-    if operation.call.kind == "HEAD" and end is not None and end.offset is not None:
+    if operation.call.kind == "query" and end is not None and end.offset is not None:
         prefix = claimed.prefix()
         return [(end.offset, prefix)] if end.offset < prefix else []
     return []

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from patchstorm.check.case import Case, UploadCase
+from patchstorm.case.case import Case, UploadCase
 from patchstorm.check.model import Finding, Range
+from patchstorm.dialect.registry import words_of
 from patchstorm.history.model import Event, Operation
 from patchstorm.history.ranges import Span
 
@@ -62,14 +63,19 @@ def shows(spans: Iterable[Span], limit: int = 3) -> str:
     return text if len(listed) <= limit else f"{text} and {len(listed) - limit} more"
 
 
-def describe(operation: Operation) -> str:
+def verb(case: Case, kind: str) -> str:
+    """What people who know the dialect call a kind of operation."""
+    return words_of(case.history.header.dialect).verb(kind)
+
+
+def describe(case: Case, operation: Operation) -> str:
     """A request in one phrase."""
     call = operation.call
     if call.probe is not None:
         to = call.probe.to or "the creation URL"
         return f"op {call.op} {call.probe.case} {call.probe.method} {to}"
-    text = f"op {call.op} {call.client} {call.kind}"
-    if call.length is not None and call.kind in ("PATCH", "POST"):
+    text = f"op {call.op} {call.client} {verb(case, call.kind)}"
+    if call.length is not None and call.kind in ("append", "create"):
         start = call.offset or 0
         text += f" [{start}, {start + call.length}) content {call.content}"
     if call.checksum != "none":
@@ -79,7 +85,7 @@ def describe(operation: Operation) -> str:
     return text
 
 
-def answer(operation: Operation) -> str:
+def answer(case: Case, operation: Operation) -> str:
     """What came back, in one phrase."""
     end = operation.end
     if end is None:
@@ -88,7 +94,7 @@ def answer(operation: Operation) -> str:
         return f"no answer ({end.error or end.outcome}, {end.sent} bytes sent)"
     text = str(end.status)
     if end.offset is not None:
-        text += f" Upload-Offset {end.offset}"
+        text += f" {words_of(case.history.header.dialect).offset} {end.offset}"
     if end.document is not None:
         gaps = [(at, at + length) for at, length in end.document.missing_ranges]
         missing = shows(gaps) if gaps else "nothing"
@@ -106,7 +112,8 @@ def _lines(
     entries: list[tuple[int, int, str]] = []
     for op in chosen:
         operation = case.operation(op)
-        entries.append((operation.call.time_ns, op, _line(operation, zero, remarks.get(op))))
+        line = _line(case, operation, zero, remarks.get(op))
+        entries.append((operation.call.time_ns, op, line))
     kinds = _TOLD_OF_PROBES if case.operation(chosen[0]).call.probe is not None else _TOLD
     since = min(entry[0] for entry in entries)
     until = max(entry[0] for entry in entries)
@@ -129,12 +136,12 @@ def _chosen(told: list[int], remarks: Mapping[int, str]) -> list[int]:
     return sorted({*causes, *others})
 
 
-def _line(operation: Operation, zero: int, remark: str | None) -> str:
+def _line(case: Case, operation: Operation, zero: int, remark: str | None) -> str:
     call, end = operation.call, operation.end
     at = (call.time_ns - zero) / 1e6
     where = "balancer " if call.replica is None else f"replica {call.replica}"
     took = "" if end is None else f" after {(end.time_ns - call.time_ns) / 1e6:.3f} ms"
-    line = f"{at:10.3f} ms  {where}  {describe(operation)}: {answer(operation)}{took}"
+    line = f"{at:10.3f} ms  {where}  {describe(case, operation)}: {answer(case, operation)}{took}"
     return _PLAIN + line if remark is None else f"{_ARROW}{line}  <- {remark}"
 
 

@@ -16,7 +16,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from patchstorm.check.case import FAR, Case, UploadCase, Write, effect_of
+from patchstorm.case.case import FAR, Case, UploadCase, Write, effect_of
 from patchstorm.check.upload_model import (
     Append,
     Commit,
@@ -147,7 +147,7 @@ def _operation(
     if write is not None and write.effect != "none":
         store = _append if case.sequential else _commit
         after = store(case, problem, write, contents[write.content])
-    if call.kind == "DELETE" and effect_of(operation) != "none":
+    if call.kind == "terminate" and effect_of(operation) != "none":
         sure = effect_of(operation) == "done" and end is not None
         due = end.time_ns if sure and end is not None else None
         problem.add(operation.op, Terminate(), call.time_ns, due)
@@ -155,7 +155,7 @@ def _operation(
         return
     if operation.outcome == "ok":
         _read(upload, problem, operation, after)
-    elif end.status in (404, 410) and call.kind in ("HEAD", "PATCH", "STATUS"):
+    elif end.status in (404, 410) and call.kind in ("query", "append", "status"):
         explained = upload.delete_invoked < FAR and upload.expires > end.time_ns
         if explained and _created_before(upload, call.time_ns):
             problem.add(operation.op, Gone(), call.time_ns, end.time_ns)
@@ -163,7 +163,7 @@ def _operation(
 
 def _created_before(upload: UploadCase, time_ns: int) -> bool:
     return any(
-        one.call.kind == "POST"
+        one.call.kind == "create"
         and one.outcome == "ok"
         and one.end is not None
         and one.end.time_ns < time_ns
@@ -182,7 +182,7 @@ def _read(upload: UploadCase, problem: Problem, operation: Operation, after: int
         full = (1 << problem.cells) - 1
         problem.add(call.op, Shows(full & ~missing, full), call.time_ns, end.time_ns)
         return
-    if call.kind not in ("HEAD", "PATCH", "POST") or end.offset is None:
+    if call.kind not in ("query", "append", "create") or end.offset is None:
         return
     if 0 <= end.offset <= upload.size:  # beyond: no legal order, and ``offsets`` tells
         problem.add(call.op, Offset(problem.cell(end.offset)), call.time_ns, end.time_ns, after)

@@ -7,7 +7,7 @@ has no order. (Leaving out an answer only ever permits more, so what remains is 
 
 from __future__ import annotations
 
-from patchstorm.check.case import Case, UploadCase
+from patchstorm.case.case import Case, UploadCase
 from patchstorm.check.model import Finding
 from patchstorm.check.story import describe, finding, show, shows
 from patchstorm.check.upload_entries import Problem
@@ -58,7 +58,7 @@ def explain(
     writers = _writers(small, spans)
     stuck = small.entries[blocked].op
     whose = small.origin[blocked]
-    name = "the published file" if whose < 0 else describe(case.operation(whose))
+    name = "the published file" if whose < 0 else describe(case, case.operation(whose))
     notes = [f"no legal order: {name} {_says(small, stuck)}"]
     if isinstance(stuck, Holds) or any(isinstance(small.entries[at].op, Holds) for at in reads):
         notes.append("the published file was read last, after everything else")

@@ -100,7 +100,7 @@ async def _reference() -> Row:
             ):
                 port = fleet.replicas[0].port
                 assert port is not None
-                head = head_for(target.wire, Request(kind="OPTIONS", upload="none"), nothing, None)
+                head = head_for(target.wire, Request(kind="discover", upload="none"), nothing, None)
                 delivery = await Client(timeout_ms=5_000).deliver(port, head)
     except (PatchstormError, OSError) as error:
         return Row(what, "broken", str(error))

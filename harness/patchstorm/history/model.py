@@ -15,9 +15,13 @@ from typing import Literal
 import msgspec
 
 FORMAT = "patchstorm-history"
-VERSION = 1
+VERSION = 2
 
-Kind = Literal["OPTIONS", "POST", "HEAD", "PATCH", "STATUS", "DELETE", "PROBE"]
+Kind = Literal[
+    "discover", "create", "query", "append", "status", "complete", "terminate", "concatenate", "probe",
+]  # fmt: skip
+"""What a client wants, in no protocol's words: what can a server do; begin an upload; how far is it; take
+these bytes; what is missing; that was all; throw it away; join these; a request of a conformance case."""
 Outcome = Literal["ok", "fail", "info"]
 Checksum = Literal["none", "right", "wrong", "malformed", "unknown-algorithm"]
 
@@ -51,6 +55,7 @@ class Header(_Record, frozen=True, kw_only=True, tag="header", omit_defaults=Fal
     replicas: int
     clock: Literal["monotonic", "virtual"]
     uploads: tuple[UploadInfo, ...]
+    dialect: str = "tus"  # in which protocol the operations were spoken
     policy: Literal["polite", "hostile"] = "polite"
     leftovers: tuple[str, ...] = ()  # glob patterns, relative to the root, of what may stay
     convergence_ms: int = 15_000  # bound after healing
@@ -79,13 +84,22 @@ class ProbeSent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     chapter: str = "all"
 
 
+class RequestHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request line and its headers as they went out, whatever the dialect."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 class Invocation(_Record, frozen=True, kw_only=True, tag="invoke"):
     """A request whose first byte is about to be handed to a socket.
 
     ``length`` is the length of the body that the request announces; what was really handed over is
     ``Completion.sent``. ``content`` names which of the contents (0 is the honest one) the body
     carries. ``replay_of`` is the operation that this one repeats byte for byte. ``phase`` is
-    ``storm`` before healing, ``heal`` after. ``probe`` is filled for the kind PROBE, whose requests
+    ``storm`` before healing, ``heal`` after. ``request`` is the raw request, where it was noted.
+    ``probe`` is filled for the kind probe, whose requests
     concern no upload of the header; only the checker ``conformance`` judges them.
     """
 
@@ -102,6 +116,7 @@ class Invocation(_Record, frozen=True, kw_only=True, tag="invoke"):
     cut: bool = False  # the client itself ends the body early
     replay_of: int | None = None
     phase: Literal["storm", "heal"] = "storm"
+    request: RequestHead | None = None
     probe: ProbeSent | None = None
 
 

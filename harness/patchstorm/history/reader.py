@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from patchstorm.errors import UsageError
 from patchstorm.history.build import Malformed, assemble
 from patchstorm.history.model import FORMAT, VERSION, History, Record
+from patchstorm.history.upgrade import READS, upgraded
 
 _TYPES = ("header", "invoke", "complete", "event", "final", "residue")
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
@@ -43,11 +45,12 @@ def parse_history(data: bytes, name: str = "history") -> History:
     lines = _lines(data)
     if not lines:
         raise UsageError(f"{name}: is empty; a history begins with a header line")
-    _check_header(name, *lines[0])
+    version = _check_header(name, *lines[0])
     whole = data.endswith(b"\n")
     last = lines[-1][0]
     records = [
-        _record(name, number, line, cut=not whole and number == last) for number, line in lines
+        _record(name, number, line, version, cut=not whole and number == last)
+        for number, line in lines
     ]
     try:
         return assemble(records)
@@ -61,7 +64,8 @@ def _lines(data: bytes) -> Sequence[tuple[int, bytes]]:
     return [(at, line) for at, line in enumerate(data.split(b"\n"), 1) if line.strip()]
 
 
-def _check_header(name: str, number: int, line: bytes) -> None:
+def _check_header(name: str, number: int, line: bytes) -> int:
+    """The version that the header names; UsageError where this release does not read it."""
     try:
         probe = msgspec.json.decode(line, type=_Probe)
     except msgspec.MsgspecError as error:
@@ -78,17 +82,22 @@ def _check_header(name: str, number: int, line: bytes) -> None:
         raise UsageError(
             f"{name}:{number}: format is {probe.format!r}, expected {FORMAT!r}; see docs/history.md"
         )
-    if probe.version != VERSION:
+    if probe.version not in READS:
         raise UsageError(
             f"{name}:{number}: version {probe.version} is unknown to this release, which reads"
-            f" version {VERSION}; judging it could miss what the other version means, so it is"
-            " refused: use the release that wrote it"
+            f" versions {READS[0]} to {READS[-1]}; judging it could miss what the other version means,"
+            " so it is refused: use the release that wrote it"
         )
+    return probe.version
 
 
-def _record(name: str, number: int, line: bytes, *, cut: bool) -> Record:
+def _record(name: str, number: int, line: bytes, version: int, *, cut: bool) -> Record:
     try:
-        return _decoder.decode(line)
+        if version == VERSION:
+            return _decoder.decode(line)
+        older = msgspec.json.decode(line, type=dict[str, Any])
+        record: Record = msgspec.convert(upgraded(older, version), Record)
+        return record
     except msgspec.MsgspecError as error:
         wrong = _broken(line, cut=cut) or _wrong(line, error)
         raise UsageError(f"{name}:{number}: {wrong}") from None

@@ -44,7 +44,7 @@ def aftermath(records: Iterable[Record], wire: Wire) -> Aftermath:
     for record in records:
         if isinstance(record, Invocation):
             calls[record.op] = record
-            if record.kind == "DELETE" and record.upload is not None:
+            if record.kind == "terminate" and record.upload is not None:
                 ended.add(record.upload)
         elif isinstance(record, Completion):
             call = calls[record.op]
@@ -53,7 +53,7 @@ def aftermath(records: Iterable[Record], wire: Wire) -> Aftermath:
             url = _url(call, record, wire)
             if url is not None:
                 urls.setdefault(call.upload, url)
-            if call.kind == "DELETE" and record.outcome == "fail":
+            if call.kind == "terminate" and record.outcome == "fail":
                 ended.discard(call.upload)
             if record.outcome == "ok" and call.offset is not None and call.length is not None:
                 acknowledged.setdefault(call.upload, []).append((call.offset, call.length))
@@ -74,6 +74,6 @@ def aftermath(records: Iterable[Record], wire: Wire) -> Aftermath:
 
 
 def _url(call: Invocation, end: Completion, wire: Wire) -> str | None:
-    if call.kind != "POST" or end.status is None:
+    if call.kind != "create" or end.status is None:
         return None
     return created_url(wire, Reply(status=end.status, headers=end.headers, body=b""))

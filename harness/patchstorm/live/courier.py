@@ -111,7 +111,7 @@ class Courier:
             return await self._probe(step, send, request.probe, replica)
         op = self._invoke(step, send, replica)
         url = self.urls.get(request.upload)
-        if url is None and request.kind not in ("POST", "OPTIONS"):
+        if url is None and request.kind not in ("create", "discover"):
             end = completion(op, time.monotonic_ns(), request, None, sent=0, error=NO_URL)
             self._recorder.add(end)
             return Answer(op=op, end=end)
@@ -157,12 +157,12 @@ class Courier:
         self, step: Step, send: Send, replica: int | None, probe: ProbeSent | None = None
     ) -> int:
         request, now = send.request, time.monotonic_ns()
-        has_body = request.kind == "PATCH" or request.whole
+        has_body = request.kind == "append" or request.whole
         op = self._recorder.invoke(
             time_ns=now,
             client=step.client,
             kind=request.kind,
-            upload=None if request.kind in ("OPTIONS", "PROBE") else request.upload,
+            upload=None if request.kind in ("discover", "probe") else request.upload,
             replica=replica,
             offset=request.offset if has_body else None,
             length=request.length if has_body else None,
@@ -179,7 +179,7 @@ class Courier:
                 "plan. This is a fault of the harness; please report it with the plan."
             )
         self._note_faults(send, op, replica, ends=False)
-        if request.kind == "PATCH":
+        if request.kind == "append":
             self.on_patch(1)
         return op
 
@@ -258,14 +258,14 @@ class Courier:
 
     def _learn(self, request: Request, delivery: Delivery, end: Completion) -> None:
         """Remember what a client would: the URL, what was acknowledged, what was ended."""
-        if request.kind == "POST" and delivery.reply is not None:
+        if request.kind == "create" and delivery.reply is not None:
             url = created_url(self._wire, delivery.reply)
             if url is not None and request.upload not in self.urls:
                 self.urls[request.upload] = url
                 self.on_url(request.upload)
-        if request.kind == "DELETE" and end.outcome != "fail":
+        if request.kind == "terminate" and end.outcome != "fail":
             self.ended.add(request.upload)
-        if end.outcome == "ok" and (request.kind == "PATCH" or request.whole):
+        if end.outcome == "ok" and (request.kind == "append" or request.whole):
             self.acknowledged[request.upload].add(request.offset, request.offset + request.length)
         full = end.outcome == "ok" and end.offset == self._uploads[request.upload].size
         if full and request.upload not in self._full:
@@ -304,7 +304,7 @@ def _doubted(end: Completion, request: Request) -> Completion:
 
     So a refusal no longer says that nothing happened. What only reads is as it was.
     """
-    if end.outcome == "fail" and request.kind in ("POST", "PATCH", "DELETE"):
+    if end.outcome == "fail" and request.kind in ("create", "append", "terminate"):
         return msgspec.structs.replace(end, outcome="info")
     return end
 

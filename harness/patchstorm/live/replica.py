@@ -268,7 +268,7 @@ async def _takes_connections(host: Host, address: str, port: int) -> bool:
 
 async def answers(address: str, port: int, target: Target, host: Host = HERE) -> bool:
     """Whether OPTIONS gets an answer below 500."""
-    probe = Request(kind="OPTIONS", upload="")
+    probe = Request(kind="discover", upload="")
     head = head_for(target.wire, probe, UploadInfo(id="", size=0, target=""), None)
     delivery = await Client(timeout_ms=1_000).deliver(port, head, address=address, host=host)
     return delivery.reply is not None and delivery.reply.status < 500

@@ -120,7 +120,7 @@ class Bench:
         self._count += 1
         number = self._count
         info = UploadInfo(id=f"p{number}", size=size or 0, target=f"probe-{number}.bin")
-        usual = head_for(self.target.wire, Request(kind="POST", upload=info.id), info, None)
+        usual = head_for(self.target.wire, Request(kind="create", upload=info.id), info, None)
         said = dict(usual.headers)
         if size is None:
             del said["Upload-Length"]

@@ -5,7 +5,7 @@ next and receives what came of it. The same generator is driven by real sockets 
 and by the scheduler in the simulator, so a storm is written once.
 
     def sequential(ctx: Context) -> Workload:
-        created = yield Send(request=Request(kind="POST", upload=upload.id))
+        created = yield Send(request=Request(kind="create", upload=upload.id))
         ...
 
 ``Together`` runs several workloads at once and returns when all have ended; its results are the

@@ -56,7 +56,7 @@ class Network:
         if isinstance(action, Together):
             parts = tuple(self.around(part) for part in action.workloads)
             return (yield Together(workloads=parts, names=action.names))
-        if isinstance(action, Send) and action.request.kind == "PATCH":
+        if isinstance(action, Send) and action.request.kind == "append":
             return (yield from self._delivered(action))
         return (yield action)
 

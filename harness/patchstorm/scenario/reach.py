@@ -46,7 +46,7 @@ def _patches(history: History, upload: str | None = None) -> list[Operation]:
     return [
         operation
         for operation in history.operations
-        if operation.call.kind == "PATCH" and upload in (None, operation.call.upload)
+        if operation.call.kind == "append" and upload in (None, operation.call.upload)
     ]
 
 
@@ -136,11 +136,11 @@ def _resumed(history: History) -> bool:
     for operation in history.operations:
         upload, kind = operation.call.upload, operation.call.kind
         at = stage.get(upload, 0)
-        if kind == "PATCH" and operation.outcome != "ok" and at == 0:
+        if kind == "append" and operation.outcome != "ok" and at == 0:
             stage[upload] = 1
-        elif kind in ("HEAD", "STATUS") and operation.outcome == "ok" and at == 1:
+        elif kind in ("query", "status") and operation.outcome == "ok" and at == 1:
             stage[upload] = 2
-        elif kind == "PATCH" and operation.outcome == "ok" and at == 2:
+        elif kind == "append" and operation.outcome == "ok" and at == 2:
             return True
     return False
 
@@ -150,9 +150,9 @@ def _asked_elsewhere(history: History) -> bool:
     last: dict[str | None, int | None] = {}
     for operation in history.operations:
         call = operation.call
-        if call.kind == "PATCH" and operation.outcome == "ok":
+        if call.kind == "append" and operation.outcome == "ok":
             last[call.upload] = call.replica
-        elif call.kind in ("HEAD", "STATUS") and operation.outcome == "ok":
+        elif call.kind in ("query", "status") and operation.outcome == "ok":
             elsewhere = call.upload in last and last[call.upload] != call.replica
             if elsewhere:
                 return True
@@ -176,7 +176,9 @@ def _published(history: History) -> bool:
 
 
 def _terminated(history: History) -> bool:
-    return any(item.call.kind == "DELETE" and item.outcome == "ok" for item in history.operations)
+    return any(
+        item.call.kind == "terminate" and item.outcome == "ok" for item in history.operations
+    )
 
 
 def _expired(history: History) -> bool:
@@ -194,7 +196,7 @@ def _late(history: History) -> bool:
         if item.end is None or item.outcome != "ok":
             continue
         whole = item.end.offset is not None and item.end.offset == sizes.get(item.call.upload or "")
-        if whole or item.call.kind == "DELETE":
+        if whole or item.call.kind == "terminate":
             over.setdefault(item.call.upload, item.end.time_ns)
     return any(
         item.call.upload in over
@@ -233,9 +235,9 @@ def _crowd(history: History) -> bool:
 
 def _served_beside(history: History) -> bool:
     """While one PATCH was under way a HEAD or PATCH of the same upload began and succeeded."""
-    answered = [item for item in history.operations if item.call.kind in ("HEAD", "PATCH")]
+    answered = [item for item in history.operations if item.call.kind in ("query", "append")]
     return any(
-        a.call.kind == "PATCH" and b.outcome == "ok" and _span(b)[1] < _span(a)[1]
+        a.call.kind == "append" and b.outcome == "ok" and _span(b)[1] < _span(a)[1]
         for a, b in _together(answered)
     )
 
@@ -249,7 +251,7 @@ def _fault_struck(history: History) -> bool:
 
 
 def _struck_in_flight(history: History) -> bool:
-    spans = [_span(item) for item in history.operations if item.call.kind in ("PATCH", "POST")]
+    spans = [_span(item) for item in history.operations if item.call.kind in ("append", "create")]
     return any(
         begin <= event.time_ns <= end
         for event in _faults(history)

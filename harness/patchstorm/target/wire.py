@@ -27,7 +27,14 @@ from patchstorm.target.model import Wire
 
 TUS_VERSION = "1.0.0"
 PATCH_TYPE = "application/offset+octet-stream"
-METHODS = {"STATUS": "GET"}
+METHODS: dict[str, str] = {
+    "discover": "OPTIONS",
+    "create": "POST",
+    "query": "HEAD",
+    "append": "PATCH",
+    "status": "GET",
+    "terminate": "DELETE",
+}
 PROBLEM = "application/problem+json"
 PROBLEM_DOCUMENT = "problem document"
 
@@ -86,23 +93,23 @@ def head_for(
     ``blocks`` yields the body and is read only when a checksum is to be announced. Raises
     ValueError where a URL is needed and there is none.
     """
-    headers = [("Tus-Resumable", TUS_VERSION)] if request.kind != "OPTIONS" else []
+    headers = [("Tus-Resumable", TUS_VERSION)] if request.kind != "discover" else []
     headers += wire.headers.items()
     path, length, has_body = wire.path, 0, False
-    if request.kind == "POST":
+    if request.kind == "create":
         headers += _creation(wire, upload)
         has_body, length = True, request.length if request.whole else 0
         if request.whole:
             headers.append(("Content-Type", PATCH_TYPE))
-    elif request.kind != "OPTIONS":
+    elif request.kind != "discover":
         path = _upload_path(wire, request, url)
-    if request.kind == "PATCH":
+    if request.kind == "append":
         headers += [("Content-Type", PATCH_TYPE), ("Upload-Offset", str(request.offset))]
         has_body, length = True, request.length
     if request.checksum != "none":
         headers.append(("Upload-Checksum", checksum(request, blocks or tuple)))
     return Head(
-        method=METHODS.get(request.kind, request.kind),
+        method=METHODS[request.kind],
         path=path,
         headers=tuple(headers),
         length=length,
@@ -127,7 +134,7 @@ def metadata(wire: Wire, upload: UploadInfo) -> str:
 def _upload_path(wire: Wire, request: Request, url: str | None) -> str:
     if url is None:
         raise ValueError(f"{request.kind} for `{request.upload}`: no creation gave out its URL")
-    if request.kind != "STATUS":
+    if request.kind != "status":
         return url
     if wire.status is None:
         raise ValueError("the target has no status document; its `wire.status` is not set")
@@ -237,7 +244,7 @@ def _integer(reply: Reply, name: str) -> tuple[int | None, str | None]:
 
 def _problem(request: Request, reply: Reply) -> str | None:
     """What is wrong with a problem document: its members are optional, but of fixed kinds (RFC 9457)."""
-    if request.kind == "HEAD" or not reply.headers.get("content-type", "").startswith(PROBLEM):
+    if request.kind == "query" or not reply.headers.get("content-type", "").startswith(PROBLEM):
         return None
     if request.probe is not None and request.probe.what.acts_as == "HEAD":
         return None
@@ -258,7 +265,7 @@ def _problem(request: Request, reply: Reply) -> str | None:
 
 
 def _document(request: Request, reply: Reply) -> tuple[StatusDocument | None, str | None]:
-    if request.kind != "STATUS" or reply.status != 200:
+    if request.kind != "status" or reply.status != 200:
         return None, None
     try:
         return _status(json.loads(reply.body)), None

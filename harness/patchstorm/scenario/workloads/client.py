@@ -56,7 +56,7 @@ def patch(
     offset, length = at
     return Send(
         request=Request(
-            kind="PATCH",
+            kind="append",
             upload=upload.id,
             offset=offset,
             length=length,
@@ -91,7 +91,7 @@ def head(ctx: Context, upload: UploadPlan, *, replica: int | None = None) -> Mov
     """The committed offset; None if the upload is gone or nobody answers within the tries."""
     for failures in range(ctx.tries):
         where = ctx.replica() if replica is None else ctx.other(replica, failures)
-        request = Request(kind="HEAD", upload=upload.id, replica=where)
+        request = Request(kind="query", upload=upload.id, replica=where)
         answer: Answer = yield Send(request=request)
         if answer.ok and answer.end.offset is not None:
             return answer.end.offset

@@ -147,7 +147,7 @@ def _until_content(
     busy = BUSY_TRIES
     while True:
         request = Request(
-            kind="PROBE",
+            kind="probe",
             upload="",
             length=len(step.body or b""),
             replica=ctx.other(asking.replica, hops),

@@ -67,7 +67,7 @@ def _refused(ctx: Context, upload: UploadPlan, length: int) -> Workload:
     if algorithm is None or not length:
         return
     request = Request(
-        kind="POST",
+        kind="create",
         upload=upload.id,
         length=length,
         whole=True,
@@ -82,7 +82,7 @@ def create(ctx: Context, upload: UploadPlan, *, carried: int | None = None) -> M
     """POST until the upload exists; ``carried`` bytes go along. False when the tries are spent."""
     for failures in range(ctx.tries):
         request = Request(
-            kind="POST",
+            kind="create",
             upload=upload.id,
             length=carried or 0,
             whole=carried is not None,

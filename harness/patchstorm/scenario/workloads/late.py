@@ -38,7 +38,7 @@ def late(ctx: Context, options: Options) -> Workload:
             yield from _astride(ctx, upload)
         yield from advance(ctx, upload, until=None if whole else upload.size // 2)
         if not whole:
-            yield Send(request=Request(kind="DELETE", upload=upload.id, replica=ctx.replica()))
+            yield Send(request=Request(kind="terminate", upload=upload.id, replica=ctx.replica()))
         yield from _replay(ctx, upload, options)
         yield from head(ctx, upload)
 

@@ -88,7 +88,7 @@ def send_missing(ctx: Context, upload: UploadPlan, *, away_from: int = 0) -> Wor
 def status(ctx: Context, upload: UploadPlan, *, replica: int) -> Move[StatusDocument | None]:
     """The status document; None when there is none to be had."""
     for failures in range(ctx.tries):
-        request = Request(kind="STATUS", upload=upload.id, replica=ctx.other(replica, failures))
+        request = Request(kind="status", upload=upload.id, replica=ctx.other(replica, failures))
         answer: Answer = yield Send(request=request)
         if answer.ok or refused(answer):
             return answer.end.document

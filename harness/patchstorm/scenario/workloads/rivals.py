@@ -48,7 +48,7 @@ def _finish(ctx: Context, upload: UploadPlan, replica: int) -> Workload:
         if answer.ok or answer.status == 409 or refused(answer):
             break
         yield from pause(ctx, failures)
-    yield Send(request=Request(kind="HEAD", upload=upload.id, replica=ctx.replica()))
+    yield Send(request=Request(kind="query", upload=upload.id, replica=ctx.replica()))
 
 
 KIND = WorkloadKind(

@@ -40,7 +40,7 @@ def _race(ctx: Context, upload: UploadPlan, beside: int, options: Options) -> Wo
     at = chunks(upload)[beside]
     first = ctx.replica()
     waits = [ctx.draw("wait", 3) * options.spread_ms // 2 for _ in range(2)]
-    delete = Request(kind="DELETE", upload=upload.id, replica=ctx.other(first))
+    delete = Request(kind="terminate", upload=upload.id, replica=ctx.other(first))
     yield Together(
         workloads=(
             single(patch(ctx, upload, at, replica=first), after_ms=waits[0]),

@@ -134,11 +134,11 @@ class Clients:
             return
         self._invoke(delivery, send)
         url = self.urls.get(request.upload)
-        if url is None and request.kind not in ("POST", "OPTIONS"):
+        if url is None and request.kind not in ("create", "discover"):
             self._finish(delivery, None, NO_URL)
             return
         self._under_way[delivery.op] = delivery
-        if request.kind == "PATCH" or request.whole:
+        if request.kind == "append" or request.whole:
             self.offered[request.upload].add(request.offset, request.offset + request.length)
         number = self._uploads[request.upload].number
         delivery.head = head_for(
@@ -277,13 +277,13 @@ class Clients:
         self._note_faults(send, delivery, ends=True)
         if request.probe is not None:
             self.probes.learn(request.probe, reply)
-        if request.kind == "POST" and reply is not None:
+        if request.kind == "create" and reply is not None:
             url = created_url(self._wire, reply)
             if url is not None and request.upload not in self.urls:
                 self._learn(request.upload, url)
-        if request.kind == "DELETE" and end.outcome != "fail":
+        if request.kind == "terminate" and end.outcome != "fail":
             self.ended.add(request.upload)
-        if end.outcome == "ok" and (request.kind == "PATCH" or request.whole):
+        if end.outcome == "ok" and (request.kind == "append" or request.whole):
             self.acknowledged[request.upload].add(request.offset, request.offset + request.length)
         upload = self._uploads.get(request.upload)
         if end.outcome == "ok" and upload is not None and end.offset == upload.size:
@@ -330,13 +330,13 @@ class Clients:
 
     def _invoke(self, delivery: Delivery, send: Send, probe: ProbeSent | None = None) -> None:
         request, mischief = delivery.request, delivery.mischief
-        has_body = request.kind == "PATCH" or request.whole
+        has_body = request.kind == "append" or request.whole
         cut = mischief.cut_after is not None and mischief.cut_after < request.length
         op = self._recorder.invoke(
             time_ns=self._stamp(),
             client=delivery.step.client,
             kind=request.kind,
-            upload=None if request.kind in ("OPTIONS", "PROBE") else request.upload,
+            upload=None if request.kind in ("discover", "probe") else request.upload,
             replica=delivery.replica,
             offset=request.offset if has_body else None,
             length=request.length if has_body else None,
@@ -353,7 +353,7 @@ class Clients:
                 "This is a fault of the simulator; please report it with the failure's file."
             )
         self._note_faults(send, delivery, ends=False)
-        if request.kind == "PATCH":
+        if request.kind == "append":
             self.on_patch(1)
 
     def _note_faults(self, send: Send, delivery: Delivery, *, ends: bool) -> None:

@@ -15,6 +15,8 @@ from patchstorm.check.model import Finding
 from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES
+from patchstorm.dialect.registry import words_of
+from patchstorm.dialect.words import Words
 from patchstorm.history.model import History, Operation
 from patchstorm.worlds.sim.agenda import STEP_NS
 from patchstorm.worlds.sim.tracing import StepRecord
@@ -61,6 +63,7 @@ class _Story:
         self, history: History, steps: Sequence[StepRecord], paths: Mapping[str, int]
     ) -> None:
         self._operations = history.operations
+        self._words = words_of(history.header.dialect)
         self._by_task: dict[str, list[StepRecord]] = {}
         for record in steps:
             self._by_task.setdefault(record.task, []).append(record)
@@ -173,10 +176,10 @@ class _Story:
             return
         operation = self._operations[op]
         call, end = operation.call, operation.end
-        self._add(call.time_ns, call.replica, _asks(operation), cause=False, order=0)
+        self._add(call.time_ns, call.replica, _asks(operation, self._words), cause=False, order=0)
         if end is not None:
             answer = end.error if end.status is None else str(end.status)
-            offset = "" if end.offset is None else f", Upload-Offset {end.offset}"
+            offset = "" if end.offset is None else f", {self._words.offset} {end.offset}"
             self._add(
                 end.time_ns, call.replica, f"op {op} is answered {answer}{offset}", cause=False,
                 order=2,
@@ -212,9 +215,9 @@ class _Story:
         return tuple(line.text for line in ordered[-LINES_MAX:])
 
 
-def _asks(operation: Operation) -> str:
+def _asks(operation: Operation, words: Words) -> str:
     call = operation.call
-    text = f"op {call.op} {call.client} {call.kind}"
+    text = f"op {call.op} {call.client} {words.verb(call.kind)}"
     if call.length is not None:
         start = call.offset or 0
         text += f" [{start}, {start + call.length})"

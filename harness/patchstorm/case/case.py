@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from patchstorm.check.faults import Faults
+from patchstorm.case.faults import Faults
 from patchstorm.history.model import Event, Final, History, Operation, UploadInfo
 from patchstorm.history.ranges import Ranges
 
@@ -113,14 +113,14 @@ class UploadCase:
     @cached_property
     def rejected(self) -> bool:
         """Every creation was refused, so nothing is owed."""
-        posts = [op for op in self.operations if op.call.kind == "POST"]
+        posts = [op for op in self.operations if op.call.kind == "create"]
         return bool(posts) and all(op.outcome == "fail" for op in posts)
 
     @cached_property
     def existed(self) -> bool:
         """Some answer shows that the target knew this upload."""
         return any(
-            op.outcome == "ok" and op.call.kind in ("POST", "HEAD", "PATCH", "STATUS")
+            op.outcome == "ok" and op.call.kind in ("create", "query", "append", "status")
             for op in self.operations
         )
 
@@ -152,7 +152,7 @@ class Case:
 def bodied(operation: Operation) -> bool:
     """Whether a request carries bytes of its upload."""
     call = operation.call
-    return call.kind == "PATCH" or (call.kind == "POST" and bool(call.length))
+    return call.kind == "append" or (call.kind == "create" and bool(call.length))
 
 
 def ended(operation: Operation) -> int:

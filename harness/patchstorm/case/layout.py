@@ -18,7 +18,7 @@ Everything is computed once for all checkers; intervals and sorted lists only.
 
 from __future__ import annotations
 
-from patchstorm.check.case import (
+from patchstorm.case.case import (
     EXPIRY_SLACK_NS,
     FAR,
     Case,
@@ -30,7 +30,7 @@ from patchstorm.check.case import (
     ended,
     number,
 )
-from patchstorm.check.faults import Faults
+from patchstorm.case.faults import Faults
 from patchstorm.history.model import Final, History, Operation
 from patchstorm.history.ranges import Ranges
 
@@ -128,7 +128,7 @@ def _requests(case: Case, upload: UploadCase, start_ns: int) -> None:
     bodies = [operation for operation in upload.operations if bodied(operation)]
     upload.full_from = _full_from(case, upload, bodies)
     upload.writes = [_write(case, upload, operation) for operation in bodies]
-    created = [op.call.time_ns for op in upload.operations if op.call.kind == "POST"]
+    created = [op.call.time_ns for op in upload.operations if op.call.kind == "create"]
     if upload.info.expires_ms is not None:
         born = min(created, default=start_ns)
         upload.expires = born + upload.info.expires_ms * 1_000_000 - EXPIRY_SLACK_NS
@@ -140,7 +140,7 @@ def _requests(case: Case, upload: UploadCase, start_ns: int) -> None:
             end is not None
             and operation.outcome == "ok"
             and end.offset == upload.size
-            and call.kind in ("HEAD", "PATCH", "POST")
+            and call.kind in ("query", "append", "create")
             and end.time_ns < upload.announced
         ):
             upload.announced, upload.announcer = end.time_ns, operation.op
@@ -149,7 +149,7 @@ def _requests(case: Case, upload: UploadCase, start_ns: int) -> None:
 def _deletes(upload: UploadCase) -> None:
     for operation in upload.operations:
         call, end = operation.call, operation.end
-        if call.kind == "DELETE" and effect_of(operation) != "none":
+        if call.kind == "terminate" and effect_of(operation) != "none":
             upload.delete_invoked = min(upload.delete_invoked, call.time_ns)
             if operation.outcome == "ok" and end is not None:
                 upload.delete_done = min(upload.delete_done, end.time_ns)
@@ -250,7 +250,7 @@ def _acked(case: Case, operation: Operation, start: int, announced: int) -> int:
     """
     end = operation.end
     offset = None if end is None else end.offset
-    if operation.call.kind == "POST":
+    if operation.call.kind == "create":
         return start if offset is None else max(start, min(announced, offset))
     if case.sequential and offset is not None:
         return max(start, min(announced, offset))

@@ -1,0 +1,45 @@
+"""A history as version 1 of the format had it: what was read then is read today, and means the same."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from patchstorm.history import records_of
+from patchstorm.history.model import History, Record
+
+VERBS = {
+    "discover": "OPTIONS",
+    "create": "POST",
+    "query": "HEAD",
+    "append": "PATCH",
+    "status": "STATUS",
+    "terminate": "DELETE",
+    "probe": "PROBE",
+}
+_NEWER = {"header": ("dialect",), "invoke": ("request",)}
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def line(record: Record) -> bytes:
+    """The line of one record."""
+    raw: dict[str, Any] = msgspec.to_builtins(record)
+    for field in _NEWER.get(raw["type"], ()):
+        raw.pop(field, None)
+    if raw["type"] == "invoke":
+        raw["kind"] = VERBS[raw["kind"]]
+    if raw["type"] == "header":
+        raw["version"] = 1
+    return _encoder.encode(raw)
+
+
+def lines(history: History) -> bytes:
+    """The whole file."""
+    return b"".join(line(record) + b"\n" for record in records_of(history))
+
+
+def digest(history: History) -> str:
+    """SHA-256 over the lines with their fields in order of name: equal for equal histories."""
+    return hashlib.sha256(lines(history)).hexdigest()
