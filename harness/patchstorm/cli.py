@@ -52,6 +52,26 @@ app = typer.Typer(
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from patchstorm.commands.version import execute
+
+        execute()
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take what may stand before a command."""
+
+
 @app.command()
 def run(
     scenario: Annotated[

@@ -23,7 +23,11 @@ from patchstorm.worlds.nfs.guest import MEMORY_MIB
 from patchstorm.worlds.nfs.machine import find_machine
 
 TOP = Path(__file__).resolve().parents[2]
-DOCUMENTS = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(TOP.glob("ci/*.md"))]
+DOCUMENTS = [
+    *sorted(TOP.glob("*.md")),
+    *sorted(TOP.glob("docs/*.md")),
+    *sorted(TOP.glob("ci/*.md")),
+]
 RECIPES = sorted(TOP.glob("ci/*.yml"))
 MAIN_JOB = "patchstorm run"
 CAUGHT = "patchstorm run replaying --target reference:append --world sim --seed 1"
