@@ -96,6 +96,14 @@ class Fault:
     ``lasting`` says what ``for_ms`` means; empty: the fault is over at once. ``default_ms`` is used
     when a storm gives none; None: until healing. ``hostile``: more than a correct server must
     survive. ``bounded_storage``: outside the model it needs a storage with a ``size``.
+
+    What it is, for whoever has to draw conclusions: ``deadly``: a process ends without having its say;
+    ``loses_power``: what was not synced may be gone; ``shifts_clock``: no bound of wall-clock time can be
+    judged; ``loses_host``: a host goes and may keep its locks; ``loses_locks``: locks exclude no more;
+    ``needs_server``: only storage with a server of its own can have it; ``brings_grace``: an NFS server
+    comes back with its grace period. ``excuses``: it explains that requests fail. What does what man pages
+    allow at any time (read(2), write(2)) excuses nobody, nor do stored bytes that are no more what they
+    were: these are to be missing again, and not in the way.
     """
 
     name: str
@@ -108,6 +116,14 @@ class Fault:
     hostile: bool = False
     bounded_storage: bool = False
     needs: tuple[str, ...] = ()  # capabilities of the target
+    deadly: bool = False
+    loses_power: bool = False
+    shifts_clock: bool = False
+    loses_host: bool = False
+    loses_locks: bool = False
+    needs_server: bool = False
+    brings_grace: bool = False
+    excuses: bool = True
     options: type[msgspec.Struct] = NoOptions
 
 
@@ -115,10 +131,10 @@ _REPLICA = ("any-replica", "replica-N", "acting", "all")
 _NETWORK = ("network",)
 
 _ROWS = (
-    Fault(name="crash", says="a replica dies without warning and is started again",
+    Fault(name="crash", deadly=True, says="a replica dies without warning and is started again",
           worlds=_EVERYWHERE, aims=("any-replica", "replica-N", "acting"),
           lasting="how long it stays down", default_ms=150),
-    Fault(name="crash-all", says="every replica dies at once and is started again",
+    Fault(name="crash-all", deadly=True, says="every replica dies at once and is started again",
           worlds=_EVERYWHERE, aims=("all",), lasting="how long they stay down", default_ms=150),
     Fault(name="pause", says="a replica stands still and then goes on as if nothing had been",
           worlds=_EVERYWHERE, aims=_REPLICA, lasting="how long it stands still", default_ms=500),
@@ -154,10 +170,10 @@ _ROWS = (
           says="a replica may use little more memory than it has; the kernel kills one that does",
           worlds=_CONTAINED, aims=_REPLICA, lasting="how long it is limited", default_ms=500,
           options=MemoryOptions),
-    Fault(name="partition-storage", says="a replica cannot reach the shared storage",
+    Fault(name="partition-storage", loses_host=True, needs_server=True, says="a replica cannot reach the shared storage",
           worlds=("sim", "fuse", "nfs"), aims=_REPLICA,
           lasting="how long the storage is out of reach", default_ms=500),
-    Fault(name="storage-restart",
+    Fault(name="storage-restart", needs_server=True, brings_grace=True,
           says="the file server is restarted: clients reclaim their locks within its grace period",
           worlds=("sim", "nfs"), aims=("storage",),
           lasting="how long the server is away", default_ms=300),
@@ -173,14 +189,15 @@ _ROWS = (
     Fault(name="eio", says="single calls answer EIO; on fsync the unsynced bytes may be lost",
           worlds=_MODELLED, aims=("any-replica", "replica-N", "acting", "all", "storage"),
           options=CallOptions),
-    Fault(name="short-read", says="single reads give only a part of what is there",
+    Fault(name="short-read", excuses=False, says="single reads give only a part of what is there",
           worlds=("sim",), aims=_REPLICA, options=CallOptions),
-    Fault(name="short-write", says="single writes take only a part of what they were given",
+    Fault(name="short-write", excuses=False, says="single writes take only a part of what they were given",
           worlds=_MODELLED, aims=_REPLICA, options=CallOptions),
     Fault(name="slow", says="calls take long", worlds=_MODELLED,
           aims=("any-replica", "replica-N", "acting", "all", "storage"),
           lasting="how long the slowness lasts", default_ms=500, options=SlowOptions),
-    Fault(name="power-loss", says="a host loses power, and with it any legal part of what it had not synced",
+    Fault(name="power-loss", deadly=True, loses_power=True, loses_host=True, brings_grace=True,
+          says="a host loses power, and with it any legal part of what it had not synced",
           worlds=("sim", "fuse", "nfs"), aims=("any-replica", "replica-N", "acting", "all", "storage"),
           lasting="how long it stays off", default_ms=150, needs=("survives-power-loss",)),
     Fault(name="stale-attributes", says="a replica sees sizes and times as old as its mount allows",
@@ -188,9 +205,9 @@ _ROWS = (
     Fault(name="stale-entries",
           says="a replica sees names that are gone, and misses names that are there, as its mount allows",
           worlds=("sim", "fuse", "nfs"), aims=_REPLICA, lasting="how long the caches stay", default_ms=3_000),
-    Fault(name="lock-loss", says="a replica loses a lock that it holds, and is not told",
+    Fault(name="lock-loss", loses_locks=True, says="a replica loses a lock that it holds, and is not told",
           worlds=("sim", "fuse", "nfs"), aims=_REPLICA, hostile=True),
-    Fault(name="local-locks", says="locks exclude only within one host",
+    Fault(name="local-locks", loses_locks=True, says="locks exclude only within one host",
           worlds=_MODELLED, aims=("all",), lasting="how long locks stay local", hostile=True),
     Fault(name="estale", says="a handle that a replica holds answers ESTALE once",
           worlds=_MODELLED, aims=_REPLICA, options=CallOptions),
@@ -200,11 +217,11 @@ _ROWS = (
     Fault(name="silly-rename",
           says="replacing a file that the same host has open leaves its name missing for a moment",
           worlds=_MODELLED, aims=_REPLICA, lasting="how long the name is missing", default_ms=50),
-    Fault(name="clock-skew", says="a replica's clock is ahead of the others'",
+    Fault(name="clock-skew", shifts_clock=True, says="a replica's clock is ahead of the others'",
           worlds=("sim",), aims=_REPLICA, lasting="how long it is ahead", options=SkewOptions),
-    Fault(name="clock-jump", says="a replica's clock jumps forward once",
+    Fault(name="clock-jump", shifts_clock=True, says="a replica's clock jumps forward once",
           worlds=("sim",), aims=_REPLICA, options=SkewOptions),
-    Fault(name="damage", says="the harness overwrites bytes that are already stored",
+    Fault(name="damage", excuses=False, says="the harness overwrites bytes that are already stored",
           worlds=_EVERYWHERE, aims=("storage",), options=DamageOptions),
 )  # fmt: skip
 
