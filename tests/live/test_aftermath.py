@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patchstorm.history.model import Completion, Event, Invocation, Record
+from patchstorm.history.model import Completion, Event, Header, Invocation, Record, UploadInfo
 from patchstorm.live.aftermath import Lasting, aftermath
 from patchstorm.target.model import Wire
 
@@ -11,7 +11,20 @@ HEADERS = {"location": "http://10.0.0.7:1080/files/abc?token=t"}
 
 
 def records() -> list[Record]:
+    uploads = tuple(UploadInfo(id=one, size=16, target=f"{one}.bin") for one in ("u", "v"))
     return [
+        Header(
+            scenario="s",
+            seed=1,
+            world="nfs",
+            storage="nfs4",
+            target="t",
+            capabilities=(),
+            reading="offset-addressed",
+            replicas=2,
+            clock="monotonic",
+            uploads=uploads,
+        ),
         Invocation(op=0, time_ns=1, client="c", kind="create", upload="u"),
         Completion(op=0, time_ns=2, outcome="ok", status=201, headers=HEADERS),
         Event(time_ns=3, kind="fault", replica=1, data={"fault": "pause", "id": "p"}),

@@ -31,6 +31,7 @@ from patchstorm.choice.strategy import Dull, Strategy
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import digest
 from patchstorm.history.model import History
+from patchstorm.run.script import Choosers, from_seed
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
@@ -40,7 +41,7 @@ from patchstorm.target.claims import unclaimed
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.outcome import SimOutcome
-from patchstorm.worlds.sim.run import Choosers, from_seed, reason_to_skip, run_schedule
+from patchstorm.worlds.sim.run import reason_to_skip, run_schedule
 from patchstorm.worlds.sim.scale import scaled
 from patchstorm.worlds.sim.tracing import Pairs, Trace
 from patchstorm.worlds.sim.watched import Observer

@@ -17,6 +17,7 @@ from patchstorm.history.model import (
     Outcome,
     ProbeSent,
     Record,
+    RequestHead,
     Residue,
     StatusDocument,
 )
@@ -57,6 +58,7 @@ class Recorder:
         cut: bool = False,
         replay_of: int | None = None,
         phase: str = "storm",
+        request: RequestHead | None = None,
         probe: ProbeSent | None = None,
     ) -> int:
         """Record a request that is about to be sent; the result is its operation index."""
@@ -77,6 +79,7 @@ class Recorder:
                 cut=cut,
                 replay_of=replay_of,
                 phase="heal" if phase == "heal" else "storm",
+                request=request,
                 probe=probe,
             )
         )

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from patchstorm.history.model import Completion, Event, Invocation, Record
+from patchstorm.history.model import Completion, Event, Header, Invocation, Record
+from patchstorm.run.knowledge import Knowledge
 from patchstorm.target.model import Wire
 from patchstorm.target.wire import Reply, created_url
 
@@ -35,28 +36,18 @@ class Aftermath(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def aftermath(records: Iterable[Record], wire: Wire) -> Aftermath:
-    """What ``records`` leave to go on from."""
+    """What ``records``, the header first, leave to go on from."""
     calls: dict[int, Invocation] = {}
-    urls: dict[str, str] = {}
-    acknowledged: dict[str, list[tuple[int, int]]] = {}
-    ended: set[str] = set()
+    known = Knowledge({})
+    under_way: dict[int, Invocation] = {}
     lasting: dict[tuple[str, str, int | None], Lasting] = {}
     for record in records:
-        if isinstance(record, Invocation):
-            calls[record.op] = record
-            if record.kind == "terminate" and record.upload is not None:
-                ended.add(record.upload)
+        if isinstance(record, Header):
+            known = Knowledge({upload.id: upload.size for upload in record.uploads})
+        elif isinstance(record, Invocation):
+            calls[record.op] = under_way[record.op] = record
         elif isinstance(record, Completion):
-            call = calls[record.op]
-            if call.upload is None:
-                continue
-            url = _url(call, record, wire)
-            if url is not None:
-                urls.setdefault(call.upload, url)
-            if call.kind == "terminate" and record.outcome == "fail":
-                ended.discard(call.upload)
-            if record.outcome == "ok" and call.offset is not None and call.length is not None:
-                acknowledged.setdefault(call.upload, []).append((call.offset, call.length))
+            _learn(known, under_way.pop(record.op), record, wire)
         elif isinstance(record, Event) and record.kind == "fault" and "id" in record.data:
             fault = Lasting(str(record.data["id"]), str(record.data["fault"]), record.replica)
             key = (fault.id, fault.kind, fault.replica)
@@ -64,16 +55,30 @@ def aftermath(records: Iterable[Record], wire: Wire) -> Aftermath:
                 lasting.pop(key, None)
             else:
                 lasting[key] = fault
+    ended = known.ended | {
+        call.upload for call in under_way.values() if call.kind == "terminate" and call.upload
+    }
     return Aftermath(
         first_op=len(calls),
-        urls=urls,
-        acknowledged={upload: tuple(ranges) for upload, ranges in acknowledged.items()},
+        urls=known.urls,
+        acknowledged={
+            upload: tuple((start, end - start) for start, end in ranges)
+            for upload, ranges in known.acknowledged.items()
+            if ranges
+        },
         ended=tuple(sorted(ended)),
         lasting=tuple(lasting.values()),
     )
 
 
-def _url(call: Invocation, end: Completion, wire: Wire) -> str | None:
-    if call.kind != "create" or end.status is None:
-        return None
-    return created_url(wire, Reply(status=end.status, headers=end.headers, body=b""))
+def _learn(known: Knowledge, call: Invocation, end: Completion, wire: Wire) -> None:
+    if call.upload is None:
+        return
+    if call.kind == "create" and end.status is not None:
+        url = created_url(wire, Reply(status=end.status, headers=end.headers, body=b""))
+        if url is not None:
+            known.urls.setdefault(call.upload, url)
+    body = None
+    if call.offset is not None and call.length is not None:
+        body = (call.offset, call.offset + call.length)
+    known.completed(call.kind, call.upload, body, end)

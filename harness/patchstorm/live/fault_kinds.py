@@ -15,9 +15,8 @@ from patchstorm.live.fleet import Fleet
 from patchstorm.live.network import Network
 from patchstorm.live.replica import Replica
 from patchstorm.live.storage import Storage
+from patchstorm.run.strikes import Hit
 from patchstorm.scenario.plan import FaultPlan
-
-Hit = tuple[int, ...]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 from patchstorm.history import Recorder
 from patchstorm.live.fault_kinds import FaultKind, Scene
+from patchstorm.run.strikes import Hit, hit_by, note
+from patchstorm.run.triggers import Seen
 from patchstorm.scenario.plan import FaultPlan
 
 
@@ -26,20 +28,18 @@ class Faults:
         self._recorder = recorder
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def strike(self, fault: FaultPlan, path: str | None, time_ns: int | None) -> None:
-        """Begin ``fault`` now. ``path`` is what the trigger saw, ``time_ns`` when."""
-        hit = self._hit(fault, path)
-        began_ns = time.monotonic_ns() if time_ns is None else time_ns
+    def strike(self, fault: FaultPlan, seen: Seen) -> None:
+        """Begin ``fault`` now, as its trigger saw it."""
+        hit = hit_by(fault, len(self.scene.fleet.replicas), lambda: self._acting(seen.path))
+        began_ns = time.monotonic_ns() if seen.time_ns is None else seen.time_ns
         self._kinds[fault.kind].now(self.scene, fault, hit)
-        for replica in hit or (None,):
-            self._note(fault, replica, path, began_ns)
-        task = asyncio.get_running_loop().create_task(self._follow(fault, hit, path))
+        note(self._recorder, fault, hit, seen.path, lambda: began_ns)
+        task = asyncio.get_running_loop().create_task(self._follow(fault, hit, seen.path))
         self._tasks.add(task)
 
-    async def _follow(self, fault: FaultPlan, hit: tuple[int, ...], path: str | None) -> None:
+    async def _follow(self, fault: FaultPlan, hit: Hit, path: str | None) -> None:
         await self._kinds[fault.kind].then(self.scene, fault, hit)
-        for replica in hit or (None,):
-            self._note(fault, replica, path, time.monotonic_ns(), ends=True)
+        note(self._recorder, fault, hit, path, time.monotonic_ns, ends=True)
 
     async def end(self) -> None:
         """Have every fault end now, and wait until it has. Errors of a fault are raised here."""
@@ -52,39 +52,15 @@ class Faults:
         for task in self._tasks:
             task.cancel()
 
-    def _hit(self, fault: FaultPlan, path: str | None) -> tuple[int, ...]:
-        count = len(self.scene.fleet.replicas)
-        if fault.whom == "all":
-            return tuple(range(count))
-        if fault.whom == "acting" and path is not None:
-            found = self._acting(path)
-            if found is not None:
-                return (found,)
-        return () if fault.replica is None else (fault.replica % count,)
-
-    def _acting(self, path: str) -> int | None:
+    def _acting(self, path: str | None) -> int | None:
         """The replica that has ``path`` open just now, by /proc/PID/fd; None if none shows."""
+        if path is None:
+            return None
         wanted = str(self.scene.storage.root / path)
         for replica in self.scene.fleet.replicas:
             if replica.pid is not None and _has_open(replica.pid, wanted):
                 return replica.index
         return None
-
-    def _note(
-        self,
-        fault: FaultPlan,
-        replica: int | None,
-        path: str | None,
-        time_ns: int,
-        *,
-        ends: bool = False,
-    ) -> None:
-        data: dict[str, str | int | float | bool | None] = {"fault": fault.kind, "id": fault.id}
-        if path is not None:
-            data["path"] = path
-        if ends:
-            data["ends"] = True
-        self._recorder.event("fault", time_ns=time_ns, replica=replica, **data)
 
 
 def _has_open(pid: int, wanted: str) -> bool:

@@ -1,8 +1,7 @@
 """One storm against real servers, from an empty directory to a history.
 
-The order of events is the whole story: storage, fleet, watchers; the uploads are created; faults are
-armed and the storm runs; everything is healed; the closing workload runs; the storage comes to rest,
-is swept and looked at. What is judged afterwards is not known here.
+The phases are those of every world (:mod:`patchstorm.run.script`). What is judged afterwards is not known
+here.
 
 Whatever happens, nothing stays behind: every resource is a context manager, and what a killed
 harness leaves is removed by its warden.
@@ -14,35 +13,40 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from patchstorm.errors import TargetError
 from patchstorm.history import Recorder
-from patchstorm.history.model import Final, Header, History
+from patchstorm.history.model import History
 from patchstorm.live.aftermath import Aftermath
-from patchstorm.live.courier import Courier, Phase
+from patchstorm.live.courier import Courier
 from patchstorm.live.damage import Damage
 from patchstorm.live.fault_kinds import Scene
 from patchstorm.live.faults import Faults
-from patchstorm.live.finals import fetched, finals, residue, tell_contents, untidy
+from patchstorm.live.fetching import fetched
 from patchstorm.live.fleet import Fleet
-from patchstorm.live.lookout import Lookout, Seen, looking_out
+from patchstorm.live.lookout import Lookout, looking_out
 from patchstorm.live.pulse import beating
-from patchstorm.live.sight import Sight
 from patchstorm.live.storage import Storage, UnavailableStorage
 from patchstorm.live.suits import lifetime_ms
-from patchstorm.live.triggers import Triggers, rules_of
+from patchstorm.live.tree import Change
+from patchstorm.live.triggers import LiveTriggers, later, rules_of
+from patchstorm.live.view import DirectoryView
 from patchstorm.live.watch import TreeWatch
 from patchstorm.live.world import PROCESSES, World
-from patchstorm.scenario import storm as storms
+from patchstorm.run.clients import Clients
+from patchstorm.run.publication import PublicationWatcher
+from patchstorm.run.script import Arm, Drive, Heal, Run, Until, from_seed, header_of
+from patchstorm.run.triggers import Seen
 from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.machine import Machine
-from patchstorm.scenario.plan import Plan, UploadPlan
+from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
 from patchstorm.target.places import Places
 
+NOISE_NS = 5_000_000
 HISTORY_FILE = "history.jsonl"
 REST_POLL_S = 0.01
 
@@ -73,26 +77,6 @@ class _Setting:
     log_dir: Path
     sink: IO[bytes] | None
     after: Aftermath | None
-
-
-@dataclass(slots=True, kw_only=True)
-class _Run:
-    """The parts of one storm that its phases hand to each other."""
-
-    plan: Plan
-    target: Target
-    storage: Storage
-    fleet: Fleet
-    recorder: Recorder
-    places: Places
-    courier: Courier
-    faults: Faults
-    triggers: Triggers
-    sight: Sight
-    lookout: Lookout | None
-    convergence_ms: int
-    next_op: int = 0
-    notes: list[str] = field(default_factory=list)
 
 
 async def run_live(
@@ -128,12 +112,8 @@ async def run_live(
                 sink=sink, after=after,
             )  # fmt: skip
             run = await _prepare(setting, stack)
-            if after is None:
-                await _storm(run)
-            else:
-                _recall(run, after)
-            await _settle(run)
-            return _outcome(run, log_dir, time.monotonic() - began, whole=sink is None)
+            await run.go(broken_off=after is not None)
+            return run.outcome(log_dir, time.monotonic() - began, whole=sink is None)
     except UnavailableStorage as unavailable:
         return LiveOutcome(log_dir=log_dir, skipped=str(unavailable))
     except TimeoutError:
@@ -143,220 +123,190 @@ async def run_live(
         raise _only(group) from None
 
 
-async def _prepare(setting: _Setting, stack: AsyncExitStack) -> _Run:
-    plan, target, world = setting.plan, setting.target, setting.world
-    store, log_dir, after, sink = setting.storage, setting.log_dir, setting.after, setting.sink
+class _LiveRun(Run):
+    """One storm on a real fleet. Made inside ``stack``, which gives everything back."""
+
+    triggers: LiveTriggers
+
+    def __init__(
+        self, setting: _Setting, fleet: Fleet, recorder: Recorder, stack: AsyncExitStack
+    ) -> None:
+        plan, target, store = setting.plan, setting.target, setting.storage
+        self.plan = plan
+        self.target = target
+        self.recorder = recorder
+        self.choosers = from_seed
+        self.fetched = []
+        self.next_op = recorder.operations
+        self.storage = store
+        self.fleet = fleet
+        self.lookout: Lookout | None = None
+        self.notes: list[str] = [*store.notes]
+        self.view = DirectoryView(store.view)
+        self.places = Places(target, tuple(upload.info for upload in plan.uploads))
+        self.clients = Clients(
+            plan, target, recorder, time.monotonic_ns, secret=fleet.secret,
+            now_s=lambda: int(time.time()), quotes=True,
+        )  # fmt: skip
+        self.triggers = LiveTriggers(plan, later, self._strike)
+        self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
+        damage = Damage(plan, self.places, store, recorder)
+        scene = Scene(
+            fleet=fleet, storage=store, network=self.courier.network, damage=damage.strike
+        )
+        self.faults = Faults(scene, recorder, setting.world.kinds)
+        stack.callback(self.faults.cancel)
+        # Of a target whose file grows under its name only some changes are telling.
+        atomic = "publishes-atomically" in target.capabilities
+        self.watcher = PublicationWatcher(
+            self.view, self.places, recorder, time.monotonic_ns, instant=False,
+            noise_ns=0 if atomic else NOISE_NS,
+        )  # fmt: skip
+        self._shown: dict[str, int] = {}  # paths that belonged to nobody when they appeared
+        self.clients.on_append = self.triggers.saw_append
+        self.clients.on_url = self._learn
+        self.clients.on_full = self.watcher.look_at
+
+    def _strike(self, fault: FaultPlan, seen: Seen) -> None:
+        self.faults.strike(fault, seen)
+
+    def saw(self, change: Change) -> None:
+        """Something happened on the storage."""
+        if change.path in self.places.published:
+            self.watcher.changed(change.path)
+        elif change.what == "appeared":
+            self._shown.setdefault(change.path, time.monotonic_ns())
+
+    def look_out(self, lookout: Lookout) -> None:
+        """A fault strikes while all stand still; then those that it spared go on."""
+
+        def seen(rule: str, path: str, time_ns: int) -> None:
+            try:
+                self.triggers.saw(rule, path, time_ns)
+            finally:
+                self.fleet.thaw()
+
+        self.lookout = lookout
+        lookout.seen = seen
+
+    def _learn(self, upload: str) -> None:
+        """What becomes known with an upload's URL: where its file will be."""
+        self.places.learn(upload, self.clients.known.urls[upload])
+        if self.lookout is not None:
+            self.lookout.tell(published=list(self.places.published))
+
+    # -- the acts -----------------------------------------------------------------------------------
+
+    async def go(self, *, broken_off: bool) -> None:
+        for act in self.script(broken_off=broken_off):
+            if isinstance(act, Drive):
+                await self._drive(act.workload, act.phase)
+            elif isinstance(act, Until):
+                await _until(act.reached, act.bound_ms)
+            elif isinstance(act, Arm):
+                await self._arm()
+            elif isinstance(act, Heal):
+                await self._heal()
+            else:
+                await self._fetch()
+
+    async def _drive(self, workload: Workload, phase: str) -> None:
+        machine = Machine(workload, client=phase, first_op=self.next_op)
+        self.clients.phase = phase
+        await self.courier.drive(machine)
+        self.next_op = machine.next_op
+
+    async def _arm(self) -> None:
+        if self.lookout is None:
+            return
+        fleet, lookout = self.fleet, self.lookout
+        for replica in fleet.replicas:
+            replica.on_spawn = lambda: lookout.tell(pids=fleet.pids)
+        lookout.tell(pids=fleet.pids, published=list(self.places.published))
+        await lookout.arm(self.storage.view, rules_of(self.plan, self.target))
+
+    async def _heal(self) -> None:
+        """Every fault ends, everything is up again; only then does healing count as begun."""
+        await self.faults.end()
+        self.notes += self.fleet.deserters()
+        self.courier.network.heal()
+        self.storage.free()
+        await self.fleet.heal()
+
+    async def _fetch(self) -> None:
+        owed = [] if self.plan.closing == "sweeper" else self.clients.known.owed()
+        until = time.monotonic() + (self.convergence_ms / 1_000 if owed else 0.0)
+        self.fetched = await fetched(self.plan, self.courier.fetch, until=until)
+
+    # -- moments of live worlds ---------------------------------------------------------------------
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def tell_strangers(self) -> None:
+        self.watcher.tell_strangers(self._shown.items())
+
+    def sweep_claimed(self) -> bool:
+        """Nor where a server may wait for a client that has gone without its hearing of it."""
+        return super().sweep_claimed() and not self.faults.scene.ends_unheard
+
+    def recall(self, after: Aftermath) -> None:
+        """Everything is up again after a loss of power: what lasted until then is over."""
+        for upload, url in after.urls.items():
+            self.clients.learn(upload, url)
+        for upload, ranges in after.acknowledged.items():
+            for offset, length in ranges:
+                self.clients.known.acknowledged[upload].add(offset, offset + length)
+        self.clients.known.ended.update(after.ended)
+        for fault in after.lasting:
+            self.recorder.event(
+                "fault", time_ns=time.monotonic_ns(), replica=fault.replica,
+                fault=fault.kind, id=fault.id, ends=True,
+            )  # fmt: skip
+        self.notes.append("the storm was broken off by a loss of power")
+
+    def outcome(self, log_dir: Path, seconds: float, *, whole: bool) -> LiveOutcome:
+        notes = [*self.notes, *self.fleet.said()]
+        if self.triggers.waiting and self.triggers.armed_once:
+            notes.append(f"never triggered: {self.triggers.unspent}")
+        return LiveOutcome(
+            log_dir=log_dir,
+            history=self.recorder.history() if whole else None,
+            notes=tuple(notes),
+            seconds=seconds,
+        )
+
+
+async def _prepare(setting: _Setting, stack: AsyncExitStack) -> _LiveRun:
+    plan, target, world, store = setting.plan, setting.target, setting.world, setting.storage
+    after, sink = setting.after, setting.sink
     rules = rules_of(plan, target) if after is None else []
     lookout = await stack.enter_async_context(looking_out()) if rules else None
     fleet = await stack.enter_async_context(
-        world.running(target, store, plan.replicas, log_dir=log_dir, lifetime_ms=lifetime_ms(plan))
+        world.running(
+            target, store, plan.replicas, log_dir=setting.log_dir, lifetime_ms=lifetime_ms(plan)
+        )
     )
-    header = _header(plan, target, world, store)
+    header = header_of(plan, target, world=world.name, storage=store.flavour, clock="monotonic")
     if sink is None:
-        sink = stack.enter_context((log_dir / HISTORY_FILE).open("wb"))
+        sink = stack.enter_context((setting.log_dir / HISTORY_FILE).open("wb"))
     recorder = Recorder(header, sink, first_op=0 if after is None else after.first_op)
     await stack.enter_async_context(beating(recorder))
-    courier = Courier(plan, target, fleet, recorder)
-    places = Places(target, tuple(upload.info for upload in plan.uploads))
-    damage = Damage(plan, places, store, recorder)
-    scene = Scene(fleet=fleet, storage=store, network=courier.network, damage=damage.strike)
-    faults = Faults(scene, recorder, world.kinds)
-    stack.callback(faults.cancel)
-    triggers = Triggers(plan, faults.strike)
-    courier.on_patch, courier.on_bytes = triggers.saw_patch, triggers.saw_bytes
-    atomic = "publishes-atomically" in target.capabilities
-    sight = Sight(store.view, places, recorder, every_change=atomic)
+    run = _LiveRun(setting, fleet, recorder, stack)
     tree = TreeWatch(store.view)
-    tree.listen(sight.saw)
+    tree.listen(run.saw)
     await stack.enter_async_context(tree)
     if lookout is not None:
-        lookout.seen = _struck(triggers, fleet)
-    courier.on_url = _learner(courier, places, lookout)
-    courier.on_full = sight.look_at
-    return _Run(
-        plan=plan, target=target, storage=store, fleet=fleet, recorder=recorder, places=places,
-        courier=courier, faults=faults, triggers=triggers, sight=sight,
-        lookout=lookout, convergence_ms=header.convergence_ms, next_op=recorder.operations,
-        notes=[*store.notes],
-    )  # fmt: skip
+        run.look_out(lookout)
+    if after is not None:
+        run.recall(after)
+    return run
 
 
-def _struck(triggers: Triggers, fleet: Fleet) -> Seen:
-    """A fault strikes while all stand still; then those that it spared go on."""
-
-    def seen(rule: str, path: str, time_ns: int) -> None:
-        try:
-            triggers.saw(rule, path, time_ns)
-        finally:
-            fleet.thaw()
-
-    return seen
-
-
-def _learner(courier: Courier, places: Places, lookout: Lookout | None) -> Callable[[str], None]:
-    """What becomes known with an upload's URL: where its file will be."""
-
-    def learn(upload: str) -> None:
-        places.learn(upload, courier.urls[upload])
-        if lookout is not None:
-            lookout.tell(published=list(places.published))
-
-    return learn
-
-
-def _header(plan: Plan, target: Target, world: World, store: Storage) -> Header:
-    return Header(
-        scenario=plan.scenario,
-        seed=plan.seed,
-        world=world.name,
-        storage=store.flavour,
-        target=target.name,
-        capabilities=target.capabilities,
-        reading=plan.reading,
-        replicas=plan.replicas,
-        clock="monotonic",
-        uploads=tuple(upload.info for upload in plan.uploads),
-        policy=plan.policy,
-        leftovers=target.files.leftovers,
-        convergence_ms=max(plan.convergence_ms, target.settle.convergence_ms),
-        closing=plan.closing,
-    )
-
-
-async def _storm(run: _Run) -> None:
-    await _drive(run, storms.opening(run.plan), "storm")
-    if run.lookout is not None:
-        fleet, lookout = run.fleet, run.lookout
-        for replica in fleet.replicas:
-            replica.on_spawn = lambda: lookout.tell(pids=fleet.pids)
-        lookout.tell(pids=fleet.pids, published=list(run.places.published))
-        await lookout.arm(run.storage.view, rules_of(run.plan, run.target))
-    _phase(run, "storm")
-    run.triggers.arm()
-    await _drive(run, storms.storm(run.plan), "storm")
-    run.triggers.disarm()
-
-
-def _recall(run: _Run, after: Aftermath) -> None:
-    """Everything is up again after a loss of power: what lasted until then is over."""
-    run.courier.recall(after)
-    for fault in after.lasting:
-        run.recorder.event(
-            "fault", time_ns=time.monotonic_ns(), replica=fault.replica,
-            fault=fault.kind, id=fault.id, ends=True,
-        )  # fmt: skip
-    run.notes.append("the storm was broken off by a loss of power")
-
-
-async def _settle(run: _Run) -> None:
-    await _heal(run)
-    await _drive(run, storms.closing(run.plan), "heal")
-    await _converge(run)
-    await _sweep(run)
-
-
-async def _drive(run: _Run, workload: Workload, phase: Phase) -> None:
-    machine = Machine(workload, client=phase, first_op=run.next_op)
-    await run.courier.drive(machine, phase)
-    run.next_op = machine.next_op
-
-
-async def _heal(run: _Run) -> None:
-    """Every fault ends, everything is up again; only then does healing count as begun."""
-    await run.faults.end()
-    run.notes += run.fleet.deserters()
-    run.courier.network.heal()
-    run.storage.free()
-    await run.fleet.heal()
-    _phase(run, "heal")
-
-
-async def _converge(run: _Run) -> None:
-    """Wait, bounded, until every upload that is owed its file has it."""
-    deadline = time.monotonic() + run.convergence_ms / 1_000
-    while _unpublished(run) and time.monotonic() < deadline:
+async def _until(reached: Callable[[], bool], bound_ms: int) -> None:
+    deadline = time.monotonic() + bound_ms / 1_000
+    while not reached() and time.monotonic() < deadline:
         await asyncio.sleep(REST_POLL_S)
-    run.sight.look_at_all()
-    _phase(run, "converged")
-
-
-def _unpublished(run: _Run) -> list[str]:
-    """The uploads whose file is still to come. Rivals share a file: any of them will do."""
-    if _by_get(run):
-        return []  # asked for when the finals are
-    if run.plan.closing == "sweeper" and "completes-unattended" not in run.target.capabilities:
-        return []
-    uploads = {upload.id: upload for upload in run.plan.uploads}
-    return [
-        upload
-        for upload in run.courier.owed()
-        if uploads[upload].info.expires_ms is None
-        and not _stands(run, run.places.path(upload), uploads)
-    ]
-
-
-def _stands(run: _Run, path: str | None, uploads: dict[str, UploadPlan]) -> bool:
-    """Whether a whole file is there; of rivals, whichever of them it belongs to."""
-    if path is None:
-        return False
-    try:
-        size = (run.storage.view / path).stat().st_size
-    except OSError:
-        return False
-    return size >= min(uploads[upload].size for upload in run.places.published[path])
-
-
-async def _sweep(run: _Run) -> None:
-    """Wait until the storage is tidy, or until a sweep must have happened; then look for good.
-
-    While an upload is unfinished, or a server may wait for a client that has gone without its hearing of
-    it, parts may lie about for good reason: then nothing is awaited, and no sweep is claimed.
-    """
-    finished = {*run.courier.owed(), *run.courier.ended}
-    claimed = all(upload.id in finished for upload in run.plan.uploads) and not _by_get(run)
-    claimed = claimed and not run.courier.probes.used  # nobody knows what probes leave unfinished
-    claimed = claimed and not run.faults.scene.ends_unheard
-    deadline = time.monotonic() + run.target.settle.sweep_ms / 1_000
-    while claimed and untidy(run.places, run.storage.view) and time.monotonic() < deadline:
-        await asyncio.sleep(REST_POLL_S)
-    _phase(run, "swept")
-    run.sight.look_at_all()
-    run.sight.tell_strangers()
-    if not _by_get(run):
-        tell_contents(run.courier.probes, run.target.files, run.storage.view, run.recorder)
-    for final in await _finals(run):
-        run.recorder.add(final)
-    run.recorder.add(residue(run.places, run.storage.view, swept=claimed))
-
-
-async def _finals(run: _Run) -> list[Final]:
-    if not _by_get(run):
-        return finals(run.plan, run.places, run.storage.view)
-    owed = [] if run.plan.closing == "sweeper" else run.courier.owed()
-    until = time.monotonic() + (run.convergence_ms / 1_000 if owed else 0.0)
-    return await fetched(run.plan, run.courier.fetch, until=until)
-
-
-def _by_get(run: _Run) -> bool:
-    """Whether the bytes are had with GET, so that nothing on the storage is known to be anybody's."""
-    return run.target.files.read == "get"
-
-
-def _phase(run: _Run, name: str) -> None:
-    run.recorder.event("phase", time_ns=time.monotonic_ns(), phase=name)
-
-
-def _outcome(run: _Run, log_dir: Path, seconds: float, *, whole: bool) -> LiveOutcome:
-    notes = [*run.notes, *run.fleet.said()]
-    unspent = [f"{fault.id} ({fault.kind})" for fault in run.triggers.unspent]
-    if unspent and run.triggers.armed_once:
-        notes.append(f"never triggered: {', '.join(unspent)}")
-    return LiveOutcome(
-        log_dir=log_dir,
-        history=run.recorder.history() if whole else None,
-        notes=tuple(notes),
-        seconds=seconds,
-    )
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:

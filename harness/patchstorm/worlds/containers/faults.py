@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from patchstorm.live.fault_kinds import KINDS, FaultKind, Hit, Scene
+from patchstorm.live.fault_kinds import KINDS, FaultKind, Scene
+from patchstorm.run.strikes import Hit
 from patchstorm.scenario.plan import FaultPlan
 from patchstorm.worlds.containers.engine import EngineError
 from patchstorm.worlds.containers.member import Member

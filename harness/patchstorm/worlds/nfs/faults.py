@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import NoReturn
 
-from patchstorm.live.fault_kinds import KINDS, FaultKind, Hit, Scene
+from patchstorm.live.fault_kinds import KINDS, FaultKind, Scene
+from patchstorm.run.strikes import Hit
 from patchstorm.scenario.plan import FaultPlan
 from patchstorm.worlds.nfs.hosts import Host
 from patchstorm.worlds.nfs.keeper import keeping_open

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patchstorm.scenario.actions import Mischief, Request
+from patchstorm.scenario.actions import Send
 from patchstorm.scenario.machine import Step
 from patchstorm.target.wire import Head
 from patchstorm.worlds.sim.timers import Timer
@@ -20,16 +20,16 @@ class Delivery:
         "patience",
         "replica",
         "request",
+        "send",
         "sent",
         "step",
     )
 
-    def __init__(
-        self, step: Step, request: Request, mischief: Mischief, op: int, path: str
-    ) -> None:
+    def __init__(self, step: Step, send: Send, op: int, path: str) -> None:
         self.step = step
-        self.request = request
-        self.mischief = mischief
+        self.send = send
+        self.request = send.request
+        self.mischief = send.mischief
         self.op = op
         self.path = path
         self.sent = 0

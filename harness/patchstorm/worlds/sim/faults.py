@@ -12,20 +12,21 @@ from collections.abc import Callable, Iterable
 from patchstorm.choice.strategy import PROCESS_DIES, STORAGE_LOSES_POWER
 from patchstorm.errors import UsageError
 from patchstorm.history.recorder import Recorder
+from patchstorm.run.strikes import Hit, hit_by, note
+from patchstorm.run.triggers import Seen
 from patchstorm.scenario.plan import FaultPlan, Trigger
 from patchstorm.storage import pages
 from patchstorm.storage.server import Server
 from patchstorm.target.patterns import matches
 from patchstorm.target.places import Places
-from patchstorm.worlds.sim.clients import Clients
 from patchstorm.worlds.sim.injection import INJECTED, Injections
 from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.network import Network
 from patchstorm.worlds.sim.replica import MS, Replica
 from patchstorm.worlds.sim.stamps import Stamps
 from patchstorm.worlds.sim.timers import Timer
 from patchstorm.worlds.sim.truth import ROOT, walk
 
-Hit = tuple[int, ...]
 Undo = Callable[[], None]
 STOP_POLL_MS = 5
 DOWN_MS = 150
@@ -43,7 +44,7 @@ class Faults:
         kernel: Kernel,
         server: Server,
         replicas: list[Replica],
-        clients: Clients,
+        network: Network,
         places: Places,
         recorder: Recorder,
         stamp: Stamps,
@@ -52,7 +53,7 @@ class Faults:
         self._kernel = kernel
         self._server = server
         self._replicas = replicas
-        self._clients = clients
+        self._network = network
         self._places = places
         self._recorder = recorder
         self._stamp = stamp
@@ -79,19 +80,17 @@ class Faults:
         }
         self.missed: list[str] = []
 
-    def strike(self, fault: FaultPlan, acting: int | None, path: str | None) -> None:
+    def strike(self, fault: FaultPlan, seen: Seen) -> None:
         """Begin ``fault`` now."""
-        hit = self._hit(fault, acting)
-        for replica in hit or (None,):
-            self._note(fault, replica, path)
+        hit = self._hit(fault, seen.replica)
+        note(self._recorder, fault, hit, seen.path, self._stamp)
         undo = self._kinds[fault.kind](fault, hit)
 
         def over() -> None:
             self._open.pop(fault.id, None)
             if undo is not None:
                 undo()
-            for replica in hit or (None,):
-                self._note(fault, replica, path, ends=True)
+            note(self._recorder, fault, hit, seen.path, self._stamp, ends=True)
 
         timer = None if fault.for_ms is None else self._kernel.after(self._lasts_ns(fault), over)
         if undo is None and fault.for_ms is None:
@@ -118,7 +117,7 @@ class Faults:
             trigger=Trigger(kind="step"),
             for_ms=DOWN_MS,
         )
-        self.strike(fault, replica, None)
+        self.strike(fault, Seen(replica))
 
     def end(self) -> None:
         """Every fault ends, every replica is up, every connection can be made."""
@@ -127,29 +126,18 @@ class Faults:
             if timer is not None:
                 self._kernel.cancel(timer)
             over()
-        self._clients.away.clear()
+        self._network.away.clear()
         for replica in self._replicas:
             replica.unpause()
             replica.start()
 
     def _hit(self, fault: FaultPlan, acting: int | None) -> Hit:
-        count = len(self._replicas)
         shared = fault.kind == "power-loss" and self._server.flavour.nfs is None
-        if fault.whom == "all" or (shared and fault.whom != "storage"):
-            return tuple(range(count))  # containers of one machine lose power together
-        if fault.whom == "acting" and acting is not None:
-            return (acting,)
-        return () if fault.replica is None else (fault.replica % count,)
-
-    def _note(
-        self, fault: FaultPlan, replica: int | None, path: str | None, *, ends: bool = False
-    ) -> None:
-        data: dict[str, str | int | float | bool | None] = {"fault": fault.kind, "id": fault.id}
-        if path is not None:
-            data["path"] = path
-        if ends:
-            data["ends"] = True
-        self._recorder.event("fault", time_ns=self._stamp(), replica=replica, **data)
+        if shared and fault.whom != "storage":
+            return tuple(
+                range(len(self._replicas))
+            )  # containers of one machine lose power together
+        return hit_by(fault, len(self._replicas), lambda: acting)
 
     def _each(self, hit: Hit) -> Iterable[Replica]:
         return [self._replicas[index] for index in hit]
@@ -229,11 +217,11 @@ class Faults:
 
     def _partition(self, fault: FaultPlan, hit: Hit) -> Undo:
         for index in hit:
-            self._clients.part(index)
+            self._network.part(index)
 
         def rejoin() -> None:
             for index in hit:
-                self._clients.rejoin(index)
+                self._network.rejoin(index)
 
         return rejoin
 

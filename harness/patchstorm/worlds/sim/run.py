@@ -1,46 +1,54 @@
-"""One schedule, from an empty storage to a history: the simulator's counterpart of ``live.run``.
+"""One schedule in the simulator, from an empty storage to a history, in virtual time.
 
-The order of events is that of every world: storage, replicas, watchers; the uploads are created; faults are
-armed and the storm runs; everything is healed; the closing workload runs; the storage comes to rest, is
-swept and looked at. Only time is virtual, and who goes next is a strategy's choice.
+The phases are those of every world (:mod:`patchstorm.run.script`); who goes next is a strategy's choice.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import cast
 
-from patchstorm.choice.chooser import Chooser
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Strategy
-from patchstorm.history.model import Header, Residue
 from patchstorm.history.recorder import Recorder
-from patchstorm.scenario import storm as storms
+from patchstorm.run.clients import Clients
+from patchstorm.run.last_look import finals
+from patchstorm.run.publication import PublicationWatcher
+from patchstorm.run.script import (
+    Act,
+    Choosers,
+    Drive,
+    Fetch,
+    Heal,
+    Run,
+    Until,
+    from_seed,
+    header_of,
+)
+from patchstorm.run.triggers import Seen
 from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.machine import Machine
-from patchstorm.scenario.plan import FaultPlan, Plan, Trigger
+from patchstorm.scenario.plan import FaultPlan, Plan, Trigger, UploadPlan
 from patchstorm.storage.client import Client
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.storage.server import Server
 from patchstorm.storage.settings import Clock
-from patchstorm.target.model import Target
 from patchstorm.target.places import Places
 from patchstorm.worlds.sim import faults as sim_faults
 from patchstorm.worlds.sim import injection, triggers
-from patchstorm.worlds.sim.app import Subject
-from patchstorm.worlds.sim.clients import Clients
+from patchstorm.worlds.sim.app import SECRET, Subject
 from patchstorm.worlds.sim.faults import Faults, make_root
 from patchstorm.worlds.sim.injection import Injections
 from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.network import Network
 from patchstorm.worlds.sim.outcome import SimOutcome
-from patchstorm.worlds.sim.port import EPOCH_NS, SimPort
-from patchstorm.worlds.sim.probed import tell_contents
-from patchstorm.worlds.sim.remains import finals, left, may_go, remembered, stands
+from patchstorm.worlds.sim.port import EPOCH_NS, SimPort, Watch
 from patchstorm.worlds.sim.replica import MS, Replica
-from patchstorm.worlds.sim.sight import Sight
 from patchstorm.worlds.sim.stamps import Stamps
-from patchstorm.worlds.sim.triggers import Triggers
+from patchstorm.worlds.sim.triggers import SimTriggers
+from patchstorm.worlds.sim.truth import ROOT
+from patchstorm.worlds.sim.view import SimView, remembered
 from patchstorm.worlds.sim.watched import Observer, WatchedPort
 from patchstorm.worlds.sim.workers import Workers
 
@@ -52,14 +60,6 @@ HOSTILE_PATIENCE_MS = 60_000
 REST_POLL_MS = 20
 GRACE_MS_MAX = 600_000
 FORGET_MS_MAX = 120_000  # of nothing but sweeps
-
-Choosers = Callable[[str], Chooser | None]
-"""The chooser of a workload's own choices: opening, storm or closing; None: drawn from the plan's seed."""
-
-
-def from_seed(_: str) -> Chooser | None:
-    """The workloads as their plan's seed has them."""
-    return None
 
 
 def run_schedule(
@@ -80,7 +80,7 @@ def run_schedule(
     """
     patience_ms = POLITE_PATIENCE_MS if plan.policy == "polite" else HOSTILE_PATIENCE_MS
     kernel = Kernel(strategy, workers, steps_max=steps_max, patience_ns=patience_ms * MS)
-    run = _Run(plan, subject, kernel, tuple(observers), choosers, watched or strategy.watches)
+    run = _SimRun(plan, subject, kernel, tuple(observers), choosers, watched or strategy.watches)
     collects = gc.isenabled()
     gc.disable()  # a run makes no garbage worth stopping for, and ends within milliseconds
     try:
@@ -93,8 +93,8 @@ def run_schedule(
             gc.enable()
 
 
-class _Run:
-    """The parts of one run that its phases hand to each other."""
+class _SimRun(Run):
+    """One storm in virtual time."""
 
     def __init__(
         self,
@@ -111,21 +111,31 @@ class _Run:
         self.choosers = choosers
         self.unknown: str | None = None
         self.next_op = 0
+        self.fetched = []
         self.forced: list[Choice] = []
         self.storm_began = self.storm_steps = 0
         self._tidied_at = -1
         self._dark = False
         flavour = parse_flavour(plan.storage or "tmpfs")
         self.server = Server(flavour, clock=cast(Clock, kernel), choose=self._choose)
+        self.view = SimView(self.server)
         self.injections = Injections(kernel, self.server)
         if flavour.nfs is not None:
             self.server.pause = self._storage_pause
         make_root(self.server)
         self.stamp = Stamps(kernel)
-        self.recorder = Recorder(self._header(flavour.name))
+        self.recorder = Recorder(
+            header_of(
+                plan, self.target, world=WORLD, storage=flavour.name, clock="virtual",
+                epoch_ns=EPOCH_NS,
+            )
+        )  # fmt: skip
         self.places = Places(self.target, tuple(upload.info for upload in plan.uploads))
-        self.sight = Sight(self.server, self.places, self.recorder, self.stamp)
-        self.sight.learn()
+        self.watcher = PublicationWatcher(
+            self.view, self.places, self.recorder, self.stamp, instant=True
+        )
+        self.watch = Watch(lambda path: self.watcher.changed(path[len(ROOT) + 1 :]))
+        self._learn_names()
         watched = bool(
             watched or observers or triggers.needs_watching(plan) or injection.needs_watching(plan)
         )
@@ -137,39 +147,35 @@ class _Run:
         for replica in self.replicas:
             replica.lifetime_ms = min(lifetimes, default=None)
             replica.creation = plan.creation
-        self.clients = Clients(plan, subject, kernel, self.replicas, self.recorder, self.stamp)
+        self.clients = Clients(
+            plan, self.target, self.recorder, self.stamp, secret=SECRET, now_s=self._now_s,
+            quotes=False,
+        )  # fmt: skip
         self.clients.on_url = self._learn
+        self.triggers = SimTriggers(plan, self.target, kernel, self.places, self._strike)
+        self.clients.on_append = self.triggers.saw_append
+        self.network = Network(
+            self.clients, subject, kernel, self.replicas, self.triggers.saw_bytes
+        )
         self.faults = Faults(
-            kernel=kernel, server=self.server, replicas=self.replicas, clients=self.clients,
+            kernel=kernel, server=self.server, replicas=self.replicas, network=self.network,
             places=self.places, recorder=self.recorder, stamp=self.stamp,
             injections=self.injections,
         )  # fmt: skip
-        self.triggers = Triggers(plan, self.target, kernel, self.places, self.faults.strike)
-        self.clients.on_patch = self.triggers.saw_patch
-        self.clients.on_bytes = self.triggers.saw_bytes
         self._observers = (self.triggers, self.injections, *observers)
         for observer in observers:
             observer.attach(kernel)
 
-    def _header(self, storage: str) -> Header:
-        plan, target = self.plan, self.target
-        return Header(
-            scenario=plan.scenario, seed=plan.seed, world=WORLD, storage=storage,
-            target=target.name, capabilities=_capabilities(plan, target), reading=plan.reading,
-            replicas=plan.replicas, clock="virtual",
-            uploads=tuple(upload.info for upload in plan.uploads), policy=plan.policy,
-            leftovers=target.files.leftovers,
-            convergence_ms=max(plan.convergence_ms, target.settle.convergence_ms),
-            closing=plan.closing, epoch_ns=EPOCH_NS,
-        )  # fmt: skip
+    def _strike(self, fault: FaultPlan, seen: Seen) -> None:
+        self.faults.strike(fault, seen)
 
     def _port_of(self, watched: bool) -> Callable[[Client, int, int], SimPort]:
         def plain(client: Client, replica: int, serial: int) -> SimPort:
-            return SimPort(self.kernel, self.server, client, self.sight.watch, serial)
+            return SimPort(self.kernel, self.server, client, self.watch, serial)
 
         def telling(client: Client, replica: int, serial: int) -> SimPort:
             return WatchedPort(
-                self.kernel, self.server, client, self.sight.watch, serial, replica=replica,
+                self.kernel, self.server, client, self.watch, serial, replica=replica,
                 observers=self._observers,
             )  # fmt: skip
 
@@ -189,45 +195,44 @@ class _Run:
             self.kernel.step()
 
     def _learn(self, upload: str) -> None:
-        self.places.learn(upload, self.clients.urls[upload])
-        self.sight.learn()
+        self.places.learn(upload, self.clients.known.urls[upload])
+        self._learn_names()
 
-    # -- the phases ---------------------------------------------------------------------------------
+    def _learn_names(self) -> None:
+        """More published names may be known now."""
+        self.watch.hot.update(f"{ROOT}/{path}" for path in self.places.published)
+
+    def _now_s(self) -> int:
+        """What the clocks of the fleet show, as long as nobody tampers with them."""
+        return (EPOCH_NS + self.kernel.now_ns) // 1_000_000_000
+
+    # -- the acts -----------------------------------------------------------------------------------
 
     def go(self) -> None:
         for replica in self.replicas:
             replica.start()
-        self._drive(storms.opening(self.plan, self.choosers("opening")), "storm")
-        self._phase("storm")
-        self.storm_began = self.kernel.steps
-        self.triggers.arm()
-        self.kernel.arm(self.faults.sudden)
-        self._drive(storms.storm(self.plan, self.choosers("storm")), "storm")
-        self.kernel.disarm()
-        self.triggers.disarm()
-        self.storm_steps = self.kernel.steps - self.storm_began
-        if self.plan.index // 2 % 2:
-            self._blackout("after the storm")
-        self._until(self._past_grace, GRACE_MS_MAX)
-        self.faults.end()
-        self._phase("heal")
-        self._drive(storms.closing(self.plan, self.choosers("closing")), "heal")
-        self._converge()
-        if self.plan.closing == "sweeper" and self._doubtful():
-            self._drive(storms.coda(self.plan, self.choosers("coda")), "heal")
-        self._sweep()
+        for act in self.script():
+            if isinstance(act, Drive):
+                self._drive(act.workload, act.phase)
+            elif isinstance(act, Until):
+                self._until(act.reached, act.bound_ms)
+            elif isinstance(act, Heal):
+                self._heal()
+            elif isinstance(act, Fetch):
+                self.fetched = finals(self.plan, self.view, self.places)
 
     def _drive(self, workload: Workload, phase: str) -> None:
         machine = Machine(workload, client=phase, first_op=self.next_op)
         deadline = self.kernel.after(STORM_MS_MAX * MS, self.kernel.stop)
-        self.clients.begin(machine, phase)
+        self.clients.phase = phase
+        self.network.begin(machine)
         if not machine.done:
             self.kernel.run()
         if not machine.done:
             self.unknown = self.unknown or (
                 f"the {phase} did not end within {STORM_MS_MAX // 1000} s of virtual time"
             )
-            self.clients.abandon()
+            self.network.abandon()
         self.kernel.cancel(deadline)
         self.next_op = machine.next_op
 
@@ -237,28 +242,34 @@ class _Run:
             self.kernel.after(REST_POLL_MS * MS, self.kernel.stop)
             self.kernel.run()
 
+    def _heal(self) -> None:
+        self.storm_steps = self.kernel.steps - self.storm_began
+        if self.plan.index // 2 % 2:
+            self._blackout("after the storm")
+        self._until(self._past_grace, GRACE_MS_MAX)
+        self.faults.end()
+
     def _past_grace(self) -> bool:
         """An NFS server that restarted takes reclaims only, for longer than any client waits."""
         return self.kernel.now_ns >= self.server.grace_until_ns
 
-    def _converge(self) -> None:
-        header = self.recorder.records[0]
-        assert isinstance(header, Header)
-        self._until(lambda: not (self._unpublished() or self._doubtful()), header.convergence_ms)
-        self.sight.look_at_all()
-        self._phase("converged")
+    # -- moments of this world ----------------------------------------------------------------------
 
-    def _unpublished(self) -> bool:
-        if self.plan.closing == "sweeper" and (
-            "completes-unattended" not in self.target.capabilities
-        ):
-            return False
-        uploads = {upload.id: upload for upload in self.plan.uploads}
-        return any(
-            uploads[ident].info.expires_ms is None
-            and not stands(self.server, self.places, uploads[ident])
-            for ident in self.clients.owed()
-        )
+    def now_ns(self) -> int:
+        return self.stamp()
+
+    def storm_begins(self) -> None:
+        self.storm_began = self.kernel.steps
+        self.kernel.arm(self.faults.sudden)
+
+    def storm_ends(self) -> None:
+        self.kernel.disarm()
+
+    def settled(self) -> bool:
+        return not (self.unpublished() or self._doubtful())
+
+    def asks_late(self) -> bool:
+        return self._doubtful()
 
     def _doubtful(self) -> bool:
         """Whether every byte of an upload that is not published was sent, and nobody ended it.
@@ -267,41 +278,28 @@ class _Run:
         """
         if self.plan.closing != "sweeper":
             return False
-        clients = self.clients
+        known = self.clients.known
         return any(
             upload.info.expires_ms is None
-            and upload.id in clients.urls
-            and upload.id not in clients.ended
-            and clients.offered[upload.id].covers(0, upload.size)
-            and not stands(self.server, self.places, upload)
+            and upload.id in known.urls
+            and upload.id not in known.ended
+            and known.offered[upload.id].covers(0, upload.size)
+            and not self.stands(upload)
             for upload in self.plan.uploads
         )
 
-    def _sweep(self) -> None:
-        """While an upload is unfinished its parts may lie about: then no sweep is claimed."""
-        finished = {*self.clients.owed(), *self.clients.ended, *self.clients.announced}
-        claimed = all(upload.id in finished for upload in self.plan.uploads)
-        claimed = claimed and not self.clients.probes.used  # nobody knows what probes leave
-        if claimed:
-            self._until(self._tidy, self.target.settle.sweep_ms)
-        self._phase("swept")
-        self.sight.look_at_all()
-        self.sight.tell_strangers()
-        probes, files = self.clients.probes, self.target.files
-        tell_contents(probes, files, self.server, self.recorder, self.stamp)
-        residue = Residue(
-            paths=left(self.server, self.places), swept=claimed, forgotten=self._forgotten()
-        )
-        self._blackout("at the end")
-        for final in finals(self.plan, self.server, self.places):
-            self.recorder.add(final)
-        self.recorder.add(residue)
+    def stands(self, upload: UploadPlan) -> bool:
+        """A rival's smaller file is not taken for this upload's: waiting costs nothing in virtual time."""
+        path = self.places.path(upload.id)
+        look = None if path is None else self.view.look(path)
+        return look is not None and look.size >= upload.size
 
-    def _forgotten(self) -> tuple[str, ...] | None:
-        """What is left when the time of every upload is over.
+    def tell_strangers(self) -> None:
+        shown = ((path[len(ROOT) + 1 :], None) for path in self.watch.created)
+        self.watcher.tell_strangers(entry for entry in shown if entry[0])
 
-        None where that lies too far off, or where a clock that ran ahead decided when it is.
-        """
+    def forgotten(self) -> Generator[Act, None, tuple[str, ...] | None]:
+        """None also where that lies too far off, or where a clock that ran ahead decided when it is."""
         if self.clients.probes.used:
             return None  # nobody knows what probes leave unfinished
         if any(fault.kind.startswith("clock") for fault in self.plan.faults):
@@ -314,9 +312,12 @@ class _Run:
         if longest_ms + settle.forget_ms > FORGET_MS_MAX:
             return None
         over_ns = self.kernel.now_ns + (longest_ms + settle.forget_ms) * MS
-        self._until(lambda: self.kernel.now_ns >= over_ns, FORGET_MS_MAX)
-        self._until(lambda: not remembered(self.server, self.places), settle.sweep_ms)
+        yield Until(lambda: self.kernel.now_ns >= over_ns, FORGET_MS_MAX)
+        yield Until(lambda: not remembered(self.server, self.places), settle.sweep_ms)
         return remembered(self.server, self.places)
+
+    def before_the_last_look(self) -> None:
+        self._blackout("at the end")
 
     def _blackout(self, moment: str) -> None:
         """Where power is lost anyway: everywhere at once, and nothing that was not synced survives.
@@ -331,26 +332,21 @@ class _Run:
         fault = FaultPlan(
             id=f"blackout {moment}", kind="power-loss", whom="storage", trigger=Trigger(kind="step")
         )
-        self.faults.strike(fault, None, None)
+        self.faults.strike(fault, Seen())
         self._dark = False
 
-    def _tidy(self) -> bool:
-        """Whether nothing is left but what the target declares, and directories above that."""
+    def tidy(self) -> bool:
         sweeps = sum(replica.sweeps for replica in self.replicas)
         if sweeps == self._tidied_at:
             return False  # nobody else is at work any more
         self._tidied_at = sweeps
-        return not may_go(self.server, self.places)
-
-    def _phase(self, name: str) -> None:
-        self.recorder.event("phase", time_ns=self.stamp(), phase=name)
+        return super().tidy()
 
     def outcome(self) -> SimOutcome:
         kernel = self.kernel
-        unspent = [f"{fault.id} ({fault.kind})" for fault in self.triggers.waiting]
         notes = list(self.faults.missed)
-        if unspent:
-            notes.append(f"never triggered: {', '.join(unspent)}")
+        if self.triggers.waiting:
+            notes.append(f"never triggered: {self.triggers.unspent}")
         return SimOutcome(
             recorder=self.recorder,
             steps=kernel.steps,
@@ -362,14 +358,9 @@ class _Run:
             unknown=self.unknown,
             stuck=tuple(task.path for task in kernel.stuck),
             storm_steps=self.storm_steps,
-            paths=self.clients.paths,
+            paths=self.network.paths,
             forced=tuple(self.forced),
         )
-
-
-def _capabilities(plan: Plan, target: Target) -> tuple[str, ...]:
-    """Those of the target, unless the plan configures its fleet in a way of its own."""
-    return target.capabilities if plan.creation == "on" else plan.capabilities
 
 
 def reason_to_skip(plan: Plan, subject: Subject) -> str | None:

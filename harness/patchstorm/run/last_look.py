@@ -1,0 +1,60 @@
+"""The last look at the storage: each published file identified, what probes made, and what else is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from patchstorm.history.model import Final
+from patchstorm.history.recorder import Recorder
+from patchstorm.run.view import View
+from patchstorm.scenario.plan import Plan, UploadPlan
+from patchstorm.target.places import Places
+from patchstorm.target.probing import CONTENTS_BYTES_MAX, Probes
+
+
+def stands(view: View, places: Places, upload: UploadPlan, sizes: Mapping[str, int]) -> bool:
+    """Whether a whole file is published; of rivals, whichever of them it belongs to."""
+    path = places.path(upload.id)
+    look = None if path is None else view.look(path)
+    if path is None or look is None:
+        return False
+    return look.size >= min(sizes[owner] for owner in places.published[path])
+
+
+def finals(plan: Plan, view: View, places: Places) -> list[Final]:
+    """A record for each upload, in the plan's order. Reads every published file once for each."""
+    names = {upload.number: upload.id for upload in plan.uploads}
+    return [_final(upload, places.path(upload.id), view, names) for upload in plan.uploads]
+
+
+def _final(upload: UploadPlan, path: str | None, view: View, names: dict[int, str]) -> Final:
+    found = None if path is None else view.identified(path, upload.number, names)
+    if found is None:
+        return Final(upload=upload.id, present=False)
+    size, runs = found
+    return Final(upload=upload.id, present=True, size=size, runs=runs)
+
+
+def tell_contents(
+    probes: Probes, published: str, view: View, recorder: Recorder, now_ns: Callable[[], int]
+) -> None:
+    """An event for every upload that probes made: how its file begins."""
+
+    def read(path: str) -> tuple[int, bytes] | None:
+        return view.begin_of(path, CONTENTS_BYTES_MAX)
+
+    for event in probes.contents(published, read, now_ns):
+        recorder.add(event)
+
+
+def left(view: View, places: Places) -> tuple[str, ...]:
+    """Every path that no upload is published at."""
+    return tuple(path for path in view.paths() if path not in places.published)
+
+
+def may_go(view: View, places: Places) -> set[str]:
+    """What a sweep has to remove: neither declared, nor directories above what is."""
+    paths = view.paths()
+    kept = [path for path in paths if places.may_stay(path)]
+    above = {path[:at] for path in kept for at, letter in enumerate(path) if letter == "/"}
+    return set(paths) - set(kept) - above

@@ -1,0 +1,36 @@
+"""Whom a fault hits, and how its begin and its end are written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from patchstorm.history.recorder import Recorder
+from patchstorm.scenario.plan import FaultPlan
+
+Hit = tuple[int, ...]
+"""Indices of replicas; empty where a fault hits the storage or nobody in particular."""
+
+
+def hit_by(fault: FaultPlan, replicas: int, acting: Callable[[], int | None]) -> Hit:
+    """The replicas that ``fault`` hits; ``acting`` finds who did what its trigger saw, if one can tell."""
+    if fault.whom == "all":
+        return tuple(range(replicas))
+    if fault.whom == "acting":
+        found = acting()
+        if found is not None:
+            return (found,)
+    return () if fault.replica is None else (fault.replica % replicas,)
+
+
+def note(
+    recorder: Recorder, fault: FaultPlan, hit: Hit, path: str | None, now_ns: Callable[[], int],
+    *, ends: bool = False,
+) -> None:  # fmt: skip
+    """Write an event for each replica that was hit, or one for none."""
+    for replica in hit or (None,):
+        data: dict[str, str | int | float | bool | None] = {"fault": fault.kind, "id": fault.id}
+        if path is not None:
+            data["path"] = path
+        if ends:
+            data["ends"] = True
+        recorder.event("fault", time_ns=now_ns(), replica=replica, **data)

@@ -1,0 +1,37 @@
+"""The storage as a run looks at it: past every cache, and only from outside."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from patchstorm.history.model import Run
+
+
+class Look(NamedTuple):
+    """What stood under a name. ``number`` is the inode's, ``mtime_ns`` unix time in nanoseconds."""
+
+    size: int
+    number: int
+    mtime_ns: int
+
+
+class View(Protocol):
+    """The shared directory of one storm; paths are relative to it."""
+
+    def look(self, path: str) -> Look | None:
+        """What stands under ``path`` now; None where nothing does."""
+        ...
+
+    def paths(self) -> tuple[str, ...]:
+        """What lies there, in order. Directories that hold something may be left out."""
+        ...
+
+    def begin_of(self, path: str, length: int) -> tuple[int, bytes] | None:
+        """A file's size and its first ``length`` bytes; None where no file is."""
+        ...
+
+    def identified(
+        self, path: str, upload: int, names: dict[int, str]
+    ) -> tuple[int, tuple[Run, ...]] | None:
+        """A file's size and whose bytes stand in it (:func:`patchstorm.scenario.payload.identify`)."""
+        ...

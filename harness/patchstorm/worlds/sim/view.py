@@ -1,0 +1,52 @@
+"""The simulated storage as a run looks at it: past every cache. A look takes no time at all."""
+
+from __future__ import annotations
+
+from patchstorm.history.model import Run
+from patchstorm.run.view import Look
+from patchstorm.scenario import payload
+from patchstorm.storage.server import Server
+from patchstorm.target.places import Places
+from patchstorm.worlds.sim.port import EPOCH_NS
+from patchstorm.worlds.sim.truth import contents, find, walk
+
+
+class SimView:
+    """The view of a server's tree (:class:`patchstorm.run.view.View`). Directories are listed, too."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def look(self, path: str) -> Look | None:
+        inode = find(self._server, path)
+        return None if inode is None else Look(inode.size, inode.number, inode.mtime + EPOCH_NS)
+
+    def paths(self) -> tuple[str, ...]:
+        return tuple(path for path, _ in walk(self._server))
+
+    def begin_of(self, path: str, length: int) -> tuple[int, bytes] | None:
+        inode = find(self._server, path)
+        if inode is None or inode.entries is not None:
+            return None
+        return inode.size, contents(inode, 0, min(inode.size, length))
+
+    def identified(
+        self, path: str, upload: int, names: dict[int, str]
+    ) -> tuple[int, tuple[Run, ...]] | None:
+        inode = find(self._server, path)
+        if inode is None or inode.entries is not None:
+            return None
+        data = contents(inode, 0, inode.size)
+        return inode.size, payload.identify_bytes(data, upload, names)
+
+
+def remembered(server: Server, places: Places) -> tuple[str, ...]:
+    """Files that no upload is published at; what directories may be left is not said anywhere."""
+    published = places.published
+    return tuple(
+        path
+        for path, inode in walk(server)
+        if path not in published
+        and (inode.entries is None or path.count("/"))
+        and not any(name.startswith(f"{path}/") for name in published)
+    )
