@@ -282,7 +282,9 @@ def selftest(
 def list_(
     what: Annotated[
         str,
-        typer.Argument(metavar="scenarios|targets|checks|faults|storages|bugs", help="Of what."),
+        typer.Argument(
+            metavar="scenarios|targets|checks|faults|storages|worlds|bugs", help="Of what."
+        ),
     ],
     json: _Json = False,
 ) -> int:

@@ -6,8 +6,8 @@ import pytest
 
 from patchstorm.cli import main
 from patchstorm.commands import doctor
-from patchstorm.commands.machine import Row
 from patchstorm.commands.plans import plans_digest
+from patchstorm.worlds.base import Row
 
 
 def test_the_doctor_tries_what_storms_need(
@@ -22,7 +22,6 @@ def test_the_doctor_tries_what_storms_need(
         "Linux",
         "tmpfs",
         "inotify",
-        "FUSE",
         "world containers",
         "world nfs",
     ):

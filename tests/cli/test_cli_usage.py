@@ -15,7 +15,7 @@ WRONG = [
     (["run", "--target", "no/such/server.toml"], "TOML"),
     (["run", "--target", "reference:apend"], "append"),
     (["run", "--target", "bug:no-such"], "did you mean"),
-    (["run", "--world", "fuse"], "Worlds: sim, processes"),
+    (["run", "--world", "cloud"], "Worlds: sim, processes"),
     (["run", "--storage", "tmps"], "tmpfs"),
     (["run", "--world", "processes", "--storage", "nfs4"], "In processes: tmpfs"),
     (["run", "--world", "containers", "--storage", "nfs4.2"], "--world nfs --storage nfs4.2"),

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from patchstorm.commands.rules import TABLES
+from patchstorm.commands.tables import rewritten
 from patchstorm.dialect.tus.conformance import CASES, RULES
-from patchstorm.scenario.rules import TABLES
 from patchstorm.scenario.schema import parse
-from patchstorm.scenario.tables import rewritten
 from patchstorm.scenario.workloads.conformance import Chapters
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
-REMEDY = "run: python -m patchstorm.scenario.rules <docs/conformance.md >new"
+REMEDY = "run: python -m patchstorm.commands.rules <docs/conformance.md >new"
 
 
 def text() -> str:

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.commands import contained as doctor
-from patchstorm.worlds.containers import labels
+from patchstorm.worlds.containers import doctor, labels
 from patchstorm.worlds.containers.engine import Engine, engine
 from patchstorm.worlds.containers.reaper import leftovers, main, remove
 

@@ -52,7 +52,7 @@ def ran(
     out: Path | None = None,
 ) -> StormResult:
     return run_storm(
-        scenario, target, seed=seed, world="nfs", storage=storage, guests=guests, out_dir=out
+        scenario, target, seed=seed, world="nfs", storage=storage, shared=guests, out_dir=out
     )
 
 

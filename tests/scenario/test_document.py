@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from patchstorm.commands.tables import TABLES, rewritten
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.schema import parse
-from patchstorm.scenario.tables import TABLES, rewritten
 from patchstorm.scenario.words import CAPABILITIES, PHASES
 from patchstorm.scenario.workloads import WORKLOADS
 from patchstorm.target import vocabulary
 
-REMEDY = "run: python -m patchstorm.scenario.tables <docs/scenarios.md >new"
+REMEDY = "run: python -m patchstorm.commands.tables <docs/scenarios.md >new"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "scenarios.md"
 
 

@@ -9,12 +9,13 @@ import pytest
 from patchstorm.errors import UsageError
 from patchstorm.scenario import library
 from patchstorm.scenario.draw import draw_plan
-from patchstorm.scenario.faults import FAULTS, TRIGGERS, WORLDS
+from patchstorm.scenario.faults import FAULTS, TRIGGERS
 from patchstorm.scenario.reach import reached
 from patchstorm.scenario.runnable import runnable
 from patchstorm.scenario.schema import parse
 from patchstorm.scenario.words import PHASES
 from patchstorm.scenario.workloads import WORKLOADS
+from patchstorm.worlds.registry import all_means
 
 from .fake import OFFSET_ADDRESSED, SEQUENTIAL, Driver
 
@@ -73,7 +74,7 @@ def test_most_storms_run_with_real_processes() -> None:
     runs = [
         storm.name
         for storm in library.load_all()
-        if runnable(storm, "processes", OFFSET_ADDRESSED, phases=PHASES) is None
+        if runnable(storm, "processes", OFFSET_ADDRESSED, all_means(), phases=PHASES) is None
     ]
 
     assert len(runs) >= 40
@@ -82,12 +83,10 @@ def test_most_storms_run_with_real_processes() -> None:
 def test_a_storm_that_cannot_run_is_skipped_with_the_reason() -> None:
     def reason(name: str, world: str = "processes", **more: object) -> str | None:
         capabilities = more.pop("capabilities", OFFSET_ADDRESSED)
-        return runnable(library.load(name), world, capabilities, **more)  # type: ignore[arg-type]
+        return runnable(library.load(name), world, capabilities, all_means(), **more)  # type: ignore[arg-type]
 
     assert reason("parallel") is None
-    assert reason("failing-disk") == (
-        "enospc can be brought about in sim, fuse only, not in processes"
-    )
+    assert reason("failing-disk") == ("enospc can be brought about in sim only, not in processes")
     assert reason("disk-full") is None
     assert "limited size" in str(reason("disk-full", storage="ext4"))
     assert reason("disk-full", "sim", storage="ext4") is None
@@ -101,14 +100,14 @@ def test_triggers_that_a_world_cannot_see_are_a_reason() -> None:
     step = parse(head + "when = { step = 3 }\n", name="s", file="s.toml")
     call = parse(head + 'when = { path = "*", op = "link" }\n', name="s", file="s.toml")
 
-    assert "step works in sim, fuse only" in str(runnable(step, "processes", ()))
-    assert "single calls" in str(runnable(call, "nfs", ()))
-    assert runnable(call, "fuse", ()) is None
+    assert "step works in sim only" in str(runnable(step, "processes", (), all_means()))
+    assert "single calls" in str(runnable(call, "nfs", (), all_means()))
+    assert runnable(call, "sim", (), all_means()) is None
 
 
 def test_every_fault_has_a_world_and_a_trigger() -> None:
     for fault in FAULTS.values():
-        assert fault.worlds and set(fault.worlds) <= set(WORLDS)
+        assert any(fault.name in means.faults for means in all_means().values()), fault.name
         assert fault.triggers and set(fault.triggers) <= set(TRIGGERS)
         assert fault.aims
 

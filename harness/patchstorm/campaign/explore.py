@@ -30,6 +30,7 @@ from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.claims import unclaimed
+from patchstorm.worlds.registry import all_means
 from patchstorm.worlds.sim.run import WORLD
 from patchstorm.worlds.sim.story import tell
 
@@ -120,7 +121,7 @@ def reason_to_skip(session: Session, *, claimed_only: bool = True) -> str | None
     """Why this storm is not run against this target in the simulator; None if it is."""
     target, search = session.subject.target, session.search
     reason = runnable(
-        search.scenario, WORLD, target.capabilities, storage=search.storage,
+        search.scenario, WORLD, target.capabilities, all_means(), storage=search.storage,
         phases=tuple(target.phases),
     )  # fmt: skip
     if reason is not None:

@@ -33,6 +33,7 @@ from patchstorm.history import digest
 from patchstorm.history.model import History
 from patchstorm.run.script import Choosers, from_seed
 from patchstorm.scenario.draw import draw_plan
+from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.reach import reached
@@ -52,7 +53,6 @@ MIXED = ("tmpfs", "nfs4", "ext4", "nfs3")
 """What the schedules of a storm run on in turn when neither it nor the user names a storage; less what
 the target does not claim, as with storages that the storm names."""
 WATCHED_IN = 10
-_DEADLY = ("crash", "crash-all", "power-loss")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +194,7 @@ class Session:
         )  # fmt: skip
         plan = scaled(plan)
         if self._strikes(index):
-            faults = tuple(one for one in plan.faults if one.kind not in _DEADLY)
+            faults = tuple(one for one in plan.faults if not FAULTS[one.kind].deadly)
             return msgspec.structs.replace(plan, faults=faults)
         return self._swarm(plan, index)
 
@@ -236,7 +236,7 @@ class Session:
         """The steps of the dull run of the first plan, deaths left out; the same in every process."""
         if not self._length:
             plan = self.first_plan
-            bare = tuple(one for one in plan.faults if one.kind not in _DEADLY)
+            bare = tuple(one for one in plan.faults if not FAULTS[one.kind].deadly)
             outcome = run_schedule(
                 msgspec.structs.replace(plan, faults=bare), self.subject, Dull(), self.workers
             )
@@ -249,10 +249,11 @@ class Session:
         if storage not in self._hints:
             kinds = {fault.kind for fault in self.first_plan.world_faults}
             flavour = parse_flavour(storage)
-            power = "power-loss" in kinds
+            power = any(FAULTS[kind].loses_power for kind in kinds)
             self._hints[storage] = Hints(
                 length=self.length,
-                crash=bool(kinds & set(_DEADLY)) or self.search.strategy == "crash-points",
+                crash=any(FAULTS[kind].deadly for kind in kinds)
+                or self.search.strategy == "crash-points",
                 power_host=power and flavour.nfs is not None,
                 power_storage=power and flavour.disk.durable,
             )

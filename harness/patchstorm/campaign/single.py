@@ -1,6 +1,6 @@
-"""One storm in a live world, whole: plan, run, judge, keep what failed.
+"""One storm in any world, whole: plan, run, judge, keep what failed.
 
-This is where the layers meet: the plan is drawn, :mod:`patchstorm.live` makes a history of it,
+This is where the layers meet: the plan is drawn, a world makes a history of it,
 :mod:`patchstorm.check` judges that, and a violated run leaves a file from which it can be replayed.
 Real processes race as they please, so a replay repeats the plan and says how often it failed again.
 """
@@ -22,9 +22,8 @@ from patchstorm.check import judge, verdict
 from patchstorm.check.model import Finding, Judgement, Verdict
 from patchstorm.errors import TargetError
 from patchstorm.history.model import History
-from patchstorm.live.run import HISTORY_FILE, LiveOutcome, run_live
-from patchstorm.live.world import PROCESSES, live_world
 from patchstorm.report.model import RunReport
+from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
@@ -33,13 +32,12 @@ from patchstorm.scenario.reach import reached
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve
-from patchstorm.worlds.nfs.guests import Guests
-from patchstorm.worlds.nfs.mounts import storage_of
-from patchstorm.worlds.nfs.run import run_nfs
+from patchstorm.worlds.registry import all_means, world_of
 
 FAILURE_FILE = "failure.json"
 PLAN_FILE = "plan.json"
-NFS = "nfs"
+USUAL = "processes"
+"""The world of a storm for which nobody names one; the name of a run leaves it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +71,8 @@ def run_storm(
     storage: str | None = None,
     out_dir: Path | None = None,
     keep_safe: bool = True,
-    world: str = PROCESSES.name,
-    guests: Guests | None = None,
+    world: str = USUAL,
+    shared: Any = None,
 ) -> StormResult:
     """Run one storm and judge it; see :func:`storm`, which does the same inside an event loop."""
     return asyncio.run(
@@ -88,7 +86,7 @@ def run_storm(
             out_dir=out_dir,
             keep_safe=keep_safe,
             world=world,
-            guests=guests,
+            shared=shared,
         )
     )
 
@@ -103,8 +101,8 @@ async def storm(
     storage: str | None = None,
     out_dir: Path | None = None,
     keep_safe: bool = True,
-    world: str = PROCESSES.name,
-    guests: Guests | None = None,
+    world: str = USUAL,
+    shared: Any = None,
 ) -> StormResult:
     """Draw the plan of ``scenario`` for ``seed`` and ``index``, run it, judge it.
 
@@ -112,16 +110,15 @@ async def storm(
     what is worth a look, the runs that ended violated or unknown. Without ``out_dir`` those
     are left in a temporary directory, and nothing else.
 
-    ``world`` is a live one; ``nfs`` runs in one of ``guests``, or in one that is started for it. Raises
-    UsageError for what was asked wrongly.
+    ``shared`` is what the storms of a world use one after the other (``World.shared``);
+    without it the storm has its own. Raises UsageError for what was asked wrongly.
     """
     chosen = load(scenario) if isinstance(scenario, str) else scenario
     aim = resolve(target) if isinstance(target, str) else target
-    if world == NFS:
-        storage = storage_of(storage or chosen.fleet.storage)
-    else:
-        live_world(world)  # an error of its own where it cannot be
-    reason = runnable(chosen, world, aim.capabilities, storage=storage, phases=tuple(aim.phases))
+    storage = world_of(world).storage_for(storage, chosen.fleet.storage)
+    reason = runnable(
+        chosen, world, aim.capabilities, all_means(), storage=storage, phases=tuple(aim.phases)
+    )
     if reason is not None:
         return StormResult(report=_report(chosen.name, aim.name, seed, world, skipped=reason))
     plan = draw_plan(
@@ -133,7 +130,7 @@ async def storm(
         storage=storage,
     )
     return await run_plan(
-        plan, aim, out_dir=out_dir, keep_safe=keep_safe, world=world, guests=guests
+        plan, aim, out_dir=out_dir, keep_safe=keep_safe, world=world, shared=shared
     )
 
 
@@ -143,14 +140,14 @@ async def run_plan(
     *,
     out_dir: Path | None = None,
     keep_safe: bool = True,
-    world: str = PROCESSES.name,
-    guests: Guests | None = None,
+    world: str = USUAL,
+    shared: Any = None,
 ) -> StormResult:
     """Run and judge a plan that is drawn already."""
     kept = False
     folder = _folder(plan, target, world, out_dir)
     try:
-        result = await _run_in(folder, plan, target, world, guests)
+        result = await _run_in(folder, plan, target, world, shared)
         stop_if_cancelled()
         kept = _worth_keeping(result, out_dir, keep_safe)
         return result
@@ -176,25 +173,20 @@ def _worth_keeping(result: StormResult, out_dir: Path | None, keep_safe: bool) -
     return out_dir is not None and keep_safe
 
 
-async def _lived(
-    folder: Path, plan: Plan, target: Target, world: str, guests: Guests | None
-) -> LiveOutcome:
-    if world != NFS:
-        return await run_live(plan, target, out_dir=folder, world=live_world(world))
-    if guests is not None:
-        return await run_nfs(plan, target, out_dir=folder, guests=guests)
-    with Guests() as own:
-        return await run_nfs(plan, target, out_dir=folder, guests=own)
+async def _lived(folder: Path, plan: Plan, target: Target, world: str, shared: Any) -> Outcome:
+    place = world_of(world)
+    if shared is not None:
+        return await place.run(plan, target, out_dir=folder, shared=shared)
+    with place.shared(1) as own:
+        return await place.run(plan, target, out_dir=folder, shared=own)
 
 
-async def _run_in(
-    folder: Path, plan: Plan, target: Target, world: str, guests: Guests | None
-) -> StormResult:
+async def _run_in(folder: Path, plan: Plan, target: Target, world: str, shared: Any) -> StormResult:
     (folder / PLAN_FILE).write_bytes(msgspec.json.encode(plan) + b"\n")
     try:
-        outcome = await _lived(folder, plan, target, world, guests)
+        outcome = await _lived(folder, plan, target, world, shared)
     except TargetError as error:
-        outcome = LiveOutcome(log_dir=folder, unknown=str(error))
+        outcome = Outcome(log_dir=folder, unknown=str(error))
     if outcome.history is None:
         report = _report(
             plan.scenario,
@@ -216,7 +208,7 @@ def _judged(
     plan: Plan,
     target: Target,
     world: str,
-    outcome: LiveOutcome,
+    outcome: Outcome,
     history: History,
 ) -> StormResult:
     history_path = folder / HISTORY_FILE
@@ -287,10 +279,10 @@ def replay_live(failure: Failure, *, repeats: int = 1, out_dir: Path | None = No
 
     async def run() -> list[StormResult]:
         target = resolve(failure.target)
-        with Guests() as guests:
+        with world_of(failure.world).shared(1) as shared:
             return [
                 await run_plan(
-                    failure.plan, target, out_dir=out_dir, world=failure.world, guests=guests
+                    failure.plan, target, out_dir=out_dir, world=failure.world, shared=shared
                 )
                 for _ in range(repeats)
             ]
@@ -320,7 +312,7 @@ def _report(
 
 def _folder(plan: Plan, target: Target, world: str, out_dir: Path | None) -> Path:
     """A new directory named after the run."""
-    place = "" if world == PROCESSES.name else f"-{world}"
+    place = "" if world == USUAL else f"-{world}"
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{plan.scenario}-{target.name}{place}-{plan.seed}")
     if plan.index:
         name = f"{name}-{plan.index}"

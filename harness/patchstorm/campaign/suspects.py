@@ -21,6 +21,7 @@ from patchstorm.storage.catalogue import SUMMARY
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import REFERENCE, Target
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.registry import all_means
 from patchstorm.worlds.sim.run import WORLD
 
 
@@ -115,7 +116,9 @@ def _storms(scenarios: Sequence[Scenario], target: Target, storage: str | None) 
 def _claimed(scenario: Scenario, target: Target, storage: str | None) -> bool:
     kinds = {fault.kind for fault in scenario.faults}
     phases = tuple(target.phases)
-    reason = runnable(scenario, WORLD, target.capabilities, storage=storage, phases=phases)
+    reason = runnable(
+        scenario, WORLD, target.capabilities, all_means(), storage=storage, phases=phases
+    )
     on = storage or scenario.fleet.storage or MIXED[0]
     return reason is None and unclaimed(target, on, kinds) is None
 

@@ -9,7 +9,6 @@ from chunkstore.protocol import Exchange
 from chunkstore.store import Store
 
 Base = Literal["reference", "sequential"]
-World = Literal["sim", "processes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +56,6 @@ class Bug:
     def storm(self) -> str:
         """The storm that shows it soonest."""
         return self.storms[0]
-
-    @property
-    def worlds(self) -> tuple[World, ...]:
-        """Where it shows."""
-        return ("sim",) if self.sim_only else ("sim", "processes")
 
     @property
     def target(self) -> str:

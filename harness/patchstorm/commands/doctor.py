@@ -12,12 +12,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Final
 
-from patchstorm.commands.machine import Row, machine
+from patchstorm.commands.machine import machine
 from patchstorm.errors import PatchstormError
+from patchstorm.worlds.base import Row
 
 EXIT_BROKEN: Final = 2
 _STYLES: Final = {"yes": "green", "no": "yellow", "broken": "bold red"}
@@ -46,10 +46,12 @@ def _tell(rows: list[Row]) -> None:
 
 
 async def _tried() -> list[Row]:
-    from patchstorm.commands.contained import containers
+    from patchstorm.worlds.registry import worlds
 
-    rows = [await _shared_memory(), await _own_disk(), await _reference(), await _nfs()]
-    return rows + [row async for row in containers()]
+    rows = [await _shared_memory(), await _own_disk(), await _reference()]
+    for world in worlds():
+        rows += [row async for row in world.doctor()]
+    return rows
 
 
 async def _shared_memory() -> Row:
@@ -109,24 +111,6 @@ async def _reference() -> Row:
         answer = delivery.error if reply is None else reply.status
         return Row(what, "broken", f"OPTIONS was answered with {answer}")
     return Row(what, "yes", f"answers; extensions {reply.headers.get('tus-extension', '(none)')}")
-
-
-async def _nfs() -> Row:
-    """The world ``nfs``: a guest is really booted, its NFS server comes up, and it goes again."""
-    from patchstorm.worlds.nfs.guests import Guests
-
-    what = "world nfs"
-    began = time.monotonic()
-    try:
-        with Guests() as guests:
-            async with guests.one() as guest:
-                took_s = time.monotonic() - began
-                said = (
-                    f"Linux {guest.release} in User-Mode Linux, NFS server up after {took_s:.0f} s"
-                )
-                return Row(what, "yes", said)
-    except (PatchstormError, OSError) as error:
-        return Row(what, "no", str(error))
 
 
 def _determinism() -> Row:

@@ -44,9 +44,9 @@ class Request:
 def execute(request: Request) -> int:
     """Explore each storm in turn; the exit code."""
     from patchstorm.choice.portfolio import check_name
-    from patchstorm.commands.worlds import check_storage
     from patchstorm.scenario import library
     from patchstorm.target.registry import resolve
+    from patchstorm.worlds.registry import check_storage
 
     check_bounds(request.schedules, request.replicas, request.jobs)
     between("--seed", request.seed, 0, SEED_MAX)

@@ -69,21 +69,29 @@ def _checks() -> list[Entry]:
 
 def _faults() -> list[Entry]:
     from patchstorm.scenario.faults import FAULTS
+    from patchstorm.worlds.registry import all_means
 
+    means = all_means()
     return [
-        Entry(fault.name, f"{fault.says} ({', '.join(fault.worlds)})") for fault in FAULTS.values()
+        Entry(name, f"{row.says} ({', '.join(one for one in means if name in means[one].faults)})")
+        for name, row in FAULTS.items()
     ]
 
 
 def _storages() -> list[Entry]:
-    from patchstorm.commands.worlds import NFS_STORAGES, STORAGES
-    from patchstorm.storage.catalogue import SUMMARY
+    from patchstorm.worlds.registry import worlds
 
     says: dict[str, tuple[str, list[str]]] = {}
-    for world, names in (("processes", STORAGES), ("sim", SUMMARY), ("nfs", NFS_STORAGES)):
-        for name, text in names.items():
-            says.setdefault(name, (text, []))[1].append(world)
+    for world in worlds():
+        for name, text in world.storages().items():
+            says.setdefault(name, (text, []))[1].append(world.name)
     return [Entry(name, f"{text} ({', '.join(worlds)})") for name, (text, worlds) in says.items()]
+
+
+def _worlds() -> list[Entry]:
+    from patchstorm.worlds.registry import worlds
+
+    return [Entry(world.name, world.says) for world in worlds()]
 
 
 def _bugs() -> list[Entry]:
@@ -102,5 +110,6 @@ _LISTS: dict[str, Callable[[], list[Entry]]] = {
     "checks": _checks,
     "faults": _faults,
     "storages": _storages,
+    "worlds": _worlds,
     "bugs": _bugs,
 }

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
+
+from patchstorm.worlds.base import Row
 
 ASK_S: Final = 10
 WATCHES: Final = Path("/proc/sys/fs/inotify/max_user_instances")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """``broken`` is for what no storm can do without; ``no`` for what only some things need."""
-
-    what: str
-    state: Literal["yes", "no", "broken"]
-    says: str
 
 
 def machine() -> Iterator[Row]:
@@ -31,7 +22,6 @@ def machine() -> Iterator[Row]:
     yield _python()
     yield _linux()
     yield _inotify()
-    yield _fuse()
     yield _program("Node", ("node", "--version"), "drives the npm tus client in the tests")
     yield _program("Go", ("go", "version"), "builds servers written in Go")
 
@@ -56,20 +46,6 @@ def _inotify() -> Row:
         return Row("inotify", "broken", f"{error.strerror}; raise {WATCHES} or end what uses them")
     limit = WATCHES.read_text().strip() if WATCHES.exists() else "unknown"
     return Row("inotify", "yes", f"{limit} instances for each user")
-
-
-def _fuse() -> Row:
-    device = Path("/dev/fuse")
-    if not (device.exists() and os.access(device, os.R_OK | os.W_OK)):
-        return Row("FUSE", "no", f"{device} cannot be opened; no world of this release needs it")
-    helper = shutil.which("fusermount3")
-    package = importlib.util.find_spec("mfusepy") is not None
-    said = f"{device} opens, fusermount3 {_there(helper)}, Python package mfusepy {_there(package)}"
-    return Row("FUSE", "yes" if package and (helper or os.geteuid() == 0) else "no", said)
-
-
-def _there(found: object) -> str:
-    return "there" if found else "missing"
 
 
 def _program(what: str, command: tuple[str, ...], purpose: str) -> Row:

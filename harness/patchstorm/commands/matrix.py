@@ -162,14 +162,14 @@ def _scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
 
 async def _play(request: Request, targets: dict[str, Target], job: Job) -> RunReport:
     from patchstorm.campaign.single import storm
-    from patchstorm.commands.worlds import DEFAULT_STORAGE, offers
     from patchstorm.target.claims import unclaimed
+    from patchstorm.worlds.registry import DEFAULT_STORAGE, not_offered, world_of
 
     assert isinstance(job, _Job)
     target = targets[job.server]
     storage = job.scenario.fleet.storage or DEFAULT_STORAGE
-    reason = None if offers(WORLD, storage) else f"{storage} is to be had in sim only"
-    reason = reason or unclaimed(target, storage, {one.kind for one in job.scenario.faults})
+    kinds = {one.kind for one in job.scenario.faults}
+    reason = not_offered(world_of(WORLD), storage) or unclaimed(target, storage, kinds)
     if reason is not None:
         return RunReport(
             scenario=job.scenario.name,

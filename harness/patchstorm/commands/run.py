@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from patchstorm.commands.bounds import SEED_MAX, between, check_bounds
 from patchstorm.commands.places import (
@@ -22,16 +23,8 @@ from patchstorm.commands.places import (
     writable_dir,
     writable_file,
 )
-from patchstorm.commands.simulate import Pool, Simulation, cannot_simulate, schedules_default
+from patchstorm.commands.simulate import Pool, Simulation, schedules_default
 from patchstorm.commands.storms import Job, Play, Played, play_all
-from patchstorm.commands.worlds import (
-    DEFAULT_WORLDS,
-    WORLDS,
-    check_storage,
-    check_world,
-    offers,
-    storage_in,
-)
 from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
 from patchstorm.report.model import Report, RunReport, exit_code, overall
@@ -39,7 +32,13 @@ from patchstorm.report.stored import encode, store
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
-from patchstorm.worlds.nfs.guests import GUESTS_MAX, Guests
+from patchstorm.worlds.registry import (
+    DEFAULT_STORAGE,
+    check_storage,
+    default_worlds,
+    not_offered,
+    world_of,
+)
 
 INTERRUPTED: Final = 130
 NOT_SIMULATED: Final = "the simulator runs the code of Python stores, and this target is a program"
@@ -64,7 +63,7 @@ class Request:
 
     @property
     def worlds(self) -> tuple[str, ...]:
-        return DEFAULT_WORLDS if self.world is None else (self.world,)
+        return default_worlds() if self.world is None else (self.world,)
 
 
 def execute(request: Request) -> int:
@@ -75,15 +74,20 @@ def execute(request: Request) -> int:
     _check(request)
     target = resolve(request.target)
     scenarios = _scenarios(request.scenarios)
-    not_simulated = cannot_simulate(target) if "sim" in request.worlds else None
-    if not_simulated is not None and request.world == "sim":
-        raise UsageError(not_simulated)
+    cannot = {name: world_of(name).cannot_run(target) for name in request.worlds}
+    if request.world is not None and cannot[request.world] is not None:
+        raise UsageError(cannot[request.world])
     jobs = _jobs(request, scenarios)
     began = time.monotonic()
-    with Pool() as pool, Guests(min(request.jobs or 1, GUESTS_MAX)) as guests:
+    with ExitStack() as stack:
+        pool = stack.enter_context(Pool())
+        shared = {
+            name: stack.enter_context(world_of(name).shared(request.jobs or 1))
+            for name in request.worlds
+        }
         played = play_all(
             jobs,
-            _player(request, target, pool, guests, simulated=not_simulated is None),
+            _player(request, target, pool, shared, cannot),
             at_once=request.jobs or default_jobs(),
             shown=progress(len(jobs)),
         )
@@ -102,7 +106,7 @@ def _jobs(request: Request, scenarios: Sequence[Scenario]) -> list[Job]:
     """Simulations first: they keep all cores busy, and what they find is found soonest."""
     jobs = []
     for world in request.worlds:
-        plans = (request.schedules or 1) if world != "sim" else 1
+        plans = 1 if world_of(world).searches else request.schedules or 1
         jobs += [Job(scenario, index, world) for scenario in scenarios for index in range(plans)]
     return jobs
 
@@ -115,7 +119,7 @@ def default_jobs() -> int:
 
 def _check(request: Request) -> None:
     if request.world is not None:
-        check_world(request.world)
+        world_of(request.world)
     between("--seed", request.seed, 0, SEED_MAX)
     check_bounds(request.schedules, request.replicas, request.jobs)
     if request.storage is not None:
@@ -135,30 +139,34 @@ def _scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
 
 
 def _player(
-    request: Request, target: Target, pool: Pool, guests: Guests, *, simulated: bool
+    request: Request,
+    target: Target,
+    pool: Pool,
+    shared: Mapping[str, Any],
+    cannot: Mapping[str, str | None],
 ) -> Play:
     """How one job is played: claimed or not, then the whole storm."""
 
     async def play(job: Job) -> RunReport:
-        if job.world == "sim" and not simulated:
+        if cannot[job.world] is not None:
             return _skipped(job, target, request, NOT_SIMULATED)
-        storage = storage_in(job.world, request.storage, job.scenario.fleet.storage)
+        world = world_of(job.world)
+        wanted = job.scenario.fleet.storage
+        storage = request.storage or world.storage_for(None, wanted) or wanted or DEFAULT_STORAGE
         reason = _reason_to_skip(request, target, job, storage)
         if reason is not None:
             return _skipped(job, target, request, reason)
-        if job.world == "sim":
+        if world.searches:
             return await pool.play(_simulation(request, job))
-        return await _live(request, target, job, guests)
+        return await _live(request, target, job, shared[job.world])
 
     return play
 
 
 def _reason_to_skip(request: Request, target: Target, job: Job, storage: str) -> str | None:
-    if not offers(job.world, storage):
-        others = [world for world in WORLDS if offers(world, storage)]
-        return f"{storage} is to be had in {' and '.join(others)} only"
-    if request.unclaimed:
-        return None
+    reason = not_offered(world_of(job.world), storage)
+    if reason is not None or request.unclaimed:
+        return reason
     return unclaimed(target, storage, {fault.kind for fault in job.scenario.faults})
 
 
@@ -175,7 +183,7 @@ def _simulation(request: Request, job: Job) -> Simulation:
     )
 
 
-async def _live(request: Request, target: Target, job: Job, guests: Guests) -> RunReport:
+async def _live(request: Request, target: Target, job: Job, shared: Any) -> RunReport:
     from patchstorm.campaign.single import storm
 
     result = await storm(
@@ -188,7 +196,7 @@ async def _live(request: Request, target: Target, job: Job, guests: Guests) -> R
         out_dir=request.out or DEFAULT_OUT,
         keep_safe=request.out is not None,
         world=job.world,
-        guests=guests,
+        shared=shared,
     )
     return result.report
 

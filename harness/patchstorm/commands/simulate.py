@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from patchstorm.errors import UsageError
 from patchstorm.report.model import RunReport
 from patchstorm.scenario.model import Scenario
-from patchstorm.target.model import Target
 
 if TYPE_CHECKING:
     from patchstorm.campaign.crew import Crew
     from patchstorm.campaign.explore import Explored
 
-WORLD = "sim"
 SCHEDULES_DEFAULT = 45
 """Schedules of each storm when nobody says how many: together a good half of a minute."""
 SCHEDULES_OF_A_CROWD = 6
@@ -80,17 +77,6 @@ def with_story(explored: Explored) -> RunReport:
         story=explored.stories[0],
         others=tuple(str(path) for path in explored.failures[1:]),
     )
-
-
-def cannot_simulate(target: Target) -> str | None:
-    """Why the simulator has no code for ``target``; None where it has."""
-    from patchstorm.worlds.sim.app import subject_of
-
-    try:
-        subject_of(target)
-    except UsageError as error:
-        return str(error)
-    return None
 
 
 @dataclass(slots=True)

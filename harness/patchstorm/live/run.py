@@ -19,7 +19,6 @@ from typing import IO
 
 from patchstorm.errors import TargetError
 from patchstorm.history import Recorder
-from patchstorm.history.model import History
 from patchstorm.live.aftermath import Aftermath
 from patchstorm.live.courier import Courier
 from patchstorm.live.damage import Damage
@@ -29,14 +28,15 @@ from patchstorm.live.fetching import fetched
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.lookout import Lookout, looking_out
 from patchstorm.live.pulse import beating
+from patchstorm.live.stage import HERE, Stage
 from patchstorm.live.storage import Storage, UnavailableStorage
 from patchstorm.live.suits import lifetime_ms
 from patchstorm.live.tree import Change
 from patchstorm.live.triggers import LiveTriggers, later, rules_of
 from patchstorm.live.view import DirectoryView
 from patchstorm.live.watch import TreeWatch
-from patchstorm.live.world import PROCESSES, World
 from patchstorm.run.clients import Clients
+from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.run.publication import PublicationWatcher
 from patchstorm.run.script import Arm, Drive, Heal, Run, Until, from_seed, header_of
 from patchstorm.run.triggers import Seen
@@ -47,23 +47,7 @@ from patchstorm.target.model import Target
 from patchstorm.target.places import Places
 
 NOISE_NS = 5_000_000
-HISTORY_FILE = "history.jsonl"
 REST_POLL_S = 0.01
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveOutcome:
-    """What a run came to. ``history`` is None where nothing could be run to its end.
-
-    ``unknown`` says why nothing can be concluded, ``skipped`` why the storm was not run at all.
-    """
-
-    log_dir: Path
-    history: History | None = None
-    notes: tuple[str, ...] = ()
-    unknown: str | None = None
-    skipped: str | None = None
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +56,7 @@ class _Setting:
 
     plan: Plan
     target: Target
-    world: World
+    stage: Stage
     storage: Storage
     log_dir: Path
     sink: IO[bytes] | None
@@ -85,11 +69,11 @@ async def run_live(
     *,
     out_dir: Path,
     storage: str | None = None,
-    world: World = PROCESSES,
+    stage: Stage = HERE,
     sink: IO[bytes] | None = None,
     after: Aftermath | None = None,
-) -> LiveOutcome:
-    """Run ``plan`` against ``target`` in ``world``. ``storage`` overrides the plan's.
+) -> Outcome:
+    """Run ``plan`` against ``target`` on ``stage``. ``storage`` overrides the plan's.
 
     The history is written to ``out_dir`` as it happens, beside a log of each replica; with a ``sink``, which
     is then its reader's business, it goes there instead. ``after`` goes on where a loss of power broke the
@@ -100,25 +84,25 @@ async def run_live(
     log_dir = out_dir
     spec = storage or plan.storage or "tmpfs"
     try:
-        reason = world.unsuited(plan, target, spec)
+        reason = stage.unsuited(plan, target, spec)
         if reason is not None:
-            return LiveOutcome(log_dir=log_dir, skipped=reason)
-        await world.prepare(plan, target)
+            return Outcome(log_dir=log_dir, skipped=reason)
+        await stage.prepare(plan, target)
         began = time.monotonic()
-        async with asyncio.timeout(world.storm_s_max), AsyncExitStack() as stack:
-            store = await stack.enter_async_context(world.opened(spec, plan, target))
+        async with asyncio.timeout(stage.storm_s_max), AsyncExitStack() as stack:
+            store = await stack.enter_async_context(stage.opened(spec, plan, target))
             setting = _Setting(
-                plan=plan, target=target, world=world, storage=store, log_dir=log_dir,
+                plan=plan, target=target, stage=stage, storage=store, log_dir=log_dir,
                 sink=sink, after=after,
             )  # fmt: skip
             run = await _prepare(setting, stack)
             await run.go(broken_off=after is not None)
             return run.outcome(log_dir, time.monotonic() - began, whole=sink is None)
     except UnavailableStorage as unavailable:
-        return LiveOutcome(log_dir=log_dir, skipped=str(unavailable))
+        return Outcome(log_dir=log_dir, skipped=str(unavailable))
     except TimeoutError:
-        reason = f"the storm did not end within {world.storm_s_max:.0f} s; see {log_dir}"
-        return LiveOutcome(log_dir=log_dir, unknown=reason, seconds=time.monotonic() - began)
+        reason = f"the storm did not end within {stage.storm_s_max:.0f} s; see {log_dir}"
+        return Outcome(log_dir=log_dir, unknown=reason, seconds=time.monotonic() - began)
     except BaseExceptionGroup as group:
         raise _only(group) from None
 
@@ -154,7 +138,7 @@ class _LiveRun(Run):
         scene = Scene(
             fleet=fleet, storage=store, network=self.courier.network, damage=damage.strike
         )
-        self.faults = Faults(scene, recorder, setting.world.kinds)
+        self.faults = Faults(scene, recorder, setting.stage.kinds)
         stack.callback(self.faults.cancel)
         # Of a target whose file grows under its name only some changes are telling.
         atomic = "publishes-atomically" in target.capabilities
@@ -265,11 +249,11 @@ class _LiveRun(Run):
             )  # fmt: skip
         self.notes.append("the storm was broken off by a loss of power")
 
-    def outcome(self, log_dir: Path, seconds: float, *, whole: bool) -> LiveOutcome:
+    def outcome(self, log_dir: Path, seconds: float, *, whole: bool) -> Outcome:
         notes = [*self.notes, *self.fleet.said()]
         if self.triggers.waiting and self.triggers.armed_once:
             notes.append(f"never triggered: {self.triggers.unspent}")
-        return LiveOutcome(
+        return Outcome(
             log_dir=log_dir,
             history=self.recorder.history() if whole else None,
             notes=tuple(notes),
@@ -278,16 +262,16 @@ class _LiveRun(Run):
 
 
 async def _prepare(setting: _Setting, stack: AsyncExitStack) -> _LiveRun:
-    plan, target, world, store = setting.plan, setting.target, setting.world, setting.storage
+    plan, target, stage, store = setting.plan, setting.target, setting.stage, setting.storage
     after, sink = setting.after, setting.sink
     rules = rules_of(plan, target) if after is None else []
     lookout = await stack.enter_async_context(looking_out()) if rules else None
     fleet = await stack.enter_async_context(
-        world.running(
+        stage.running(
             target, store, plan.replicas, log_dir=setting.log_dir, lifetime_ms=lifetime_ms(plan)
         )
     )
-    header = header_of(plan, target, world=world.name, storage=store.flavour, clock="monotonic")
+    header = header_of(plan, target, world=stage.name, storage=store.flavour, clock="monotonic")
     if sink is None:
         sink = stack.enter_context((setting.log_dir / HISTORY_FILE).open("wb"))
     recorder = Recorder(header, sink, first_op=0 if after is None else after.first_op)

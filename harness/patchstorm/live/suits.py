@@ -44,9 +44,9 @@ def _lifetime(plan: Plan, target: Target) -> str | None:
 def _fault(fault: FaultPlan, target: Target, kinds: Collection[str], bounded: bool) -> str | None:
     trigger = fault.trigger
     if fault.kind not in kinds:
-        return "real processes cannot be hit by it; use --world sim or --world fuse"
+        return "real processes cannot be hit by it; use --world sim"
     if trigger.kind == "step" or trigger.op is not None:
-        return "single file-system calls are seen only in the worlds sim and fuse"
+        return "single file-system calls are seen only in the world sim"
     if trigger.phase is not None and trigger.phase not in target.phases:
         return (
             f"target {target.name} does not say what shows its phase `{trigger.phase}`; "

@@ -1,4 +1,4 @@
-"""Every fault: what it does, in which worlds it can be brought about, and what can trigger it.
+"""Every fault: what it is, what can trigger it, what it excuses. Where it is to be had is asked of worlds.
 
 One table, read by the schema (which names are right), by ``runnable`` (why a storm is skipped), by
 ``patchstorm list faults`` and by ``docs/scenarios.md`` (a test holds the document to it).
@@ -14,25 +14,14 @@ import msgspec
 from patchstorm.scenario.model import TriggerKind
 from patchstorm.scenario.options import NoOptions, count, millis, permille, size, words
 
-World = Literal["sim", "processes", "fuse", "nfs", "containers"]
-WORLDS: tuple[World, ...] = ("sim", "processes", "fuse", "nfs", "containers")
-
-_EVERYWHERE = WORLDS
-_MODELLED: tuple[World, ...] = ("sim", "fuse")
-_CONTAINED: tuple[World, ...] = ("containers",)
-
-TRIGGERS: dict[TriggerKind, tuple[str, tuple[World, ...]]] = {
-    "step": ("the file-system step of that number", _MODELLED),
-    "path": (
-        "a path matching the glob appears; with `op`, that call is about to be made on it",
-        _EVERYWHERE,
-    ),
-    "phase": ("the target is seen in that phase, as its description maps it", _EVERYWHERE),
-    "after_bytes": ("so many body bytes were handed to sockets", _EVERYWHERE),
-    "after_requests": ("so many PATCH requests were begun", _EVERYWHERE),
-    "after_ms": ("so long after the storm began", _EVERYWHERE),
+TRIGGERS: dict[TriggerKind, str] = {
+    "step": "the file-system step of that number",
+    "path": "a path matching the glob appears; with `op`, that call is about to be made on it",
+    "phase": "the target is seen in that phase, as its description maps it",
+    "after_bytes": "so many body bytes were handed to sockets",
+    "after_requests": "so many PATCH requests were begun",
+    "after_ms": "so long after the storm began",
 }
-OP_WORLDS = _MODELLED  # a watcher sees paths appear; only the model sees calls
 OPS = (
     "open", "read", "write", "pwrite", "fsync", "fdatasync", "close", "truncate", "stat", "replace",
     "rename", "link", "unlink", "mkdir", "rmdir", "listdir", "flock",
@@ -108,7 +97,6 @@ class Fault:
 
     name: str
     says: str
-    worlds: tuple[World, ...]
     triggers: tuple[TriggerKind, ...] = _ALL_TRIGGERS
     aims: tuple[str, ...]
     lasting: str = ""
@@ -132,98 +120,99 @@ _NETWORK = ("network",)
 
 _ROWS = (
     Fault(name="crash", deadly=True, says="a replica dies without warning and is started again",
-          worlds=_EVERYWHERE, aims=("any-replica", "replica-N", "acting"),
+          aims=("any-replica", "replica-N", "acting"),
           lasting="how long it stays down", default_ms=150),
     Fault(name="crash-all", deadly=True, says="every replica dies at once and is started again",
-          worlds=_EVERYWHERE, aims=("all",), lasting="how long they stay down", default_ms=150),
+          aims=("all",), lasting="how long they stay down", default_ms=150),
     Fault(name="pause", says="a replica stands still and then goes on as if nothing had been",
-          worlds=_EVERYWHERE, aims=_REPLICA, lasting="how long it stands still", default_ms=500),
+          aims=_REPLICA, lasting="how long it stands still", default_ms=500),
     Fault(name="restart", says="a replica is asked to stop, and is started again",
-          worlds=_EVERYWHERE, aims=_REPLICA, lasting="how long it stays down", default_ms=50),
+          aims=_REPLICA, lasting="how long it stays down", default_ms=50),
     Fault(name="rolling-restart", says="one replica after the other is stopped and started again",
-          worlds=_EVERYWHERE, aims=("all",), lasting="how long each stays down", default_ms=50),
+          aims=("all",), lasting="how long each stays down", default_ms=50),
     Fault(name="request-lost", says="the connection breaks before a byte of the request is sent",
-          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK),
+          triggers=_COUNTED, aims=_NETWORK),
     Fault(name="response-lost", says="the request is served and the answer never arrives",
-          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK),
+          triggers=_COUNTED, aims=_NETWORK),
     Fault(name="body-cut", says="the connection breaks inside the body",
-          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK, options=CutOptions),
+          triggers=_COUNTED, aims=_NETWORK, options=CutOptions),
     Fault(name="duplicate", says="the network delivers a request a second time, to another replica",
-          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK,
+          triggers=_COUNTED, aims=_NETWORK,
           lasting="how much later the second one comes", default_ms=0),
-    Fault(name="delay", says="a request is held back",
-          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK,
+    Fault(name="delay", says="a request is held back", triggers=_COUNTED, aims=_NETWORK,
           lasting="how long it is held back", default_ms=200),
     Fault(name="reordering", says="several requests are held back, each for another time",
-          worlds=_EVERYWHERE, triggers=_COUNTED, aims=_NETWORK,
+          triggers=_COUNTED, aims=_NETWORK,
           lasting="how long at most each is held back", default_ms=100, options=WindowOptions),
     Fault(name="partition", says="clients cannot reach a replica, which goes on running",
-          worlds=_EVERYWHERE, aims=_REPLICA, lasting="how long it is out of reach", default_ms=500),
+          aims=_REPLICA, lasting="how long it is out of reach", default_ms=500),
     Fault(name="rolling-update", says="one replica after the other is replaced by one of a new image",
-          worlds=_CONTAINED, aims=("all",), lasting="how long each stays down", default_ms=50),
-    Fault(name="packet-delay", says="a replica's packets come late", worlds=_CONTAINED, aims=_REPLICA,
+          aims=("all",), lasting="how long each stays down", default_ms=50),
+    Fault(name="packet-delay", says="a replica's packets come late", aims=_REPLICA,
           lasting="how long they do", default_ms=1_000, options=DelayOptions),
     Fault(name="packet-loss", says="packets to and from a replica get lost",
-          worlds=_CONTAINED, aims=_REPLICA, lasting="how long they do", default_ms=1_000,
+          aims=_REPLICA, lasting="how long they do", default_ms=1_000,
           options=LossOptions),
     Fault(name="memory-limit",
           says="a replica may use little more memory than it has; the kernel kills one that does",
-          worlds=_CONTAINED, aims=_REPLICA, lasting="how long it is limited", default_ms=500,
+          aims=_REPLICA, lasting="how long it is limited", default_ms=500,
           options=MemoryOptions),
     Fault(name="partition-storage", loses_host=True, needs_server=True,
-          says="a replica cannot reach the shared storage",
-          worlds=("sim", "fuse", "nfs"), aims=_REPLICA,
+          says="a replica cannot reach the shared storage", aims=_REPLICA,
           lasting="how long the storage is out of reach", default_ms=500),
     Fault(name="storage-restart", needs_server=True, brings_grace=True,
           says="the file server is restarted: clients reclaim their locks within its grace period",
-          worlds=("sim", "nfs"), aims=("storage",),
+          aims=("storage",),
           lasting="how long the server is away", default_ms=300),
     Fault(name="disk-full", says="the storage has no room left until something makes room again",
-          worlds=_EVERYWHERE, aims=("storage",), lasting="how long it stays full",
+          aims=("storage",), lasting="how long it stays full",
           default_ms=500, bounded_storage=True),
     Fault(name="enospc", says="single calls answer ENOSPC, no space left on device",
-          worlds=_MODELLED, aims=("any-replica", "replica-N", "acting", "all", "storage"),
+          aims=("any-replica", "replica-N", "acting", "all", "storage"),
           options=CallOptions),
     Fault(name="edquot", says="single calls answer EDQUOT, disk quota exceeded",
-          worlds=_MODELLED, aims=("any-replica", "replica-N", "acting", "all", "storage"),
+          aims=("any-replica", "replica-N", "acting", "all", "storage"),
           options=CallOptions),
     Fault(name="eio", says="single calls answer EIO; on fsync the unsynced bytes may be lost",
-          worlds=_MODELLED, aims=("any-replica", "replica-N", "acting", "all", "storage"),
+          aims=("any-replica", "replica-N", "acting", "all", "storage"),
           options=CallOptions),
     Fault(name="short-read", excuses=False, says="single reads give only a part of what is there",
-          worlds=("sim",), aims=_REPLICA, options=CallOptions),
+          aims=_REPLICA, options=CallOptions),
     Fault(name="short-write", excuses=False, says="single writes take only a part of what they were given",
-          worlds=_MODELLED, aims=_REPLICA, options=CallOptions),
-    Fault(name="slow", says="calls take long", worlds=_MODELLED,
+          aims=_REPLICA, options=CallOptions),
+    Fault(name="slow", says="calls take long",
           aims=("any-replica", "replica-N", "acting", "all", "storage"),
           lasting="how long the slowness lasts", default_ms=500, options=SlowOptions),
     Fault(name="power-loss", deadly=True, loses_power=True, loses_host=True, brings_grace=True,
           says="a host loses power, and with it any legal part of what it had not synced",
-          worlds=("sim", "fuse", "nfs"), aims=("any-replica", "replica-N", "acting", "all", "storage"),
+          aims=("any-replica", "replica-N", "acting", "all", "storage"),
           lasting="how long it stays off", default_ms=150, needs=("survives-power-loss",)),
     Fault(name="stale-attributes", says="a replica sees sizes and times as old as its mount allows",
-          worlds=("sim", "fuse", "nfs"), aims=_REPLICA, lasting="how long the caches stay", default_ms=3_000),
+          aims=_REPLICA, lasting="how long the caches stay", default_ms=3_000),
     Fault(name="stale-entries",
           says="a replica sees names that are gone, and misses names that are there, as its mount allows",
-          worlds=("sim", "fuse", "nfs"), aims=_REPLICA, lasting="how long the caches stay", default_ms=3_000),
+          aims=_REPLICA, lasting="how long the caches stay", default_ms=3_000),
     Fault(name="lock-loss", loses_locks=True, says="a replica loses a lock that it holds, and is not told",
-          worlds=("sim", "fuse", "nfs"), aims=_REPLICA, hostile=True),
+          aims=_REPLICA, hostile=True),
     Fault(name="local-locks", loses_locks=True, says="locks exclude only within one host",
-          worlds=_MODELLED, aims=("all",), lasting="how long locks stay local", hostile=True),
+          aims=("all",), lasting="how long locks stay local", hostile=True),
     Fault(name="estale", says="a handle that a replica holds answers ESTALE once",
-          worlds=_MODELLED, aims=_REPLICA, options=CallOptions),
+          aims=_REPLICA, options=CallOptions),
     Fault(name="lost-reply",
           says="a rename, link or unlink is carried out and its repetition answers ENOENT or EEXIST",
-          worlds=_MODELLED, aims=_REPLICA, options=CallOptions),
+          aims=_REPLICA, options=CallOptions),
     Fault(name="silly-rename",
           says="replacing a file that the same host has open leaves its name missing for a moment",
-          worlds=_MODELLED, aims=_REPLICA, lasting="how long the name is missing", default_ms=50),
+          aims=_REPLICA, lasting="how long the name is missing", default_ms=50),
     Fault(name="clock-skew", shifts_clock=True, says="a replica's clock is ahead of the others'",
-          worlds=("sim",), aims=_REPLICA, lasting="how long it is ahead", options=SkewOptions),
+          aims=_REPLICA, lasting="how long it is ahead", options=SkewOptions),
     Fault(name="clock-jump", shifts_clock=True, says="a replica's clock jumps forward once",
-          worlds=("sim",), aims=_REPLICA, options=SkewOptions),
+          aims=_REPLICA, options=SkewOptions),
     Fault(name="damage", excuses=False, says="the harness overwrites bytes that are already stored",
-          worlds=_EVERYWHERE, aims=("storage",), options=DamageOptions),
+          aims=("storage",), options=DamageOptions),
 )  # fmt: skip
 
 FAULTS: dict[str, Fault] = {row.name: row for row in _ROWS}
+
+OF_REQUESTS: frozenset[str] = frozenset(row.name for row in _ROWS if row.aims == _NETWORK)
+"""What the plan's own workloads bring about, request by request, so that every world has it."""

@@ -5,37 +5,36 @@ What cannot run is skipped with this reason; it has no verdict and counts for no
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
-from patchstorm.scenario.faults import FAULTS, OP_WORLDS, TRIGGERS, WORLDS
+from patchstorm.scenario.faults import FAULTS
+from patchstorm.scenario.means import AllMeans, Means
 from patchstorm.scenario.model import FaultSpec, Scenario
 from patchstorm.scenario.workloads import WORKLOADS
-
-BALANCED = ("containers",)  # worlds that put a real balancer before the replicas
-CONFIGURED = ("sim",)  # worlds that start a fleet which lets not everybody create uploads
-OWN_DISK = ("sim", "fuse", "nfs")  # worlds in which every storm has a disk that may be filled
 
 
 def runnable(
     scenario: Scenario,
     world: str,
     capabilities: Collection[str],
+    means: AllMeans,
     *,
     storage: str | None = None,
     phases: Collection[str] | None = None,
 ) -> str | None:
     """None, or the reason to skip the storm.
 
+    ``means`` are those of all worlds, so that a reason can say where else it would go.
     ``storage`` overrides the scenario's; ``phases`` are those that the target's description maps to
     something visible (None: not known yet, so not a reason).
     """
-    if world not in WORLDS:
+    if world not in means:
         return f"there is no world {world}"
     return (
         _missing_capability(scenario, frozenset(capabilities))
-        or _no_balancer(scenario, world)
-        or _open_to_all(scenario, world, frozenset(capabilities))
-        or _impossible_fault(scenario, world, storage or scenario.fleet.storage)
+        or _no_balancer(scenario, world, means)
+        or _open_to_all(scenario, world, frozenset(capabilities), means)
+        or _impossible_fault(scenario, world, storage or scenario.fleet.storage, means)
         or _unmapped_phase(scenario, world, phases)
     )
 
@@ -56,45 +55,57 @@ def _missing_capability(scenario: Scenario, has: frozenset[str]) -> str | None:
     return None
 
 
-def _no_balancer(scenario: Scenario, world: str) -> str | None:
-    if scenario.fleet.balancer and world not in BALANCED:
-        return f"a balancer is to be had in {_list(BALANCED)} only, not in {world}"
-    return None
+def _no_balancer(scenario: Scenario, world: str, means: AllMeans) -> str | None:
+    if not scenario.fleet.balancer or means[world].balancer:
+        return None
+    return (
+        f"a balancer is to be had in {_where(means, lambda one: one.balancer)} only, not in {world}"
+    )
 
 
-def _open_to_all(scenario: Scenario, world: str, has: frozenset[str]) -> str | None:
+def _open_to_all(
+    scenario: Scenario, world: str, has: frozenset[str], means: AllMeans
+) -> str | None:
     if set(scenario.fleet.creation.values) == {"on"}:
         return None
-    if world not in CONFIGURED:
-        return (
-            f"who may create uploads can be configured in {_list(CONFIGURED)} only, not in {world}"
-        )
+    if not means[world].configures_creation:
+        there = _where(means, lambda one: one.configures_creation)
+        return f"who may create uploads can be configured in {there} only, not in {world}"
     if "minted-urls" not in has:
         return "the target is not known to let only some create uploads (capability minted-urls)"
     return None
 
 
-def _impossible_fault(scenario: Scenario, world: str, storage: str | None) -> str | None:
+def _impossible_fault(
+    scenario: Scenario, world: str, storage: str | None, means: AllMeans
+) -> str | None:
     for fault in scenario.faults:
         row = FAULTS[fault.kind]
-        if world not in row.worlds:
-            return f"{fault.kind} can be brought about in {_list(row.worlds)} only, not in {world}"
-        reason = _impossible_trigger(fault, world)
+        if fault.kind not in means[world].faults:
+            there = _having(means, fault.kind)
+            return f"{fault.kind} can be brought about in {there} only, not in {world}"
+        reason = _impossible_trigger(fault, world, means)
         if reason is not None:
             return reason
-        if row.bounded_storage and world not in OWN_DISK and "size=" not in (storage or ""):
+        if row.bounded_storage and not means[world].own_disk and "size=" not in (storage or ""):
             return f'{fault.kind} needs a storage of limited size, such as "tmpfs,size=4MiB"'
     return None
 
 
-def _impossible_trigger(fault: FaultSpec, world: str) -> str | None:
+def _having(means: AllMeans, fault: str) -> str:
+    return _where(means, lambda one: fault in one.faults)
+
+
+def _impossible_trigger(fault: FaultSpec, world: str, means: AllMeans) -> str | None:
     if fault.when is None:
         return None
-    worlds = TRIGGERS[fault.when.kind][1]
-    if world not in worlds:
-        return f"the trigger {fault.when.kind} works in {_list(worlds)} only, not in {world}"
-    if fault.when.op is not None and world not in OP_WORLDS:
-        return f"single calls (op) are seen in {_list(OP_WORLDS)} only, not in {world}"
+    kind = fault.when.kind
+    if kind not in means[world].triggers:
+        there = _where(means, lambda one: kind in one.triggers)
+        return f"the trigger {kind} works in {there} only, not in {world}"
+    if fault.when.op is not None and not means[world].sees_calls:
+        there = _where(means, lambda one: one.sees_calls)
+        return f"single calls (op) are seen in {there} only, not in {world}"
     return None
 
 
@@ -109,5 +120,5 @@ def _unmapped_phase(scenario: Scenario, world: str, phases: Collection[str] | No
     return None
 
 
-def _list(names: Collection[str]) -> str:
-    return ", ".join(names)
+def _where(means: AllMeans, has: Callable[[Means], bool]) -> str:
+    return ", ".join(name for name, one in means.items() if has(one))

@@ -15,13 +15,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from patchstorm.scenario.faults import FAULTS
 from patchstorm.storage.guarantees import MEANING
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.target.model import Target
 
 DIRECTORY: Final = "dir:"
-_HOST_DEATHS: Final = frozenset({"power-loss", "partition-storage"})
-_LOCK_LOSSES: Final = frozenset({"lock-loss", "local-locks"})
 _OF_POWER_LOSS: Final = frozenset(
     name
     for name in MEANING
@@ -37,12 +36,13 @@ def unclaimed(target: Target, storage: str, faults: Collection[str]) -> str | No
     if storage.startswith(DIRECTORY):
         return None
     needed = set(target.needs)
-    if "power-loss" not in faults:
+    struck = [FAULTS[fault] for fault in faults]
+    if not any(fault.loses_power for fault in struck):
         needed -= _OF_POWER_LOSS
-    if _HOST_DEATHS.isdisjoint(faults):
+    if not any(fault.loses_host for fault in struck):
         needed.discard("lock-release-on-host-death")
     given = parse_flavour(storage).gives
-    if not _LOCK_LOSSES.isdisjoint(faults):
+    if any(fault.loses_locks for fault in struck):
         given -= {"exclusive-locks"}
     lacking = sorted(needed - given)
     if not lacking:

@@ -1,31 +1,57 @@
-"""The world ``containers``: what the harness needs to know to run a storm there."""
+"""The world ``containers``."""
 
 from __future__ import annotations
 
-from patchstorm.live.world import World, unsuited
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from patchstorm.errors import UsageError
+from patchstorm.run.outcome import Outcome
+from patchstorm.scenario.faults import OF_REQUESTS
+from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
+from patchstorm.storage.parse import parse_flavour
+from patchstorm.target.claims import DIRECTORY
 from patchstorm.target.model import Target
-from patchstorm.worlds.containers.faults import CONTAINER_KINDS
-from patchstorm.worlds.containers.fleet import running
-from patchstorm.worlds.containers.ground import opened, prepare
+from patchstorm.worlds.base import TMPFS_STORAGES, Row, World, is_tmpfs
 
 
-def _unsuited(plan: Plan, target: Target, spec: str) -> str | None:
-    if target.container is None:
-        return (
-            f"target {target.name} names no image to run in; add a table [container] with `image` or "
-            "`dockerfile` to the target's file"
-        )
-    if target.companion is not None:
-        return f"target {target.name} shares a program among its replicas, which containers cannot reach"
-    return unsuited(plan, target, spec, CONTAINER_KINDS)
+class Containers(World):
+    """Docker containers and what they share."""
+
+    name = "containers"
+    says = "containers on a network of their own over a shared tmpfs volume"
+
+    def means(self) -> Means:
+        from patchstorm.worlds.containers.faults import CONTAINER_KINDS
+
+        return Means(faults=OF_REQUESTS | CONTAINER_KINDS.keys(), balancer=True)
+
+    def storages(self) -> Mapping[str, str]:
+        return TMPFS_STORAGES
+
+    def offers(self, storage: str) -> bool:
+        return not storage.startswith(DIRECTORY) and is_tmpfs(storage)
+
+    def check_storage(self, storage: str) -> None:
+        if not storage.startswith(DIRECTORY) and parse_flavour(storage).nfs is not None:
+            raise UsageError(
+                f"--storage {storage}: containers share a tmpfs volume, and no volume of NFS, in this "
+                f"release; write `--world nfs --storage {storage}` for real NFS on any Linux machine"
+            )
+
+    async def run(self, plan: Plan, target: Target, *, out_dir: Path, shared: Any) -> Outcome:
+        from patchstorm.live.run import run_live
+        from patchstorm.worlds.containers.stage import CONTAINERS as STAGE
+
+        return await run_live(plan, target, out_dir=out_dir, stage=STAGE)
+
+    async def doctor(self) -> AsyncIterator[Row]:
+        from patchstorm.worlds.containers.doctor import containers
+
+        async for row in containers():
+            yield row
 
 
-CONTAINERS = World(
-    name="containers",
-    kinds=CONTAINER_KINDS,
-    unsuited=_unsuited,
-    prepare=prepare,
-    opened=opened,
-    running=running,
-)
+CONTAINERS = Containers()

@@ -104,3 +104,11 @@ async def _boot_again(scene: Scene, fault: FaultPlan, hit: Hit) -> None:
         await host.boot()
         await storage.mount(host)
     await asyncio.gather(*(replica.start() for replica in scene.replicas(hit)))
+
+
+def _no_lights(_: FaultPlan) -> NoReturn:
+    raise AssertionError("only the names are asked for")
+
+
+NAMES = frozenset(kinds(_no_lights))
+"""The faults that this world can bring about."""

@@ -17,8 +17,8 @@ from patchstorm.history.model import Completion, Event, Header, Invocation, Reco
 from patchstorm.history.reader import read_history
 from patchstorm.history.writer import encode_record
 from patchstorm.live.aftermath import aftermath
-from patchstorm.live.run import HISTORY_FILE, LiveOutcome
 from patchstorm.live.storage import UnavailableStorage
+from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 from patchstorm.worlds.nfs.guest import Guest, GuestGone
@@ -33,7 +33,7 @@ REST_S_MAX: Final = 120.0
 
 async def run_nfs(
     plan: Plan, target: Target, *, out_dir: Path, guests: Guests, storage: str | None = None
-) -> LiveOutcome:
+) -> Outcome:
     """Run ``plan`` against ``target`` in one of ``guests``. ``storage`` overrides the plan's.
 
     The history is written to ``out_dir`` as it happens, and beside it, at the end, a log of each replica.
@@ -55,11 +55,11 @@ async def run_nfs(
             with path.open("wb") as file:
                 done = await _done(guest, order, _Scribe(out_dir, file), target)
     except UnavailableStorage as unavailable:
-        return LiveOutcome(log_dir=out_dir, skipped=str(unavailable))
+        return Outcome(log_dir=out_dir, skipped=str(unavailable))
     except GuestGone as gone:
-        return LiveOutcome(log_dir=out_dir, unknown=str(gone), seconds=time.monotonic() - began)
+        return Outcome(log_dir=out_dir, unknown=str(gone), seconds=time.monotonic() - began)
     whole = done["unknown"] is None and done["skipped"] is None
-    return LiveOutcome(
+    return Outcome(
         log_dir=out_dir,
         history=read_history(path) if whole else None,
         notes=tuple(done["notes"]),

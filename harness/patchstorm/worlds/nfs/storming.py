@@ -15,10 +15,11 @@ import msgspec
 from patchstorm.errors import PatchstormError
 from patchstorm.live.aftermath import Aftermath
 from patchstorm.live.fleet import running
-from patchstorm.live.run import LiveOutcome, run_live
+from patchstorm.live.run import run_live
+from patchstorm.live.stage import Stage, ready
 from patchstorm.live.storage import Storage, UnavailableStorage
 from patchstorm.live.suits import reason_to_skip
-from patchstorm.live.world import World, ready
+from patchstorm.run.outcome import Outcome
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
 from patchstorm.worlds.nfs.faults import kinds
@@ -58,7 +59,7 @@ async def storm(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
     try:
         outcome = await run_live(
             plan, target, out_dir=logs, storage=order["storage"],
-            world=_world(site, plan, say, order["secret"], again=after is not None),
+            stage=_stage(site, plan, say, order["secret"], again=after is not None),
             sink=_Sink(say),  # type: ignore[arg-type]
             after=after,
         )  # fmt: skip
@@ -78,7 +79,7 @@ def _patient(target: Target) -> Target:
     return replace(target, ready=ready, wire=wire, start=start)
 
 
-def _world(site: Site, plan: Plan, say: Say, secret: str, *, again: bool) -> World:
+def _stage(site: Site, plan: Plan, say: Say, secret: str, *, again: bool) -> Stage:
     def storage(spec: str, _: Plan, __: Target) -> AbstractAsyncContextManager[Storage]:
         return opened(site, spec, plan.replicas, on_disk=loses_power(plan), keep_disk=again)
 
@@ -88,7 +89,7 @@ def _world(site: Site, plan: Plan, say: Say, secret: str, *, again: bool) -> Wor
             signal.pause()
 
     own = kinds(lights_out)
-    return World(
+    return Stage(
         name=WORLD,
         kinds=own,
         unsuited=lambda plan, target, _: reason_to_skip(plan, target, own, bounded=True),
@@ -112,7 +113,7 @@ def _tell_logs(logs: Path, say: Say) -> None:
         say({"log": log.name, "text": text})
 
 
-def _told(outcome: LiveOutcome) -> dict[str, Any]:
+def _told(outcome: Outcome) -> dict[str, Any]:
     return {
         "notes": list(outcome.notes),
         "unknown": outcome.unknown,

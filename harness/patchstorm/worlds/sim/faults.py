@@ -8,12 +8,14 @@ the history as ``fault`` events.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from patchstorm.choice.strategy import PROCESS_DIES, STORAGE_LOSES_POWER
 from patchstorm.errors import UsageError
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.strikes import Hit, hit_by, note
 from patchstorm.run.triggers import Seen
+from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import FaultPlan, Trigger
 from patchstorm.storage import pages
 from patchstorm.storage.server import Server
@@ -21,17 +23,17 @@ from patchstorm.target.patterns import matches
 from patchstorm.target.places import Places
 from patchstorm.worlds.sim.injection import INJECTED, Injections
 from patchstorm.worlds.sim.kernel import Kernel
-from patchstorm.worlds.sim.network import Network
 from patchstorm.worlds.sim.replica import MS, Replica
 from patchstorm.worlds.sim.stamps import Stamps
 from patchstorm.worlds.sim.timers import Timer
 from patchstorm.worlds.sim.truth import ROOT, walk
 
+if TYPE_CHECKING:  # it brings the payloads, which a list of faults can do without
+    from patchstorm.worlds.sim.network import Network
+
 Undo = Callable[[], None]
 STOP_POLL_MS = 5
 DOWN_MS = 150
-NEEDS_SERVER = ("partition-storage", "storage-restart")
-_BRINGS_GRACE = ("power-loss", "storage-restart")
 STOP_MS_MAX = 2_000
 
 
@@ -61,30 +63,13 @@ class Faults:
         self._open: dict[str, tuple[Undo, Timer | None]] = {}
         self._healing = False
         self._sudden = 0
-        self._kinds: dict[str, Callable[[FaultPlan, Hit], Undo | None]] = {
-            "crash": self._crash,
-            "crash-all": self._crash,
-            "pause": self._pause,
-            "restart": self._restart,
-            "rolling-restart": self._rolling_restart,
-            "partition": self._partition,
-            "partition-storage": self._partition_storage,
-            "power-loss": self._power_loss,
-            "storage-restart": self._storage_restart,
-            "disk-full": self._disk_full,
-            "clock-skew": self._clock_skew,
-            "clock-jump": self._clock_jump,
-            "lock-loss": self._lock_loss,
-            "damage": self._damage,
-            **dict.fromkeys(INJECTED, self._inject),
-        }
         self.missed: list[str] = []
 
     def strike(self, fault: FaultPlan, seen: Seen) -> None:
         """Begin ``fault`` now."""
         hit = self._hit(fault, seen.replica)
         note(self._recorder, fault, hit, seen.path, self._stamp)
-        undo = self._kinds[fault.kind](fault, hit)
+        undo = KINDS[fault.kind](self, fault, hit)
 
         def over() -> None:
             self._open.pop(fault.id, None)
@@ -101,7 +86,7 @@ class Faults:
     def _lasts_ns(self, fault: FaultPlan) -> int:
         """An NFS server comes back with a grace period, which is part of its absence."""
         lasts_ns = (fault.for_ms or 0) * MS
-        if fault.kind in _BRINGS_GRACE and self._server.flavour.nfs is not None:
+        if FAULTS[fault.kind].brings_grace and self._server.flavour.nfs is not None:
             return max(lasts_ns, self._server.grace_until_ns - self._kernel.now_ns)
         return lasts_ns
 
@@ -334,14 +319,26 @@ def make_root(server: Server) -> None:
         server.disk.settle()
 
 
-KINDS = frozenset(
-    {
-        "crash", "crash-all", "pause", "restart", "rolling-restart", "partition",
-        "partition-storage", "power-loss", "storage-restart", "disk-full", "clock-skew", "clock-jump",
-        "lock-loss", "damage", *INJECTED,
-    }
-)  # fmt: skip
-"""What the simulator can bring about."""
+Kind = Callable[[Faults, FaultPlan, Hit], Undo | None]
+
+KINDS: dict[str, Kind] = {
+    "crash": Faults._crash,
+    "crash-all": Faults._crash,
+    "pause": Faults._pause,
+    "restart": Faults._restart,
+    "rolling-restart": Faults._rolling_restart,
+    "partition": Faults._partition,
+    "partition-storage": Faults._partition_storage,
+    "power-loss": Faults._power_loss,
+    "storage-restart": Faults._storage_restart,
+    "disk-full": Faults._disk_full,
+    "clock-skew": Faults._clock_skew,
+    "clock-jump": Faults._clock_jump,
+    "lock-loss": Faults._lock_loss,
+    "damage": Faults._damage,
+    **dict.fromkeys(INJECTED, Faults._inject),
+}
+"""What the simulator can bring about: what each does at once, and gives back what takes it back."""
 
 UNAVAILABLE = {
     "local-locks": "write it into the storage, as in nfs3,nolock",
@@ -355,6 +352,6 @@ def reason_to_skip(faults: Iterable[FaultPlan], local: bool) -> str | None:
             return f"fault {fault.kind}: {UNAVAILABLE[fault.kind]}"
         if fault.kind not in KINDS:
             raise UsageError(f"fault {fault.kind}: the simulator does not know it")
-        if fault.kind in NEEDS_SERVER and local:
+        if FAULTS[fault.kind].needs_server and local:
             return f"fault {fault.kind}: local storage has no server to lose; use an nfs flavour"
     return None

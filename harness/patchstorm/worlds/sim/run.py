@@ -28,6 +28,7 @@ from patchstorm.run.script import (
 )
 from patchstorm.run.triggers import Seen
 from patchstorm.scenario.actions import Workload
+from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.machine import Machine
 from patchstorm.scenario.plan import FaultPlan, Plan, Trigger, UploadPlan
 from patchstorm.storage.client import Client
@@ -302,7 +303,7 @@ class _SimRun(Run):
         """None also where that lies too far off, or where a clock that ran ahead decided when it is."""
         if self.clients.probes.used:
             return None  # nobody knows what probes leave unfinished
-        if any(fault.kind.startswith("clock") for fault in self.plan.faults):
+        if any(FAULTS[fault.kind].shifts_clock for fault in self.plan.faults):
             return None
         settle = self.target.settle
         lifetimes_ms = [upload.info.expires_ms for upload in self.plan.uploads]
@@ -325,7 +326,7 @@ class _SimRun(Run):
         What is drawn keeps some of it, and hides a missing fsync more often than not.
         """
         flavour = self.server.flavour
-        strikes = any(fault.kind == "power-loss" for fault in self.plan.faults)
+        strikes = any(FAULTS[fault.kind].loses_power for fault in self.plan.faults)
         if not strikes or flavour.nfs is not None or not flavour.disk.durable:
             return
         self._dark = True

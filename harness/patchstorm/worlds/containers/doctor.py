@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final, Literal
 
-from patchstorm.commands.machine import Row
 from patchstorm.errors import PatchstormError
+from patchstorm.worlds.base import Row
 
 if TYPE_CHECKING:
     from patchstorm.worlds.containers.engine import Engine

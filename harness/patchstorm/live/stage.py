@@ -1,7 +1,6 @@
-"""A live world: where real replicas run, what they share there, and what can be done to them.
+"""The stage of a live world: where real replicas run, what they share there, what can be done to them.
 
-:mod:`patchstorm.live.run` tells one storm's story the same way in each of them; what differs is one of
-these rows.
+:mod:`patchstorm.live.run` runs a storm the same way on each of them.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from patchstorm.errors import UsageError
 from patchstorm.live.fault_kinds import KINDS, FaultKind
 from patchstorm.live.fleet import Fleet, running
 from patchstorm.live.storage import Storage, opened, parse_storage
@@ -38,7 +36,7 @@ class RunFleet(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class Stage:
     """``unsuited`` says why a plan cannot be brought about there on a storage; None if it can.
 
     ``prepare`` gets ready what is made once for many storms, so that no storm's time runs meanwhile.
@@ -71,7 +69,7 @@ def unsuited(plan: Plan, target: Target, spec: str, kinds: Mapping[str, FaultKin
     return reason_to_skip(plan, target, kinds, bounded=size_bytes is not None)
 
 
-PROCESSES = World(
+HERE = Stage(
     name="processes",
     kinds=KINDS,
     unsuited=lambda plan, target, spec: unsuited(plan, target, spec, KINDS),
@@ -79,14 +77,3 @@ PROCESSES = World(
     opened=_opened,
     running=running,
 )
-
-
-def live_world(name: str) -> World:
-    """The live world called ``name``; UsageError if there is none, or what it needs is not installed."""
-    if name == PROCESSES.name:
-        return PROCESSES
-    if name == "containers":
-        from patchstorm.worlds.containers.world import CONTAINERS
-
-        return CONTAINERS
-    raise UsageError(f"There is no live world `{name}` in this release.")

@@ -1,6 +1,6 @@
 """The rules and cases of conformance as Markdown tables: what ``docs/conformance.md`` shows.
 
-python -m patchstorm.scenario.rules <docs/conformance.md >new     copies it with fresh tables
+python -m patchstorm.commands.rules <docs/conformance.md >new     copies it with fresh tables
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from patchstorm.commands.tables import Tables, rewritten, table
 from patchstorm.dialect.tus.conformance import CASES, RULES, Case
-from patchstorm.scenario.tables import Tables, rewritten, table
 
 
 def rules() -> str:

@@ -1,6 +1,6 @@
 """The registries as Markdown tables: what ``docs/scenarios.md`` shows, so that it cannot drift.
 
-    python -m patchstorm.scenario.tables <docs/scenarios.md >new     copies it with fresh tables
+    python -m patchstorm.commands.tables <docs/scenarios.md >new     copies it with fresh tables
 
 In the document each table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``.
 """
@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from patchstorm.scenario.faults import FAULTS, TRIGGERS, WORLDS
+from patchstorm.scenario.faults import FAULTS, TRIGGERS
 from patchstorm.scenario.options import Option, options_of
 from patchstorm.scenario.reach import REACHES
 from patchstorm.scenario.units import format_size
 from patchstorm.scenario.words import CAPABILITIES, PHASES
 from patchstorm.scenario.workloads import WORKLOADS
+from patchstorm.worlds.registry import all_means
 
 _MARKED = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
 
@@ -41,16 +42,17 @@ def workloads() -> str:
 
 
 def faults() -> str:
+    means = all_means()
     rows = (
         (
             f"`{fault.name}`",
             fault.says + ('; `policy = "hostile"` only' if fault.hostile else ""),
-            *("yes" if world in fault.worlds else "" for world in WORLDS),
+            *("yes" if fault.name in one.faults else "" for one in means.values()),
             "all" if set(fault.triggers) == set(TRIGGERS) else _code(fault.triggers),
         )
         for fault in FAULTS.values()
     )
-    return table(("kind", "what happens", *WORLDS, "triggers"), rows)
+    return table(("kind", "what happens", *means, "triggers"), rows)
 
 
 def fault_details() -> str:
@@ -63,11 +65,12 @@ def fault_details() -> str:
 
 
 def triggers() -> str:
+    means = all_means()
     rows = (
-        (f"`{name}`", says, *("yes" if world in worlds else "" for world in WORLDS))
-        for name, (says, worlds) in TRIGGERS.items()
+        (f"`{name}`", says, *("yes" if name in one.triggers else "" for one in means.values()))
+        for name, says in TRIGGERS.items()
     )
-    return table(("trigger", "strikes when", *WORLDS), rows)
+    return table(("trigger", "strikes when", *means), rows)
 
 
 def reaches() -> str:

@@ -1,0 +1,26 @@
+"""What running a plan gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from patchstorm.history.model import History
+
+HISTORY_FILE = "history.jsonl"
+"""What a history is called in the directory of its run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run came to. ``history`` is None where nothing could be run to its end.
+
+    ``unknown`` says why nothing can be concluded, ``skipped`` why the storm was not run at all.
+    """
+
+    log_dir: Path
+    history: History | None = None
+    notes: tuple[str, ...] = ()
+    unknown: str | None = None
+    skipped: str | None = None
+    seconds: float = 0.0

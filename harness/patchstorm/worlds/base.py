@@ -1,0 +1,98 @@
+"""What a world brings: its storages, faults and triggers, whom it can run, how a plan is run there."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from patchstorm.run.outcome import Outcome
+from patchstorm.scenario.means import Means
+from patchstorm.scenario.plan import Plan
+from patchstorm.storage.parse import parse_flavour
+from patchstorm.target.model import Target
+
+TMPFS_STORAGES: Final[Mapping[str, str]] = {
+    "tmpfs": "memory shared by all replicas; the default",
+    "tmpfs,size=SIZE": "a tmpfs of its own that can be filled, as in `tmpfs,size=16MiB`",
+}
+"""What worlds of real replicas on one kernel have to share."""
+
+
+def is_tmpfs(storage: str) -> bool:
+    """Whether a flavour is tmpfs, of whatever size. Raises FlavourError if it is misspelt."""
+    return parse_flavour(storage).name.partition(",")[0] == "tmpfs"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A thing that a machine can or cannot do, for ``patchstorm doctor``.
+
+    ``broken`` is for what no storm can do without; ``no`` for what only some things need.
+    """
+
+    what: str
+    state: Literal["yes", "no", "broken"]
+    says: str
+
+
+class World(ABC):
+    """One world. A module that defines one must be cheap to import: ``list`` and ``--help`` ask them all.
+
+    ``says`` is one line. ``default``: it is part of a run where nobody names a world. ``searches``: the order
+    of steps is the harness's own, so that schedules can be searched, repeated exactly and shrunk.
+    """
+
+    name: str
+    says: str
+    default: bool = False
+    searches: bool = False
+
+    @abstractmethod
+    def means(self) -> Means:
+        """What it can do for a storm."""
+
+    @abstractmethod
+    async def run(self, plan: Plan, target: Target, *, out_dir: Path, shared: Any) -> Outcome:
+        """Run ``plan``; its history is also written to ``out_dir``.
+
+        ``shared`` is what :meth:`shared` gave. Raises UsageError for what was asked wrongly and TargetError
+        for a target that does not start.
+        """
+
+    def shared(self, at_once: int) -> AbstractContextManager[Any]:
+        """What many storms use one after the other, ``at_once`` of them at a time."""
+        return contextlib.nullcontext()
+
+    def storages(self) -> Mapping[str, str]:
+        """The storages that a user can name, each with a line that says what it is."""
+        return {}
+
+    def offers(self, storage: str) -> bool:
+        """Whether a storm can have this storage (a flavour, or ``dir:PATH``)."""
+        return storage in self.storages()
+
+    def storage_for(self, asked: str | None, wanted: str | None) -> str | None:
+        """The storage of a storm that ``wanted`` one; ``asked`` is what a user insists on."""
+        return asked
+
+    def check_storage(self, storage: str) -> None:
+        """UsageError, with a remedy, for a storage that somebody insists on and that cannot be had."""
+        return
+
+    def storages_in_words(self) -> str:
+        """What to write for a storage here, as a part of a sentence."""
+        return ", ".join(self.storages())
+
+    def cannot_run(self, target: Target) -> str | None:
+        """Why no storm at all can be run against ``target``; None where some can."""
+        return None
+
+    async def doctor(self) -> AsyncIterator[Row]:
+        """Whether it works on this machine; tried, not guessed."""
+        return
+        yield

@@ -1,0 +1,95 @@
+"""The one table of worlds. What is named there is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from importlib import import_module
+from typing import Final
+
+from patchstorm.errors import UsageError
+from patchstorm.scenario.means import AllMeans
+from patchstorm.storage.parse import FlavourError, parse_flavour
+from patchstorm.target.claims import DIRECTORY
+from patchstorm.worlds.base import World
+
+_TABLE: Final = {
+    "sim": "patchstorm.worlds.sim.world:SIM",
+    "processes": "patchstorm.worlds.processes.world:PROCESSES",
+    "nfs": "patchstorm.worlds.nfs.world:NFS",
+    "containers": "patchstorm.worlds.containers.world:CONTAINERS",
+}
+_registered: dict[str, World] = {}
+DEFAULT_STORAGE: Final = "tmpfs"
+
+
+def register(world: World) -> None:
+    """Add a world of one's own, under its name, behind all others."""
+    _registered[world.name] = world
+
+
+def forget(name: str) -> None:
+    """Take back what was registered."""
+    del _registered[name]
+
+
+def names() -> tuple[str, ...]:
+    """All worlds, in the order in which they are listed."""
+    return (*_TABLE, *(name for name in _registered if name not in _TABLE))
+
+
+def world_of(name: str) -> World:
+    """The world called ``name``; UsageError, with those that there are, for another."""
+    if name in _registered:
+        return _registered[name]
+    if name not in _TABLE:
+        raise UsageError(
+            f"--world {name}: there is no such world in this release. Worlds: {', '.join(names())}."
+        )
+    module, _, attribute = _TABLE[name].partition(":")
+    world: World = getattr(import_module(module), attribute)
+    return world
+
+
+def worlds() -> tuple[World, ...]:
+    """All of them, in order."""
+    return tuple(world_of(name) for name in names())
+
+
+def all_means() -> AllMeans:
+    """What each can do for a storm."""
+    return {world.name: world.means() for world in worlds()}
+
+
+def default_worlds() -> tuple[str, ...]:
+    """Those in which a storm is run where nobody names one."""
+    return tuple(world.name for world in worlds() if world.default)
+
+
+def check_storage(storage: str, among: Collection[str]) -> None:
+    """UsageError, naming what there is, for one that is misspelt or that none of these worlds offers."""
+    if not storage.startswith(DIRECTORY):
+        try:
+            parse_flavour(storage)
+        except FlavourError as error:
+            raise UsageError(f"--storage: {error}") from None
+    asked = [world_of(name) for name in among]
+    if len(asked) == 1:
+        asked[0].check_storage(storage)
+    if any(world.offers(storage) for world in asked):
+        return
+    shown = sorted(
+        worlds(), key=lambda world: world.searches
+    )  # what real machines have comes first
+    offered = "; ".join(f"in {world.name}: {world.storages_in_words()}" for world in shown)
+    raise UsageError(
+        f"--storage {storage}: the world {', '.join(among)} does not offer it. "
+        f"{offered[0].upper()}{offered[1:]}."
+    )
+
+
+def not_offered(world: World, storage: str) -> str | None:
+    """Why a storm that wants this storage is not run in ``world``; None where it is to be had."""
+    if world.offers(storage):
+        return None
+    others = [other.name for other in worlds() if other.offers(storage)]
+    return f"{storage} is to be had in {' and '.join(others)} only"

@@ -1,0 +1,76 @@
+"""The world ``sim``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from patchstorm.errors import UsageError
+from patchstorm.run.outcome import HISTORY_FILE, Outcome
+from patchstorm.scenario.faults import OF_REQUESTS, TRIGGERS
+from patchstorm.scenario.means import Means
+from patchstorm.scenario.plan import Plan
+from patchstorm.storage.catalogue import SUMMARY
+from patchstorm.target.claims import DIRECTORY
+from patchstorm.target.model import Target
+from patchstorm.worlds.base import World
+
+
+class Simulator(World):
+    """Virtual time, and a model of the storage."""
+
+    name = "sim"
+    says = "calls in one process over a model of the storage; every step is a recorded choice"
+    default = True
+    searches = True
+
+    def means(self) -> Means:
+        from patchstorm.worlds.sim.faults import KINDS, UNAVAILABLE
+
+        return Means(
+            faults=OF_REQUESTS | KINDS.keys() | UNAVAILABLE.keys(),
+            triggers=frozenset(TRIGGERS),
+            sees_calls=True,
+            configures_creation=True,
+            own_disk=True,
+        )
+
+    def storages(self) -> Mapping[str, str]:
+        return SUMMARY
+
+    def offers(self, storage: str) -> bool:
+        return not storage.startswith(DIRECTORY)
+
+    def storages_in_words(self) -> str:
+        return "any of `patchstorm list storages` but a directory"
+
+    def cannot_run(self, target: Target) -> str | None:
+        from patchstorm.worlds.sim.app import subject_of
+
+        try:
+            subject_of(target)
+        except UsageError as error:
+            return str(error)
+        return None
+
+    async def run(self, plan: Plan, target: Target, *, out_dir: Path, shared: Any) -> Outcome:
+        """Its plainest schedule, in which nobody is held up; a search tries the others."""
+        from patchstorm.choice.strategy import Dull
+        from patchstorm.history import write_history
+        from patchstorm.worlds.sim.app import subject_of
+        from patchstorm.worlds.sim.run import reason_to_skip, run_schedule
+        from patchstorm.worlds.sim.scale import scaled
+        from patchstorm.worlds.sim.workers import Workers
+
+        subject = subject_of(target)
+        reason = reason_to_skip(plan, subject)
+        if reason is not None:
+            return Outcome(log_dir=out_dir, skipped=reason)
+        ran = run_schedule(scaled(plan), subject, Dull(), Workers())
+        with (out_dir / HISTORY_FILE).open("wb") as file:
+            write_history(ran.history, file)
+        return Outcome(log_dir=out_dir, history=ran.history, notes=ran.notes, unknown=ran.unknown)
+
+
+SIM = Simulator()

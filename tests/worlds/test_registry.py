@@ -1,0 +1,114 @@
+"""One table of worlds: whoever is registered there is known everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from patchstorm.campaign.single import run_storm
+from patchstorm.cli import main
+from patchstorm.errors import UsageError
+from patchstorm.scenario import library
+from patchstorm.scenario.faults import FAULTS, TRIGGERS
+from patchstorm.scenario.runnable import runnable
+from patchstorm.worlds.registry import (
+    all_means,
+    default_worlds,
+    forget,
+    names,
+    register,
+    world_of,
+    worlds,
+)
+
+from .toy import Desert
+
+CAPABILITIES = ("offset-addressed", "creation")
+
+
+@pytest.fixture
+def desert() -> Iterator[Desert]:
+    world = Desert()
+    register(world)
+    yield world
+    forget(world.name)
+
+
+@pytest.mark.usefixtures("desert")
+def test_a_registered_world_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "worlds"]) == 0
+    assert "desert      nobody is there" in capsys.readouterr().out
+    assert main(["list", "faults"]) == 0
+    assert "(sim, desert)" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("desert")
+def test_a_storm_is_run_in_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    asked = ["run", "sequential", "rivals", "--world", "desert", "--json", "--out", str(tmp_path)]
+    code = main(asked)
+    report = json.loads(capsys.readouterr().out)
+
+    assert [run["world"] for run in report["runs"]] == ["desert", "desert"]
+    assert [run["verdict"] for run in report["runs"]] == [report["verdict"]] * 2
+    assert code == {"safe": 0, "violated": 1, "unknown": 2}[report["verdict"]]
+    result = run_storm("sequential", "reference", seed=1, world="desert", out_dir=tmp_path)
+    assert result.history is not None and result.history.header.world == "desert"
+    assert "it was quiet" in result.report.notes
+
+
+@pytest.mark.usefixtures("desert")
+def test_a_storage_that_it_has_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "sequential", "--world", "desert", "--storage", "ext4"]) == 2
+    assert "in desert: tmpfs" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("desert")
+def test_skip_reasons_name_it() -> None:
+    def reason(name: str, world: str) -> str:
+        return str(runnable(library.load(name), world, CAPABILITIES, all_means()))
+
+    assert reason("crash-all", "desert") == (
+        "crash-all can be brought about in sim, processes, nfs, containers only, not in desert"
+    )
+    storm = library.load("failing-disk")
+    kinds = {fault.kind for fault in storm.faults}
+    assert kinds & {"enospc", "short-read"}
+    assert "not in desert" in reason("failing-disk", "desert")
+
+
+@pytest.mark.usefixtures("desert")
+def test_doctor_asks_it() -> None:
+    async def rows() -> list[str]:
+        return [f"{row.what}: {row.state}" async for row in world_of("desert").doctor()]
+
+    assert asyncio.run(rows()) == ["world desert: yes"]
+    assert world_of("desert") in worlds()
+
+
+@pytest.mark.usefixtures("desert")
+def test_an_unknown_world_is_answered_with_all_that_there_are() -> None:
+    with pytest.raises(UsageError, match="Worlds: sim, processes, nfs, containers, desert"):
+        world_of("dessert")
+
+
+def test_what_is_registered_is_forgotten_again() -> None:
+    assert names() == ("sim", "processes", "nfs", "containers")
+    assert default_worlds() == ("sim", "processes")
+
+
+def test_worlds_and_the_table_of_faults_know_the_same_names() -> None:
+    means = all_means()
+    assert {fault for one in means.values() for fault in one.faults} == set(FAULTS)
+    assert {kind for one in means.values() for kind in one.triggers} == set(TRIGGERS)
+
+
+@pytest.mark.parametrize("room", ["harness", "docs"])
+def test_no_world_is_named_that_does_not_exist(room: str) -> None:
+    here = Path(__file__).parents[2] / room
+    for path in (*here.rglob("*.py"), *here.rglob("*.md"), *here.rglob("*.toml")):
+        assert "fuse" not in path.read_text(encoding="utf-8").split(), path
+        assert "`fuse`" not in path.read_text(encoding="utf-8"), path
