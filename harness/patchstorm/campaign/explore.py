@@ -21,7 +21,8 @@ from patchstorm.campaign.failure import Failure, write_failure
 from patchstorm.campaign.fleet import Fleet, jobs_default
 from patchstorm.campaign.schedules import MIXED, Search, Session, Told, replayed
 from patchstorm.campaign.shrinking import SECONDS_MAX, Shrunk, shrink
-from patchstorm.check.model import Finding, Verdict
+from patchstorm.check.model import Finding
+from patchstorm.check.verdict import Verdict, stated
 from patchstorm.choice.coverage import Coverage, Seen
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import write_history
@@ -222,7 +223,7 @@ class _Exploration:
         kept = self._kept()
         failures, stories, findings = self._failures(out_dir, minimise)
         unknown = self._unknown(kept)
-        verdict: Verdict = "violated" if findings else "unknown" if unknown else "safe"
+        verdict = stated(findings, unknown)
         report = _report(
             self._search, self._session, verdict=verdict, schedules=len(kept),
             steps=sum(told.steps for told in kept), seconds=seconds, digest=_digest(kept),

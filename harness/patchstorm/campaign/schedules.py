@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from patchstorm.check import judge, verdict
-from patchstorm.check.model import Finding, Judgement, Verdict
+from patchstorm.check import judge, unknowns
+from patchstorm.check.model import Finding, Judgement
+from patchstorm.check.verdict import Verdict, folded, stated
 from patchstorm.choice.chooser import Chooser, seeded
 from patchstorm.choice.naming import Listed, Recording
 from patchstorm.choice.portfolio import (
@@ -103,16 +104,13 @@ class Ran:
 
     @property
     def verdict(self) -> Verdict:
-        if self.findings:
-            return "violated"
-        if self.outcome.unknown is not None:
-            return "unknown"
-        return verdict(self.judgements)
+        own = stated(deadlocks(self.outcome), self.outcome.unknown)
+        judged = [one.verdict for one in self.judgements]
+        return folded(judged if own == "safe" else [own, *judged])
 
     @property
     def unknown(self) -> str | None:
-        said = [f"{one.checker}: {one.unknown}" for one in self.judgements if one.unknown]
-        return self.outcome.unknown or "; ".join(said) or None
+        return self.outcome.unknown or unknowns(self.judgements)
 
     @property
     def schedule(self) -> Schedule:

@@ -18,8 +18,9 @@ from typing import Any
 import msgspec
 
 from patchstorm.campaign.failure import Failure, write_failure
-from patchstorm.check import judge, verdict
-from patchstorm.check.model import Finding, Judgement, Verdict
+from patchstorm.check import judge, unknowns, verdict
+from patchstorm.check.model import Finding, Judgement
+from patchstorm.check.verdict import Verdict
 from patchstorm.errors import TargetError
 from patchstorm.history.model import History
 from patchstorm.report.model import RunReport
@@ -215,7 +216,6 @@ def _judged(
     judgements = judge(history)
     findings = tuple(finding for one in judgements for finding in one.findings)
     failure = _keep(folder, plan, target, world, findings) if findings else None
-    unknown = [f"{one.checker}: {one.unknown}" for one in judgements if one.unknown is not None]
     skipped = [f"{one.checker} does not apply: {one.skipped}" for one in judgements if one.skipped]
     notes = [note for one in judgements for note in one.notes]
     report = _report(
@@ -227,7 +227,7 @@ def _judged(
         schedules=1,
         steps=len(history.operations),
         seconds=outcome.seconds,
-        unknown="; ".join(unknown) or None,
+        unknown=unknowns(judgements),
         findings=findings,
         failure=None if failure is None else str(failure),
         notes=(*outcome.notes, *_unreached(plan, history), *notes, *skipped),

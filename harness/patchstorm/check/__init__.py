@@ -4,8 +4,9 @@
 """
 
 from patchstorm.check.linearizable import Budget
-from patchstorm.check.model import Checker, Finding, Judgement, Range, Verdict
-from patchstorm.check.registry import CHECKERS, judge, verdict
+from patchstorm.check.model import Checker, Finding, Judgement, Range
+from patchstorm.check.registry import CHECKERS, judge, unknowns, verdict
+from patchstorm.check.verdict import Verdict
 
 __all__ = [
     "CHECKERS",
@@ -16,5 +17,6 @@ __all__ = [
     "Range",
     "Verdict",
     "judge",
+    "unknowns",
     "verdict",
 ]

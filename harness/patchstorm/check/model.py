@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
+from patchstorm.check.verdict import Verdict, stated
 from patchstorm.history.model import History
-
-Verdict = Literal["safe", "violated", "unknown"]
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +54,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
         """None for a skipped checker: it has no verdict."""
         if self.skipped is not None:
             return None
-        if self.findings:
-            return "violated"
-        return "unknown" if self.unknown is not None else "safe"
+        return stated(self.findings, self.unknown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,9 @@ from patchstorm.check import (
 )
 from patchstorm.check import bytes as bytes_
 from patchstorm.check.linearizable import Budget
-from patchstorm.check.model import Checker, Judgement, Verdict
+from patchstorm.check.model import Checker, Judgement
 from patchstorm.check.rule import Rule
+from patchstorm.check.verdict import Verdict, folded
 from patchstorm.history.model import History
 
 RULES: tuple[Rule, ...] = (
@@ -59,10 +60,10 @@ def judge(history: History, budget: Budget | None = None) -> tuple[Judgement, ..
 
 
 def verdict(judgements: Iterable[Judgement]) -> Verdict:
-    """Violated beats unknown beats safe; where nothing applied, the whole is unknown."""
-    verdicts = [one.verdict for one in judgements if one.verdict is not None]
-    if "violated" in verdicts:
-        return "violated"
-    if not verdicts or "unknown" in verdicts:
-        return "unknown"
-    return "safe"
+    """What all of them come to together."""
+    return folded(one.verdict for one in judgements)
+
+
+def unknowns(judgements: Iterable[Judgement]) -> str | None:
+    """Why some of them could not tell; None where all could."""
+    return "; ".join(f"{one.checker}: {one.unknown}" for one in judgements if one.unknown) or None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from patchstorm.check.model import Judgement, Verdict
+from patchstorm.check.model import Judgement
+from patchstorm.check.verdict import Verdict
 from patchstorm.history.model import History
 from patchstorm.report.model import Report, RunReport, exit_code
 
@@ -47,12 +48,11 @@ def execute(path: Path, *, json: bool) -> int:
 
 
 def _report(history: History, judgements: Sequence[Judgement], *, seconds: float) -> CheckReport:
-    from patchstorm.check.registry import verdict
+    from patchstorm.check.registry import unknowns, verdict
     from patchstorm.history import digest
 
     header = history.header
     said = verdict(judgements)
-    reasons = [f"{one.checker}: {one.unknown}" for one in judgements if one.unknown is not None]
     run = RunReport(
         scenario=header.scenario,
         target=header.target,
@@ -63,7 +63,7 @@ def _report(history: History, judgements: Sequence[Judgement], *, seconds: float
         steps=len(history.operations),
         seconds=seconds,
         digest=digest(history) if header.clock == "virtual" else None,
-        unknown="; ".join(reasons) if said == "unknown" else None,
+        unknown=unknowns(judgements) if said == "unknown" else None,
         findings=tuple(finding for one in judgements for finding in one.findings),
     )
     return CheckReport(verdict=said, runs=(run,), checkers=tuple(map(_checker, judgements)))

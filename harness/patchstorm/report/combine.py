@@ -7,11 +7,10 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.check.model import Verdict
+from patchstorm.check.verdict import Verdict, folded
 from patchstorm.report.model import RunReport
 
 FINDINGS_MAX: Final = 32
-_WORST_FIRST: tuple[Verdict, ...] = ("violated", "unknown", "safe")
 
 
 def combined(runs: Sequence[RunReport]) -> RunReport:
@@ -23,7 +22,7 @@ def combined(runs: Sequence[RunReport]) -> RunReport:
     judged = [run for run in runs if run.verdict is not None]
     if len(runs) == 1 or not judged:
         return runs[0]
-    verdict = next(word for word in _WORST_FIRST if any(run.verdict == word for run in judged))
+    verdict = folded(run.verdict for run in judged)
     worst = [run for run in judged if run.verdict == verdict]
     findings = tuple(finding for run in worst for finding in run.findings)
     return msgspec.structs.replace(

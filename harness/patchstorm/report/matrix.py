@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from patchstorm.check.model import Verdict
+from patchstorm.check.verdict import Verdict
 from patchstorm.report.combine import combined
 from patchstorm.report.model import RunReport
 from patchstorm.report.story import story

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from patchstorm.check.model import Finding, Verdict
+from patchstorm.check.model import Finding
+from patchstorm.check.verdict import Verdict, folded
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,13 +47,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def overall(runs: tuple[RunReport, ...]) -> Verdict:
-    """Violated beats unknown beats safe; if nothing ran, the whole is unknown."""
-    verdicts = [run.verdict for run in runs if run.verdict is not None]
-    if "violated" in verdicts:
-        return "violated"
-    if not verdicts or "unknown" in verdicts:
-        return "unknown"
-    return "safe"
+    """What the storms come to together; if nothing ran, the whole is unknown."""
+    return folded(run.verdict for run in runs)
 
 
 def exit_code(verdict: Verdict) -> int:
