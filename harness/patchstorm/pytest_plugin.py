@@ -19,9 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from patchstorm.report.model import RunReport
-    from patchstorm.scenario.model import Scenario
-    from patchstorm.target.model import Target
+    from patchstorm.api import RunReport, Scenario, Target
 
 SEED_FIRST = 1
 _OUT = "patchstorm-runs"
@@ -103,10 +101,10 @@ class Storm(pytest.Item):
 
     def runtest(self) -> None:
         """Run and judge it."""
-        from patchstorm.campaign.single import run_storm
+        from patchstorm.api import run
 
         out = Path(self.config.getoption("--patchstorm-out"))
-        result = run_storm(self.scenario, self.target, seed=self.seed, out_dir=out, keep_safe=False)
+        result = run(self.scenario, self.target, seed=self.seed, out_dir=out)
         with contextlib.suppress(OSError):  # not empty: there is something to look at
             out.rmdir()
         if result.report.skipped is not None:
@@ -116,7 +114,7 @@ class Storm(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The story, ending in the replay command; the harness's own errors as pytest shows them."""
-        from patchstorm.errors import PatchstormError
+        from patchstorm.api import PatchstormError
 
         if isinstance(excinfo.value, NotSafe):
             return str(excinfo.value)
@@ -136,27 +134,23 @@ class NotSafe(Exception):
         self.report = report
 
     def __str__(self) -> str:
-        from patchstorm.report.story import headline, remark, story
+        from patchstorm.api import explain
 
-        if self.report.verdict == "unknown":
-            return f"{headline(self.report)}: {remark(self.report)}"
-        return "\n".join([headline(self.report), *story(self.report)])
+        return explain(self.report)
 
 
 def _asked(config: pytest.Config) -> tuple[Target, tuple[Scenario, ...]]:
     """Target and scenarios as the options name them; pytest's own usage error for wrong ones."""
-    from patchstorm.errors import UsageError
-    from patchstorm.scenario import library
-    from patchstorm.target.registry import resolve
+    from patchstorm.api import UsageError, load_scenario, load_target, scenarios
 
     names = config.getoption("--patchstorm-scenarios")
     try:
-        target = resolve(config.getoption("--patchstorm-target"))
+        target = load_target(config.getoption("--patchstorm-target"))
         if names is None:
-            return target, library.load_all()
+            return target, scenarios()
         chosen = dict.fromkeys(name.strip() for name in names.split(",") if name.strip())
         if not chosen:
             raise UsageError("--patchstorm-scenarios: name at least one storm, or leave it out")
-        return target, tuple(library.load(name) for name in chosen)
+        return target, tuple(load_scenario(name) for name in chosen)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None

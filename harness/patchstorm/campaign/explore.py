@@ -32,6 +32,7 @@ from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.claims import unclaimed
 from patchstorm.worlds.registry import all_means
+from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.run import WORLD
 from patchstorm.worlds.sim.story import tell
 
@@ -90,6 +91,7 @@ def explore(
     minimise: bool = True,
     out_dir: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
+    subject: Subject | None = None,
 ) -> Explored:
     """Explore one storm.
 
@@ -97,7 +99,8 @@ def explore(
     or one for a small budget. ``collect`` goes on after a violation and keeps one of each cause.
     ``claimed_only`` False judges also what the target does not claim. Failures are written below
     ``out_dir``, or below a new temporary directory. Raises UsageError for what was asked wrongly, and
-    NondeterminismError when a schedule did not repeat. Ctrl-C ends the search with what it has.
+    NondeterminismError when a schedule did not repeat. ``subject`` is the code to simulate where no name
+    stands for it: it stays in this process, so ``jobs`` is 1. Ctrl-C ends the search with what it has.
     """
     chosen = load(scenario) if isinstance(scenario, str) else scenario
     if schedules is None and seconds is None:
@@ -106,11 +109,13 @@ def explore(
         scenario=chosen, target=target, seed=seed, strategy=strategy, storage=storage,
         replicas=replicas,
     )  # fmt: skip
-    session = Session.of(search)
+    session = Session.of(search) if subject is None else Session(search, subject)
     skipped = reason_to_skip(session, claimed_only=claimed_only)
     if skipped is not None:
         report = _report(search, session, verdict=None, skipped=skipped)
         return Explored(report=report, coverage=Seen().coverage(), virtual_seconds=0.0)
+    if subject is not None:
+        jobs = 1
     if jobs is None:
         jobs = 1 if schedules is not None and schedules <= SMALL_BUDGET else jobs_default()
     run = _Exploration(search, session, schedules, seconds, collect, progress)
@@ -164,7 +169,7 @@ class _Exploration:
     def go(self, jobs: int) -> None:
         """Run until the budget is spent or, unless collecting, until a violation."""
         try:
-            with Fleet(self._search, jobs) as fleet:
+            with Fleet(self._search, jobs, self._session) as fleet:
                 for batch in fleet.results(self._batches(jobs)):
                     for told in batch:
                         self._take(told)

@@ -26,10 +26,10 @@ def jobs_default() -> int:
 class Fleet(AbstractContextManager["Fleet"]):
     """``results(batches)`` yields batches of results in the order in which they end."""
 
-    def __init__(self, search: Search, jobs: int) -> None:
+    def __init__(self, search: Search, jobs: int, session: Session | None = None) -> None:
         self._jobs = jobs
         self._search = search
-        self._session = Session.of(search) if jobs <= 1 else None
+        self._session = (session or Session.of(search)) if jobs <= 1 else None
         self._pool: Crew | None = None
 
     def __enter__(self) -> Fleet:

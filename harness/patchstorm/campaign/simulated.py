@@ -19,7 +19,7 @@ from patchstorm.errors import NondeterminismError, UsageError
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.registry import resolve
-from patchstorm.worlds.sim.app import subject_of
+from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.run import WORLD
 from patchstorm.worlds.sim.story import tell
 from patchstorm.worlds.sim.workers import Workers
@@ -35,10 +35,13 @@ class Repeated:
     story: tuple[str, ...]
 
 
-def replay(failure: Failure) -> Repeated:
-    """Run the schedule of ``failure`` once. UsageError for one of another world or release."""
+def replay(failure: Failure, subject: Subject | None = None) -> Repeated:
+    """Run the schedule of ``failure`` once. UsageError for one of another world or release.
+
+    ``subject`` is the code to simulate where the failure's target is no name that stands for it.
+    """
     schedule = _schedule_of(failure)
-    subject = subject_of(resolve(failure.target))
+    subject = subject or subject_of(resolve(failure.target))
     ran = replayed(failure.plan, subject, schedule, Workers(), traced=True)
     assert ran.trace is not None
     story = tell(
@@ -58,10 +61,10 @@ def replay(failure: Failure) -> Repeated:
     )
 
 
-def shrink_file(path: Path, out: Path) -> Shrunk:
+def shrink_file(path: Path, out: Path, subject: Subject | None = None) -> Shrunk:
     """Shrink the failure at ``path`` and write the small one to ``out``, its history beside it."""
     failure = read_failure(path)
-    subject = subject_of(resolve(failure.target))
+    subject = subject or subject_of(resolve(failure.target))
     small = shrink(failure.plan, _schedule_of(failure), subject, Workers())
     search = Search(
         scenario=_scenario_of(failure), target=failure.target, seed=failure.seed,

@@ -1,0 +1,300 @@
+"""What Patchstorm promises to programs: describe a server or a store, storm it, judge, replay, shrink.
+
+Names in ``__all__`` keep their meaning from one minor release to the next, and what changes is in the change
+log. All other modules are internal and may change at any release. ``docs/api.md`` shows every name at work.
+
+Sizes are bytes, durations milliseconds where a name ends in ``_ms`` and seconds where one says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from patchstorm.campaign.explore import Explored
+from patchstorm.campaign.failure import Failure
+from patchstorm.campaign.simulated import Repeated
+from patchstorm.campaign.single import Replayed, StormResult
+from patchstorm.check.model import Finding, Judgement
+from patchstorm.check.verdict import Verdict
+from patchstorm.errors import (
+    InconclusiveError,
+    NondeterminismError,
+    PatchstormError,
+    TargetError,
+    UsageError,
+)
+from patchstorm.history.model import History
+from patchstorm.report.model import RunReport
+from patchstorm.scenario.model import Scenario
+from patchstorm.scenario.plan import Plan
+from patchstorm.target.model import Files, Start, Target, Wire
+from patchstorm.worlds.sim.app import App, Conversation, Subject
+from patchstorm.worlds.sim.port import SimPort
+from patchstorm.worlds.sim.shims import Process
+from patchstorm.worlds.sim.whole import Busy, Request, Response, WholeRequests
+
+__all__ = [
+    "App",
+    "Busy",
+    "Conversation",
+    "Explored",
+    "Failure",
+    "Files",
+    "Finding",
+    "History",
+    "InconclusiveError",
+    "Judgement",
+    "NondeterminismError",
+    "PatchstormError",
+    "Plan",
+    "Process",
+    "Repeated",
+    "Replayed",
+    "Request",
+    "Response",
+    "RunReport",
+    "Scenario",
+    "SimPort",
+    "Start",
+    "StormResult",
+    "Subject",
+    "Target",
+    "TargetError",
+    "UsageError",
+    "Verdict",
+    "WholeRequests",
+    "Wire",
+    "draw_plan",
+    "explain",
+    "explore",
+    "judge",
+    "load_failure",
+    "load_history",
+    "load_scenario",
+    "load_target",
+    "parse_scenario",
+    "replay",
+    "run",
+    "scenarios",
+    "shrink",
+    "subject",
+    "verdict",
+]
+
+
+# -- storms and targets ---------------------------------------------------------------------------
+
+
+def scenarios() -> tuple[Scenario, ...]:
+    """Every bundled storm, in order of name."""
+    from patchstorm.scenario.library import load_all
+
+    return load_all()
+
+
+def load_scenario(name: str | Path) -> Scenario:
+    """The storm called ``name``: a bundled one, or the path of a TOML file.
+
+    Raises :class:`UsageError` naming file, key and remedy.
+    """
+    from patchstorm.scenario.library import load
+
+    return load(str(name))
+
+
+def parse_scenario(text: str, *, name: str = "mine") -> Scenario:
+    """The storm that a TOML text describes; ``name`` is what it is called from then on.
+
+    Raises :class:`UsageError` naming key and remedy.
+    """
+    from patchstorm.scenario.schema import parse
+
+    return parse(text, name=name, file=f"{name}.toml")
+
+
+def load_target(name: str | Path) -> Target:
+    """The target called ``name``: whatever ``--target`` takes, a TOML file's path included.
+
+    Raises :class:`UsageError` naming file, line, key and remedy.
+    """
+    from patchstorm.target.registry import resolve
+
+    return resolve(str(name))
+
+
+def draw_plan(
+    scenario: Scenario,
+    target: Target,
+    *,
+    seed: int = 1,
+    index: int = 0,
+    replicas: int | None = None,
+    storage: str | None = None,
+) -> Plan:
+    """One concrete storm of the family: who sends what, and when which fault strikes.
+
+    A pure function: the same arguments give the same plan in any process. ``index`` counts the storms of a
+    seed from 0; ``replicas`` and ``storage`` override the scenario's.
+    """
+    from patchstorm.scenario.draw import draw_plan as draw
+
+    return draw(
+        scenario, seed=seed, index=index, capabilities=target.capabilities, replicas=replicas,
+        storage=storage,
+    )  # fmt: skip
+
+
+def subject(target: Target, build: Callable[[SimPort, str], App], *, sweep_ms: int = 0) -> Subject:
+    """A synchronous Python store to be put into the simulator.
+
+    ``build(port, root)`` is called at every start of a replica: ``port`` is what :class:`Process` makes the
+    simulated modules of, ``root`` the absolute path of the shared directory. ``sweep_ms`` is how often the
+    store's own cleaning runs; 0: it has none.
+    """
+    return Subject(target=target, build=build, sweep_ms=sweep_ms)
+
+
+# -- storming -------------------------------------------------------------------------------------
+
+
+def explore(
+    scenario: Scenario | str,
+    subject: Subject | str = "reference",
+    *,
+    seed: int = 1,
+    schedules: int | None = None,
+    seconds: float | None = None,
+    strategy: str = "portfolio",
+    storage: str | None = None,
+    replicas: int | None = None,
+    collect: bool = False,
+    shrinks: bool = True,
+    jobs: int | None = None,
+    out_dir: Path | None = None,
+) -> Explored:
+    """Search the schedules of a storm in the simulator, until a violation or until the budget is spent.
+
+    ``subject`` is a store of one's own, or the name of a target that the simulator has code for. The budget
+    is ``schedules``, or ``seconds``; without either 200 schedules. ``collect`` goes on after a violation and
+    keeps one of each cause; ``shrinks`` False leaves failures as they were found. ``jobs`` is how many
+    processes search (None: as many as there are processors); a store of one's own is searched in this one.
+    Failures are written below ``out_dir``, or below a new temporary directory.
+
+    Raises :class:`UsageError` for what was asked wrongly, :class:`NondeterminismError` naming the first step
+    that differs when a schedule does not repeat. Ctrl-C ends the search with what it has.
+    """
+    from patchstorm.campaign.explore import explore as search
+
+    own = subject if isinstance(subject, Subject) else None
+    return search(
+        scenario,
+        subject.target.name if isinstance(subject, Subject) else subject,
+        seed=seed,
+        schedules=schedules,
+        seconds=seconds,
+        strategy=strategy,
+        jobs=jobs,
+        storage=storage,
+        replicas=replicas,
+        collect=collect,
+        minimise=shrinks,
+        out_dir=out_dir,
+        subject=own,
+    )
+
+
+def run(
+    scenario: Scenario | str,
+    target: Target | str,
+    *,
+    seed: int = 1,
+    world: str = "processes",
+    storage: str | None = None,
+    replicas: int | None = None,
+    out_dir: Path | None = None,
+    keep_safe: bool = False,
+) -> StormResult:
+    """Run one storm against real replicas in ``world``, and judge it.
+
+    Histories, logs and the failure's file go below ``out_dir`` (None: a temporary directory, which stays only
+    where there is something to look at); ``keep_safe`` keeps those of a safe run, too. The report of a storm
+    that cannot be run there has no verdict and says why in ``skipped``; a target that does not start makes it
+    unknown.
+
+    Raises :class:`UsageError` for what was asked wrongly.
+    """
+    from patchstorm.campaign.single import run_storm
+
+    return run_storm(
+        scenario, target, seed=seed, world=world, storage=storage, replicas=replicas,
+        out_dir=out_dir, keep_safe=keep_safe,
+    )  # fmt: skip
+
+
+# -- judging --------------------------------------------------------------------------------------
+
+
+def load_history(path: Path) -> History:
+    """The history in a file, whoever recorded it (``docs/history.md``).
+
+    Raises :class:`UsageError` naming file, line and remedy.
+    """
+    from patchstorm.history import read_history
+
+    return read_history(path)
+
+
+def judge(history: History) -> tuple[Judgement, ...]:
+    """What every checker says of ``history``: findings, or why it could not tell or does not apply."""
+    from patchstorm.check import judge as judged
+
+    return judged(history)
+
+
+def verdict(judgements: tuple[Judgement, ...]) -> Verdict:
+    """What judgements come to together: violated beats unknown beats safe; nothing judged is unknown."""
+    from patchstorm.check import verdict as folded
+
+    return folded(judgements)
+
+
+def explain(report: RunReport) -> str:
+    """What a person should read of a run: the headline, the story, and last the command that replays it."""
+    from patchstorm.report.story import headline, remark, story
+
+    if report.verdict == "violated":
+        return "\n".join([headline(report), *story(report)])
+    return f"{headline(report)}: {remark(report)}"
+
+
+# -- failures -------------------------------------------------------------------------------------
+
+
+def load_failure(path: Path) -> Failure:
+    """The failure in a file that a violated run left. Raises :class:`UsageError` for any other file."""
+    from patchstorm.campaign.failure import read_failure
+
+    return read_failure(path)
+
+
+def replay(failure: Failure, *, subject: Subject | None = None) -> Repeated:
+    """Run a simulated failure once more, step by step; ``subject`` is the store, where it has no name.
+
+    Raises :class:`UsageError` for a failure of real processes, or of a release whose steps meant others.
+    """
+    from patchstorm.campaign.simulated import replay as again
+
+    return again(failure, subject)
+
+
+def shrink(path: Path, out: Path, *, subject: Subject | None = None) -> Failure:
+    """Make the simulated failure at ``path`` smaller until every choice left is needed; written to ``out``.
+
+    Raises :class:`UsageError` as :func:`replay` does.
+    """
+    from patchstorm.campaign.failure import read_failure
+    from patchstorm.campaign.simulated import shrink_file
+
+    shrink_file(path, out, subject)
+    return read_failure(out)
