@@ -17,6 +17,7 @@ from patchstorm.campaign.simulated import Repeated
 from patchstorm.campaign.single import Replayed, StormResult
 from patchstorm.check.model import Finding, Judgement
 from patchstorm.check.verdict import Verdict
+from patchstorm.dialect.wire import Wire
 from patchstorm.errors import (
     InconclusiveError,
     NondeterminismError,
@@ -28,7 +29,7 @@ from patchstorm.history.model import History
 from patchstorm.report.model import RunReport
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
-from patchstorm.target.model import Files, Start, Target, Wire
+from patchstorm.target.model import Files, Start, Target
 from patchstorm.worlds.sim.app import App, Conversation, Subject
 from patchstorm.worlds.sim.port import SimPort
 from patchstorm.worlds.sim.shims import Process

@@ -11,18 +11,20 @@ from patchstorm.case.layout import lay_out
 from patchstorm.check.conformance import RULE
 from patchstorm.check.model import Judgement
 from patchstorm.choice.chooser import TaskChooser, seeded
+from patchstorm.dialect.exchange import Head, Reply
+from patchstorm.dialect.operations import Probe
+from patchstorm.dialect.tus.codec import completion
 from patchstorm.dialect.tus.conformance import CASES
+from patchstorm.dialect.tus.minting import Minter
+from patchstorm.dialect.tus.probes import Probes, sent
+from patchstorm.dialect.wire import Wire
 from patchstorm.history import Recorder
 from patchstorm.history.model import Header, UploadInfo
-from patchstorm.scenario.actions import Answer, Probe, Send, Sleep
+from patchstorm.scenario.actions import Answer, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context
 from patchstorm.scenario.workloads.conformance import Options, conformance
-from patchstorm.target.minting import Minter
-from patchstorm.target.model import Wire
-from patchstorm.target.probing import Probes, sent
-from patchstorm.target.wire import Head, Reply, completion
 
 from .tiny import BASE, Asked, Said
 

@@ -11,7 +11,7 @@ from chunkstore.errors import Busy
 from chunkstore.port import OsPort
 from chunkstore.protocol import Exchange, Head, Response
 from chunkstore.store import Store
-from patchstorm.target.model import Wire
+from patchstorm.dialect.wire import Wire
 
 from .asking import SECRET
 from .tiny import Asked, Said, Spoil, Tiny, untouched

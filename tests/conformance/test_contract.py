@@ -13,7 +13,7 @@ import pytest
 from chunkstore.config import Creation
 from patchstorm.check.model import Judgement
 from patchstorm.dialect.tus.conformance import contract, lengths, minted
-from patchstorm.target.minting import showing
+from patchstorm.dialect.tus.minting import showing
 
 from .asking import SECRET, ask, broken
 from .reference import CLAIMS, SETTINGS, WIRE, Reference

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from patchstorm.dialect.exchange import Head
 from patchstorm.errors import PatchstormError
 from patchstorm.live.http import Client, Delivery
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.schema import parse
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve
-from patchstorm.target.wire import Head
 from patchstorm.worlds.containers.engine import Engine, engine
 from patchstorm.worlds.containers.images import base_image
 from patchstorm.worlds.containers.member import Member

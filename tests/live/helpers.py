@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from patchstorm.dialect.exchange import Head
 from patchstorm.live.fleet import Fleet, running
 from patchstorm.live.http import Client, Delivery
 from patchstorm.live.storage import opened
 from patchstorm.target.load import parse_target
 from patchstorm.target.model import Target
-from patchstorm.target.wire import Head
 
 TOY = Path(__file__).with_name("toy.py")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from patchstorm.dialect.wire import Wire
 from patchstorm.history.model import Completion, Event, Header, Invocation, Record, UploadInfo
 from patchstorm.live.aftermath import Lasting, aftermath
-from patchstorm.target.model import Wire
 
 WIRE = Wire(path="/files")
 HEADERS = {"location": "http://10.0.0.7:1080/files/abc?token=t"}

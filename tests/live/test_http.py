@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from patchstorm.dialect.exchange import Head
+from patchstorm.dialect.operations import Mischief
 from patchstorm.live.http import Client, Delivery
-from patchstorm.scenario.actions import Mischief
-from patchstorm.target.wire import Head
 
 from .fakes import Seen, absorbing, reply, serving
 

@@ -11,6 +11,7 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
+from patchstorm.dialect.operations import Request
 from patchstorm.history.model import (
     Completion,
     Event,
@@ -22,7 +23,7 @@ from patchstorm.history.model import (
     ProbeSent,
     StatusDocument,
 )
-from patchstorm.scenario.actions import Answer, Mint, Request, Send, Sleep, Workload
+from patchstorm.scenario.actions import Answer, Mint, Send, Sleep, Workload
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.storm import closing, opening, storm

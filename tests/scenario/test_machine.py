@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from patchstorm.dialect.operations import Request
 from patchstorm.history.model import Completion
-from patchstorm.scenario.actions import Answer, Request, Send, Sleep, Together, Workload
+from patchstorm.scenario.actions import Answer, Send, Sleep, Together, Workload
 from patchstorm.scenario.machine import Machine, Step
 
 

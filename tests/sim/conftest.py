@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from patchstorm.dialect.wire import Wire
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.schema import parse
-from patchstorm.target.model import Files, Start, Target, Wire
+from patchstorm.target.model import Files, Start, Target
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.port import SimPort

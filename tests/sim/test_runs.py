@@ -252,7 +252,8 @@ def test_ctrl_c_ends_a_search_with_what_it_has(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_target_that_is_no_python_store_is_refused() -> None:
-    from patchstorm.target.model import Start, Target, Wire
+    from patchstorm.dialect.wire import Wire
+    from patchstorm.target.model import Start, Target
 
     other = Target(
         name="other", capabilities=(), start=Start(command=("tusd",)), wire=Wire(path="/files")

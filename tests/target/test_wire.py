@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchstorm.history.model import UploadInfo
-from patchstorm.scenario.actions import Request
-from patchstorm.target.model import Wire
-from patchstorm.target.wire import (
-    Reply,
+from patchstorm.dialect.exchange import Reply
+from patchstorm.dialect.operations import Request
+from patchstorm.dialect.tus.codec import (
     completion,
     created_url,
     head_for,
     published_path,
     upload_id,
 )
+from patchstorm.dialect.wire import Wire
+from patchstorm.history.model import UploadInfo
 
 UPLOAD = UploadInfo(id="u1", size=1000, target="dir/file.bin")
 REFERENCE = Wire(path="/upload", status="{path}/status?{query}", id="token:session")

@@ -83,13 +83,13 @@ async def _own_disk() -> Row:
 
 async def _reference() -> Row:
     """One replica of the reference, started and asked."""
+    from patchstorm.dialect.operations import Request
+    from patchstorm.dialect.tus.codec import head_for
     from patchstorm.history.model import UploadInfo
     from patchstorm.live.fleet import running
     from patchstorm.live.http import Client
     from patchstorm.live.storage import opened
-    from patchstorm.scenario.actions import Request
     from patchstorm.target.registry import resolve
-    from patchstorm.target.wire import head_for
 
     what = "reference server"
     target = resolve("reference")

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 
 import msgspec
 
+from patchstorm.dialect.exchange import Reply
+from patchstorm.dialect.tus.codec import created_url
+from patchstorm.dialect.wire import Wire
 from patchstorm.history.model import Completion, Event, Header, Invocation, Record
 from patchstorm.run.knowledge import Knowledge
-from patchstorm.target.model import Wire
-from patchstorm.target.wire import Reply, created_url
 
 
 class Lasting(msgspec.Struct, frozen=True):

@@ -12,15 +12,16 @@ from collections.abc import Callable
 
 import msgspec
 
+from patchstorm.dialect.exchange import Head
+from patchstorm.dialect.operations import Request
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import Client, Delivery, Ending
 from patchstorm.live.network import Network
 from patchstorm.run.clients import NO_URL, Clients
-from patchstorm.scenario.actions import Answer, Mint, Request, Send, Sleep
+from patchstorm.scenario.actions import Answer, Mint, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan, UploadPlan
-from patchstorm.target.wire import Head
 
 FETCH_BYTES_MORE = 1 << 20
 

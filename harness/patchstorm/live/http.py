@@ -24,9 +24,9 @@ from typing import Literal
 
 import h11
 
+from patchstorm.dialect.exchange import Head, Reply
+from patchstorm.dialect.operations import Mischief
 from patchstorm.live.host import HERE, Host
-from patchstorm.scenario.actions import Mischief
-from patchstorm.target.wire import Head, Reply
 
 CLIENT_ADDRESS = "127.0.0.2"
 SERVER_ADDRESS = "127.0.0.1"

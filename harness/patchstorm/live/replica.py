@@ -12,15 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from patchstorm.dialect.operations import Request
+from patchstorm.dialect.tus.codec import head_for
 from patchstorm.errors import TargetError
 from patchstorm.history.model import UploadInfo
 from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import SERVER_ADDRESS, Client
 from patchstorm.live.launch import Launch, Order, Running
-from patchstorm.scenario.actions import Request
 from patchstorm.target.installing import not_installed
 from patchstorm.target.model import Target
-from patchstorm.target.wire import head_for
 
 POLL_S = 0.004
 PORT_TRIES = 6

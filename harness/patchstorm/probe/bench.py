@@ -9,6 +9,15 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from patchstorm.dialect.exchange import Head, Reply
+from patchstorm.dialect.operations import Mischief, Request
+from patchstorm.dialect.tus.codec import (
+    PATCH_TYPE,
+    TUS_VERSION,
+    created_url,
+    head_for,
+    published_path,
+)
 from patchstorm.errors import TargetError
 from patchstorm.history.model import UploadInfo
 from patchstorm.live import tree
@@ -18,17 +27,7 @@ from patchstorm.live.storage import Storage, opened
 from patchstorm.live.tree import Change
 from patchstorm.live.watch import TreeWatch
 from patchstorm.scenario import payload
-from patchstorm.scenario.actions import Mischief, Request
 from patchstorm.target.model import Target
-from patchstorm.target.wire import (
-    PATCH_TYPE,
-    TUS_VERSION,
-    Head,
-    Reply,
-    created_url,
-    head_for,
-    published_path,
-)
 
 REPLICAS = 2
 POLL_S = 0.05

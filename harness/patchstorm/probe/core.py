@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
+from patchstorm.dialect.operations import Mischief
+from patchstorm.dialect.tus.codec import PATCH_TYPE, upload_id
 from patchstorm.live import tree
 from patchstorm.live.http import Ending
 from patchstorm.probe.bench import Bench, Made, described, offset_of, until
 from patchstorm.probe.model import Announced, Probed
-from patchstorm.scenario.actions import Mischief
 from patchstorm.target.patterns import covers
-from patchstorm.target.wire import PATCH_TYPE, upload_id
 
 SIZE = 24_000
 PART = 8_000

@@ -7,10 +7,11 @@ import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from patchstorm.dialect.exchange import Reply
+from patchstorm.dialect.tus.codec import created_url
 from patchstorm.probe.bench import Bench, Made, benched, described, offset_of, until
 from patchstorm.probe.model import ALGORITHMS, Probed
 from patchstorm.target.model import Target
-from patchstorm.target.wire import Reply, created_url
 
 SIZE = 3_000
 PART = 1_000

@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
+from patchstorm.dialect.exchange import Head, Reply
+from patchstorm.dialect.operations import Request
+from patchstorm.dialect.tus.codec import completion, created_url, head_for
+from patchstorm.dialect.tus.minting import Minter, showing
+from patchstorm.dialect.tus.probes import Probes, own_name, sent
 from patchstorm.errors import NondeterminismError
 from patchstorm.history.model import Completion, ProbeSent, RequestHead
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.knowledge import Knowledge
 from patchstorm.scenario import payload
-from patchstorm.scenario.actions import Answer, Request, Send
+from patchstorm.scenario.actions import Answer, Send
 from patchstorm.scenario.machine import Step
 from patchstorm.scenario.plan import Plan
-from patchstorm.target.minting import Minter, showing
 from patchstorm.target.model import Target
-from patchstorm.target.probing import Probes, own_name, sent
-from patchstorm.target.wire import Head, Reply, completion, created_url, head_for
 
 NO_URL = "no-url"
 STREAM_BYTES = 1 << 20

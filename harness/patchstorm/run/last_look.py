@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from patchstorm.dialect.tus.probes import CONTENTS_BYTES_MAX, Probes
 from patchstorm.history.model import Final
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.view import View
 from patchstorm.scenario.plan import Plan, UploadPlan
 from patchstorm.target.places import Places
-from patchstorm.target.probing import CONTENTS_BYTES_MAX, Probes
 
 
 def stands(view: View, places: Places, upload: UploadPlan, sizes: Mapping[str, int]) -> bool:

@@ -14,15 +14,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from patchstorm.choice.chooser import Chooser
-from patchstorm.scenario.actions import (
-    Action,
-    Answer,
-    Mischief,
-    Send,
-    Sleep,
-    Together,
-    Workload,
-)
+from patchstorm.dialect.operations import Mischief
+from patchstorm.scenario.actions import Action, Answer, Send, Sleep, Together, Workload
 from patchstorm.scenario.plan import FaultPlan
 
 _GOOD = Mischief()

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from patchstorm.dialect.wire import Wire
 from patchstorm.errors import UsageError
 from patchstorm.scenario.units import nearest
 from patchstorm.target.lines import Mistake, line_of
@@ -23,7 +24,6 @@ from patchstorm.target.model import (
     Start,
     Target,
     Variant,
-    Wire,
 )
 
 TABLES: dict[str, type[msgspec.Struct]] = {

@@ -13,6 +13,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from patchstorm.dialect.wire import Wire
+
 REFERENCE = "reference"
 T = TypeVar("T")
 
@@ -96,29 +98,6 @@ class Ready(_Table, frozen=True, kw_only=True):
     def reports_port(self) -> bool:
         """Whether the target may be asked for port 0 and tells which one it got."""
         return self.line is not None and "(?P<port>" in self.line
-
-
-class Wire(_Table, frozen=True, kw_only=True):
-    """How requests are spelt.
-
-    ``path`` takes POST and OPTIONS. ``status`` is the path of the status document, with ``{path}``
-    and ``{query}`` of the upload's own URL. ``id`` says where that URL holds the server's name for
-    the upload: ``path`` (its last segment), a query parameter, or ``PARAMETER:CLAIM`` where the
-    parameter is a JWT. ``metadata`` are further pairs for Upload-Metadata, with ``{target}`` for the
-    name asked for. ``chunked`` False: the server takes no body without a length, so none is sent.
-    ``minted`` is the URL, with ``{token}``, of an upload that no creation made: the token is a JWT of
-    the fleet's secret (:mod:`patchstorm.target.minting`). ``request_ms`` bounds one request, from
-    connecting to the last byte of the answer.
-    """
-
-    path: str
-    status: str | None = None
-    id: str = "path"
-    headers: dict[str, str] = {}
-    metadata: dict[str, str] = {}
-    chunked: bool = True
-    minted: str | None = None
-    request_ms: int = 10_000
 
 
 class Files(_Table, frozen=True, kw_only=True):

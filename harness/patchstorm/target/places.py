@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from patchstorm.dialect.tus.codec import published_path, upload_id
 from patchstorm.history.model import UploadInfo
 from patchstorm.target.model import Target
 from patchstorm.target.patterns import covers, matches
-from patchstorm.target.wire import published_path, upload_id
 
 
 class Places:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, TypeVar
 
+from patchstorm.dialect.operations import Mischief, Request
 from patchstorm.history.model import Checksum
-from patchstorm.scenario.actions import Action, Answer, Mischief, Request, Send, Sleep, Workload
+from patchstorm.scenario.actions import Action, Answer, Send, Sleep, Workload
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context
 

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from patchstorm.dialect.operations import Mischief, Probe, Request
 from patchstorm.dialect.tus.conformance import (
     FIRST,
     Case,
@@ -28,17 +29,7 @@ from patchstorm.dialect.tus.conformance import (
     stopped,
     terms_of,
 )
-from patchstorm.scenario.actions import (
-    Answer,
-    Mint,
-    Mischief,
-    Probe,
-    Request,
-    Send,
-    Sleep,
-    Together,
-    Workload,
-)
+from patchstorm.scenario.actions import Answer, Mint, Send, Sleep, Together, Workload
 from patchstorm.scenario.options import count, flag, words
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
 from patchstorm.scenario.workloads.client import Move, advance, head, lanes

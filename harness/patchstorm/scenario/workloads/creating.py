@@ -15,7 +15,8 @@ from typing import Annotated
 
 import msgspec
 
-from patchstorm.scenario.actions import Answer, Mint, Request, Send, Together, Workload
+from patchstorm.dialect.operations import Request
+from patchstorm.scenario.actions import Answer, Mint, Send, Together, Workload
 from patchstorm.scenario.options import permille
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind

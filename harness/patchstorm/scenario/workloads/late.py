@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from patchstorm.scenario.actions import Mischief, Request, Send, Together, Workload
+from patchstorm.dialect.operations import Mischief, Request
+from patchstorm.scenario.actions import Send, Together, Workload
 from patchstorm.scenario.options import count, permille, words
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind

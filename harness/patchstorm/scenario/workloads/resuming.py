@@ -12,8 +12,9 @@ from typing import Annotated
 
 import msgspec
 
+from patchstorm.dialect.operations import Mischief, Request
 from patchstorm.history.model import StatusDocument
-from patchstorm.scenario.actions import Answer, Mischief, Request, Send, Sleep, Workload
+from patchstorm.scenario.actions import Answer, Send, Sleep, Workload
 from patchstorm.scenario.options import millis, permille
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind

@@ -8,7 +8,8 @@ more. The uploads of this workload have to name one target.
 
 from __future__ import annotations
 
-from patchstorm.scenario.actions import Request, Send, Together, Workload
+from patchstorm.dialect.operations import Request
+from patchstorm.scenario.actions import Send, Together, Workload
 from patchstorm.scenario.options import NoOptions
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import msgspec
 
-from patchstorm.scenario.actions import Mischief, Sleep, Together, Workload
+from patchstorm.dialect.operations import Mischief
+from patchstorm.scenario.actions import Sleep, Together, Workload
 from patchstorm.scenario.options import count, millis, permille
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import msgspec
 
-from patchstorm.scenario.actions import Request, Send, Together, Workload
+from patchstorm.dialect.operations import Request
+from patchstorm.scenario.actions import Send, Together, Workload
 from patchstorm.scenario.options import flag, millis
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind

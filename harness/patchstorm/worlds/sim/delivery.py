@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from patchstorm.dialect.exchange import Head
 from patchstorm.scenario.actions import Send
 from patchstorm.scenario.machine import Step
-from patchstorm.target.wire import Head
 from patchstorm.worlds.sim.timers import Timer
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from patchstorm.dialect.exchange import Reply
+from patchstorm.dialect.operations import Request
 from patchstorm.run.clients import NO_URL, Clients
 from patchstorm.scenario import payload
-from patchstorm.scenario.actions import Answer, Mint, Request, Send, Sleep
+from patchstorm.scenario.actions import Answer, Mint, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
-from patchstorm.target.wire import Reply
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.delivery import Delivery
 from patchstorm.worlds.sim.kernel import Kernel

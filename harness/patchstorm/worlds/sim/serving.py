@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from patchstorm.target.wire import Head, Reply
+from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.worlds.sim.app import Answer, App, Conversation
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.steps import NETWORK

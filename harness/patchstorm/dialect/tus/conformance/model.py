@@ -34,7 +34,7 @@ UNKNOWN = "?"
 """Before a resource's name: its URL, changed so that it is nobody's."""
 FORM = "@"
 """Between the name of a form and a resource's: ``status@a`` is the status document of ``a``, and the other
-forms are URLs made by hand (``patchstorm.target.forms``)."""
+forms are URLs made by hand (``patchstorm.dialect.tus.forms``)."""
 VERSION = "1.0.0"
 RESUMABLE = ("Tus-Resumable", VERSION)
 

@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 
-from patchstorm.target.model import Wire
+from patchstorm.dialect.wire import Wire
 
 _HUGE = 20_000  # letters, more than any server takes for a name
 

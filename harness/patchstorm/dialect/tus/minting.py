@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from patchstorm.dialect.wire import Wire
 from patchstorm.history.model import UploadInfo
-from patchstorm.target.model import Wire
 
 LIFETIME_S = 24 * 3600
 Claims = Mapping[str, int | str | bool]

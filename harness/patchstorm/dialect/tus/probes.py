@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from patchstorm.dialect.exchange import Head, Reply
+from patchstorm.dialect.operations import Probe
+from patchstorm.dialect.tus.codec import created_url, metadata, published_path
 from patchstorm.dialect.tus.conformance.model import CREATION, FORM, UNKNOWN, Fields, Step
+from patchstorm.dialect.tus.forms import FORMS
+from patchstorm.dialect.tus.minting import LIFETIME_S, Minter
+from patchstorm.dialect.wire import Wire
 from patchstorm.history.model import Event, ProbeSent, UploadInfo
-from patchstorm.scenario.actions import Probe
-from patchstorm.target.forms import FORMS
-from patchstorm.target.minting import LIFETIME_S, Minter
-from patchstorm.target.model import Wire
-from patchstorm.target.wire import Head, Reply, created_url, metadata, published_path
 
 _URL = re.compile(r"\{url:([^}]*)\}")
 _CHANGED = 8
