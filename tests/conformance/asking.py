@@ -13,10 +13,10 @@ from patchstorm.check.model import Judgement
 from patchstorm.choice.chooser import TaskChooser, seeded
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Probe
-from patchstorm.dialect.tus.codec import completion
+from patchstorm.dialect.tus.codec import decode
 from patchstorm.dialect.tus.conformance import CASES
 from patchstorm.dialect.tus.minting import Minter
-from patchstorm.dialect.tus.probes import Probes, sent
+from patchstorm.dialect.tus.probes import Probes
 from patchstorm.dialect.wire import Wire
 from patchstorm.history import Recorder
 from patchstorm.history.model import Header, UploadInfo
@@ -135,11 +135,11 @@ class Asking:
         self.recorder.invoke(
             time_ns=self._tick(), client=step.client, kind=send.request.kind,
             upload=None if probe else send.request.upload, replica=send.request.replica,
-            probe=None if probe is None else sent(probe, head),
+            probe=None if probe is None else self.probes.sent(probe, head),
         )  # fmt: skip
         said, error = self._answer(probe, head)
         reply = None if said is None else Reply(status=said.status, headers=said.headers)
-        end = completion(op, self._tick(), send.request, reply, sent=0, error=error)
+        end = decode(op, self._tick(), send.request, reply, sent=0, error=error)
         self.recorder.add(end)
         if probe is not None:
             self._probes.learn(probe, reply)

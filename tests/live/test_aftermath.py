@@ -5,8 +5,11 @@ from __future__ import annotations
 from patchstorm.dialect.wire import Wire
 from patchstorm.history.model import Completion, Event, Header, Invocation, Record, UploadInfo
 from patchstorm.live.aftermath import Lasting, aftermath
+from patchstorm.target.model import Start, Target
 
-WIRE = Wire(path="/files")
+TARGET = Target(
+    name="t", capabilities=("sequential",), start=Start(command=("t",)), wire=Wire(path="/files")
+)
 HEADERS = {"location": "http://10.0.0.7:1080/files/abc?token=t"}
 
 
@@ -39,7 +42,7 @@ def records() -> list[Record]:
 
 
 def test_urls_acknowledgements_and_numbers_are_recalled() -> None:
-    known = aftermath(records(), WIRE)
+    known = aftermath(records(), TARGET)
 
     assert known.first_op == 4
     assert known.urls == {"u": "/files/abc?token=t"}
@@ -49,9 +52,9 @@ def test_urls_acknowledgements_and_numbers_are_recalled() -> None:
 def test_what_may_have_been_ended_is_not_owed_any_more() -> None:
     refused = Completion(op=3, time_ns=9, outcome="fail", status=404)
 
-    assert aftermath(records(), WIRE).ended == ("v",)
-    assert aftermath([*records(), refused], WIRE).ended == ()
+    assert aftermath(records(), TARGET).ended == ("v",)
+    assert aftermath([*records(), refused], TARGET).ended == ()
 
 
 def test_only_faults_of_the_world_that_did_not_end_last() -> None:
-    assert aftermath(records(), WIRE).lasting == (Lasting("w", "power-loss", None),)
+    assert aftermath(records(), TARGET).lasting == (Lasting("w", "power-loss", None),)

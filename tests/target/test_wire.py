@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.operations import Request
 from patchstorm.dialect.tus.codec import (
-    completion,
     created_url,
-    head_for,
+    decode,
+    encode,
     published_path,
     upload_id,
 )
@@ -33,7 +33,7 @@ def base64_of(text: str) -> str:
 
 
 def test_a_creation_declares_length_and_name() -> None:
-    head = head_for(GENERIC, Request(kind="create", upload="u1"), UPLOAD, None)
+    head = encode(GENERIC, Request(kind="create", upload="u1"), UPLOAD, None)
     assert (head.method, head.path, head.length, head.has_body) == ("POST", "/files/", 0, True)
     assert dict(head.headers) == {
         "Tus-Resumable": "1.0.0",
@@ -46,7 +46,7 @@ def test_a_creation_declares_length_and_name() -> None:
 def test_a_creation_can_ask_for_replacement_and_carry_the_first_bytes() -> None:
     upload = UploadInfo(id="u1", size=1000, target="x", overwrite=True)
     request = Request(kind="create", upload="u1", length=10, whole=True)
-    head = head_for(REFERENCE, request, upload, None)
+    head = encode(REFERENCE, request, upload, None)
     headers = dict(head.headers)
     assert headers["Upload-Metadata"].endswith(",overwrite")
     assert headers["Content-Type"] == "application/offset+octet-stream"
@@ -55,7 +55,7 @@ def test_a_creation_can_ask_for_replacement_and_carry_the_first_bytes() -> None:
 
 def test_a_patch_goes_to_the_upload_and_says_where_it_belongs() -> None:
     request = Request(kind="append", upload="u1", offset=512, length=20)
-    head = head_for(REFERENCE, request, UPLOAD, "/upload?token=abc")
+    head = encode(REFERENCE, request, UPLOAD, "/upload?token=abc")
     assert head.encoded() == (
         b"PATCH /upload?token=abc HTTP/1.1\r\n"
         b"Host: 127.0.0.1\r\n"
@@ -79,7 +79,7 @@ def test_a_patch_goes_to_the_upload_and_says_where_it_belongs() -> None:
 )
 def test_the_other_requests_have_no_body(kind: str, method: str, path: str) -> None:
     request = Request(kind=kind, upload="u1")  # type: ignore[arg-type]
-    head = head_for(REFERENCE, request, UPLOAD, "/upload?token=abc")
+    head = encode(REFERENCE, request, UPLOAD, "/upload?token=abc")
     assert (head.method, head.path, head.has_body) == (method, path, False)
     assert b"Content-Length" not in head.encoded()
     assert (b"Tus-Resumable" in head.encoded()) == (kind != "discover")
@@ -87,9 +87,9 @@ def test_the_other_requests_have_no_body(kind: str, method: str, path: str) -> N
 
 def test_without_a_url_there_is_nothing_to_ask_for() -> None:
     with pytest.raises(ValueError, match="no creation gave out its URL"):
-        head_for(GENERIC, Request(kind="query", upload="u1"), UPLOAD, None)
+        encode(GENERIC, Request(kind="query", upload="u1"), UPLOAD, None)
     with pytest.raises(ValueError, match="no status document"):
-        head_for(GENERIC, Request(kind="status", upload="u1"), UPLOAD, "/files/x")
+        encode(GENERIC, Request(kind="status", upload="u1"), UPLOAD, "/files/x")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def sum_header(checksum: str, algorithm: str) -> str:
         checksum=checksum,
         algorithm=algorithm,  # type: ignore[arg-type]
     )
-    head = head_for(REFERENCE, request, UPLOAD, "/u", lambda: [BODY[:7], BODY[7:]])
+    head = encode(REFERENCE, request, UPLOAD, "/u", lambda: [BODY[:7], BODY[7:]])
     return dict(head.headers)["Upload-Checksum"]
 
 
@@ -185,20 +185,20 @@ def test_the_published_path_needs_the_url_only_where_the_pattern_does() -> None:
 def test_an_answer_is_classed_by_its_status(status: int, outcome: str) -> None:
     request = Request(kind="append", upload="u1")
     reply = Reply(status=status, headers={"upload-offset": "12", "upload-length": "1000"})
-    end = completion(3, 99, request, reply, sent=5)
+    end = decode(3, 99, request, reply, sent=5)
     assert (end.op, end.time_ns, end.outcome, end.status) == (3, 99, outcome, status)
     assert (end.offset, end.upload_length, end.sent, end.malformed) == (12, 1000, 5, None)
 
 
 def test_no_answer_is_no_verdict() -> None:
-    end = completion(1, 2, Request(kind="append", upload="u1"), None, sent=7, error="reset")
+    end = decode(1, 2, Request(kind="append", upload="u1"), None, sent=7, error="reset")
     assert (end.outcome, end.status, end.sent, end.error) == ("info", None, 7, "reset")
 
 
 @pytest.mark.parametrize("value", ["+5", "1_0", " 5 x", "-1", "", "\u0665", "0x10"])
 def test_an_offset_that_is_no_plain_number_is_malformed(value: str) -> None:
     reply = Reply(status=200, headers={"upload-offset": value})
-    end = completion(1, 2, Request(kind="query", upload="u1"), reply, sent=0)
+    end = decode(1, 2, Request(kind="query", upload="u1"), reply, sent=0)
     assert end.offset is None
     assert end.malformed is not None
     assert "upload-offset" in end.malformed
@@ -221,7 +221,7 @@ def status_body(**changes: object) -> bytes:
 
 def test_a_status_document_is_read() -> None:
     request = Request(kind="status", upload="u1")
-    end = completion(1, 2, request, Reply(status=200, body=status_body()), sent=0)
+    end = decode(1, 2, request, Reply(status=200, body=status_body()), sent=0)
     assert end.document is not None
     assert end.document.missing_ranges == ((10, 990),)
     assert end.document.chunks_received == (0, 5)
@@ -232,7 +232,7 @@ def test_a_status_document_is_read() -> None:
 )
 def test_a_status_document_that_cannot_be_read_says_why(body: bytes) -> None:
     request = Request(kind="status", upload="u1")
-    end = completion(1, 2, request, Reply(status=200, body=body), sent=0)
+    end = decode(1, 2, request, Reply(status=200, body=body), sent=0)
     assert end.document is None
     assert end.malformed is not None
 
@@ -240,5 +240,5 @@ def test_a_status_document_that_cannot_be_read_says_why(body: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_no_status_body_whatever_breaks_the_reader(body: bytes) -> None:
     request = Request(kind="status", upload="u1")
-    end = completion(1, 2, request, Reply(status=200, body=body), sent=0)
+    end = decode(1, 2, request, Reply(status=200, body=body), sent=0)
     assert (end.document is None) == (end.malformed is not None)

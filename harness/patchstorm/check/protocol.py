@@ -1,48 +1,33 @@
-"""``protocol``: status codes and headers are those of tus 1.0.0 and of the announced extensions.
+"""``protocol``: status codes and headers are those of the protocol that was spoken.
 
-Only what the specification says MUST, with sets where it is open (a busy lock, a finished upload, a
-PATCH past the end), and only what the history records: rules about headers apply to answers whose
-headers were recorded. The status document is no part of tus and is not judged here.
-
-What an offset-addressed target waives of the core is exactly one rule: the 409 on an offset other than
-the current one.
+The rules are the dialect's own (:class:`patchstorm.dialect.base.Rules`); each is told once in a history.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from itertools import accumulate
+from collections.abc import Iterator
 
-from patchstorm.case.case import EXPIRY_SLACK_NS, FAR, Case, UploadCase
+from patchstorm.case.case import Case
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding, verb
-from patchstorm.history.model import Completion, Operation
+from patchstorm.dialect.registry import DIALECTS
 
 NAME = "protocol"
-_HTTP_ONLY = frozenset({401, 408, 411, 414, 417, 421, 429, 431})  # may come from before the target
-_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT")
-_EXPIRY_TOLERANCE_NS = 61_000_000_000  # clock skew that a token may be granted
-
-Complaint = str | None
-Judge = Callable[[Case, UploadCase | None, Operation, Completion], Complaint]
 
 
 def _find(case: Case) -> Iterator[Finding]:
+    rules = DIALECTS[case.history.header.dialect].rules
     told: set[str] = set()
     for operation in case.history.operations:
         end = operation.end
         if end is None or end.status is None or operation.call.probe is not None:
             continue
         upload = case.uploads.get(operation.call.upload or "")
-        for name, rule in _RULES_OF.get(operation.call.kind, _RULES_OF_ALL):
+        for name, judge in rules.of_kind.get(operation.call.kind, rules.of_all):
             if name in told:
                 continue
-            complaint = rule(case, upload, operation, end)
+            complaint = judge(case, upload, operation, end)
             if complaint is not None:
                 told.add(name)
                 yield finding(
@@ -53,264 +38,22 @@ def _find(case: Case) -> Iterator[Finding]:
                     causes={operation.op: complaint},
                 )
     for upload in case.uploads.values():
-        yield from _wrong_offset(case, upload)
-
-
-def _tus_resumable(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    if operation.call.kind in ("discover", "status") or not end.headers:
-        return None
-    assert end.status is not None
-    if not 200 <= end.status < 500 or end.status in _HTTP_ONLY:
-        return None
-    if end.headers.get("tus-resumable") == "1.0.0":
-        return None
-    return f"was answered {end.status} without Tus-Resumable: 1.0.0"
-
-
-def _options(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    if operation.outcome != "ok":
-        return None
-    if end.status not in (200, 204):
-        return f"was answered {end.status}, expected 204 or 200"
-    if not end.headers:
-        return None
-    versions = [part.strip() for part in end.headers.get("tus-version", "").split(",")]
-    return None if "1.0.0" in versions else "was answered without 1.0.0 in Tus-Version"
-
-
-def _head(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    if upload is None:
-        return None
-    if operation.outcome != "ok":
-        if end.status in (403, 404, 410) and end.offset is not None:
-            return f"was answered {end.status} with an Upload-Offset"
-        return None
-    if end.status not in (200, 204):
-        return f"was answered {end.status}, expected 200 or 204"
-    if end.offset is None:
-        return "was answered without Upload-Offset"
-    if end.upload_length is None and not case.can("defer-length"):
-        return "was answered without Upload-Length, which is known"
-    if end.upload_length not in (None, upload.size):
-        return f"was answered Upload-Length {end.upload_length}, declared {upload.size}"
-    if end.headers and "no-store" not in end.headers.get("cache-control", "").lower():
-        return "was answered without Cache-Control: no-store"
-    return None
-
-
-def _patch(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    call = operation.call
-    if operation.outcome != "ok" or upload is None:
-        return None
-    if end.status != 204:
-        return f"was answered {end.status}, expected 204"
-    if end.offset is None:
-        return "was answered 204 without Upload-Offset"
-    past = (call.offset or 0) + (call.length or 0) > upload.size
-    if past and call.length and not (case.sequential and end.offset == upload.size):
-        return f"went past the declared end {upload.size} and was accepted"
-    return None
-
-
-def _expires_header(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    if operation.outcome != "ok" or not end.headers:
-        return None
-    if upload is None or not case.can("expiration") or upload.info.expires_ms is None:
-        return None
-    if end.offset is None or end.offset >= upload.size or "upload-expires" in end.headers:
-        return None
-    return "was answered without Upload-Expires although the upload expires"
-
-
-@lru_cache(maxsize=64)  # every answer about an upload tells the same moment
-def _unix_s(date: str) -> int | None:
-    """Unix seconds of an HTTP date; None where the calendar has no such day or hour."""
-    try:
-        return int(parsedate_to_datetime(date).timestamp())
-    except ValueError:
-        return None
-
-
-def _expiry(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    """The moment that Upload-Expires names, where the history says what the fleet's clocks showed."""
-    told, epoch_ns = end.headers.get("upload-expires"), case.history.header.epoch_ns
-    if told is None or upload is None or operation.outcome != "ok":
-        return None
-    if _DATE.fullmatch(told) is None:
-        return f"was answered with Upload-Expires: {told!r}, which is no date (RFC 9110, 5.6.7)"
-    if epoch_ns is None or case.faults.clock or upload.full_from <= end.time_ns:
-        return None
-    at_s = _unix_s(told)
-    if at_s is None:
-        return f"was answered with Upload-Expires: {told!r}, and there is no such date"
-    at_ns = at_s * 1_000_000_000 - epoch_ns
-    if at_ns < operation.call.time_ns - EXPIRY_SLACK_NS:
-        return f"was answered with Upload-Expires: {told}, which had passed, and was served"
-    lifetime_ms = upload.info.expires_ms
-    if lifetime_ms is None:
-        return None
-    latest_ns = end.time_ns + lifetime_ms * 1_000_000 + EXPIRY_SLACK_NS
-    seconds = (at_ns - latest_ns) / 1e9
-    return (
-        f"was answered with Upload-Expires: {told}, {seconds:.0f} s later than the upload lives"
-        if seconds > 0
-        else None
-    )
-
-
-def _created(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    if operation.outcome != "ok":
-        return None
-    if end.status != 201:
-        return f"was answered {end.status}, expected 201"
-    if end.headers and not end.headers.get("location"):
-        return "was answered 201 without Location"
-    body = bool(operation.call.length) and case.can("creation-with-upload")
-    if body and end.offset is None:
-        return "carried a body and was answered 201 without Upload-Offset"
-    return None
-
-
-def _deleted(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    if upload is None or not case.can("termination"):
-        return None
-    if operation.outcome == "ok" and end.status != 204:
-        return f"was answered {end.status}, expected 204"
-    return None
-
-
-def _terminated(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    call = operation.call
-    if upload is None or operation.outcome != "ok" or not case.can("termination"):
-        return None
-    if call.time_ns <= upload.delete_done or upload.delete_done == FAR:
-        return None
-    if not case.sequential and upload.full_from <= upload.delete_done:
-        return None  # it may have been published first, and then what is said of it is open
-    return f"was answered {end.status} after the upload had been terminated, expected 404 or 410"
-
-
-def _expired(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    if upload is None or upload.info.expires_ms is None or not case.can("expiration"):
-        return None
-    if operation.outcome != "ok":
-        return None
-    born = [
-        one.end for one in upload.operations if one.call.kind == "create" and one.outcome == "ok"
-    ]
-    if len(born) != 1 or born[0] is None or case.faults.clock:
-        return None
-    limit = born[0].time_ns + upload.info.expires_ms * 1_000_000 + _EXPIRY_TOLERANCE_NS
-    if operation.call.time_ns <= limit or upload.full_from <= limit:
-        return None
-    return f"was answered {end.status} long after the upload had expired, expected 404 or 410"
-
-
-def _retry_after(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    found = end.headers.get("retry-after")
-    if found is None or (found.isascii() and found.isdigit()) or _DATE.fullmatch(found):
-        return None
-    return (
-        f"was answered with Retry-After: {found!r}, neither seconds nor a date (RFC 9110, 10.2.3)"
-    )
-
-
-def _problem(
-    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
-) -> Complaint:
-    said = end.malformed or ""
-    return f"was answered with what is no {said}" if said.startswith("problem document") else None
-
-
-_RULES_OF_ALL: tuple[tuple[str, Judge], ...] = (
-    ("tus-resumable", _tus_resumable),
-    ("expiry", _expiry),
-    ("retry-after", _retry_after),
-    ("problem", _problem),
-)
-_UNENDED = (("termination", _terminated), ("expiration", _expired))
-_RULES_OF: dict[str, tuple[tuple[str, Judge], ...]] = {
-    "discover": (("options", _options), *_RULES_OF_ALL),
-    "create": (("creation", _created), *_RULES_OF_ALL),
-    "query": (("head", _head), *_UNENDED, *_RULES_OF_ALL),
-    "append": (("patch", _patch), ("expires", _expires_header), *_UNENDED, *_RULES_OF_ALL),
-    "terminate": (("deletion", _deleted), *_RULES_OF_ALL),
-}
-
-
-def _wrong_offset(case: Case, upload: UploadCase) -> Iterator[Finding]:
-    """Sequential: a PATCH at an offset that was not current at any time of it was accepted.
-
-    Below: something further on had been acknowledged or announced before it was sent. Above: not
-    even all bodies under way by then reach so far.
-    """
-    if not case.sequential or upload.damages:
-        return
-    known = sorted(_known(upload))
-    calls = sorted((write.invoked, write.reach) for write in upload.writes)
-    sent = [since for since, _ in calls]
-    heights = list(accumulate((end for _, end in calls), max))
-    reached, at = 0, 0
-    for write in sorted(upload.writes, key=lambda one: (one.invoked, one.op)):
-        while at < len(known) and known[at][0] < write.invoked:
-            reached = max(reached, known[at][1])
-            at += 1
-        operation = case.operation(write.op)
-        if operation.outcome != "ok" or operation.call.kind != "append" or write.start == write.end:
-            continue
-        highest = heights[bisect_right(sent, write.completed) - 1]
-        wrong = None
-        if write.start < reached:
-            wrong = f"at {write.start} was accepted although the offset had reached {reached}"
-        elif write.start > highest:
-            wrong = f"at {write.start} was accepted although nothing reached beyond {highest}"
-        if wrong is not None:
+        for broken in rules.of_upload(case, upload):
+            kind = case.operation(broken.op).call.kind
             yield finding(
                 case,
                 NAME,
-                f"PATCH (op {write.op}) {wrong}; it must be refused with 409",
+                f"{verb(case, kind)} (op {broken.op}) {broken.says}",
                 upload=upload,
-                spans=[(write.start, write.end)],
-                operations=[op for _, end, op in known[:at] if end == reached][:4],
-                causes={write.op: "accepted at an offset that was not current"},
+                spans=broken.spans,
+                operations=broken.operations,
+                causes={broken.op: broken.remark},
             )
-            return
-
-
-def _known(upload: UploadCase) -> Iterator[tuple[int, int, int]]:
-    """When an offset was known to be reached: by an acknowledgement or an announcement."""
-    for write in upload.writes:
-        if write.acked > write.start:
-            yield write.completed, write.acked, write.op
-    for operation in upload.operations:
-        end = operation.end
-        if end is not None and operation.outcome == "ok" and end.offset is not None:
-            yield end.time_ns, min(end.offset, upload.size), operation.op
 
 
 def _applies(case: Case) -> str | None:
+    if case.history.header.dialect not in DIALECTS:
+        return f"the dialect {case.history.header.dialect} is not known here"
     for one in case.history.operations:
         if one.end is not None and one.end.status is not None and one.call.probe is None:
             return None
@@ -319,7 +62,7 @@ def _applies(case: Case) -> str | None:
 
 RULE = Rule(
     name=NAME,
-    says="status codes and headers are those of tus 1.0.0 and of the announced extensions",
+    says="status codes and headers are those of the protocol, tus 1.0.0 and what is announced of it",
     find=_find,
     applies=_applies,
 )

@@ -84,7 +84,7 @@ async def _own_disk() -> Row:
 async def _reference() -> Row:
     """One replica of the reference, started and asked."""
     from patchstorm.dialect.operations import Request
-    from patchstorm.dialect.tus.codec import head_for
+    from patchstorm.dialect.registry import dialect_of
     from patchstorm.history.model import UploadInfo
     from patchstorm.live.fleet import running
     from patchstorm.live.http import Client
@@ -102,7 +102,9 @@ async def _reference() -> Row:
             ):
                 port = fleet.replicas[0].port
                 assert port is not None
-                head = head_for(target.wire, Request(kind="discover", upload="none"), nothing, None)
+                head = dialect_of(target.dialect).codec.encode(
+                    target.wire, Request(kind="discover", upload="none"), nothing, None
+                )
                 delivery = await Client(timeout_ms=5_000).deliver(port, head)
     except (PatchstormError, OSError) as error:
         return Row(what, "broken", str(error))

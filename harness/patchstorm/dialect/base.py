@@ -1,15 +1,157 @@
-"""What a protocol brings, so that a storm can be spoken in it."""
+"""What a protocol brings, so that a storm can be spoken in it and judged.
+
+A dialect is a value: its words, its codec, the capabilities a target may declare, the rules that answers are
+held to, the refusals that it grants, and, if it has them, conformance cases and minted URLs. Nothing of it
+keeps state or touches anything real.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
+from patchstorm.case.case import Case, UploadCase
+from patchstorm.dialect.exchange import Head, Reply
+from patchstorm.dialect.operations import Probe, Request
+from patchstorm.dialect.wire import Wire
 from patchstorm.dialect.words import Words
+from patchstorm.history.model import Completion, Event, Operation, ProbeSent, UploadInfo
+from patchstorm.history.ranges import Span
+
+Blocks = Callable[[], Iterable[bytes | bytearray | memoryview]]
+
+
+class Codec(Protocol):
+    """A request in the harness's own terms to what goes over the wire, and an answer back."""
+
+    def encode(
+        self,
+        wire: Wire,
+        request: Request,
+        upload: UploadInfo,
+        url: str | None,
+        blocks: Blocks | None = None,
+    ) -> Head:
+        """The head of ``request``; ``url`` is what the creation gave out (a path with its query).
+
+        ``blocks`` yields the body, for a head that depends on it. Raises ValueError where a URL is needed and
+        there is none.
+        """
+        ...
+
+    def decode(
+        self,
+        op: int,
+        time_ns: int,
+        request: Request,
+        reply: Reply | None,
+        *,
+        sent: int,
+        error: str | None = None,
+    ) -> Completion:
+        """What the history records of an answer, or of its absence (``error`` says why)."""
+        ...
+
+    def created_url(self, wire: Wire, reply: Reply) -> str | None:
+        """The upload's URL from a creation's answer, as a path with its query; None if it has none."""
+        ...
+
+    def upload_id(self, wire: Wire, url: str) -> str:
+        """The server's own name for an upload."""
+        ...
+
+    def fetch(self, wire: Wire, url: str) -> Head:
+        """The request for the assembled bytes, where they are had over the wire."""
+        ...
+
+
+class Prober(Protocol):
+    """The requests of a storm's conformance cases: placeholders filled in, URLs remembered."""
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was created: nobody knows what these uploads leave behind."""
+        ...
+
+    def head(self, probe: Probe) -> Head | None:
+        """The head to send; None where it needs a URL that no creation gave out."""
+        ...
+
+    def sent(self, probe: Probe, head: Head | None) -> ProbeSent:
+        """What the history records of it."""
+        ...
+
+    def learn(self, probe: Probe, reply: Reply | None) -> None:
+        """Remember the URL of what this request created."""
+        ...
+
+    def contents(
+        self,
+        published: str,
+        read: Callable[[str], tuple[int, bytes] | None],
+        now: Callable[[], int],
+    ) -> Iterator[Event]:
+        """An event for every resource: how its file begins."""
+        ...
+
+
+class Minting(Protocol):
+    """URLs of uploads that nobody created."""
+
+    def upload(self, upload: UploadInfo) -> str:
+        """The URL of an upload of a plan, in the form in which a creation gives one out."""
+        ...
+
+
+class Broken(NamedTuple):
+    """A rule about a whole upload that an operation broke: what is said of it, and which bytes and others."""
+
+    op: int
+    says: str
+    remark: str
+    spans: tuple[Span, ...] = ()
+    operations: tuple[int, ...] = ()
+
+
+Judge = Callable[[Case, UploadCase | None, Operation, Completion], str | None]
+"""What is wrong with one answer; None where nothing is, or where the rule does not speak of it."""
+NamedRule = tuple[str, Judge]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What answers are held to: those of one kind of operation, those of any other, those of an upload."""
+
+    of_kind: Mapping[str, tuple[NamedRule, ...]] = field(default_factory=dict)
+    of_all: tuple[NamedRule, ...] = ()
+    of_upload: Callable[[Case, UploadCase], Iterator[Broken]] = lambda case, upload: iter(())
+
+
+Excuse = Callable[[Case, Operation, Completion, int], bool]
+"""Whether the history explains that an operation was refused with this status."""
+
+
+def _never(case: Case, operation: Operation, end: Completion, status: int) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """One protocol."""
+    """One protocol.
+
+    ``capabilities`` are words that a target may declare, with what each promises. ``prober`` and ``minter``
+    make what one storm needs of them: from the wire, the fleet's secret, what its clocks show in unix
+    seconds, and a name that no user's file may have; None where the protocol has no such thing. ``showing``
+    is the wire of clients that show the secret with every request.
+    """
 
     name: str
     words: Words
+    codec: Codec
+    capabilities: Mapping[str, str] = field(default_factory=dict)
+    rules: Rules = Rules()
+    excuses: Excuse = _never
+    minter: Callable[[Wire, bytes, Callable[[], int]], Minting] | None = None
+    prober: Callable[[Wire, Minting | None, Iterable[str]], Prober] | None = None
+    showing: Callable[[Wire, bytes], Wire] | None = None

@@ -1,4 +1,4 @@
-"""The dialects, by name."""
+"""The dialects, by name. A new one is a package of this room and one line here, or registered."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from patchstorm.dialect.tus.dialect import TUS
 from patchstorm.dialect.words import Words
 
 DIALECTS: dict[str, Dialect] = {TUS.name: TUS}
+
+
+def register(dialect: Dialect) -> None:
+    """Add a dialect of one's own under its name."""
+    DIALECTS[dialect.name] = dialect
+
+
+def dialect_of(name: str) -> Dialect:
+    """The dialect called ``name``; KeyError where there is none."""
+    return DIALECTS[name]
 
 
 def words_of(name: str) -> Words:

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 import msgspec
 
 from patchstorm.dialect.exchange import Reply
-from patchstorm.dialect.tus.codec import created_url
-from patchstorm.dialect.wire import Wire
+from patchstorm.dialect.registry import dialect_of
 from patchstorm.history.model import Completion, Event, Header, Invocation, Record
 from patchstorm.run.knowledge import Knowledge
+from patchstorm.target.model import Target
 
 
 class Lasting(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Aftermath(msgspec.Struct, frozen=True, kw_only=True):
     lasting: tuple[Lasting, ...]
 
 
-def aftermath(records: Iterable[Record], wire: Wire) -> Aftermath:
+def aftermath(records: Iterable[Record], target: Target) -> Aftermath:
     """What ``records``, the header first, leave to go on from."""
     calls: dict[int, Invocation] = {}
     known = Knowledge({})
@@ -48,7 +48,7 @@ def aftermath(records: Iterable[Record], wire: Wire) -> Aftermath:
         elif isinstance(record, Invocation):
             calls[record.op] = under_way[record.op] = record
         elif isinstance(record, Completion):
-            _learn(known, under_way.pop(record.op), record, wire)
+            _learn(known, under_way.pop(record.op), record, target)
         elif isinstance(record, Event) and record.kind == "fault" and "id" in record.data:
             fault = Lasting(str(record.data["id"]), str(record.data["fault"]), record.replica)
             key = (fault.id, fault.kind, fault.replica)
@@ -72,11 +72,13 @@ def aftermath(records: Iterable[Record], wire: Wire) -> Aftermath:
     )
 
 
-def _learn(known: Knowledge, call: Invocation, end: Completion, wire: Wire) -> None:
+def _learn(known: Knowledge, call: Invocation, end: Completion, target: Target) -> None:
     if call.upload is None:
         return
     if call.kind == "create" and end.status is not None:
-        url = created_url(wire, Reply(status=end.status, headers=end.headers, body=b""))
+        url = dialect_of(target.dialect).codec.created_url(
+            target.wire, Reply(status=end.status, headers=end.headers, body=b"")
+        )
         if url is not None:
             known.urls.setdefault(call.upload, url)
     body = None

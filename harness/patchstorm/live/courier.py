@@ -128,7 +128,7 @@ class Courier:
             timeout_ms=self._clients.wire.request_ms,
             answer_bytes_max=2 * upload.size + FETCH_BYTES_MORE,
         )
-        head = Head(method="GET", path=url, headers=tuple(self._clients.wire.headers.items()))
+        head = self._clients.fetching(url)
         for replica in self._fleet.replicas:
             if replica.port is not None:
                 reply = (await client.deliver(replica.port, head)).reply

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from patchstorm.dialect.operations import Request
-from patchstorm.dialect.tus.codec import head_for
+from patchstorm.dialect.registry import dialect_of
 from patchstorm.errors import TargetError
 from patchstorm.history.model import UploadInfo
 from patchstorm.live.host import HERE, Host
@@ -269,6 +269,7 @@ async def _takes_connections(host: Host, address: str, port: int) -> bool:
 async def answers(address: str, port: int, target: Target, host: Host = HERE) -> bool:
     """Whether OPTIONS gets an answer below 500."""
     probe = Request(kind="discover", upload="")
-    head = head_for(target.wire, probe, UploadInfo(id="", size=0, target=""), None)
+    nothing = UploadInfo(id="", size=0, target="")
+    head = dialect_of(target.dialect).codec.encode(target.wire, probe, nothing, None)
     delivery = await Client(timeout_ms=1_000).deliver(port, head, address=address, host=host)
     return delivery.reply is not None and delivery.reply.status < 500

@@ -15,7 +15,7 @@ from patchstorm.dialect.tus.codec import (
     PATCH_TYPE,
     TUS_VERSION,
     created_url,
-    head_for,
+    encode,
     published_path,
 )
 from patchstorm.errors import TargetError
@@ -119,7 +119,7 @@ class Bench:
         self._count += 1
         number = self._count
         info = UploadInfo(id=f"p{number}", size=size or 0, target=f"probe-{number}.bin")
-        usual = head_for(self.target.wire, Request(kind="create", upload=info.id), info, None)
+        usual = encode(self.target.wire, Request(kind="create", upload=info.id), info, None)
         said = dict(usual.headers)
         if size is None:
             del said["Upload-Length"]

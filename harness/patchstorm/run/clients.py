@@ -13,9 +13,7 @@ from msgspec.structs import replace
 
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Request
-from patchstorm.dialect.tus.codec import completion, created_url, head_for
-from patchstorm.dialect.tus.minting import Minter, showing
-from patchstorm.dialect.tus.probes import Probes, own_name, sent
+from patchstorm.dialect.registry import dialect_of
 from patchstorm.errors import NondeterminismError
 from patchstorm.history.model import Completion, ProbeSent, RequestHead
 from patchstorm.history.recorder import Recorder
@@ -59,16 +57,25 @@ class Clients:
         self.on_append: Hook = _ignore
         self.on_url: Callable[[str], None] = _forget
         self.on_full: Callable[[str], None] = _forget
-        self.wire = showing(target.wire, secret) if plan.creation == "bearer" else target.wire
+        dialect = dialect_of(target.dialect)
+        self.wire = target.wire
+        if plan.creation == "bearer" and dialect.showing is not None:
+            self.wire = dialect.showing(target.wire, secret)
         self.uploads = {upload.id: upload for upload in plan.uploads}
         self._recorder = recorder
         self._now_ns = now_ns
         self._quotes = quotes
-        self._mint = Minter(wire=self.wire, secret=secret, now_s=now_s)
-        self.probes = Probes(self.wire, mint=self._mint, own=own_name(target.files.internal))
+        self._codec = dialect.codec
+        self._mint = None if dialect.minter is None else dialect.minter(self.wire, secret, now_s)
+        self.probes = (
+            None
+            if dialect.prober is None
+            else dialect.prober(self.wire, self._mint, target.files.internal)
+        )
 
     def mint(self, upload: str) -> None:
         """Give ``upload`` the URL that a manager mints for it."""
+        assert self._mint is not None, "asked of targets that have minted URLs"
         self.learn(upload, self._mint.upload(self.uploads[upload].info))
 
     def learn(self, upload: str, url: str) -> None:
@@ -85,14 +92,15 @@ class Clients:
         """
         request = send.request
         if request.probe is not None:
+            assert self.probes is not None, "asked in dialects that have cases"
             head = self.probes.head(request.probe)
-            self._invoke(step, send, replica, head, sent(request.probe, head))
+            self._invoke(step, send, replica, head, self.probes.sent(request.probe, head))
             return head
         url = self.known.urls.get(request.upload)
         head = None
         if url is not None or request.kind in _WITHOUT_URL:
             upload = self.uploads[request.upload]
-            head = head_for(self.wire, request, upload.info, url, self.body_of(request))
+            head = self._codec.encode(self.wire, request, upload.info, url, self.body_of(request))
         self._invoke(step, send, replica, head)
         if head is not None and carries(request):
             begin = request.offset
@@ -112,14 +120,14 @@ class Clients:
     ) -> Answer:
         """Write down what came of a request, and know what a client would."""
         request, op = send.request, _op_of(step)
-        end = completion(op, self._now_ns(), request, reply, sent=sent, error=error)
+        end = self._codec.decode(op, self._now_ns(), request, reply, sent=sent, error=error)
         if replica is None:
             end = _doubted(end, request)
         self._recorder.add(end)
         if self._quotes:
             self._quote(op, replica, reply)
         self._note_faults(send, op, replica, ends=True)
-        if request.probe is not None:
+        if request.probe is not None and self.probes is not None:
             self.probes.learn(request.probe, reply)
         else:
             self._learn(request, reply, end)
@@ -127,12 +135,16 @@ class Clients:
 
     def _learn(self, request: Request, reply: Reply | None, end: Completion) -> None:
         if request.kind == "create" and reply is not None:
-            url = created_url(self.wire, reply)
+            url = self._codec.created_url(self.wire, reply)
             if url is not None and request.upload not in self.known.urls:
                 self.learn(request.upload, url)
         body = (request.offset, request.offset + request.length) if carries(request) else None
         if self.known.completed(request.kind, request.upload, body, end):
             self.on_full(request.upload)
+
+    def fetching(self, url: str) -> Head:
+        """The request for an upload's assembled bytes."""
+        return self._codec.fetch(self.wire, url)
 
     def body_of(self, request: Request) -> Callable[[], Iterator[memoryview]]:
         """The request's body: small ones whole and cached, large ones through one reused buffer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from patchstorm.dialect.tus.probes import CONTENTS_BYTES_MAX, Probes
+from patchstorm.dialect.base import Prober
 from patchstorm.history.model import Final
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.view import View
@@ -35,8 +35,11 @@ def _final(upload: UploadPlan, path: str | None, view: View, names: dict[int, st
     return Final(upload=upload.id, present=True, size=size, runs=runs)
 
 
+CONTENTS_BYTES_MAX = 256
+
+
 def tell_contents(
-    probes: Probes, published: str, view: View, recorder: Recorder, now_ns: Callable[[], int]
+    probes: Prober, published: str, view: View, recorder: Recorder, now_ns: Callable[[], int]
 ) -> None:
     """An event for every upload that probes made: how its file begins."""
 

@@ -115,11 +115,10 @@ class Run:
         self.phase("swept")
         self.watcher.look_at_all()
         self.tell_strangers()
-        if not self.by_get:
-            files = self.target.files
-            tell_contents(
-                self.clients.probes, files.published, self.view, self.recorder, self.now_ns
-            )
+        probes = self.clients.probes
+        if probes is not None and not self.by_get:
+            published = self.target.files.published
+            tell_contents(probes, published, self.view, self.recorder, self.now_ns)
         lying = left(self.view, self.places)
         forgotten = yield from self.forgotten()
         residue = Residue(paths=lying, swept=claimed, forgotten=forgotten)
@@ -142,6 +141,11 @@ class Run:
     def by_get(self) -> bool:
         """Whether the bytes are had with GET, so that nothing on the storage is known to be anybody's."""
         return self.target.files.read == "get"
+
+    @property
+    def probed(self) -> bool:
+        """Whether conformance cases made uploads of their own."""
+        return self.clients.probes is not None and self.clients.probes.used
 
     def settled(self) -> bool:
         """Whether every upload that is owed its file has it."""
@@ -167,7 +171,7 @@ class Run:
 
     def sweep_claimed(self) -> bool:
         """Whether a sweep is claimed to leave nothing: nobody is unfinished, as far as is known."""
-        if self.clients.probes.used or self.by_get:
+        if self.probed or self.by_get:
             return False  # nobody knows what probes leave unfinished
         return self.clients.known.all_finished(self.clients.uploads)
 
@@ -218,6 +222,7 @@ def header_of(
         world=world,
         storage=storage,
         target=target.name,
+        dialect=target.dialect,
         # unless the plan configures its fleet in a way of its own
         capabilities=target.capabilities if plan.creation == "on" else plan.capabilities,
         reading=plan.reading,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from string import Formatter
 
+from patchstorm.dialect.registry import DIALECTS
 from patchstorm.scenario.units import nearest
 from patchstorm.target.lines import Mistake
 from patchstorm.target.model import Target
@@ -20,6 +21,9 @@ READINGS = frozenset({"offset-addressed", "sequential"})
 
 def check_meaning(target: Target) -> None:
     """Raise for the first thing that cannot be."""
+    if target.dialect not in DIALECTS:
+        says = f"dialect: unknown protocol `{target.dialect}`: {nearest(target.dialect, list(DIALECTS))}"
+        raise Mistake("dialect", says, target.dialect)
     _check_words(target.capabilities, CAPABILITIES, "capabilities")
     _check_words(target.needs, NEEDS, "needs")
     _check_words(target.phases, PHASES, "phases")

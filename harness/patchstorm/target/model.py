@@ -158,7 +158,8 @@ class Known(_Table, frozen=True, kw_only=True):
 class Target(_Table, frozen=True, kw_only=True):
     """A server under test.
 
-    ``version`` and ``configuration`` stand beside its verdicts, and ``known`` explains them.
+    ``dialect`` is the protocol that it speaks. ``version`` and ``configuration`` stand
+    beside its verdicts, and ``known`` explains them.
 
     ``phases`` maps the name of a phase to the patterns that show it: the phase begins when a path
     that matches appears, with a minus sign before the pattern when it vanishes, and with a tilde when
@@ -174,6 +175,7 @@ class Target(_Table, frozen=True, kw_only=True):
     title: str = ""
     version: str = ""
     configuration: str = ""
+    dialect: str = "tus"
     needs: tuple[str, ...] = ()
     container: Container | None = None
     ready: Ready = Ready()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from patchstorm.dialect.tus.codec import published_path, upload_id
+from patchstorm.dialect.registry import dialect_of
 from patchstorm.history.model import UploadInfo
 from patchstorm.target.model import Target
 from patchstorm.target.patterns import covers, matches
@@ -40,7 +40,15 @@ class Places:
         if self._files.read == "get":
             return None
         info, url = self._uploads[upload], self._urls.get(upload)
-        return published_path(self._files.published, self._target.wire, info, url)
+        pattern = self._files.published
+        if "{id}" not in pattern:
+            return pattern.format(target=info.target)
+        if url is None:
+            return None
+        return pattern.format(target=info.target, id=self._upload_id(url))
+
+    def _upload_id(self, url: str) -> str:
+        return dialect_of(self._target.dialect).codec.upload_id(self._target.wire, url)
 
     @property
     def all_known(self) -> bool:
@@ -68,7 +76,7 @@ class Places:
         if found is None:
             return None
         for upload, url in self._urls.items():
-            if upload_id(self._target.wire, url) == found["id"]:
+            if self._upload_id(url) == found["id"]:
                 return upload, int(found["offset"])
         return None
 

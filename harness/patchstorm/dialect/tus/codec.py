@@ -40,7 +40,7 @@ Buffer = bytes | bytearray | memoryview
 Blocks = Callable[[], Iterable[Buffer]]
 
 
-def head_for(
+def encode(
     wire: Wire,
     request: Request,
     upload: UploadInfo,
@@ -153,6 +153,11 @@ def _claims(token: str) -> dict[str, Any]:
     return claims if isinstance(claims, dict) else {}
 
 
+def fetch(wire: Wire, url: str) -> Head:
+    """GET on the upload's URL, which is no part of tus and which most servers answer."""
+    return Head(method="GET", path=url, headers=tuple(wire.headers.items()))
+
+
 def published_path(pattern: str, wire: Wire, upload: UploadInfo, url: str | None) -> str | None:
     """Where ``upload`` gets published below the root; None while its URL is needed and unknown."""
     if "{id}" not in pattern:
@@ -162,7 +167,7 @@ def published_path(pattern: str, wire: Wire, upload: UploadInfo, url: str | None
     return pattern.format(target=upload.target, id=upload_id(wire, url))
 
 
-def completion(
+def decode(
     op: int,
     time_ns: int,
     request: Request,

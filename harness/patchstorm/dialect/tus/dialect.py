@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
-from patchstorm.dialect.base import Dialect
+from collections.abc import Callable, Iterable
+from typing import cast
+
+from patchstorm.dialect.base import Codec, Dialect, Minting, Prober
+from patchstorm.dialect.tus import codec
+from patchstorm.dialect.tus.minting import Minter, showing
+from patchstorm.dialect.tus.probes import Probes, own_name
+from patchstorm.dialect.tus.refusals import excused
+from patchstorm.dialect.tus.rules import RULES
+from patchstorm.dialect.wire import Wire
 from patchstorm.dialect.words import Words
+
+
+def _minter(wire: Wire, secret: bytes, now_s: Callable[[], int]) -> Minting:
+    return Minter(wire=wire, secret=secret, now_s=now_s)
+
+
+def _prober(wire: Wire, mint: Minting | None, internal: Iterable[str]) -> Prober:
+    return Probes(wire, mint=cast("Minter | None", mint), own=own_name(internal))
+
 
 TUS = Dialect(
     name="tus",
@@ -19,4 +37,10 @@ TUS = Dialect(
         },
         offset="Upload-Offset",
     ),
+    codec=cast(Codec, codec),
+    rules=RULES,
+    excuses=excused,
+    minter=_minter,
+    prober=_prober,
+    showing=showing,
 )

@@ -63,6 +63,10 @@ class Probes:
             has_body=step.body is not None and step.framing != "raw",
         )
 
+    def sent(self, probe: Probe, head: Head | None) -> ProbeSent:
+        """What the history records of a request."""
+        return _sent(probe, head)
+
     def learn(self, probe: Probe, reply: Reply | None) -> None:
         """Remember the URL of what this request created."""
         if reply is None or probe.what.creates is None:
@@ -144,7 +148,7 @@ class Probes:
         return value.replace("{max+1}", str(probe.max_size + 1))
 
 
-def sent(probe: Probe, head: Head | None) -> ProbeSent:
+def _sent(probe: Probe, head: Head | None) -> ProbeSent:
     """What the history records of a request; unfilled where it could not be sent."""
     step = probe.what
     return ProbeSent(

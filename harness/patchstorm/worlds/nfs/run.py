@@ -81,7 +81,7 @@ async def _done(
                 scribe.told(message)
             scribe.lost_power(lost.fault)
             await guest.boot()
-            after = aftermath(scribe.records, target.wire)
+            after = aftermath(scribe.records, target)
             order = {**order, "after": msgspec.to_builtins(after)}
 
 

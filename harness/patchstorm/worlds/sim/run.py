@@ -301,7 +301,7 @@ class _SimRun(Run):
 
     def forgotten(self) -> Generator[Act, None, tuple[str, ...] | None]:
         """None also where that lies too far off, or where a clock that ran ahead decided when it is."""
-        if self.clients.probes.used:
+        if self.probed:
             return None  # nobody knows what probes leave unfinished
         if any(FAULTS[fault.kind].shifts_clock for fault in self.plan.faults):
             return None

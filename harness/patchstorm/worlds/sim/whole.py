@@ -62,7 +62,9 @@ class _Collected:
         self._path = path
         self._headers = {name.lower(): value for name, value in headers}
         self._body = bytearray()
-        self._has_body = method == "PATCH" or self._headers.get("content-length", "0") != "0"
+        # RFC 9112, 6.3: without either of these no byte follows the head.
+        length = self._headers.get("content-length", "0")
+        self._has_body = length != "0" or "transfer-encoding" in self._headers
 
     def begin(self) -> Response | None:
         return None if self._has_body else self._answer()
