@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from patchstorm.history.events import KINDS, Event
 from patchstorm.history.model import (
     Completion,
-    Event,
     Final,
     Header,
     History,
@@ -49,7 +49,7 @@ class _Assembly:
             self._invocation(place, record)
         elif isinstance(record, Completion):
             self._completion(place, record)
-        elif isinstance(record, Event):
+        elif isinstance(record, KINDS):
             self.events.append(record)
         elif isinstance(record, Final):
             self._final(place, record)
