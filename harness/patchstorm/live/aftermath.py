@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from patchstorm.history.model import Completion, Event, Header, Invocation, Record
+from patchstorm.history.events import Fault
+from patchstorm.history.model import Completion, Header, Invocation, Record
 from patchstorm.run.knowledge import Knowledge
 from patchstorm.target.model import Wire
 from patchstorm.target.wire import Reply, created_url
@@ -48,10 +49,10 @@ def aftermath(records: Iterable[Record], wire: Wire) -> Aftermath:
             calls[record.op] = under_way[record.op] = record
         elif isinstance(record, Completion):
             _learn(known, under_way.pop(record.op), record, wire)
-        elif isinstance(record, Event) and record.kind == "fault" and "id" in record.data:
-            fault = Lasting(str(record.data["id"]), str(record.data["fault"]), record.replica)
+        elif isinstance(record, Fault) and record.id is not None:
+            fault = Lasting(record.id, record.fault, record.replica)
             key = (fault.id, fault.kind, fault.replica)
-            if record.data.get("ends"):
+            if record.ends:
                 lasting.pop(key, None)
             else:
                 lasting[key] = fault

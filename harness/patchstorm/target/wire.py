@@ -210,7 +210,7 @@ def completion(
     reply: Reply | None,
     *,
     sent: int,
-    error: str | None = None,
+    error: NoAnswer | None = None,
 ) -> Completion:
     """What the history records of an answer, or of its absence (``error`` says why)."""
     if reply is None:

@@ -121,7 +121,7 @@ def _ask(ctx: Context, case: Case, terms: Terms, options: Options) -> Move[list[
     return seen
 
 
-_FOR_GOOD = ("no-url", "no-socket")
+_FOR_GOOD = (NoAnswer.NO_URL, NoAnswer.NO_SOCKET)
 
 
 def _attempt(asking: _Asking) -> Move[list[Seen]]:
