@@ -56,9 +56,7 @@ class Faults:
         Recent: within the convergence bound, which is what a target is granted to recover.
         """
         return any(
-            self._hits(window, operation, until)
-            for window in self.windows
-            if window.fault.excuses
+            self._hits(window, operation, until) for window in self.windows if window.fault.excuses
         )
 
     def _hits(self, window: Window, operation: Operation, until: int) -> bool:

@@ -19,6 +19,7 @@ from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure
 from patchstorm.check.story import finding, verb
 from patchstorm.history.model import Operation
+from patchstorm.history.no_answer import NoAnswer
 
 NAME = "availability"
 _REFUSALS_TOLD = 8

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 from patchstorm.case.case import FAR, Case, UploadCase
 from patchstorm.check.model import Finding
-from patchstorm.check.publication import began
 from patchstorm.check.rule import Rule, Unsure, either, survives_power
 from patchstorm.check.story import finding
+from patchstorm.history.events import Phase
 from patchstorm.history.ranges import Ranges
 
 NAME = "completion"
@@ -59,7 +59,11 @@ def _asked_late(case: Case) -> Iterator[Finding]:
     if case.history.header.closing != "sweeper" or not case.can("completes-unattended"):
         return
     over = max(
-        (one.time_ns for one in case.history.events if isinstance(one, Phase) and one.phase == "converged"),
+        (
+            one.time_ns
+            for one in case.history.events
+            if isinstance(one, Phase) and one.phase == "converged"
+        ),
         default=FAR,
     )
     for upload in case.uploads.values():

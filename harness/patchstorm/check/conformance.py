@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from patchstorm.case.case import Case, number
+from patchstorm.case.case import Case
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Note, Rule, Unsure
 from patchstorm.check.story import finding

@@ -38,6 +38,4 @@ class NoAnswer(StrEnum):
         return self not in _NEVER_SENT
 
 
-_NEVER_SENT = frozenset(
-    {NoAnswer.NO_URL, NoAnswer.LOST, NoAnswer.REFUSED, NoAnswer.UNREACHABLE}
-)
+_NEVER_SENT = frozenset({NoAnswer.NO_URL, NoAnswer.LOST, NoAnswer.REFUSED, NoAnswer.UNREACHABLE})

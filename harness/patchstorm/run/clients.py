@@ -201,9 +201,7 @@ class Clients:
     def _quote(self, op: int, replica: int | None, reply: Reply | None) -> None:
         if reply is not None and reply.status >= 400 and reply.body:
             text = reply.body[:REFUSAL_BYTES].decode("utf-8", "replace")
-            self._recorder.add(
-                Refusal(time_ns=self._now_ns(), replica=replica, op=op, body=text)
-            )
+            self._recorder.add(Refusal(time_ns=self._now_ns(), replica=replica, op=op, body=text))
 
 
 def carries(request: Request) -> bool:

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 import msgspec
 
 from patchstorm.history.model import Completion, StatusDocument, UploadInfo
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.history.recorder import outcome_of
 from patchstorm.scenario.actions import Request
 from patchstorm.target.model import Wire

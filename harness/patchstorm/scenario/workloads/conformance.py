@@ -28,6 +28,7 @@ from patchstorm.dialect.tus.conformance import (
     stopped,
     terms_of,
 )
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.actions import (
     Answer,
     Mint,

@@ -119,7 +119,9 @@ class Network:
         if mischief.lose_request:
             kernel.after(REFUSED_MS * MS, lambda: self._finish(delivery, None, NoAnswer.LOST))
         elif delivery.replica in self.away:
-            kernel.after(UNREACHABLE_MS * MS, lambda: self._finish(delivery, None, NoAnswer.UNREACHABLE))
+            kernel.after(
+                UNREACHABLE_MS * MS, lambda: self._finish(delivery, None, NoAnswer.UNREACHABLE)
+            )
         elif not replica.serves:
             kernel.after(REFUSED_MS * MS, lambda: self._finish(delivery, None, NoAnswer.REFUSED))
         else:
