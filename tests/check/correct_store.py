@@ -18,7 +18,7 @@ from correct_clients import Clients
 from correct_model import ADDRESSED, COMMON, MS, Ask, Client, Upload, nobody
 from correct_server import Server
 
-from patchstorm.history import Recorder
+from patchstorm.history import Recorder, events
 from patchstorm.history.model import Completion, Final, Header, History, Residue, Run, UploadInfo
 
 
@@ -92,7 +92,7 @@ class Storm(Clients, Server):
             self.at(self.rng.randrange(1, 900), lambda name=name: self._watch(name))
         self.drain()
         self.now += 50 * MS
-        self.recorder.event("phase", time_ns=self.now, phase="heal")
+        self.recorder.add(events.Phase(time_ns=self.now, phase="heal"))
         self.phase, self.trouble = "heal", 0.0
         for name in self.uploads:
             self._watch(name)
@@ -171,7 +171,9 @@ class Storm(Clients, Server):
                     size=self.uploads[there[0]].info.size, inode=there[1], mtime_ns=there[1]
                 )
             ended = self.now + self.rng.randrange(3) * MS
-            self.recorder.event("sighting", time_ns=ended, upload=info.id, began_ns=began, **seen)
+            self.recorder.add(
+                events.Sighting(time_ns=ended, upload=info.id, began_ns=began, **seen)
+            )
             if self.phase == "storm" and self.rng.random() < 0.8:
                 self.at(self.rng.randrange(1, 60), lambda: self._watch(name))
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchstorm.history.model import UploadInfo
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.actions import Request
 from patchstorm.target.model import Wire
 from patchstorm.target.wire import (
@@ -191,7 +192,7 @@ def test_an_answer_is_classed_by_its_status(status: int, outcome: str) -> None:
 
 
 def test_no_answer_is_no_verdict() -> None:
-    end = completion(1, 2, Request(kind="append", upload="u1"), None, sent=7, error="reset")
+    end = completion(1, 2, Request(kind="append", upload="u1"), None, sent=7, error=NoAnswer.RESET)
     assert (end.outcome, end.status, end.sent, end.error) == ("info", None, 7, "reset")
 
 

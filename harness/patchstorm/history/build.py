@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from patchstorm.history.events import KINDS, Event
+from patchstorm.history.events import Event
 from patchstorm.history.model import (
     Completion,
     Final,
@@ -49,7 +49,7 @@ class _Assembly:
             self._invocation(place, record)
         elif isinstance(record, Completion):
             self._completion(place, record)
-        elif isinstance(record, KINDS):
+        elif isinstance(record, Event):
             self.events.append(record)
         elif isinstance(record, Final):
             self._final(place, record)

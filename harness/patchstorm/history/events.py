@@ -6,6 +6,8 @@ particular. Whatever a recorder notes that is none of these is a :class:`Note`.
 
 from __future__ import annotations
 
+import msgspec
+
 from patchstorm.history.line import Line
 
 Scalar = str | int | float | bool | None
@@ -132,7 +134,7 @@ class Note(Line, frozen=True, kw_only=True, tag="note"):
     time_ns: int
     kind: str
     replica: int | None = None
-    data: dict[str, Scalar] = {}
+    data: dict[str, Scalar] = msgspec.field(default_factory=dict)
 
 
 Event = Fault | Phase | Sighting | Beside | Damage | Contents | Stall | Step | Refusal | Note

@@ -145,7 +145,7 @@ class Completion(Line, frozen=True, kw_only=True, tag="complete"):
     offset: int | None = None  # Upload-Offset of the answer
     upload_length: int | None = None  # Upload-Length of the answer
     sent: int = 0
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     document: StatusDocument | None = None
     malformed: str | None = None
     error: NoAnswer | None = None  # why there was no answer

@@ -11,7 +11,7 @@ def struck(
     *,
     time_ns: int,
     replica: int | None = None,
-    id: str | None = None,
+    id: str | None = None,  # noqa: A002 -- the name of the field
     op: int | None = None,
     path: str | None = None,
     ends: bool = False,

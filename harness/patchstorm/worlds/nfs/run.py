@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from patchstorm.history.events import KINDS, Event, Sighting
+from patchstorm.history.events import Event, Sighting
 from patchstorm.history.model import Completion, Header, Invocation, Record
 from patchstorm.history.reader import read_history
 from patchstorm.history.writer import encode_record
@@ -129,7 +129,7 @@ class _Scribe:
         if isinstance(record, Header):
             if self.records:
                 return
-        elif isinstance(record, (Invocation, Completion, *KINDS)):
+        elif isinstance(record, (Invocation, Completion, Event)):
             record = self._timed(record)
         self._told_ns = time.monotonic_ns()
         self.records.append(record)
