@@ -8,6 +8,7 @@ from collections.abc import Callable
 from correct_model import MS, Ask, Upload
 
 from patchstorm.history import Recorder
+from patchstorm.history.events import Damage
 from patchstorm.history.model import StatusDocument
 from patchstorm.scenario.strikes import struck
 
@@ -164,12 +165,13 @@ class Server:
     def _destroy(self, upload: Upload, start: int) -> None:
         if upload.published or upload.gone or start not in upload.chunks:
             return
-        self.recorder.event(
-            "damage",
-            time_ns=self.now,
-            upload=upload.info.id,
-            offset=start,
-            length=upload.chunks[start] - start,
+        self.recorder.add(
+            Damage(
+                time_ns=self.now,
+                upload=upload.info.id,
+                offset=start,
+                length=upload.chunks[start] - start,
+            )
         )
         upload.rotten.add(start)
         if self.rng.random() < 0.5:

@@ -20,6 +20,7 @@ from correct_server import Server
 
 from patchstorm.history import Recorder, events
 from patchstorm.history.model import Completion, Final, Header, History, Residue, Run, UploadInfo
+from patchstorm.history.no_answer import NoAnswer
 
 
 class Storm(Clients, Server):
@@ -140,16 +141,18 @@ class Storm(Clients, Server):
         done = _Once(self, client, ask, op, sent)
         draw = rng.random()
         if draw < self.trouble / 3:  # the request never arrives
-            self.at(rng.randrange(20), lambda: done.end(error="reset", sent=rng.randint(0, sent)))
+            self.at(
+                rng.randrange(20), lambda: done.end(error=NoAnswer.RESET, sent=rng.randint(0, sent))
+            )
             return
         if cut:
-            self.at(rng.randrange(20), lambda: done.end(error="reset"))
+            self.at(rng.randrange(20), lambda: done.end(error=NoAnswer.RESET))
             if self.keeps and ask.kind in ("append", "create"):
                 self.at(rng.randrange(20), lambda: self.store_parts(ask, sent, nobody))
             return
         answer = done.answer
         if draw < self.trouble:  # the answer is lost; the effect may come long afterwards
-            self.at(rng.randrange(20), lambda: done.end(error="dropped"))
+            self.at(rng.randrange(20), lambda: done.end(error=NoAnswer.DROPPED))
             late = rng.choice((10, 10, 400))
             self.at(rng.randrange(late), lambda: self.serve(ask, nobody))
             return

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import version_1
+from msgspec.structs import replace
 
 from patchstorm.campaign.schedules import Search, Session, run_and_judge
 from patchstorm.history import parse_history
@@ -45,7 +46,10 @@ def test_a_simulated_history_is_read_back_from_version_1(name: str) -> None:
     session = Session.of(Search(scenario=load(name), target="reference", seed=5, storage="nfs4"))
     ran = run_and_judge(session.plan(0), session.subject, session.strategy(0), session.workers)
 
-    assert parse_history(version_1.lines(ran.history)) == ran.history
+    bare = tuple(  # version 1 had no raw requests
+        replace(one, call=replace(one.call, request=None)) for one in ran.history.operations
+    )
+    assert parse_history(version_1.lines(ran.history)) == replace(ran.history, operations=bare)
 
 
 @pytest.mark.parametrize(
