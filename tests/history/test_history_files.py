@@ -143,7 +143,7 @@ REFUSALS = {
     "second header": ("".join([*LINES, LINES[0]]), f"h:{len(LINES) + 1}: a second header"),
     "no json": (changed(2, '{"type"', '"type"'), "h:3: is not JSON"),
     "cut off": ("".join(LINES)[:-9], f"h:{len(LINES)}: the last line is cut off"),
-    "unknown type": (changed(4, '"event"', '"evnt"'), "h:5: record type 'evnt' is unknown"),
+    "unknown type": (changed(4, '"fault"', '"fualt"'), "h:5: record type 'fualt' is unknown"),
     "not an object": (changed(4, LINES[4], "[]\n"), "h:5: is not a record"),
     "wrong field": (changed(1, '"time_ns":5', '"time_ns":"x"'), "h:2: this invoke record is wrong"),
     "missing field": (changed(1, '"time_ns":5,', ""), "h:2: this invoke record is wrong"),

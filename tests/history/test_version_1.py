@@ -41,7 +41,7 @@ def event(kind: str, **data: object) -> dict[str, object]:
     return {"type": "event", "time_ns": 1, "kind": kind, "replica": 0, "data": data}
 
 
-@pytest.mark.parametrize("name", ["crash", "damage", "power-loss"])
+@pytest.mark.parametrize("name", ["crash-all", "damage", "power-loss"])
 def test_a_simulated_history_is_read_back_from_version_1(name: str) -> None:
     session = Session.of(Search(scenario=load(name), target="reference", seed=5, storage="nfs4"))
     ran = run_and_judge(session.plan(0), session.subject, session.strategy(0), session.workers)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from patchstorm.history import read_history
+from patchstorm.history.events import Damage
 
 from .storms import fault, faults_of, phases_of, ran, replaying
 
@@ -121,7 +122,7 @@ def test_damage_is_written_down_with_its_chunk_and_repaired() -> None:
     result = ran(scenario)
     assert result.report.verdict == "safe", result.report
     assert result.history is not None
-    damaged = [event for event in result.history.events if event.kind == "damage"]
+    damaged = [event for event in result.history.events if isinstance(event, Damage)]
     for event in damaged:
         assert event.length in {32 << 10}
         assert event.offset % (32 << 10) == 0
