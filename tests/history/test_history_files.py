@@ -264,7 +264,7 @@ def histories(draw: st.DrawFn) -> History:
                 status=draw(st.sampled_from((None, 200, 409, 500))),
                 offset=draw(st.none() | st.integers(0, 8)),
                 headers=draw(st.dictionaries(NAMES, NAMES, max_size=2)),
-                error=draw(st.none() | NAMES),
+                error=draw(st.none() | st.sampled_from(NoAnswer)),
             )
         elif draw(st.booleans()):
             data = draw(
