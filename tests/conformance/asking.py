@@ -14,6 +14,7 @@ from patchstorm.choice.chooser import TaskChooser, seeded
 from patchstorm.dialect.tus.conformance import CASES
 from patchstorm.history import Recorder
 from patchstorm.history.model import Header, UploadInfo
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.actions import Answer, Probe, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import UploadPlan
@@ -143,13 +144,15 @@ class Asking:
             self._probes.learn(probe, reply)
         return Answer(op=op, end=end, sent=() if head is None else head.headers)
 
-    def _answer(self, probe: Probe | None, head: Head | None) -> tuple[Said | None, str | None]:
+    def _answer(
+        self, probe: Probe | None, head: Head | None
+    ) -> tuple[Said | None, NoAnswer | None]:
         if probe is None:
             return Said(status=403), None  # the plan's own upload is nobody's business here
         if head is None:
-            return None, "no-url"
+            return None, NoAnswer.NO_URL
         said = self.tiny.serve(request(probe, head))
-        return said, None if said is not None else "closed"
+        return said, None if said is not None else NoAnswer.CLOSED
 
     def _tick(self) -> int:
         self._now += 1_000
