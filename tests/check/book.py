@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from patchstorm.check import judge
-from patchstorm.history import Recorder
+from patchstorm.history import Recorder, events
 from patchstorm.history.model import (
     Final,
     Header,
@@ -16,6 +16,8 @@ from patchstorm.history.model import (
     StatusDocument,
     UploadInfo,
 )
+from patchstorm.history.no_answer import NoAnswer
+from patchstorm.scenario.strikes import struck
 
 MS = 1_000_000
 ADDRESSED = (
@@ -176,12 +178,27 @@ class Book:
             assert recorder.invoke(time_ns=time_ns, **call) == op
         for time_ns, rank, what in sorted(self.timed, key=lambda entry: entry[:2]):
             if rank == 1:
-                recorder.event(what[0], time_ns=time_ns, **what[1])
+                recorder.add(event_of(what[0], time_ns, what[1]))
             elif rank == 2:
-                recorder.complete(what[0], time_ns=time_ns, **what[1])
+                why = what[1].get("error")
+                error = None if why is None else NoAnswer(why)
+                recorder.complete(what[0], time_ns=time_ns, **{**what[1], "error": error})
         for record in self.last:
             recorder.add(record)
         return recorder.history()
+
+
+def event_of(kind: str, time_ns: int, data: dict[str, Any]) -> events.Event:
+    """The event of a kind, by its type's name."""
+    if kind == "fault":
+        return struck(
+            data["fault"],
+            time_ns=time_ns,
+            **{name: one for name, one in data.items() if name != "fault"},
+        )
+    types: dict[str, Any] = {str(one.__struct_config__.tag): one for one in events.KINDS}
+    event: events.Event = types[kind](time_ns=time_ns, **data)
+    return event
 
 
 def run(

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from correct_model import MS, Ask, Upload
 
 from patchstorm.history import Recorder
+from patchstorm.history.events import Damage
 from patchstorm.history.model import StatusDocument
+from patchstorm.scenario.strikes import struck
 
 
 class Server:
@@ -96,11 +98,11 @@ class Server:
 
     def _fail(self, upload: Upload, ask: Ask, answer: Callable[..., None]) -> None:
         """The disk is full; the bytes may stay all the same."""
-        self.recorder.event("fault", time_ns=self.now, fault="enospc")
+        self.recorder.add(struck("enospc", time_ns=self.now))
         if self.rng.random() < 0.5 and not self.sequential:
             self._commit(upload, ask)
         answer(507)
-        self.recorder.event("fault", time_ns=self.now, fault="enospc", ends=True)
+        self.recorder.add(struck("enospc", time_ns=self.now, ends=True))
 
     def _committed(self, upload: Upload, answer: Callable[..., None]) -> None:
         if upload.gone:
@@ -163,12 +165,13 @@ class Server:
     def _destroy(self, upload: Upload, start: int) -> None:
         if upload.published or upload.gone or start not in upload.chunks:
             return
-        self.recorder.event(
-            "damage",
-            time_ns=self.now,
-            upload=upload.info.id,
-            offset=start,
-            length=upload.chunks[start] - start,
+        self.recorder.add(
+            Damage(
+                time_ns=self.now,
+                upload=upload.info.id,
+                offset=start,
+                length=upload.chunks[start] - start,
+            )
         )
         upload.rotten.add(start)
         if self.rng.random() < 0.5:

@@ -18,8 +18,9 @@ from correct_clients import Clients
 from correct_model import ADDRESSED, COMMON, MS, Ask, Client, Upload, nobody
 from correct_server import Server
 
-from patchstorm.history import Recorder
+from patchstorm.history import Recorder, events
 from patchstorm.history.model import Completion, Final, Header, History, Residue, Run, UploadInfo
+from patchstorm.history.no_answer import NoAnswer
 
 
 class Storm(Clients, Server):
@@ -92,7 +93,7 @@ class Storm(Clients, Server):
             self.at(self.rng.randrange(1, 900), lambda name=name: self._watch(name))
         self.drain()
         self.now += 50 * MS
-        self.recorder.event("phase", time_ns=self.now, phase="heal")
+        self.recorder.add(events.Phase(time_ns=self.now, phase="heal"))
         self.phase, self.trouble = "heal", 0.0
         for name in self.uploads:
             self._watch(name)
@@ -140,16 +141,18 @@ class Storm(Clients, Server):
         done = _Once(self, client, ask, op, sent)
         draw = rng.random()
         if draw < self.trouble / 3:  # the request never arrives
-            self.at(rng.randrange(20), lambda: done.end(error="reset", sent=rng.randint(0, sent)))
+            self.at(
+                rng.randrange(20), lambda: done.end(error=NoAnswer.RESET, sent=rng.randint(0, sent))
+            )
             return
         if cut:
-            self.at(rng.randrange(20), lambda: done.end(error="reset"))
+            self.at(rng.randrange(20), lambda: done.end(error=NoAnswer.RESET))
             if self.keeps and ask.kind in ("append", "create"):
                 self.at(rng.randrange(20), lambda: self.store_parts(ask, sent, nobody))
             return
         answer = done.answer
         if draw < self.trouble:  # the answer is lost; the effect may come long afterwards
-            self.at(rng.randrange(20), lambda: done.end(error="dropped"))
+            self.at(rng.randrange(20), lambda: done.end(error=NoAnswer.DROPPED))
             late = rng.choice((10, 10, 400))
             self.at(rng.randrange(late), lambda: self.serve(ask, nobody))
             return
@@ -171,7 +174,9 @@ class Storm(Clients, Server):
                     size=self.uploads[there[0]].info.size, inode=there[1], mtime_ns=there[1]
                 )
             ended = self.now + self.rng.randrange(3) * MS
-            self.recorder.event("sighting", time_ns=ended, upload=info.id, began_ns=began, **seen)
+            self.recorder.add(
+                events.Sighting(time_ns=ended, upload=info.id, began_ns=began, **seen)
+            )
             if self.phase == "storm" and self.rng.random() < 0.8:
                 self.at(self.rng.randrange(1, 60), lambda: self._watch(name))
 

@@ -203,7 +203,7 @@ def test_a_fault_explains_failures_on_its_replica_only() -> None:
 def test_what_the_network_did_to_one_delivery_explains_no_other() -> None:
     book = addressed(chunks=2)
     stalled = book.ask("append", None, start=32, end=48, error="timeout")
-    book.event("fault", fault="stall", op=stalled, replica=0)
+    book.event("fault", fault="delay", op=stalled, replica=0)
     assert fired(book.history()) == set()
 
     book.head(None, status=500)

@@ -13,6 +13,7 @@ from correct_store import correct_history
 from patchstorm.case.case import UploadCase
 from patchstorm.case.layout import lay_out
 from patchstorm.check import judge, verdict
+from patchstorm.history import events
 from patchstorm.history.model import Completion, Final, History, Run
 
 SEEDS = 600
@@ -39,7 +40,7 @@ def test_the_storms_are_rich(sequential: bool) -> None:
     seen: Counter[str] = Counter()
     for seed in range(250):
         history = correct_history(seed, sequential=sequential)
-        seen.update(f"event {event.kind}" for event in history.events)
+        seen.update(f"event {events.kind_of(event)}" for event in history.events)
         for operation in history.operations:
             end = operation.end
             assert end is not None
@@ -194,7 +195,7 @@ def wrong_checksum_accepted(rng: random.Random, history: History) -> History | N
 
 
 def internal_error(rng: random.Random, history: History) -> History | None:
-    if any(event.kind == "fault" for event in history.events):
+    if any(isinstance(event, events.Fault) for event in history.events):
         return None
     for operation in history.operations:
         if operation.call.kind == "query" and operation.outcome == "ok":

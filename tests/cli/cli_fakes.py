@@ -11,6 +11,7 @@ from typing import Any
 
 from patchstorm.check.model import Finding, Range
 from patchstorm.history import Recorder
+from patchstorm.history.events import Phase
 from patchstorm.history.model import Final, Header, History, Run, UploadInfo
 from patchstorm.report.model import RunReport
 
@@ -106,8 +107,8 @@ def one_upload(*, published: int, size: int = 64) -> History:
         time_ns=3_000, client="c", kind="append", upload="u0", replica=1, offset=0, length=size
     )
     recorder.complete(patch, time_ns=4_000, status=204, offset=size, sent=size, headers=TUS)
-    recorder.event("phase", time_ns=5_000, phase="heal")
-    recorder.event("phase", time_ns=6_000, phase="converged")
+    recorder.add(Phase(time_ns=5_000, phase="heal"))
+    recorder.add(Phase(time_ns=6_000, phase="converged"))
     runs = (Run(offset=0, length=published, content=0, source_offset=0),)
     recorder.add(Final(upload="u0", present=True, size=published, runs=runs))
     return recorder.history()

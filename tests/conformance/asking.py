@@ -20,6 +20,7 @@ from patchstorm.dialect.tus.probes import Probes
 from patchstorm.dialect.wire import Wire
 from patchstorm.history import Recorder
 from patchstorm.history.model import Header, UploadInfo
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.actions import Answer, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import UploadPlan
@@ -135,7 +136,7 @@ class Asking:
         self.recorder.invoke(
             time_ns=self._tick(), client=step.client, kind=send.request.kind,
             upload=None if probe else send.request.upload, replica=send.request.replica,
-            probe=None if probe is None else self.probes.sent(probe, head),
+            probe=None if probe is None else self._probes.sent(probe, head),
         )  # fmt: skip
         said, error = self._answer(probe, head)
         reply = None if said is None else Reply(status=said.status, headers=said.headers)
@@ -145,13 +146,15 @@ class Asking:
             self._probes.learn(probe, reply)
         return Answer(op=op, end=end, sent=() if head is None else head.headers)
 
-    def _answer(self, probe: Probe | None, head: Head | None) -> tuple[Said | None, str | None]:
+    def _answer(
+        self, probe: Probe | None, head: Head | None
+    ) -> tuple[Said | None, NoAnswer | None]:
         if probe is None:
             return Said(status=403), None  # the plan's own upload is nobody's business here
         if head is None:
-            return None, "no-url"
+            return None, NoAnswer.NO_URL
         said = self.tiny.serve(request(probe, head))
-        return said, None if said is not None else "closed"
+        return said, None if said is not None else NoAnswer.CLOSED
 
     def _tick(self) -> int:
         self._now += 1_000

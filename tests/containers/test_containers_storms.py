@@ -8,6 +8,7 @@ import pytest
 
 from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.single import StormResult, replay_live, run_storm
+from patchstorm.history.events import Fault
 from patchstorm.scenario.schema import parse
 from patchstorm.target.load import load_target
 from patchstorm.worlds.containers.images import OWN
@@ -49,7 +50,7 @@ def ran(
 
 def struck(result: StormResult) -> set[str]:
     assert result.history is not None
-    return {str(one.data["fault"]) for one in result.history.events if one.kind == "fault"}
+    return {one.fault for one in result.history.events if isinstance(one, Fault)}
 
 
 def test_the_reference_is_safe_under_replays(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from patchstorm.check import CHECKERS, judge, verdict
 from patchstorm.history import encode_record, parse_history
 from patchstorm.history import model as records
+from patchstorm.history.events import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -62,7 +63,7 @@ def test_every_field_of_the_model_is_in_the_contract() -> None:
         records.ProbeSent,
         records.Completion,
         records.StatusDocument,
-        records.Event,
+        *KINDS,
         records.Final,
         records.Run,
         records.Residue,

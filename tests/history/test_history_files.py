@@ -23,9 +23,9 @@ from patchstorm.history import (
     write_history,
 )
 from patchstorm.history.build import Malformed
+from patchstorm.history.events import Note, Phase
 from patchstorm.history.model import (
     Completion,
-    Event,
     Final,
     Header,
     History,
@@ -34,6 +34,8 @@ from patchstorm.history.model import (
     StatusDocument,
     UploadInfo,
 )
+from patchstorm.history.no_answer import NoAnswer
+from patchstorm.scenario.strikes import struck
 
 HEADER = Header(
     scenario="example",
@@ -57,7 +59,7 @@ def recorded() -> Recorder:
     patch = recorder.invoke(
         time_ns=10, client="c", kind="append", upload="u", replica=1, offset=0, length=8
     )
-    recorder.event("fault", time_ns=11, replica=1, fault="crash")
+    recorder.add(struck("crash", time_ns=11, replica=1))
     status = recorder.invoke(time_ns=12, client="d", kind="status", upload="u")
     document = StatusDocument(
         total_size=8,
@@ -68,7 +70,7 @@ def recorded() -> Recorder:
         status="uploading",
     )
     recorder.complete(status, time_ns=13, status=200, document=document)
-    recorder.complete(patch, time_ns=14, error="reset", sent=3)
+    recorder.complete(patch, time_ns=14, error=NoAnswer.RESET, sent=3)
     recorder.invoke(time_ns=15, client="d", kind="query", upload="u")
     recorder.add(
         Final(upload="u", present=True, size=8, runs=(Run(offset=0, length=8, content=0),))
@@ -141,7 +143,7 @@ REFUSALS = {
     "second header": ("".join([*LINES, LINES[0]]), f"h:{len(LINES) + 1}: a second header"),
     "no json": (changed(2, '{"type"', '"type"'), "h:3: is not JSON"),
     "cut off": ("".join(LINES)[:-9], f"h:{len(LINES)}: the last line is cut off"),
-    "unknown type": (changed(4, '"event"', '"evnt"'), "h:5: record type 'evnt' is unknown"),
+    "unknown type": (changed(4, '"fault"', '"fualt"'), "h:5: record type 'fualt' is unknown"),
     "not an object": (changed(4, LINES[4], "[]\n"), "h:5: is not a record"),
     "wrong field": (changed(1, '"time_ns":5', '"time_ns":"x"'), "h:2: this invoke record is wrong"),
     "missing field": (changed(1, '"time_ns":5,', ""), "h:2: this invoke record is wrong"),
@@ -215,7 +217,7 @@ def test_equal_histories_have_equal_digests_whatever_the_order_of_keys() -> None
 
 def test_any_difference_shows_in_the_digest() -> None:
     history = recorded().history()
-    later = Event(time_ns=99, kind="phase", data={"phase": "heal"})
+    later = Phase(time_ns=99, phase="heal")
     more = msgspec.structs.replace(history, events=(*history.events, later))
 
     assert digest(more) != digest(history)
@@ -262,7 +264,7 @@ def histories(draw: st.DrawFn) -> History:
                 status=draw(st.sampled_from((None, 200, 409, 500))),
                 offset=draw(st.none() | st.integers(0, 8)),
                 headers=draw(st.dictionaries(NAMES, NAMES, max_size=2)),
-                error=draw(st.none() | NAMES),
+                error=draw(st.none() | st.sampled_from(NoAnswer)),
             )
         elif draw(st.booleans()):
             data = draw(
@@ -272,7 +274,7 @@ def histories(draw: st.DrawFn) -> History:
                     max_size=2,
                 )
             )
-            recorder.event("note", time_ns=now, **data)
+            recorder.add(Note(time_ns=now, kind="note", data=data))
         else:
             kind = draw(st.sampled_from(("query", "status", "terminate", "create")))
             open_.append(recorder.invoke(time_ns=now, client=draw(NAMES), kind=kind, upload="u"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from patchstorm.campaign.single import StormResult, run_storm
-from patchstorm.history.model import Event
+from patchstorm.history.events import Fault, Phase
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.schema import parse
 
@@ -53,11 +53,11 @@ def ran(
     return run_storm(scenario, target, seed=seed, out_dir=out_dir)
 
 
-def faults_of(result: StormResult) -> list[Event]:
+def faults_of(result: StormResult) -> list[Fault]:
     assert result.history is not None
-    return [event for event in result.history.events if event.kind == "fault"]
+    return [event for event in result.history.events if isinstance(event, Fault)]
 
 
 def phases_of(result: StormResult) -> list[str]:
     assert result.history is not None
-    return [str(e.data["phase"]) for e in result.history.events if e.kind == "phase"]
+    return [e.phase for e in result.history.events if isinstance(e, Phase)]

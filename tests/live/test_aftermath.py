@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from patchstorm.dialect.wire import Wire
-from patchstorm.history.model import Completion, Event, Header, Invocation, Record, UploadInfo
+from patchstorm.history.model import Completion, Header, Invocation, Record, UploadInfo
 from patchstorm.live.aftermath import Lasting, aftermath
+from patchstorm.scenario.strikes import struck
 from patchstorm.target.model import Start, Target
 
 TARGET = Target(
@@ -30,10 +31,10 @@ def records() -> list[Record]:
         ),
         Invocation(op=0, time_ns=1, client="c", kind="create", upload="u"),
         Completion(op=0, time_ns=2, outcome="ok", status=201, headers=HEADERS),
-        Event(time_ns=3, kind="fault", replica=1, data={"fault": "pause", "id": "p"}),
-        Event(time_ns=3, kind="fault", replica=1, data={"fault": "pause", "id": "p", "ends": True}),
-        Event(time_ns=4, kind="fault", data={"fault": "power-loss", "id": "w"}),
-        Event(time_ns=4, kind="fault", data={"fault": "body-cut", "op": 1}),
+        struck("pause", time_ns=3, replica=1, id="p"),
+        struck("pause", time_ns=3, replica=1, id="p", ends=True),
+        struck("power-loss", time_ns=4, id="w"),
+        struck("body-cut", time_ns=4, op=1),
         Invocation(op=1, time_ns=5, client="c", kind="append", upload="u", offset=0, length=8),
         Completion(op=1, time_ns=6, outcome="ok", status=204),
         Invocation(op=2, time_ns=7, client="c", kind="append", upload="u", offset=8, length=8),

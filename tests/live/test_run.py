@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from patchstorm.history import read_history
+from patchstorm.history.events import Damage
 
 from .storms import fault, faults_of, phases_of, ran, replaying
 
@@ -63,10 +64,10 @@ def test_a_death_at_any_time_costs_the_reference_nothing(
     result = ran(replaying(fault(kind, when, whom), closing=closing))
     assert result.report.verdict == "safe", result.report
     events = faults_of(result)
-    begun = [event for event in events if not event.data.get("ends")]
-    ended = [event for event in events if event.data.get("ends")]
+    begun = [event for event in events if not event.ends]
+    ended = [event for event in events if event.ends]
     assert len(begun) == len(ended) == (3 if whom == "all" else 1)
-    assert {event.data["fault"] for event in events} == {kind}
+    assert {event.fault for event in events} == {kind}
 
 
 def test_a_crash_breaks_requests_and_the_replica_comes_back() -> None:
@@ -121,10 +122,10 @@ def test_damage_is_written_down_with_its_chunk_and_repaired() -> None:
     result = ran(scenario)
     assert result.report.verdict == "safe", result.report
     assert result.history is not None
-    damaged = [event for event in result.history.events if event.kind == "damage"]
+    damaged = [event for event in result.history.events if isinstance(event, Damage)]
     for event in damaged:
-        assert event.data["length"] in {32 << 10}
-        assert int(event.data["offset"] or 0) % (32 << 10) == 0
+        assert event.length in {32 << 10}
+        assert event.offset % (32 << 10) == 0
     assert damaged or any("nothing damaged" in note for note in result.report.notes)
 
 

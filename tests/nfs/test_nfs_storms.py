@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from patchstorm.campaign.single import StormResult, run_storm
-from patchstorm.history.model import Completion, Event, Invocation
+from patchstorm.history.events import Fault, Phase
+from patchstorm.history.model import Completion, Invocation
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.schema import parse
 from patchstorm.worlds.nfs.guests import Guests
@@ -107,12 +108,14 @@ def faulty(kind: str, whom: str, when: str, lasts: str) -> Scenario:
     )
 
 
-def struck(result: StormResult, kind: str) -> tuple[Event, Event]:
+def struck(result: StormResult, kind: str) -> tuple[Fault, Fault]:
     """The beginning and the end of the one fault of this kind; nothing acknowledged was lost by it."""
     history = result.history
     assert history is not None, result.report
-    begins, ends = (event for event in history.events if event.data.get("fault") == kind)
-    assert not begins.data.get("ends") and ends.data.get("ends")
+    begins, ends = (
+        event for event in history.events if isinstance(event, Fault) and event.fault == kind
+    )
+    assert not begins.ends and ends.ends
     assert all(final.present for final in history.finals.values())
     assert not {found.checker for found in result.report.findings} & SAFETY, told(result)
     return begins, ends
@@ -210,7 +213,9 @@ def test_a_lock_is_taken_away(guests: Guests) -> None:
         assert result.history is not None, result.report
         assert "bytes" not in {finding.checker for finding in result.report.findings}
         losses = [
-            event for event in result.history.events if event.data.get("fault") == "lock-loss"
+            event
+            for event in result.history.events
+            if isinstance(event, Fault) and event.fault == "lock-loss"
         ]
         assert losses
         failed += [
@@ -249,7 +254,7 @@ def test_a_history_is_one_history_across_a_loss_of_power(guests: Guests, tmp_pat
     assert result.history is not None
     times = [event.time_ns for event in result.history.events]
     assert times == sorted(times)
-    phases = [event.data["phase"] for event in result.history.events if event.kind == "phase"]
+    phases = [event.phase for event in result.history.events if isinstance(event, Phase)]
     assert phases == ["storm", "heal", "converged", "swept"]
     assert {operation.call.phase for operation in result.history.operations} == {"storm", "heal"}
     assert any("loss of power" in note for note in result.report.notes)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from patchstorm.dialect.operations import Request
+from patchstorm.history.events import Fault
 from patchstorm.history.model import (
     Completion,
-    Event,
     Final,
     Header,
     History,
@@ -23,10 +23,12 @@ from patchstorm.history.model import (
     ProbeSent,
     StatusDocument,
 )
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.actions import Answer, Mint, Send, Sleep, Workload
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.storm import closing, opening, storm
+from patchstorm.scenario.strikes import struck
 
 HOLE = 255
 MS = 1_000_000
@@ -164,7 +166,7 @@ class Driver:
     now_ns: int = 0
     operations: list[Operation] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[Fault] = field(default_factory=list)
     slept_ms: int = 0
     _queue: list[tuple[int, int, Step, Any]] = field(default_factory=list)
     _order: int = 0
@@ -233,7 +235,7 @@ class Driver:
         self.operations.append(Operation(call=call, end=None))
         self.sends.append(send)
         for fault in send.faults:
-            self.events.append(Event(time_ns=self.now_ns, kind="fault", data={"fault": fault}))
+            self.events.append(struck(fault, time_ns=self.now_ns))
         latency = (2 + step.op * 7 % 5) * MS + mischief.stall_ms * MS
         return self.now_ns + latency, self._order, step, lambda: self._answer(call, send)
 
@@ -267,7 +269,9 @@ def _probe(request: Request) -> ProbeSent | None:
 
 def _completion(call: Invocation, reply: Reply | None, sent: int, now_ns: int) -> Completion:
     if reply is None:
-        return Completion(op=call.op, time_ns=now_ns, outcome="info", sent=sent, error="reset")
+        return Completion(
+            op=call.op, time_ns=now_ns, outcome="info", sent=sent, error=NoAnswer.RESET
+        )
     return Completion(
         op=call.op,
         time_ns=now_ns,

@@ -92,7 +92,7 @@ def test_a_fault_waits_for_a_delivery_without_mischief_of_its_own() -> None:
 def test_every_fault_leaves_an_event() -> None:
     driver = run(*(network_fault(kind, for_ms=10) for kind in KINDS), kind="parallel")
 
-    assert {event.data["fault"] for event in driver.events} == set(KINDS)
+    assert {event.fault for event in driver.events} == set(KINDS)
     assert reached("fault-struck", driver.history()).met
 
 

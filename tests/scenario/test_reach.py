@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from patchstorm.history.model import Event, History
+from patchstorm.history.events import Event, Step
+from patchstorm.history.model import History
 from patchstorm.scenario.reach import REACHES, reached
 
 from .fake import Driver
@@ -41,7 +42,7 @@ def struck() -> History:
 
 def steps(*labels: tuple[int, str]) -> History:
     events = [
-        Event(time_ns=i, kind="step", replica=replica, data={"phase": phase})
+        Step(time_ns=i, replica=replica, call="write", phase=phase)
         for i, (replica, phase) in enumerate(labels)
     ]
     return with_events(history("sequential"), *events)

@@ -21,6 +21,7 @@ from patchstorm.dialect.tus.codec import (
 )
 from patchstorm.dialect.wire import Wire
 from patchstorm.history.model import UploadInfo
+from patchstorm.history.no_answer import NoAnswer
 
 UPLOAD = UploadInfo(id="u1", size=1000, target="dir/file.bin")
 REFERENCE = Wire(path="/upload", status="{path}/status?{query}", id="token:session")
@@ -191,7 +192,7 @@ def test_an_answer_is_classed_by_its_status(status: int, outcome: str) -> None:
 
 
 def test_no_answer_is_no_verdict() -> None:
-    end = decode(1, 2, Request(kind="append", upload="u1"), None, sent=7, error="reset")
+    end = decode(1, 2, Request(kind="append", upload="u1"), None, sent=7, error=NoAnswer.RESET)
     assert (end.outcome, end.status, end.sent, end.error) == ("info", None, 7, "reset")
 
 

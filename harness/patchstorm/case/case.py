@@ -12,12 +12,12 @@ from typing import Literal
 import msgspec
 
 from patchstorm.case.faults import Faults
-from patchstorm.history.model import Event, Final, History, Operation, UploadInfo
+from patchstorm.history.events import Damage, Sighting
+from patchstorm.history.model import Final, History, Operation, UploadInfo
 from patchstorm.history.ranges import Ranges
 
 FAR = 1 << 62  # later than any time, in nanoseconds
 EXPIRY_SLACK_NS = 2_000_000_000  # tokens carry whole seconds, and clocks are read twice
-NEVER_SENT = frozenset({"lost", "no-url", "refused", "unreachable"})
 Effect = Literal["done", "maybe", "none"]
 
 
@@ -53,9 +53,9 @@ class UploadCase:
     final: Final | None = None
     owner: str | None = None  # whose bytes the published file holds: this upload's or a rival's
     rivals: tuple[str, ...] = ()
-    sightings: list[Event] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
     damaged: Ranges = field(default_factory=Ranges)
-    damages: list[Event] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
     delete_invoked: int = FAR  # earliest DELETE that may have worked
     delete_done: int = FAR  # earliest DELETE answered 2xx
     expires: int = FAR  # earliest moment at which the upload may count as expired
@@ -160,18 +160,12 @@ def ended(operation: Operation) -> int:
     return FAR if operation.end is None else operation.end.time_ns
 
 
-def number(event: Event, name: str) -> int:
-    """An integer of an event's data; 0 where it is absent or no number."""
-    value = event.data.get(name)
-    return int(value) if isinstance(value, (int, float)) else 0
-
-
 def effect_of(operation: Operation) -> Effect:
     """What an answer says by itself, before the exceptions for bodies."""
     end = operation.end
     if end is None:
         return "maybe"
-    if end.status is None and end.error in NEVER_SENT and not end.sent:
+    if end.status is None and end.error is not None and end.error.never_sent and not end.sent:
         return "none"
     if end.outcome == "info":
         return "maybe"

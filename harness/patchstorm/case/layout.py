@@ -10,7 +10,7 @@ This is the one place that decides what an answer means for the stored bytes:
 - 5xx, a broken connection, no answer: it may take effect once, at any time after its invocation, or
   never. Wholly on an offset-addressed target, and only if every byte was handed over; on a sequential
   target that keeps partial bodies, any prefix of what was handed over.
-- No answer because nothing was ever sent (``NEVER_SENT``): no effect.
+- No answer because nothing was ever sent (``NoAnswer.never_sent``): no effect.
 - A checksum that does not match is never allowed an effect where the target announces checksums.
 
 Everything is computed once for all checkers; intervals and sorted lists only.
@@ -28,9 +28,9 @@ from patchstorm.case.case import (
     bodied,
     effect_of,
     ended,
-    number,
 )
 from patchstorm.case.faults import Faults
+from patchstorm.history.events import Damage, Phase, Sighting
 from patchstorm.history.model import Final, History, Operation
 from patchstorm.history.ranges import Ranges
 
@@ -63,7 +63,7 @@ def lay_out(history: History) -> Case:
 
 def _heal_ns(history: History) -> int | None:
     for event in history.events:
-        if event.kind == "phase" and event.data.get("phase") == "heal":
+        if isinstance(event, Phase) and event.phase == "heal":
             return event.time_ns
     heals = (op.call.time_ns for op in history.operations if op.call.phase == "heal")
     return min(heals, default=None)
@@ -77,15 +77,16 @@ def _last_ns(history: History) -> int:
 
 def _events(case: Case) -> None:
     for event in case.history.events:
-        upload = case.uploads.get(str(event.data.get("upload")))
+        if not isinstance(event, (Sighting, Damage)):
+            continue
+        upload = case.uploads.get(event.upload)
         if upload is None:
             continue
-        if event.kind == "sighting":
+        if isinstance(event, Sighting):
             upload.sightings.append(event)
-        elif event.kind == "damage":
-            offset, length = number(event, "offset"), number(event, "length")
+        else:
             upload.damages.append(event)
-            upload.damaged.add(offset, offset + length)
+            upload.damaged.add(event.offset, event.offset + event.length)
 
 
 def _rivals(case: Case) -> None:

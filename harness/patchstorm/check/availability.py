@@ -19,6 +19,7 @@ from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure
 from patchstorm.check.story import finding, verb
 from patchstorm.history.model import Operation
+from patchstorm.history.no_answer import NoAnswer
 
 NAME = "availability"
 _REFUSALS_TOLD = 8
@@ -66,7 +67,7 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
     if said is None:
         return None
     unsent = bodied(operation) and end.sent < (call.length or 0)
-    if unsent and end.status is None and end.error != "timeout":
+    if unsent and end.status is None and end.error is not NoAnswer.TIMEOUT:
         return None
     if operation.call.kind == "query" and end.status is not None and case.can("patient-head"):
         return said
@@ -89,11 +90,11 @@ def _said(operation: Operation) -> str | None:
         if end.status == 503 and (not end.headers or "retry-after" in end.headers):
             return None
         return f"was answered {end.status}"
-    if end.error == "timeout":
+    if end.error is NoAnswer.TIMEOUT:
         return "was never answered"
-    if end.error == "refused":
+    if end.error is NoAnswer.REFUSED:
         return "found nobody listening"
-    if end.error == "garbled":
+    if end.error is NoAnswer.GARBLED:
         return "was answered with what is not HTTP"
     return None
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 from patchstorm.case.case import FAR, Case, UploadCase
 from patchstorm.check.model import Finding
-from patchstorm.check.publication import began
 from patchstorm.check.rule import Rule, Unsure, either, survives_power
 from patchstorm.check.story import finding
+from patchstorm.history.events import Phase
 from patchstorm.history.ranges import Ranges
 
 NAME = "completion"
@@ -59,7 +59,11 @@ def _asked_late(case: Case) -> Iterator[Finding]:
     if case.history.header.closing != "sweeper" or not case.can("completes-unattended"):
         return
     over = max(
-        (one.time_ns for one in case.history.events if one.data.get("phase") == "converged"),
+        (
+            one.time_ns
+            for one in case.history.events
+            if isinstance(one, Phase) and one.phase == "converged"
+        ),
         default=FAR,
     )
     for upload in case.uploads.values():
@@ -69,7 +73,7 @@ def _asked_late(case: Case) -> Iterator[Finding]:
             if one.call.kind == "query" and one.call.time_ns > over and one.end is not None
             if one.outcome == "ok" and one.end.offset == upload.size
         ]
-        seen = [one for one in upload.sightings if one.data.get("present") and began(one) <= over]
+        seen = [one for one in upload.sightings if one.present and one.began <= over]
         bound = over - case.history.header.convergence_ms * 1_000_000
         late = any(write.invoked > bound for write in upload.writes)
         if told and upload.size and not seen and not late and not upload.rivals:
@@ -141,9 +145,9 @@ def _missing(case: Case, upload: UploadCase) -> str | None:
         if upload.announced != FAR:
             return None  # a loss as well
         return f"the file still had {final.size} of {upload.size} bytes after healing"
-    late = [one for one in upload.sightings if not one.data.get("present") and began(one) > bound]
+    late = [one for one in upload.sightings if not one.present and one.began > bound]
     if late:
-        after = (began(late[-1]) - heal) // 1_000_000
+        after = (late[-1].began - heal) // 1_000_000
         limit = case.history.header.convergence_ms
         return f"the upload was still not published {after} ms after healing, bound {limit} ms"
     return None

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from patchstorm.case.case import Case, number
+from patchstorm.case.case import Case
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Note, Rule, Unsure
 from patchstorm.check.story import finding
@@ -35,18 +35,19 @@ from patchstorm.dialect.tus.conformance import (
 )
 from patchstorm.dialect.tus.conformance import Case as Script
 from patchstorm.dialect.tus.conformance.claims import shown
-from patchstorm.history.model import Completion, Event, Operation, ProbeSent
+from patchstorm.history import events
+from patchstorm.history.model import Completion, Operation, ProbeSent
+from patchstorm.history.no_answer import NoAnswer
 
 NAME = "conformance"
-NO_SOCKET = "no-socket"
-_SILENT = frozenset({"closed", "garbled", "reset", "timeout"})
+_SILENT = frozenset({NoAnswer.CLOSED, NoAnswer.GARBLED, NoAnswer.RESET, NoAnswer.TIMEOUT})
 _CASES_TOLD = 4
 _TOLD_HEADERS = frozenset({
     "allow", "cache-control", "content-length", "content-type", "expect", "location",
     "transfer-encoding", "trailer", "x-http-method-override",
 })  # fmt: skip
 Asked = dict[int, Operation]
-Contents = Mapping[tuple[str, int, str], Event]
+Contents = Mapping[tuple[str, int, str], events.Contents]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +116,9 @@ def _terms(case: Case, asked: Mapping[str, Asked]) -> Terms:
 def _contents(case: Case) -> Contents:
     """What stood in the files of the cases' resources, where the world could look."""
     return {
-        (str(event.data["case"]), number(event, "attempt"), str(event.data["resource"])): event
+        (event.case, event.attempt, event.resource): event
         for event in case.history.events
-        if event.kind == "contents" and event.data.get("present")
+        if isinstance(event, events.Contents) and event.present
     }
 
 
@@ -167,7 +168,7 @@ def _files(
         event = contents.get((script.name, last.call.probe.attempt, holds.resource))
         if event is None:
             continue
-        ruling = held_by(holds, str(event.data["text"]))
+        ruling = held_by(holds, event.text)
         if ruling.complaint is None:
             yield ruling.rule.name
         else:
@@ -176,7 +177,7 @@ def _files(
 
 def _passed_over(case: Case, script: Script, operation: Operation, end: Completion) -> Note | None:
     """Why a case cannot be judged from this request on; None where it can."""
-    if end.error == NO_SOCKET:
+    if end.error is NoAnswer.NO_SOCKET:
         return Note(f"{NAME}: {script.name} was not asked: it needs a real connection")
     failed = end.status is None or end.status >= 500
     if failed and case.faults.explains(operation, end.time_ns):

@@ -131,9 +131,7 @@ def _back(case: Case, upload: UploadCase, seen: list[Reading]) -> Iterator[Findi
 
 def _floor(upload: UploadCase, before: int) -> int:
     """How far damage done until then may have lowered the offset."""
-    starts = [
-        int(event.data.get("offset") or 0) for event in upload.damages if event.time_ns <= before
-    ]
+    starts = [event.offset for event in upload.damages if event.time_ns <= before]
     return min(starts, default=upload.size + 1)
 
 

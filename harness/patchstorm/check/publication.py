@@ -16,7 +16,8 @@ from patchstorm.case.case import FAR, Case, UploadCase, effect_of
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
-from patchstorm.history.model import Event, Operation
+from patchstorm.history.events import Sighting
+from patchstorm.history.model import Operation
 
 NAME = "publication"
 
@@ -37,14 +38,8 @@ def _find(case: Case) -> Iterator[Finding]:
             yield from _size(case, family, seen)
 
 
-def began(sighting: Event) -> int:
-    """When the look began; ``time_ns`` says when it ended."""
-    value = sighting.data.get("began_ns")
-    return int(value) if isinstance(value, (int, float)) else sighting.time_ns
-
-
-def _looked(sighting: Event) -> tuple[int, int]:
-    return sighting.time_ns, began(sighting)
+def _looked(sighting: Sighting) -> tuple[int, int]:
+    return sighting.time_ns, sighting.began
 
 
 def _at(case: Case, time_ns: int) -> str:
@@ -63,27 +58,27 @@ def _removable(case: Case, family: list[UploadCase], upload: UploadCase) -> bool
     return upload.delete_invoked < upload.announced
 
 
-def _too_early(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
+def _too_early(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterator[Finding]:
     for upload in family:
         if upload.announcer is None or _removable(case, family, upload):
             continue
         for sighting in seen:
-            if began(sighting) <= upload.announced:
+            if sighting.began <= upload.announced:
                 continue
-            size = sighting.data.get("size")
-            short = upload.rivals == () and isinstance(size, int) and size != upload.size
-            if sighting.data.get("present") and not short:
+            size = sighting.size
+            short = upload.rivals == () and size is not None and size != upload.size
+            if sighting.present and not short:
                 continue
-            what = f"with {size} bytes" if sighting.data.get("present") else "absent"
+            what = f"with {size} bytes" if sighting.present else "absent"
             yield finding(
                 case,
                 NAME,
                 f"the full length was announced at {_at(case, upload.announced)} and the file was"
-                f" {what} at {_at(case, began(sighting))}",
+                f" {what} at {_at(case, sighting.began)}",
                 upload=upload,
                 spans=[(0, upload.size)],
                 causes={upload.announcer: "announced the upload as complete"},
-                notes=[f"a look at the storage that began at {_at(case, began(sighting))}: {what}"],
+                notes=[f"a look at the storage that began at {_at(case, sighting.began)}: {what}"],
             )
             break
 
@@ -107,8 +102,8 @@ def _two_winners(case: Case, family: list[UploadCase]) -> Iterator[Finding]:
     )
 
 
-def _first(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
-    first = next((one for one in seen if one.data.get("present")), None)
+def _first(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterator[Finding]:
+    first = next((one for one in seen if one.present), None)
     if first is None or any(one.full_from <= first.time_ns for one in family):
         return
     upload = family[0]
@@ -122,14 +117,14 @@ def _first(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[
     )
 
 
-def _changed(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
+def _changed(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterator[Finding]:
     if any(one.info.overwrite for one in family):
         yield from _too_often(case, family, seen)
         return
-    before: Event | None = None
+    before: Sighting | None = None
     for sighting in seen:
         if before is None:
-            before = sighting if sighting.data.get("present") else None
+            before = sighting if sighting.present else None
             continue
         what = _difference(before, sighting)
         if what == "absent" and _removable(case, family, family[0]):
@@ -140,21 +135,21 @@ def _changed(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterato
                 NAME,
                 f"the published file changed: {what}",
                 upload=family[0],
-                operations=_around(family, began(before), sighting.time_ns),
+                operations=_around(family, before.began, sighting.time_ns),
                 notes=[_sight(case, before), _sight(case, sighting)],
             )
             return
 
 
-def _too_often(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
+def _too_often(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterator[Finding]:
     """Each upload is published once, so under one name no more files follow each other than there are.
 
     A creation that got no answer may have left another upload, which of no bytes is complete at once.
     """
     times = sum(max(1, sum(map(_may_have_created, one.operations))) for one in family)
-    stood: list[Event] = []
+    stood: list[Sighting] = []
     for sighting in seen:
-        if not sighting.data.get("present") or (stood and began(sighting) < stood[-1].time_ns):
+        if not sighting.present or (stood and sighting.began < stood[-1].time_ns):
             continue
         if not stood or _difference(stood[-1], sighting) is not None:
             stood.append(sighting)
@@ -165,7 +160,7 @@ def _too_often(case: Case, family: list[UploadCase], seen: list[Event]) -> Itera
             f"{len(stood)} files followed each other under the one name {family[0].info.target!r}, and"
             f" {times} can have been published",
             upload=family[0],
-            operations=_around(family, began(stood[-2]), stood[-1].time_ns),
+            operations=_around(family, stood[-2].began, stood[-1].time_ns),
             notes=[_sight(case, one) for one in stood],
         )
 
@@ -174,11 +169,11 @@ def _may_have_created(operation: Operation) -> bool:
     return operation.call.kind == "create" and effect_of(operation) != "none"
 
 
-def _difference(before: Event, after: Event) -> str | None:
-    if not after.data.get("present"):
-        return "absent" if began(after) > before.time_ns else None
+def _difference(before: Sighting, after: Sighting) -> str | None:
+    if not after.present:
+        return "absent" if after.began > before.time_ns else None
     for name in ("size", "inode", "mtime_ns"):
-        old, new = before.data.get(name), after.data.get(name)
+        old, new = getattr(before, name), getattr(after, name)
         if old is not None and new is not None and old != new:
             return f"{name} was {old}, then {new}"
     return None
@@ -196,30 +191,29 @@ def _around(family: list[UploadCase], since: int, until: int) -> list[int]:
     ][:16]
 
 
-def _size(case: Case, family: list[UploadCase], seen: list[Event]) -> Iterator[Finding]:
+def _size(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterator[Finding]:
     sizes = {one.size for one in family}
     for sighting in seen:
-        size = sighting.data.get("size")
-        if sighting.data.get("present") and isinstance(size, int) and size not in sizes:
+        size = sighting.size
+        if sighting.present and size is not None and size not in sizes:
             declared = " or ".join(str(one) for one in sorted(sizes))
             yield finding(
                 case,
                 NAME,
                 f"the published name showed {size} bytes, declared {declared}",
                 upload=family[0],
-                operations=_around(family, began(sighting), sighting.time_ns),
+                operations=_around(family, sighting.began, sighting.time_ns),
                 notes=[_sight(case, sighting)],
             )
             return
 
 
-def _sight(case: Case, sighting: Event) -> str:
-    data = sighting.data
-    if not data.get("present"):
+def _sight(case: Case, sighting: Sighting) -> str:
+    if not sighting.present:
         return f"{_at(case, sighting.time_ns)}: no file"
     return (
-        f"{_at(case, sighting.time_ns)}: size {data.get('size')}, inode {data.get('inode')},"
-        f" mtime_ns {data.get('mtime_ns')}"
+        f"{_at(case, sighting.time_ns)}: size {sighting.size}, inode {sighting.inode},"
+        f" mtime_ns {sighting.mtime_ns}"
     )
 
 

@@ -18,7 +18,8 @@ from patchstorm.case.case import FAR, Case, UploadCase
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
-from patchstorm.history.model import Event, Operation
+from patchstorm.history.events import Beside
+from patchstorm.history.model import Operation
 
 NAME = "residue"
 PATHS_SHOWN = 8
@@ -26,7 +27,7 @@ _WILD = {"**/": "(?:[^/]+/)*", "/**": "(?:/.+)?", "*": "[^/]*", "?": "[^/]"}
 
 
 def _find(case: Case) -> Iterator[Finding]:
-    beside = sorted({str(one.data.get("path")) for one in _beside(case)})
+    beside = sorted({one.path for one in _beside(case)})
     if beside:
         yield finding(
             case,
@@ -54,8 +55,8 @@ def _find(case: Case) -> Iterator[Finding]:
         )
 
 
-def _beside(case: Case) -> list[Event]:
-    return [event for event in case.history.events if event.kind == "beside"]
+def _beside(case: Case) -> list[Beside]:
+    return [event for event in case.history.events if isinstance(event, Beside)]
 
 
 def litter(case: Case) -> list[str]:

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping
 from patchstorm.case.case import Case, UploadCase
 from patchstorm.check.model import Finding, Range
 from patchstorm.dialect.registry import words_of
-from patchstorm.history.model import Event, Operation
+from patchstorm.history.events import Beside, Damage, Fault, Phase, kind_of
+from patchstorm.history.model import Operation
 from patchstorm.history.ranges import Span
 
 LINES_MAX = 20
 RANGES_MAX = 64
 OPERATIONS_MAX = 32
 _ARROW, _PLAIN = "-> ", "   "
-_TOLD = ("fault", "damage", "phase", "beside")
-_TOLD_OF_PROBES = ("fault",)
+_Told = Fault | Damage | Phase | Beside
 
 
 def finding(
@@ -114,14 +114,15 @@ def _lines(
         operation = case.operation(op)
         line = _line(case, operation, zero, remarks.get(op))
         entries.append((operation.call.time_ns, op, line))
-    kinds = _TOLD_OF_PROBES if case.operation(chosen[0]).call.probe is not None else _TOLD
+    probed = case.operation(chosen[0]).call.probe is not None
     since = min(entry[0] for entry in entries)
     until = max(entry[0] for entry in entries)
     room = max(0, LINES_MAX - len(entries))
     events = [
         event
         for event in case.history.events
-        if event.kind in kinds and since <= event.time_ns <= until and _concerns(event, upload)
+        if isinstance(event, (Fault,) if probed else (Fault, Damage, Phase, Beside))
+        if since <= event.time_ns <= until and _concerns(event, upload)
     ]
     entries += [(event.time_ns, -1, _event_line(event, zero)) for event in events[:room]]
     lines = [entry[2] for entry in sorted(entries, key=lambda entry: entry[:2])]
@@ -145,13 +146,26 @@ def _line(case: Case, operation: Operation, zero: int, remark: str | None) -> st
     return _PLAIN + line if remark is None else f"{_ARROW}{line}  <- {remark}"
 
 
-def _event_line(event: Event, zero: int) -> str:
+def _event_line(event: _Told, zero: int) -> str:
     at = (event.time_ns - zero) / 1e6
-    where = "         " if event.replica is None else f"replica {event.replica}"
-    data = ", ".join(f"{name} {value}" for name, value in sorted(event.data.items()))
-    return f"{_PLAIN}{at:10.3f} ms  {where}  {event.kind}: {data}"
+    hit = event.replica if isinstance(event, Fault) else None
+    where = "         " if hit is None else f"replica {hit}"
+    data = ", ".join(f"{name} {value}" for name, value in _told(event))
+    return f"{_PLAIN}{at:10.3f} ms  {where}  {kind_of(event)}: {data}"
 
 
-def _concerns(event: Event, upload: UploadCase | None) -> bool:
-    named = event.data.get("upload")
-    return upload is None or named is None or named == upload.id
+def _told(event: _Told) -> list[tuple[str, object]]:
+    """What is told of an event, by name; of a fault what it was, not what it is called to be like."""
+    if isinstance(event, Damage):
+        return [("length", event.length), ("offset", event.offset), ("upload", event.upload)]
+    if isinstance(event, Phase):
+        return [("phase", event.phase)]
+    if isinstance(event, Beside):
+        return [("path", event.path)]
+    ends = True if event.ends else None
+    known = {"ends": ends, "fault": event.fault, "id": event.id, "op": event.op, "path": event.path}
+    return [(name, value) for name, value in known.items() if value is not None]
+
+
+def _concerns(event: _Told, upload: UploadCase | None) -> bool:
+    return upload is None or not isinstance(event, Damage) or event.upload == upload.id

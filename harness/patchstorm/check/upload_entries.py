@@ -87,8 +87,8 @@ def problem_of(case: Case, upload: UploadCase) -> Problem:
     for operation in upload.by_invocation:
         _operation(case, upload, problem, operation, index)
     for event in upload.damages:
-        start = min(int(event.data.get("offset") or 0), upload.size)
-        end = min(start + int(event.data.get("length") or 0), upload.size)
+        start = min(event.offset, upload.size)
+        end = min(start + event.length, upload.size)
         problem.add(-1, Erase(problem.span(start, end)), event.time_ns, None)
     _final(case, upload, problem, index)
     return problem
@@ -108,8 +108,7 @@ def _bounds(case: Case, upload: UploadCase) -> list[int]:
             for at, length in end.document.missing_ranges:
                 bounds.update((at, at + length))
     for event in upload.damages:
-        start = int(event.data.get("offset") or 0)
-        bounds.update((start, start + int(event.data.get("length") or 0)))
+        bounds.update((event.offset, event.offset + event.length))
     if upload.final is not None:
         for run in upload.final.runs:
             bounds.update((run.offset, run.offset + run.length))

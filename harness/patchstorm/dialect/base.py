@@ -16,7 +16,9 @@ from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Probe, Request
 from patchstorm.dialect.wire import Wire
 from patchstorm.dialect.words import Words
-from patchstorm.history.model import Completion, Event, Operation, ProbeSent, UploadInfo
+from patchstorm.history.events import Event
+from patchstorm.history.model import Completion, Operation, ProbeSent, UploadInfo
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.history.ranges import Span
 
 Blocks = Callable[[], Iterable[bytes | bytearray | memoryview]]
@@ -48,7 +50,7 @@ class Codec(Protocol):
         reply: Reply | None,
         *,
         sent: int,
-        error: str | None = None,
+        error: NoAnswer | None = None,
     ) -> Completion:
         """What the history records of an answer, or of its absence (``error`` says why)."""
         ...

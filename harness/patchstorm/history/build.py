@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from patchstorm.history.events import Event
 from patchstorm.history.model import (
     Completion,
-    Event,
     Final,
     Header,
     History,

@@ -14,6 +14,10 @@ from typing import Literal
 
 import msgspec
 
+from patchstorm.history.events import Event
+from patchstorm.history.line import Line
+from patchstorm.history.no_answer import NoAnswer
+
 FORMAT = "patchstorm-history"
 VERSION = 2
 
@@ -26,10 +30,6 @@ Outcome = Literal["ok", "fail", "info"]
 Checksum = Literal["none", "right", "wrong", "malformed", "unknown-algorithm"]
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """A line of a history."""
-
-
 class UploadInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An upload as the plan declared it. ``id`` is the harness's name for it, not the server's."""
 
@@ -40,7 +40,7 @@ class UploadInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_ms: int | None = None
 
 
-class Header(_Record, frozen=True, kw_only=True, tag="header", omit_defaults=False):
+class Header(Line, frozen=True, kw_only=True, tag="header", omit_defaults=False):
     """The first line, with every field written out: a reader tells by it what it reads."""
 
     format: str = FORMAT
@@ -92,7 +92,7 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Invocation(_Record, frozen=True, kw_only=True, tag="invoke"):
+class Invocation(Line, frozen=True, kw_only=True, tag="invoke"):
     """A request whose first byte is about to be handed to a socket.
 
     ``length`` is the length of the body that the request announces; what was really handed over is
@@ -131,7 +131,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     status: str
 
 
-class Completion(_Record, frozen=True, kw_only=True, tag="complete"):
+class Completion(Line, frozen=True, kw_only=True, tag="complete"):
     """How an operation ended. No ``status`` means no answer, never "not applied".
 
     ``sent`` counts the body bytes handed to the socket by then. ``headers`` are the answer's, names
@@ -145,33 +145,10 @@ class Completion(_Record, frozen=True, kw_only=True, tag="complete"):
     offset: int | None = None  # Upload-Offset of the answer
     upload_length: int | None = None  # Upload-Length of the answer
     sent: int = 0
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     document: StatusDocument | None = None
     malformed: str | None = None
-    error: str | None = (
-        None  # why there was no answer: "timeout", "reset", "refused", "dropped", ...
-    )
-
-
-class Event(_Record, frozen=True, kw_only=True, tag="event"):
-    """Anything that is not an operation: a fault, a sighting on storage, a phase, a file-system call.
-
-    Kinds that checkers understand:
-
-    ``fault``     data: fault (its kind), and what it hit: replica, path, ...; ``ends`` true when it stops
-    ``phase``     data: phase ("storm", "heal", "converged", "swept")
-    ``sighting``  data: upload, present (bool), size, inode, mtime_ns: the published name as a watcher saw it
-    ``beside``    data: path: something visible beside the targets that no upload asked for
-    ``damage``    data: upload, offset, length: stored bytes the harness itself destroyed
-    ``contents``  data: case, attempt, resource, present, size, text: how the file of a probe's upload begins
-    ``stall``     data: for_ms: the harness itself was not scheduled
-    ``step``      data: replica, call, path, ...: one file-system call
-    """
-
-    time_ns: int
-    kind: str
-    replica: int | None = None
-    data: dict[str, str | int | float | bool | None] = {}
+    error: NoAnswer | None = None  # why there was no answer
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -190,7 +167,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     upload: str | None = None
 
 
-class Final(_Record, frozen=True, kw_only=True, tag="final"):
+class Final(Line, frozen=True, kw_only=True, tag="final"):
     """The published name of one upload after convergence."""
 
     upload: str
@@ -199,7 +176,7 @@ class Final(_Record, frozen=True, kw_only=True, tag="final"):
     runs: tuple[Run, ...] = ()
 
 
-class Residue(_Record, frozen=True, kw_only=True, tag="residue"):
+class Residue(Line, frozen=True, kw_only=True, tag="residue"):
     """What lies on the storage after convergence and one sweep, paths relative to the root.
 
     ``paths`` leaves the published targets out; ``swept`` says that a sweep is known to have ended.

@@ -15,10 +15,13 @@ import msgspec
 
 from patchstorm.errors import UsageError
 from patchstorm.history.build import Malformed, assemble
+from patchstorm.history.events import KINDS
 from patchstorm.history.model import FORMAT, VERSION, History, Record
 from patchstorm.history.upgrade import READS, upgraded
 
-_TYPES = ("header", "invoke", "complete", "event", "final", "residue")
+_TYPES = (
+    "header", "invoke", "complete", "final", "residue", *(kind.__struct_config__.tag for kind in KINDS),
+)  # fmt: skip
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
@@ -123,6 +126,6 @@ def _wrong(line: bytes, error: msgspec.MsgspecError) -> str:
     except msgspec.MsgspecError:
         return f"is not a record ({error}); every line is an object with a string `type`"
     if kind not in _TYPES:
-        known = ", ".join(_TYPES)
+        known = ", ".join(map(str, _TYPES))
         return f"record type {kind!r} is unknown; the types are {known}"
     return f"this {kind} record is wrong: {error}; docs/history.md lists its fields"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import IO
 
 from patchstorm.history.build import assemble
+from patchstorm.history.events import Event
 from patchstorm.history.model import (
     Checksum,
     Completion,
-    Event,
     Final,
     Header,
     History,
@@ -21,6 +21,7 @@ from patchstorm.history.model import (
     Residue,
     StatusDocument,
 )
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.history.writer import encode_record, write_history
 
 
@@ -98,7 +99,7 @@ class Recorder:
         headers: dict[str, str] | None = None,
         document: StatusDocument | None = None,
         malformed: str | None = None,
-        error: str | None = None,
+        error: NoAnswer | None = None,
     ) -> Completion:
         """Record how an operation ended; without ``outcome`` the status decides (2xx, 4xx, rest)."""
         end = Completion(
@@ -116,17 +117,6 @@ class Recorder:
         )
         self._take(end)
         return end
-
-    def event(
-        self,
-        kind: str,
-        *,
-        time_ns: int,
-        replica: int | None = None,
-        **data: str | int | float | bool | None,
-    ) -> None:
-        """Record an event; ``data`` as :class:`Event` lists it for its kind."""
-        self._take(Event(time_ns=time_ns, kind=kind, replica=replica, data=data))
 
     def add(self, record: Completion | Event | Final | Residue) -> None:
         """Record something that the caller has built."""

@@ -13,7 +13,8 @@ import msgspec
 
 from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.registry import dialect_of
-from patchstorm.history.model import Completion, Event, Header, Invocation, Record
+from patchstorm.history.events import Fault
+from patchstorm.history.model import Completion, Header, Invocation, Record
 from patchstorm.run.knowledge import Knowledge
 from patchstorm.target.model import Target
 
@@ -49,10 +50,10 @@ def aftermath(records: Iterable[Record], target: Target) -> Aftermath:
             calls[record.op] = under_way[record.op] = record
         elif isinstance(record, Completion):
             _learn(known, under_way.pop(record.op), record, target)
-        elif isinstance(record, Event) and record.kind == "fault" and "id" in record.data:
-            fault = Lasting(str(record.data["id"]), str(record.data["fault"]), record.replica)
+        elif isinstance(record, Fault) and record.id is not None:
+            fault = Lasting(record.id, record.fault, record.replica)
             key = (fault.id, fault.kind, fault.replica)
-            if record.data.get("ends"):
+            if record.ends:
                 lasting.pop(key, None)
             else:
                 lasting[key] = fault

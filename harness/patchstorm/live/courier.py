@@ -14,11 +14,12 @@ import msgspec
 
 from patchstorm.dialect.exchange import Head
 from patchstorm.dialect.operations import Request
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import Client, Delivery, Ending
 from patchstorm.live.network import Network
-from patchstorm.run.clients import NO_URL, Clients
+from patchstorm.run.clients import Clients
 from patchstorm.scenario.actions import Answer, Mint, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan, UploadPlan
@@ -65,7 +66,7 @@ class Courier:
         replica = self._replica(send.request)
         head = self._clients.begin(step, send, replica)
         if head is None:
-            delivery = Delivery(reply=None, sent=0, error=NO_URL)
+            delivery = Delivery(reply=None, sent=0, error=NoAnswer.NO_URL)
         else:
             delivery = await self._across(send, replica, head)
         return self._clients.finish(

@@ -7,7 +7,7 @@ import random
 import time
 from pathlib import Path
 
-from patchstorm.history import Recorder
+from patchstorm.history import Recorder, events
 from patchstorm.live import tree
 from patchstorm.live.storage import Storage
 from patchstorm.scenario.plan import FaultPlan, Plan
@@ -45,8 +45,8 @@ class Damage:
         if owner is None or size == 0:
             return
         upload, offset = owner
-        self._recorder.event(
-            "damage", time_ns=time.monotonic_ns(), upload=upload, offset=offset, length=size
+        self._recorder.add(
+            events.Damage(time_ns=time.monotonic_ns(), upload=upload, offset=offset, length=size)
         )
         at, way = self._random.randrange(size), fault.options.get("way")
         if way == "removed":

@@ -26,13 +26,14 @@ import h11
 
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Mischief
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.live.host import HERE, Host
 
 CLIENT_ADDRESS = "127.0.0.2"
 SERVER_ADDRESS = "127.0.0.1"
 READ_BYTES = 64 * 1024
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
-PARTITIONED = "partitioned"
+PARTITIONED = NoAnswer.PARTITIONED
 NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 LOOPBACK = "127."
 DRAIN_POLL_S = 0.001
@@ -48,17 +49,20 @@ class Delivery:
     """What came of one delivery. ``reply`` is None when there was no (whole, wanted) answer.
 
     ``sent`` counts body bytes that ``send(2)`` took, framing of chunks not included. ``error`` says
-    why there was no answer: refused, reset, closed, timeout, cut, lost, dropped, abandoned, garbled,
-    partitioned, unreachable.
+    why there was no answer.
     """
 
     reply: Reply | None
     sent: int
-    error: str | None = None
+    error: NoAnswer | None = None
 
 
 class _Over(Exception):
     """The delivery has ended without an answer, for the reason given."""
+
+    def __init__(self, why: NoAnswer) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(slots=True)
@@ -109,10 +113,10 @@ class Client:
         """
         mischief = mischief or self.dull
         if mischief.lose_request:
-            return Delivery(reply=None, sent=0, error="lost")
+            return Delivery(reply=None, sent=0, error=NoAnswer.LOST)
         progress = _Progress(tell=on_sent)
         limit_ms = mischief.abandon_ms if mischief.abandon_ms is not None else self.timeout_ms
-        reason = "timeout" if mischief.abandon_ms is None else "abandoned"
+        reason = NoAnswer.TIMEOUT if mischief.abandon_ms is None else NoAnswer.ABANDONED
         sock = _client_socket(host, address)
         try:
             async with asyncio.timeout(min(limit_ms, self.timeout_ms) / 1_000):
@@ -128,13 +132,13 @@ class Client:
                 raise
             error = PARTITIONED
         except _Over as over:
-            error = str(over)
+            error = over.why
         except ConnectionRefusedError:
-            error = "refused"
+            error = NoAnswer.REFUSED
         except h11.RemoteProtocolError:
-            error = "garbled"
+            error = NoAnswer.GARBLED
         except OSError as failed:
-            error = "unreachable" if failed.errno in NO_WAY else "reset"
+            error = NoAnswer.UNREACHABLE if failed.errno in NO_WAY else NoAnswer.RESET
         finally:
             _close(sock, ending or self.ending)
         return Delivery(reply=None, sent=progress.sent, error=error)
@@ -160,7 +164,7 @@ class Client:
         finally:
             await _cancelled(sender, reader)
         if mischief.drop_response:
-            raise _Over("dropped")
+            raise _Over(NoAnswer.DROPPED)
         return reply
 
 
@@ -228,7 +232,7 @@ async def _send(
             await asyncio.sleep(mischief.stall_ms / 1_000)
     if mischief.cut_after is not None and mischief.cut_after < head.length:
         await _drained(sock)
-        raise _Over("cut")
+        raise _Over(NoAnswer.CUT)
     if mischief.chunked:
         await _send_all(sock, memoryview(b"0\r\n\r\n"))
 
@@ -310,7 +314,7 @@ async def _read(sock: socket.socket, head: Head, invited: asyncio.Event, bytes_m
         if event is h11.NEED_DATA:
             data = await loop.sock_recv(sock, READ_BYTES)
             if not data and not _ends_with_connection(found):
-                raise _Over("closed")
+                raise _Over(NoAnswer.CLOSED)
             parser.receive_data(data)
         elif isinstance(event, h11.InformationalResponse):
             invited.set()
@@ -319,11 +323,11 @@ async def _read(sock: socket.socket, head: Head, invited: asyncio.Event, bytes_m
         elif isinstance(event, h11.Data):
             body += event.data
             if len(body) > bytes_max:
-                raise _Over("garbled")
+                raise _Over(NoAnswer.GARBLED)
         elif isinstance(event, h11.EndOfMessage) and found is not None:
             return _reply(found, bytes(body))
         elif isinstance(event, h11.ConnectionClosed):
-            raise _Over("closed")
+            raise _Over(NoAnswer.CLOSED)
 
 
 def _ends_with_connection(found: h11.Response | None) -> bool:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.live.http import PARTITIONED, Delivery
 
 UNREACHABLE_MS = 20
@@ -30,7 +31,7 @@ class Network:
         if replica in self._away:
             delivery.close()
             await asyncio.sleep(UNREACHABLE_MS / 1_000)
-            return Delivery(reply=None, sent=0, error="unreachable")
+            return Delivery(reply=None, sent=0, error=NoAnswer.UNREACHABLE)
         task = asyncio.ensure_future(delivery)
         mine = self._under_way.setdefault(replica, set())
         mine.add(task)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 
 from patchstorm.history import Recorder
+from patchstorm.history.events import Stall
 
 BEAT_MS = 25
 STALL_MS = 250
@@ -32,5 +33,5 @@ async def _beat(recorder: Recorder) -> None:
         now = time.monotonic_ns()
         late_ms = (now - last) // 1_000_000 - BEAT_MS
         if late_ms > STALL_MS:
-            recorder.event("stall", time_ns=now, for_ms=late_ms)
+            recorder.add(Stall(time_ns=now, for_ms=late_ms))
         last = now

@@ -43,6 +43,7 @@ from patchstorm.run.triggers import Seen
 from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.machine import Machine
 from patchstorm.scenario.plan import FaultPlan, Plan
+from patchstorm.scenario.strikes import struck
 from patchstorm.target.model import Target
 from patchstorm.target.places import Places
 
@@ -243,10 +244,10 @@ class _LiveRun(Run):
                 self.clients.known.acknowledged[upload].add(offset, offset + length)
         self.clients.known.ended.update(after.ended)
         for fault in after.lasting:
-            self.recorder.event(
-                "fault", time_ns=time.monotonic_ns(), replica=fault.replica,
-                fault=fault.kind, id=fault.id, ends=True,
-            )  # fmt: skip
+            now_ns = time.monotonic_ns()
+            self.recorder.add(
+                struck(fault.kind, time_ns=now_ns, replica=fault.replica, id=fault.id, ends=True)
+            )
         self.notes.append("the storm was broken off by a loss of power")
 
     def outcome(self, log_dir: Path, seconds: float, *, whole: bool) -> Outcome:

@@ -15,16 +15,18 @@ from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Request
 from patchstorm.dialect.registry import dialect_of
 from patchstorm.errors import NondeterminismError
+from patchstorm.history.events import Refusal
 from patchstorm.history.model import Completion, ProbeSent, RequestHead
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.knowledge import Knowledge
 from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Answer, Send
 from patchstorm.scenario.machine import Step
 from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.strikes import struck
 from patchstorm.target.model import Target
 
-NO_URL = "no-url"
 STREAM_BYTES = 1 << 20
 REFUSAL_BYTES = 600
 Phase = str
@@ -88,7 +90,7 @@ class Clients:
     def begin(self, step: Step, send: Send, replica: int | None) -> Head | None:
         """Write down that a request begins; its head, or None where it needs a URL that nobody has.
 
-        Then nothing is to be carried: :meth:`finish` with NO_URL.
+        Then nothing is to be carried: :meth:`finish` with ``NoAnswer.NO_URL``.
         """
         request = send.request
         if request.probe is not None:
@@ -116,7 +118,7 @@ class Clients:
         reply: Reply | None,
         *,
         sent: int,
-        error: str | None,
+        error: NoAnswer | None,
     ) -> Answer:
         """Write down what came of a request, and know what a client would."""
         request, op = send.request, _op_of(step)
@@ -205,18 +207,15 @@ class Clients:
 
     def _note_faults(self, send: Send, op: int, replica: int | None, *, ends: bool) -> None:
         """What the network does to this delivery lasts as long as the delivery."""
-        more: dict[str, bool] = {"ends": True} if ends else {}
         for fault in send.faults:
-            self._recorder.event(
-                "fault", time_ns=self._now_ns(), replica=replica, fault=fault, op=op, **more
+            self._recorder.add(
+                struck(fault, time_ns=self._now_ns(), replica=replica, op=op, ends=ends)
             )
 
     def _quote(self, op: int, replica: int | None, reply: Reply | None) -> None:
         if reply is not None and reply.status >= 400 and reply.body:
             text = reply.body[:REFUSAL_BYTES].decode("utf-8", "replace")
-            self._recorder.event(
-                "refusal", time_ns=self._now_ns(), replica=replica, op=op, body=text
-            )
+            self._recorder.add(Refusal(time_ns=self._now_ns(), replica=replica, op=op, body=text))
 
 
 def carries(request: Request) -> bool:

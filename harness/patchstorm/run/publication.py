@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from patchstorm.history.events import Beside, Sighting
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.view import Look, View
 from patchstorm.target.places import Places
@@ -73,11 +74,13 @@ class PublicationWatcher:
         self, path: str, look: Look | None, began_ns: int | None, ended_ns: int | None
     ) -> None:
         size, number, mtime_ns = look or (None, None, None)
-        began = {} if began_ns is None else {"began_ns": began_ns}
         for upload in self._places.published[path]:
-            self._recorder.event(
-                "sighting", time_ns=self._now_ns() if ended_ns is None else ended_ns, **began,
-                upload=upload, present=look is not None, size=size, inode=number, mtime_ns=mtime_ns,
+            time_ns = self._now_ns() if ended_ns is None else ended_ns
+            self._recorder.add(
+                Sighting(
+                    time_ns=time_ns, began_ns=began_ns, upload=upload, present=look is not None,
+                    size=size, inode=number, mtime_ns=mtime_ns,
+                )
             )  # fmt: skip
 
     def tell_strangers(self, shown: Iterable[tuple[str, int | None]]) -> None:
@@ -91,4 +94,4 @@ class PublicationWatcher:
         for path, seen_ns in shown:
             if self._places.is_beside(path):
                 time_ns = self._now_ns() if seen_ns is None else seen_ns
-                self._recorder.event("beside", time_ns=time_ns, path=path)
+                self._recorder.add(Beside(time_ns=time_ns, path=path))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from msgspec import Struct
 
 from patchstorm.choice.chooser import Chooser
+from patchstorm.history.events import Phase
 from patchstorm.history.model import Final, Header, Residue
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.clients import Clients
@@ -181,7 +182,7 @@ class Run:
 
     def phase(self, name: str) -> None:
         """Write down that a phase begins."""
-        self.recorder.event("phase", time_ns=self.now_ns(), phase=name)
+        self.recorder.add(Phase(time_ns=self.now_ns(), phase=name))
 
     # -- a world's own moments ----------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from patchstorm.history.recorder import Recorder
 from patchstorm.scenario.plan import FaultPlan
+from patchstorm.scenario.strikes import struck
 
 Hit = tuple[int, ...]
 """Indices of replicas; empty where a fault hits the storage or nobody in particular."""
@@ -28,9 +29,6 @@ def note(
 ) -> None:  # fmt: skip
     """Write an event for each replica that was hit, or one for none."""
     for replica in hit or (None,):
-        data: dict[str, str | int | float | bool | None] = {"fault": fault.kind, "id": fault.id}
-        if path is not None:
-            data["path"] = path
-        if ends:
-            data["ends"] = True
-        recorder.event("fault", time_ns=now_ns(), replica=replica, **data)
+        recorder.add(
+            struck(fault.kind, time_ns=now_ns(), replica=replica, id=fault.id, path=path, ends=ends)
+        )

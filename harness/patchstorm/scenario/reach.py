@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from patchstorm.history.model import Event, History, Operation
+from patchstorm.history.events import Fault, Step
+from patchstorm.history.model import History, Operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,12 +243,12 @@ def _served_beside(history: History) -> bool:
     )
 
 
-def _faults(history: History) -> list[Event]:
-    return [event for event in history.events if event.kind == "fault"]
+def _faults(history: History) -> list[Fault]:
+    return [event for event in history.events if isinstance(event, Fault)]
 
 
 def _fault_struck(history: History) -> bool:
-    return any(not event.data.get("ends") for event in _faults(history))
+    return any(not event.ends for event in _faults(history))
 
 
 def _struck_in_flight(history: History) -> bool:
@@ -255,19 +256,19 @@ def _struck_in_flight(history: History) -> bool:
     return any(
         begin <= event.time_ns <= end
         for event in _faults(history)
-        if not event.data.get("ends")
+        if not event.ends
         for begin, end in spans
     )
 
 
 def _two_in_commit(history: History) -> bool | None:
     """Steps labelled with the phase "committing" of two replicas are interleaved."""
-    steps = [event for event in history.events if event.kind == "step" and "phase" in event.data]
+    steps = [event for event in history.events if isinstance(event, Step) and event.phase]
     if not steps:
         return None
     inside: dict[int | None, bool] = {}
     for step in steps:
-        inside[step.replica] = step.data["phase"] == "committing"
+        inside[step.replica] = step.phase == "committing"
         if sum(inside.values()) >= 2:
             return True
     return False

@@ -22,6 +22,7 @@ from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Request
 from patchstorm.dialect.wire import Wire
 from patchstorm.history.model import Completion, StatusDocument, UploadInfo
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.history.recorder import outcome_of
 
 TUS_VERSION = "1.0.0"
@@ -174,7 +175,7 @@ def decode(
     reply: Reply | None,
     *,
     sent: int,
-    error: str | None = None,
+    error: NoAnswer | None = None,
 ) -> Completion:
     """What the history records of an answer, or of its absence (``error`` says why)."""
     if reply is None:

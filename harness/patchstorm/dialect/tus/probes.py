@@ -17,7 +17,8 @@ from patchstorm.dialect.tus.conformance.model import CREATION, FORM, UNKNOWN, Fi
 from patchstorm.dialect.tus.forms import FORMS
 from patchstorm.dialect.tus.minting import LIFETIME_S, Minter
 from patchstorm.dialect.wire import Wire
-from patchstorm.history.model import Event, ProbeSent, UploadInfo
+from patchstorm.history.events import Contents
+from patchstorm.history.model import ProbeSent, UploadInfo
 
 _URL = re.compile(r"\{url:([^}]*)\}")
 _CHANGED = 8
@@ -75,7 +76,7 @@ class Probes:
         if url is not None:
             self.urls[_key(probe, probe.what.creates)] = url
 
-    def contents(self, published: str, read: Read, now: Callable[[], int]) -> Iterator[Event]:
+    def contents(self, published: str, read: Read, now: Callable[[], int]) -> Iterator[Contents]:
         """A ``contents`` event for every resource: the begin of its file, as Latin-1 text.
 
         ``published`` is the pattern of the target's files; ``read`` gives a file's size and its first
@@ -86,17 +87,14 @@ class Probes:
             found = None if path is None else read(path)
             size, data = found or (0, b"")
             case, attempt, name = key
-            yield Event(
+            yield Contents(
                 time_ns=now(),
-                kind="contents",
-                data={
-                    "case": case,
-                    "attempt": attempt,
-                    "resource": name,
-                    "present": found is not None,
-                    "size": size,
-                    "text": data.decode("latin-1"),
-                },
+                case=case,
+                attempt=attempt,
+                resource=name,
+                present=found is not None,
+                size=size,
+                text=data.decode("latin-1"),
             )
 
     def _path(self, probe: Probe, to: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from patchstorm.dialect.operations import Mischief, Request
 from patchstorm.history.model import Checksum
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.actions import Action, Answer, Send, Sleep, Workload
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context
@@ -27,7 +28,6 @@ FINAL = GONE | {400, 401, 405, 411, 412, 413, 415, 422, 460}
 RUSH = (
     3  # so often a refused offset is asked for anew at once: nothing is busy, somebody was faster
 )
-NO_URL = "no-url"  # the driver's error for a request to an upload that was never created
 
 
 def chunks(upload: UploadPlan, chunk: int | None = None) -> list[Range]:
@@ -80,12 +80,12 @@ def pause(ctx: Context, failures: int) -> Workload:
 
 def gone(answer: Answer) -> bool:
     """The upload does not exist, or not any longer."""
-    return answer.status in GONE or answer.end.error == NO_URL
+    return answer.status in GONE or answer.end.error is NoAnswer.NO_URL
 
 
 def refused(answer: Answer) -> bool:
     """Refused in a way that no retry can change."""
-    return answer.status in FINAL or answer.end.error == NO_URL
+    return answer.status in FINAL or answer.end.error is NoAnswer.NO_URL
 
 
 def head(ctx: Context, upload: UploadPlan, *, replica: int | None = None) -> Move[int | None]:

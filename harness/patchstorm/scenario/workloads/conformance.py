@@ -29,6 +29,7 @@ from patchstorm.dialect.tus.conformance import (
     stopped,
     terms_of,
 )
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.actions import Answer, Mint, Send, Sleep, Together, Workload
 from patchstorm.scenario.options import count, flag, words
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
@@ -112,7 +113,7 @@ def _ask(ctx: Context, case: Case, terms: Terms, options: Options) -> Move[list[
     return seen
 
 
-_FOR_GOOD = ("no-url", "no-socket")
+_FOR_GOOD = (NoAnswer.NO_URL, NoAnswer.NO_SOCKET)
 
 
 def _attempt(asking: _Asking) -> Move[list[Seen]]:

@@ -13,13 +13,15 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from patchstorm.history.model import Completion, Event, Header, Invocation, Record
+from patchstorm.history.events import Event, Sighting
+from patchstorm.history.model import Completion, Header, Invocation, Record
 from patchstorm.history.reader import read_history
 from patchstorm.history.writer import encode_record
 from patchstorm.live.aftermath import aftermath
 from patchstorm.live.storage import UnavailableStorage
 from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.strikes import struck
 from patchstorm.target.model import Target
 from patchstorm.worlds.nfs.guest import Guest, GuestGone
 from patchstorm.worlds.nfs.guests import Guests
@@ -120,10 +122,7 @@ class _Scribe:
 
     def lost_power(self, fault: str) -> None:
         """Everything stood still now; the next record is of another boot."""
-        event = Event(
-            time_ns=self._last_ns + 1, kind="fault", data={"fault": POWER_LOSS, "id": fault}
-        )
-        self._take(event)
+        self._take(struck(POWER_LOSS, time_ns=self._last_ns + 1, id=fault))
         self._shift_ns = None
 
     def _take(self, record: Record) -> None:
@@ -142,8 +141,8 @@ class _Scribe:
             self._shift_ns = self._last_ns + passed_ns - record.time_ns
         if self._shift_ns:
             record = msgspec.structs.replace(record, time_ns=record.time_ns + self._shift_ns)
-            if isinstance(record, Event) and "began_ns" in record.data:
-                began = {"began_ns": int(record.data["began_ns"] or 0) + self._shift_ns}
-                record = msgspec.structs.replace(record, data={**record.data, **began})
+            if isinstance(record, Sighting) and record.began_ns is not None:
+                began_ns = record.began_ns + self._shift_ns
+                record = msgspec.structs.replace(record, began_ns=began_ns)
         self._last_ns = max(self._last_ns, record.time_ns)
         return record

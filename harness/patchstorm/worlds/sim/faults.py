@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from patchstorm.choice.strategy import PROCESS_DIES, STORAGE_LOSES_POWER
 from patchstorm.errors import UsageError
+from patchstorm.history.events import Damage
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.strikes import Hit, hit_by, note
 from patchstorm.run.triggers import Seen
@@ -285,8 +286,8 @@ class Faults:
             self.missed.append(f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged")
             return
         path, inode, (upload, offset) = found[self._kernel.value("damage", len(found), fault.id)]
-        self._recorder.event(
-            "damage", time_ns=self._stamp(), upload=upload, offset=offset, length=inode.size
+        self._recorder.add(
+            Damage(time_ns=self._stamp(), upload=upload, offset=offset, length=inode.size)
         )
         at = self._kernel.value("damage-at", inode.size, fault.id)
         way = fault.options.get("way")

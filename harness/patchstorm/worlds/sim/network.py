@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 
 from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.operations import Request
-from patchstorm.run.clients import NO_URL, Clients
+from patchstorm.history.no_answer import NoAnswer
+from patchstorm.run.clients import Clients
 from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Answer, Mint, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
@@ -23,7 +24,6 @@ from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.replica import MS, Replica
 from patchstorm.worlds.sim.serving import Broken, reply_of, serve
 
-NO_SOCKET = "no-socket"
 REFUSED_MS = 1
 UNREACHABLE_MS = 20
 BLOCKS_MAX = 3
@@ -107,9 +107,9 @@ class Network:
         delivery.head = self._clients.begin(step, send, delivery.replica)
         probe = send.request.probe
         if delivery.head is None:
-            self._finish(delivery, None, NO_URL)
+            self._finish(delivery, None, NoAnswer.NO_URL)
         elif probe is not None and probe.what.needs_socket:  # odd framing cannot be simulated
-            self._finish(delivery, None, NO_SOCKET)
+            self._finish(delivery, None, NoAnswer.NO_SOCKET)
         else:
             self._under_way[delivery.op] = delivery
             self._depart(delivery)
@@ -118,16 +118,18 @@ class Network:
         kernel, mischief = self._kernel, delivery.mischief
         replica = self._replicas[delivery.replica]
         if mischief.lose_request:
-            kernel.after(REFUSED_MS * MS, lambda: self._finish(delivery, None, "lost"))
+            kernel.after(REFUSED_MS * MS, lambda: self._finish(delivery, None, NoAnswer.LOST))
         elif delivery.replica in self.away:
-            kernel.after(UNREACHABLE_MS * MS, lambda: self._finish(delivery, None, "unreachable"))
+            kernel.after(
+                UNREACHABLE_MS * MS, lambda: self._finish(delivery, None, NoAnswer.UNREACHABLE)
+            )
         elif not replica.serves:
-            kernel.after(REFUSED_MS * MS, lambda: self._finish(delivery, None, "refused"))
+            kernel.after(REFUSED_MS * MS, lambda: self._finish(delivery, None, NoAnswer.REFUSED))
         else:
             limit_ms = self._request_ms
-            error = "timeout"
+            error = NoAnswer.TIMEOUT
             if mischief.abandon_ms is not None and mischief.abandon_ms < limit_ms:
-                limit_ms, error = mischief.abandon_ms, "abandoned"
+                limit_ms, error = mischief.abandon_ms, NoAnswer.ABANDONED
             delivery.patience = kernel.after(
                 limit_ms * MS, lambda: self._finish(delivery, None, error)
             )
@@ -155,12 +157,12 @@ class Network:
                 lock_wait_ns=self._subject.lock_wait_ms * MS,
             )
         except Broken:
-            self._finish(delivery, None, "cut")
+            self._finish(delivery, None, NoAnswer.CUT)
             return
         if delivery.gone:
             return
         if delivery.mischief.drop_response:
-            self._finish(delivery, None, "dropped")
+            self._finish(delivery, None, NoAnswer.DROPPED)
         else:
             self._finish(delivery, reply_of(response), None)
 
@@ -208,11 +210,11 @@ class Network:
     def _ended(self, delivery: Delivery, replica: Replica, died: bool) -> None:
         replica.busy_requests -= 1
         if not delivery.gone:
-            self._finish(delivery, None, "reset" if died else "closed")
+            self._finish(delivery, None, NoAnswer.RESET if died else NoAnswer.CLOSED)
 
     # -- what the client sees -----------------------------------------------------------------------
 
-    def _finish(self, delivery: Delivery, reply: Reply | None, error: str | None) -> None:
+    def _finish(self, delivery: Delivery, reply: Reply | None, error: NoAnswer | None) -> None:
         """The delivery has ended, as far as its client is concerned."""
         if delivery.gone:
             return
@@ -233,7 +235,7 @@ class Network:
         self.away.add(replica)
         for delivery in list(self._under_way.values()):
             if delivery.replica == replica:
-                self._finish(delivery, None, "partitioned")
+                self._finish(delivery, None, NoAnswer.PARTITIONED)
 
     def rejoin(self, replica: int) -> None:
         self.away.discard(replica)

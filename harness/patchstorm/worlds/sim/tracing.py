@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from patchstorm.choice.strategy import Footprint
-from patchstorm.history.model import Event
+from patchstorm.history.events import Step
 from patchstorm.target.patterns import matches
 from patchstorm.worlds.sim.agenda import STEP_NS
 from patchstorm.worlds.sim.kernel import Kernel
@@ -34,14 +34,14 @@ class StepRecord:
     result: str
     footprint: Footprint
 
-    def event(self, phase: str) -> Event:
+    def event(self, phase: str) -> Step:
         """The step as a history has it."""
-        data: Detail = {"call": self.call, "path": self.path, "task": self.task, "step": self.step}
-        data |= {key: value for key, value in self.detail.items() if key != "flags"}
-        data["result"] = self.result
-        if phase:
-            data["phase"] = phase
-        return Event(time_ns=self.time_ns, kind="step", replica=self.replica, data=data)
+        detail = self.detail
+        return Step(
+            time_ns=self.time_ns, replica=self.replica, call=self.call, path=self.path,
+            task=self.task, step=self.step, to=detail.get("to"), offset=detail.get("offset"),
+            length=detail.get("length"), size=detail.get("size"), result=self.result, phase=phase,
+        )  # fmt: skip
 
 
 class Trace(Observer):
@@ -93,7 +93,7 @@ class Trace(Observer):
     def vanished(self, replica: int, path: str) -> None:
         self._open.get(replica, {}).pop(path[len(ROOT) + 1 :], None)
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[Step]:
         """The steps as history events."""
         return [
             record.event(label) for record, label in zip(self.records, self.labels, strict=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from patchstorm.storage.server import Server
     from patchstorm.storage.stat import Stat
 
-Detail = dict[str, "str | int | float | bool | None"]
+Detail = dict[str, Any]
 
 
 class Observer:

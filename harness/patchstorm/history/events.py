@@ -1,0 +1,153 @@
+"""What happened beside the operations: one record for each kind of event.
+
+All have ``time_ns``, on the clock of the history; ``replica`` None means everywhere, or nobody in
+particular. Whatever a recorder notes that is none of these is a :class:`Note`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from patchstorm.history.line import Line
+
+Scalar = str | int | float | bool | None
+
+
+class Fault(Line, frozen=True, kw_only=True, tag="fault"):
+    """Something was done to the system; ``ends``: it stops.
+
+    One that ends closes the latest of its kind on its replica, with its ``id`` and ``op`` where it has
+    them. ``op``: what the network did to that one delivery. ``path``: where it struck.
+
+    What it is, so that nobody has to know its name: ``loses_power``: what was not synced may be gone;
+    ``shifts_clock``: no bound of wall-clock time can be judged; ``deadly``: a process ends without having
+    its say; ``excuses``: it explains that requests fail.
+    """
+
+    time_ns: int
+    replica: int | None = None
+    fault: str
+    id: str | None = None
+    op: int | None = None
+    path: str | None = None
+    ends: bool = False
+    loses_power: bool = False
+    shifts_clock: bool = False
+    deadly: bool = False
+    excuses: bool = True
+
+
+class Phase(Line, frozen=True, kw_only=True, tag="phase"):
+    """A phase of the run begins: storm, heal, converged, swept."""
+
+    time_ns: int
+    phase: str
+
+
+class Sighting(Line, frozen=True, kw_only=True, tag="sighting"):
+    """What a watcher on the storage saw under the published name of ``upload``.
+
+    The look began at ``began_ns`` (None: when it ended, it took no time) and ended at ``time_ns``.
+    """
+
+    time_ns: int
+    upload: str
+    present: bool
+    began_ns: int | None = None
+    size: int | None = None
+    inode: int | None = None
+    mtime_ns: int | None = None
+
+    @property
+    def began(self) -> int:
+        return self.time_ns if self.began_ns is None else self.began_ns
+
+
+class Beside(Line, frozen=True, kw_only=True, tag="beside"):
+    """Something visible beside the targets that no upload asked for."""
+
+    time_ns: int
+    path: str
+
+
+class Damage(Line, frozen=True, kw_only=True, tag="damage"):
+    """Stored bytes of ``upload`` that the harness itself destroys, right after this was written."""
+
+    time_ns: int
+    upload: str
+    offset: int
+    length: int
+
+
+class Contents(Line, frozen=True, kw_only=True, tag="contents"):
+    """How the file of a resource that probes created begins in the end; ``text`` is Latin-1."""
+
+    time_ns: int
+    case: str
+    attempt: int = 0
+    resource: str
+    present: bool
+    size: int = 0
+    text: str = ""
+
+
+class Stall(Line, frozen=True, kw_only=True, tag="stall"):
+    """The harness itself was not scheduled for so long, ending now."""
+
+    time_ns: int
+    for_ms: int
+
+
+class Step(Line, frozen=True, kw_only=True, tag="step"):
+    """One file-system call, for stories and reach only.
+
+    ``task`` made it as step number ``step`` of the run, in the target's ``phase``. ``to`` is the other name
+    of a call that has two; ``size`` is the file's before a write.
+    """
+
+    time_ns: int
+    replica: int | None = None
+    call: str
+    path: str = ""
+    task: str = ""
+    step: int | None = None
+    to: str | None = None
+    offset: int | None = None
+    length: int | None = None
+    size: int | None = None
+    result: str = ""
+    phase: str = ""
+
+
+class Refusal(Line, frozen=True, kw_only=True, tag="refusal"):
+    """What a server said when it refused operation ``op``, for the reader of a failure."""
+
+    time_ns: int
+    replica: int | None = None
+    op: int
+    body: str
+
+
+class Note(Line, frozen=True, kw_only=True, tag="note"):
+    """Whatever else somebody's recorder noted; nobody judges by it."""
+
+    time_ns: int
+    kind: str
+    replica: int | None = None
+    data: dict[str, Scalar] = msgspec.field(default_factory=dict)
+
+
+Event = Fault | Phase | Sighting | Beside | Damage | Contents | Stall | Step | Refusal | Note
+KINDS: tuple[type[Event], ...] = (
+    Fault, Phase, Sighting, Beside, Damage, Contents, Stall, Step, Refusal, Note,
+)  # fmt: skip
+
+
+def kind_of(event: Event) -> str:
+    """The word for what an event is: its type, or what a note calls itself."""
+    return event.kind if isinstance(event, Note) else str(event.__struct_config__.tag)
+
+
+def where(event: Event) -> int | None:
+    """The replica that an event is about, if it is about one."""
+    return event.replica if isinstance(event, (Fault, Step, Refusal, Note)) else None
