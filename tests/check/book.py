@@ -11,6 +11,7 @@ from patchstorm.history.model import (
     Header,
     History,
     ProbeSent,
+    Progress,
     Residue,
     Run,
     StatusDocument,
@@ -55,6 +56,7 @@ class Book:
             "replicas": 3,
             "clock": "virtual",
             "uploads": (UploadInfo(id="u", size=size, target="t"),),
+            "progress": Progress(chunks="X-Chunks", percent="X-Percent"),
         }
         self.header = Header(**{**defaults, **header})
         self.timed: list[tuple[int, int, Any]] = []

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email.utils import formatdate
+from typing import Literal
 
 import pytest
 from book import SEQUENTIAL, Book, addressed, fired, found, run, sequential
 
-from patchstorm.history.model import ProbeSent, Residue, UploadInfo
+from patchstorm.history.model import ProbeSent, Progress, Residue, UploadInfo
 
 TUS = {"tus-resumable": "1.0.0"}
 Plant = Callable[[], Book]
@@ -83,7 +84,7 @@ def refusals_that_the_history_explains() -> Book:
 
 # -- what is told beside the offset ------------------------------------------------------------
 
-_CHUNKS, _PERCENT = "x-backend-ai-chunks-received", "x-backend-ai-progress-percent"
+_CHUNKS, _PERCENT = "x-chunks", "x-percent"
 
 
 @plant("status")
@@ -105,6 +106,34 @@ def true_progress() -> Book:
     book = addressed(chunks=2)
     book.patch(32, 48, 48, headers={**TUS, _CHUNKS: "3", _PERCENT: "75.00"})
     return book
+
+
+def _behind_a_gap(reading: Literal["all", "prefix"], percent: str) -> Book:
+    """Two of four chunks are stored, one of them behind a gap."""
+    progress = Progress(percent="X-Percent", reading=reading)
+    book = addressed(chunks=1, progress=progress)
+    book.patch(32, 48, 16, headers={**TUS, _PERCENT: percent})
+    return book
+
+
+@plant()
+def all_bytes_are_counted_as_the_header_is_read() -> Book:
+    return _behind_a_gap("all", "50.00")
+
+
+@plant()
+def the_prefix_is_counted_as_the_header_is_read() -> Book:
+    return _behind_a_gap("prefix", "25.00")
+
+
+@plant("status")
+def the_prefix_is_counted_where_all_bytes_are_to_be() -> Book:
+    return _behind_a_gap("all", "25.00")
+
+
+@plant("status")
+def all_bytes_are_counted_where_the_prefix_is_to_be() -> Book:
+    return _behind_a_gap("prefix", "50.00")
 
 
 @plant()

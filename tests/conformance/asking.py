@@ -140,7 +140,7 @@ class Asking:
         )  # fmt: skip
         said, error = self._answer(probe, head)
         reply = None if said is None else Reply(status=said.status, headers=said.headers)
-        end = decode(op, self._tick(), send.request, reply, sent=0, error=error)
+        end = decode(self.wire, op, self._tick(), send.request, reply, sent=0, error=error)
         self.recorder.add(end)
         if probe is not None:
             self._probes.learn(probe, reply)

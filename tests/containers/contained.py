@@ -22,7 +22,7 @@ from patchstorm.target.registry import resolve
 from patchstorm.worlds.containers.engine import Engine, engine
 from patchstorm.worlds.containers.images import base_image
 from patchstorm.worlds.containers.member import Member
-from patchstorm.worlds.containers.world import CONTAINERS
+from patchstorm.worlds.containers.stage import CONTAINERS
 
 QUIET = """
 title = "one small upload"

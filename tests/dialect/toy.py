@@ -55,6 +55,7 @@ class ShelfCodec:
 
     def decode(
         self,
+        wire: Wire,
         op: int,
         time_ns: int,
         request: Request,

@@ -19,7 +19,7 @@ VERBS = {
     "terminate": "DELETE",
     "probe": "PROBE",
 }
-_NEWER = {"header": ("dialect",), "invoke": ("request",)}
+_NEWER = {"header": ("dialect", "progress", "document"), "invoke": ("request",)}
 _ALWAYS = {
     "sighting": ("size", "inode", "mtime_ns"),
     "contents": ("attempt", "size", "text"),

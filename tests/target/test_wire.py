@@ -186,20 +186,22 @@ def test_the_published_path_needs_the_url_only_where_the_pattern_does() -> None:
 def test_an_answer_is_classed_by_its_status(status: int, outcome: str) -> None:
     request = Request(kind="append", upload="u1")
     reply = Reply(status=status, headers={"upload-offset": "12", "upload-length": "1000"})
-    end = decode(3, 99, request, reply, sent=5)
+    end = decode(REFERENCE, 3, 99, request, reply, sent=5)
     assert (end.op, end.time_ns, end.outcome, end.status) == (3, 99, outcome, status)
     assert (end.offset, end.upload_length, end.sent, end.malformed) == (12, 1000, 5, None)
 
 
 def test_no_answer_is_no_verdict() -> None:
-    end = decode(1, 2, Request(kind="append", upload="u1"), None, sent=7, error=NoAnswer.RESET)
+    end = decode(
+        REFERENCE, 1, 2, Request(kind="append", upload="u1"), None, sent=7, error=NoAnswer.RESET
+    )
     assert (end.outcome, end.status, end.sent, end.error) == ("info", None, 7, "reset")
 
 
 @pytest.mark.parametrize("value", ["+5", "1_0", " 5 x", "-1", "", "\u0665", "0x10"])
 def test_an_offset_that_is_no_plain_number_is_malformed(value: str) -> None:
     reply = Reply(status=200, headers={"upload-offset": value})
-    end = decode(1, 2, Request(kind="query", upload="u1"), reply, sent=0)
+    end = decode(REFERENCE, 1, 2, Request(kind="query", upload="u1"), reply, sent=0)
     assert end.offset is None
     assert end.malformed is not None
     assert "upload-offset" in end.malformed
@@ -222,7 +224,7 @@ def status_body(**changes: object) -> bytes:
 
 def test_a_status_document_is_read() -> None:
     request = Request(kind="status", upload="u1")
-    end = decode(1, 2, request, Reply(status=200, body=status_body()), sent=0)
+    end = decode(REFERENCE, 1, 2, request, Reply(status=200, body=status_body()), sent=0)
     assert end.document is not None
     assert end.document.missing_ranges == ((10, 990),)
     assert end.document.chunks_received == (0, 5)
@@ -233,7 +235,7 @@ def test_a_status_document_is_read() -> None:
 )
 def test_a_status_document_that_cannot_be_read_says_why(body: bytes) -> None:
     request = Request(kind="status", upload="u1")
-    end = decode(1, 2, request, Reply(status=200, body=body), sent=0)
+    end = decode(REFERENCE, 1, 2, request, Reply(status=200, body=body), sent=0)
     assert end.document is None
     assert end.malformed is not None
 
@@ -241,5 +243,5 @@ def test_a_status_document_that_cannot_be_read_says_why(body: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_no_status_body_whatever_breaks_the_reader(body: bytes) -> None:
     request = Request(kind="status", upload="u1")
-    end = decode(1, 2, request, Reply(status=200, body=body), sent=0)
+    end = decode(REFERENCE, 1, 2, request, Reply(status=200, body=body), sent=0)
     assert (end.document is None) == (end.malformed is not None)

@@ -246,7 +246,7 @@ def _effect(case: Case, upload: UploadCase, operation: Operation, announced: int
 def _acked(case: Case, operation: Operation, start: int, announced: int) -> int:
     """The end of what a 2xx acknowledges.
 
-    On a sequential target the answer's Upload-Offset says how much of the body was stored (tus 1.0.0,
+    On a sequential target the offset in the answer says how much of the body was stored (tus 1.0.0,
     PATCH); a POST acknowledges bytes only by that header (creation-with-upload).
     """
     end = operation.end

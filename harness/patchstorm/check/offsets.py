@@ -1,4 +1,4 @@
-"""``offsets``: an Upload-Offset is never ahead of what was sent, never behind what was promised.
+"""``offsets``: an announced offset is never ahead of what was sent, never behind what was promised.
 
 Four rules, all in real time:
 
@@ -174,7 +174,7 @@ def _least(upload: UploadCase, operation: Operation, promised: Ranges) -> int:
 
 RULE = Rule(
     name=NAME,
-    says="Upload-Offset is never ahead of what was sent, never goes back, never behind what was"
+    says="an announced offset is never ahead of what was sent, never goes back, never behind what was"
     " acknowledged",
     find=_find,
     applies=survives_power,

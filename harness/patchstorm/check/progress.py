@@ -1,8 +1,8 @@
-"""The additive headers of a PATCH: how many chunks there are and how far the upload is.
+"""What a server tells of progress beside its protocol: how many chunks are stored, how much of the upload.
 
-``X-Backend-Ai-Chunks-Received`` counts stored chunks, ``X-Backend-Ai-Progress-Percent`` says how much of the
-upload is stored, with two places. Both are held to what had been acknowledged before the request was sent
-and to what had been handed over by its answer. Answers without them are not judged.
+The history's header names the headers and how they are to be read: as all stored bytes, or as the contiguous
+prefix. Both are held to what had been acknowledged before the request was sent and to what had been handed
+over by its answer. Answers without them are not judged.
 
 A status document lists the same chunks. A target that has thrown them away and does not count them is free
 to list none; one that counts them lists as many, where nothing can have happened in between.
@@ -10,19 +10,17 @@ to list none; one that counts them lists as many, where nothing can have happene
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from patchstorm.case.case import UploadCase
-from patchstorm.history.model import Operation, StatusDocument
+from patchstorm.history.model import Operation, Progress, StatusDocument
 from patchstorm.history.ranges import Ranges, Span
 
-CHUNKS = "x-backend-ai-chunks-received"
-PERCENT = "x-backend-ai-progress-percent"
 _ROUNDING = 0.01
 _JUDGED_MAX = 16  # of one upload, the last ones: each is held to all that came before it
 
 
-def wrong_progress(upload: UploadCase) -> Iterator[tuple[Operation, str]]:
+def wrong_progress(upload: UploadCase, told_in: Progress) -> Iterator[tuple[Operation, str]]:
     """Each PATCH whose headers cannot be true, and why."""
     told = [one for one in upload.operations if one.call.kind == "append" and one.outcome == "ok"]
     for operation in told[-_JUDGED_MAX:]:
@@ -30,15 +28,19 @@ def wrong_progress(upload: UploadCase) -> Iterator[tuple[Operation, str]]:
         if upload.delete_invoked <= operation.end.time_ns:
             continue  # what was terminated meanwhile has nothing left to count
         headers = operation.end.headers
-        count, percent = headers.get(CHUNKS), headers.get(PERCENT)
+        count, percent = _told(headers, told_in.chunks), _told(headers, told_in.percent)
         if count is None and percent is None:
             continue
         acked = _acked_before(upload, operation)
-        said = None if count is None else _chunks(upload, acked, count)
+        said = None if count is None else _chunks(upload, acked, count, told_in)
         if said is None and percent is not None:
-            said = _percent(upload, acked, percent, until=operation.end.time_ns)
+            said = _percent(upload, acked, percent, told_in, until=operation.end.time_ns)
         if said is not None:
             yield operation, said
+
+
+def _told(headers: Mapping[str, str], name: str | None) -> str | None:
+    return None if name is None else headers.get(name.lower())
 
 
 def _acked_before(upload: UploadCase, operation: Operation) -> set[Span]:
@@ -51,19 +53,20 @@ def _acked_before(upload: UploadCase, operation: Operation) -> set[Span]:
     }
 
 
-def _chunks(upload: UploadCase, acked: set[Span], text: str) -> str | None:
+def _chunks(upload: UploadCase, acked: set[Span], text: str, told_in: Progress) -> str | None:
+    name = told_in.chunks
     if not (text.isascii() and text.isdigit()):
-        return f"{CHUNKS} is {text!r}, not a plain decimal number"
+        return f"{name} is {text!r}, not a plain decimal number"
     if upload.damages or int(text) >= len(acked):  # one for each that was told: no need to ask
         return None
-    least = _cover(upload, acked)
-    return None if int(text) >= least else f"{CHUNKS} is {text}, of at least {least} chunks"
+    least = _cover(upload, acked, told_in)
+    return None if int(text) >= least else f"{name} is {text}, of at least {least} chunks"
 
 
-def _cover(upload: UploadCase, acked: set[Span]) -> int:
+def _cover(upload: UploadCase, acked: set[Span], told_in: Progress) -> int:
     """The fewest requests that can have stored what was acknowledged: no chunk is longer than one."""
     spans = sorted((one.start, one.reach) for one in upload.writes if one.effect != "none")
-    stored = Ranges(acked)
+    stored = _counted(Ranges(acked), told_in)
     count = at = 0
     for start, end in stored:
         at = max(at, start)
@@ -73,28 +76,38 @@ def _cover(upload: UploadCase, acked: set[Span]) -> int:
     return count
 
 
-def _percent(upload: UploadCase, acked: set[Span], text: str, *, until: int) -> str | None:
+def _counted(stored: Ranges, told_in: Progress) -> Ranges:
+    """What of the stored bytes a server counts, as its headers are to be read."""
+    return stored if told_in.reading == "all" else Ranges([(0, stored.prefix())])
+
+
+def _percent(
+    upload: UploadCase, acked: set[Span], text: str, told_in: Progress, *, until: int
+) -> str | None:
+    name = told_in.percent
     try:
         percent = float(text)
     except ValueError:
-        return f"{PERCENT} is {text!r}, not a number"
+        return f"{name} is {text!r}, not a number"
     if not upload.size:
-        return None if percent == 100 else f"{PERCENT} is {text} of an upload of no bytes"
-    stored = Ranges(acked).total()
+        return None if percent == 100 else f"{name} is {text} of an upload of no bytes"
+    stored = _counted(Ranges(acked), told_in).total()
     surely = 100 * stored / upload.size
     low = 0.0 if upload.damages else surely
     if low - _ROUNDING <= percent <= surely:
         return None  # what had been acknowledged had also been sent
     sent = Ranges((one.start, one.end) for one in upload.writes if one.invoked < until)
-    high = 100 * sent.total() / upload.size
+    high = 100 * _counted(sent, told_in).total() / upload.size
     if low - _ROUNDING <= percent <= high + _ROUNDING:
         return None
-    return f"{PERCENT} is {text}, between {low:.2f} and {high:.2f} can be stored"
+    return f"{name} is {text}, between {low:.2f} and {high:.2f} can be stored"
 
 
-def miscounted(upload: UploadCase) -> Iterator[tuple[Operation, Operation, str]]:
+def miscounted(upload: UploadCase, told_in: Progress) -> Iterator[tuple[Operation, Operation, str]]:
     """A PATCH, a later status document whose list is not as long as the PATCH had counted, and why."""
-    counts = [(one, count) for one in upload.operations if (count := _count(one)) is not None]
+    counts = [
+        (one, count) for one in upload.operations if (count := _count(one, told_in)) is not None
+    ]
     for asked in upload.operations:
         document = None if asked.end is None else asked.end.document
         if document is None:
@@ -103,13 +116,17 @@ def miscounted(upload: UploadCase) -> Iterator[tuple[Operation, Operation, str]]
         for operation, count in before[-1:]:
             listed = len(document.chunks_received)
             if listed != count and _nothing_between(upload, operation, asked, document):
-                yield operation, asked, f"chunks_received lists {listed}, {CHUNKS} was {count}"
+                yield (
+                    operation,
+                    asked,
+                    f"chunks_received lists {listed}, {told_in.chunks} was {count}",
+                )
 
 
-def _count(operation: Operation) -> int | None:
+def _count(operation: Operation, told_in: Progress) -> int | None:
     if operation.call.kind != "append" or operation.outcome != "ok" or operation.end is None:
         return None
-    text = operation.end.headers.get(CHUNKS, "")
+    text = _told(operation.end.headers, told_in.chunks) or ""
     return int(text) if text.isascii() and text.isdigit() else None
 
 

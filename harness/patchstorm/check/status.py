@@ -16,7 +16,7 @@ from patchstorm.check.model import Finding
 from patchstorm.check.progress import miscounted, wrong_progress
 from patchstorm.check.rule import Rule, either, needs, survives_power
 from patchstorm.check.story import finding, show, shows, verb
-from patchstorm.history.model import Operation, StatusDocument
+from patchstorm.history.model import Operation, Progress, StatusDocument
 from patchstorm.history.ranges import Ranges, Span
 
 NAME = "status"
@@ -26,9 +26,11 @@ PERCENT_TOLERANCE = 1.0  # rounding is the target's business
 def _find(case: Case) -> Iterator[Finding]:
     for upload in case.uploads.values():
         documents = [one for one in upload.operations if _document(one) is not None]
-        if not case.sequential:  # a store of one growing file has no chunks to count
-            yield from _progress(case, upload)
-            yield from _miscounted(case, upload)
+        told_in = case.history.header.progress
+        if told_in is not None and not case.sequential:  # one growing file has no chunks to count
+            yield from _progress(case, upload, told_in)
+            if told_in.reading == "all":  # a status document lists chunks behind a gap, too
+                yield from _miscounted(case, upload, told_in)
         yield from _unreadable(case, upload)
         if documents:
             yield from _disagreeing(case, upload, documents)
@@ -36,8 +38,8 @@ def _find(case: Case) -> Iterator[Finding]:
             yield from _taken_back(case, upload, documents)
 
 
-def _progress(case: Case, upload: UploadCase) -> Iterator[Finding]:
-    for operation, said in wrong_progress(upload):
+def _progress(case: Case, upload: UploadCase, told_in: Progress) -> Iterator[Finding]:
+    for operation, said in wrong_progress(upload, told_in):
         yield finding(
             case,
             NAME,
@@ -48,8 +50,8 @@ def _progress(case: Case, upload: UploadCase) -> Iterator[Finding]:
         return
 
 
-def _miscounted(case: Case, upload: UploadCase) -> Iterator[Finding]:
-    for operation, asked, said in miscounted(upload):
+def _miscounted(case: Case, upload: UploadCase, told_in: Progress) -> Iterator[Finding]:
+    for operation, asked, said in miscounted(upload, told_in):
         yield finding(
             case,
             NAME,
@@ -91,7 +93,7 @@ def _disagreeing(case: Case, upload: UploadCase, documents: list[Operation]) -> 
     for one in documents:
         document = _document(one)
         assert document is not None
-        wrong = disagreement(upload, document)
+        wrong = disagreement(upload, document, case.history.header.document.reading)
         if wrong is not None:
             yield finding(
                 case,
@@ -103,7 +105,9 @@ def _disagreeing(case: Case, upload: UploadCase, documents: list[Operation]) -> 
             return
 
 
-def disagreement(upload: UploadCase, document: StatusDocument) -> str | None:
+def disagreement(
+    upload: UploadCase, document: StatusDocument, reading: str = "either"
+) -> str | None:
     """The first contradiction between the fields of one document, or None."""
     size, missing = upload.size, _missing(document)
     if document.total_size != size:
@@ -117,18 +121,19 @@ def disagreement(upload: UploadCase, document: StatusDocument) -> str | None:
     if document.committed_offset != first:
         return f"committed_offset is {document.committed_offset}, the first gap begins at {first}"
     received = Ranges(missing).gaps(0, size)
-    wrong = _percent(size, document, received)
+    wrong = _percent(size, document, received, reading)
     return wrong if wrong is not None or upload.damages else _chunks(document, received)
 
 
-def _percent(size: int, document: StatusDocument, received: list[Span]) -> str | None:
+def _percent(size: int, document: StatusDocument, received: list[Span], reading: str) -> str | None:
     if size == 0:
         return None
     if not 0 <= document.progress_percent <= 100:
         return f"progress_percent is {document.progress_percent}"
     stored = sum(end - start for start, end in received)
-    legal = (100.0 * stored / size, 100.0 * document.committed_offset / size)
-    if any(abs(document.progress_percent - one) <= PERCENT_TOLERANCE for one in legal):
+    legal = {"all": 100.0 * stored / size, "prefix": 100.0 * document.committed_offset / size}
+    counted = legal.values() if reading == "either" else (legal[reading],)
+    if any(abs(document.progress_percent - one) <= PERCENT_TOLERANCE for one in counted):
         return None
     return f"progress_percent is {document.progress_percent}, received are {stored} of {size} bytes"
 

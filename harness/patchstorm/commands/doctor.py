@@ -112,7 +112,7 @@ async def _reference() -> Row:
     if reply is None or reply.status >= 300:
         answer = delivery.error if reply is None else reply.status
         return Row(what, "broken", f"OPTIONS was answered with {answer}")
-    return Row(what, "yes", f"answers; extensions {reply.headers.get('tus-extension', '(none)')}")
+    return Row(what, "yes", f"answers; {dialect_of(target.dialect).announced(reply)}")
 
 
 def _determinism() -> Row:

@@ -15,7 +15,7 @@ from patchstorm.errors import TargetError, UsageError
 from patchstorm.target.model import Target
 
 if TYPE_CHECKING:
-    from patchstorm.probe.model import Checked
+    from patchstorm.dialect.probed import Checked
 
 SUFFIX: Final = ".toml"
 DEFAULT_NAME: Final = "my-server"

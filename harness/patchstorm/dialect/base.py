@@ -7,13 +7,15 @@ keeps state or touches anything real.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from patchstorm.case.case import Case, UploadCase
 from patchstorm.dialect.exchange import Head, Reply
+from patchstorm.dialect.ground import Ground
 from patchstorm.dialect.operations import Probe, Request
+from patchstorm.dialect.probed import Checked
 from patchstorm.dialect.wire import Wire
 from patchstorm.dialect.words import Words
 from patchstorm.history.events import Event
@@ -44,6 +46,7 @@ class Codec(Protocol):
 
     def decode(
         self,
+        wire: Wire,
         op: int,
         time_ns: int,
         request: Request,
@@ -142,18 +145,21 @@ def _never(case: Case, operation: Operation, end: Completion, status: int) -> bo
 class Dialect:
     """One protocol.
 
-    ``capabilities`` are words that a target may declare, with what each promises. ``prober`` and ``minter``
+    ``capabilities`` are words that a target may declare, with what each promises; ``announced`` is what an
+    answer to discovery says of extensions, in a phrase. ``prober`` and ``minter``
     make what one storm needs of them: from the wire, the fleet's secret, what its clocks show in unix
     seconds, and a name that no user's file may have; None where the protocol has no such thing. ``showing``
-    is the wire of clients that show the secret with every request.
+    is the wire of clients that show the secret with every request. ``probed`` finds out what a server does.
     """
 
     name: str
     words: Words
     codec: Codec
     capabilities: Mapping[str, str] = field(default_factory=dict)
+    announced: Callable[[Reply], str] = lambda reply: "no extensions"
     rules: Rules = Rules()
     excuses: Excuse = _never
     minter: Callable[[Wire, bytes, Callable[[], int]], Minting] | None = None
     prober: Callable[[Wire, Minting | None, Iterable[str]], Prober] | None = None
     showing: Callable[[Wire, bytes], Wire] | None = None
+    probed: Callable[[Ground], Awaitable[Checked]] | None = None

@@ -7,11 +7,15 @@ from patchstorm.dialect.tus.dialect import TUS
 from patchstorm.dialect.words import Words
 
 DIALECTS: dict[str, Dialect] = {TUS.name: TUS}
+CAPABILITIES: dict[str, str] = {**TUS.capabilities}
+"""What a target of any dialect may declare, with what each word promises."""
 
 
 def register(dialect: Dialect) -> None:
     """Add a dialect of one's own under its name."""
     DIALECTS[dialect.name] = dialect
+    for word, says in dialect.capabilities.items():
+        CAPABILITIES.setdefault(word, says)
 
 
 def dialect_of(name: str) -> Dialect:

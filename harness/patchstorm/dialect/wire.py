@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from patchstorm.history.model import DocumentFields, Progress
+
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How requests are spelt.
@@ -14,8 +16,9 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     parameter is a JWT. ``metadata`` are further pairs for Upload-Metadata, with ``{target}`` for the
     name asked for. ``chunked`` False: the server takes no body without a length, so none is sent.
     ``minted`` is the URL, with ``{token}``, of an upload that no creation made: the token is a JWT of
-    the fleet's secret (:mod:`patchstorm.dialect.tus.minting`). ``request_ms`` bounds one request, from
-    connecting to the last byte of the answer.
+    the fleet's secret (:mod:`patchstorm.dialect.tus.minting`). ``progress`` names headers
+    in which the server tells how much is stored, ``document`` the fields of its status document.
+    ``request_ms`` bounds one request, from connecting to the last byte of the answer.
     """
 
     path: str
@@ -25,4 +28,6 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     metadata: dict[str, str] = {}
     chunked: bool = True
     minted: str | None = None
+    progress: Progress | None = None
+    document: DocumentFields = DocumentFields()
     request_ms: int = 10_000

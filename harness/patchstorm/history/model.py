@@ -40,6 +40,36 @@ class UploadInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_ms: int | None = None
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Headers in which a server tells, beside its protocol, how much of an upload is stored.
+
+    ``chunks`` and ``percent`` are names of headers; None: it has none. ``reading`` says what they count:
+    ``all`` stored bytes, or only the contiguous ``prefix``. Both are legal; the one that is named is held.
+    """
+
+    chunks: str | None = None
+    percent: str | None = None
+    reading: Literal["all", "prefix"] = "all"
+
+
+class DocumentFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the fields of a server's status document are called.
+
+    ``gap_offset`` and ``gap_length`` are those of an entry of ``missing``. ``reading`` says what its
+    percentage counts: ``all`` stored bytes, the contiguous ``prefix``, or ``either``, where nobody has said.
+    """
+
+    total: str = "total_size"
+    committed: str = "committed_offset"
+    chunks: str = "chunks_received"
+    missing: str = "missing_ranges"
+    gap_offset: str = "offset"
+    gap_length: str = "length"
+    percent: str = "progress_percent"
+    state: str = "status"
+    reading: Literal["all", "prefix", "either"] = "either"
+
+
 class Header(Line, frozen=True, kw_only=True, tag="header", omit_defaults=False):
     """The first line, with every field written out: a reader tells by it what it reads."""
 
@@ -56,6 +86,8 @@ class Header(Line, frozen=True, kw_only=True, tag="header", omit_defaults=False)
     clock: Literal["monotonic", "virtual"]
     uploads: tuple[UploadInfo, ...]
     dialect: str = "tus"  # in which protocol the operations were spoken
+    progress: Progress | None = None
+    document: DocumentFields = DocumentFields()
     policy: Literal["polite", "hostile"] = "polite"
     leftovers: tuple[str, ...] = ()  # glob patterns, relative to the root, of what may stay
     convergence_ms: int = 15_000  # bound after healing
@@ -142,8 +174,8 @@ class Completion(Line, frozen=True, kw_only=True, tag="complete"):
     time_ns: int
     outcome: Outcome
     status: int | None = None
-    offset: int | None = None  # Upload-Offset of the answer
-    upload_length: int | None = None  # Upload-Length of the answer
+    offset: int | None = None  # how far the upload is, as the answer says
+    upload_length: int | None = None  # how long it will be, as the answer says
     sent: int = 0
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     document: StatusDocument | None = None

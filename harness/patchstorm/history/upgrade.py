@@ -34,8 +34,15 @@ def upgraded(record: Fields, version: int) -> Fields:
     return record if change is None else change(record)
 
 
+_PROGRESS: Final = {
+    "chunks": "x-backend-ai-chunks-received",
+    "percent": "x-backend-ai-progress-percent",
+}
+"""The two headers that were read as progress whoever sent them, before a target's file named its own."""
+
+
 def _header(record: Fields) -> Fields:
-    return record | {"version": READS[-1]}
+    return record | {"version": READS[-1], "progress": _PROGRESS}
 
 
 def _invoke(record: Fields) -> Fields:

@@ -1,4 +1,5 @@
-"""What a server announces and what it does: one request at a time, before any storm.
+"""``target check``: a target is started and asked, request by request, what it can do.
 
-Stands on ``live`` and ``target``; judges nothing but capabilities, so it needs no history.
+What is asked and what it means is the dialect's (``dialect.tus.probing``); the replicas, their storage and
+the sockets are here. May import ``live``, ``target``, ``dialect``. Internal: may change at any release.
 """

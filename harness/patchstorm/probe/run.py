@@ -1,71 +1,26 @@
-"""All probes against one target, in an order in which each stands on the ones before."""
+"""All probes of a target's protocol, against the target itself."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from patchstorm.probe import core, extensions
-from patchstorm.probe.bench import Bench, Silence, benched
-from patchstorm.probe.model import Checked, Probed
+from patchstorm.dialect.probed import Checked
+from patchstorm.dialect.registry import dialect_of
+from patchstorm.errors import UsageError
+from patchstorm.probe.ground import grounded
 from patchstorm.target.model import Target
-
-UNPROBED = {
-    "publishes-atomically": "the name was not there early; only storms can show more",
-    "survives-power-loss": "no probe can cut the power; it stands as you declared it",
-}
-Single = Callable[[Bench], Awaitable[Probed | None]]
-SINGLES: tuple[tuple[str, Single], ...] = (
-    ("creation", core.creation),
-    ("creation-with-upload", extensions.with_upload),
-    ("defer-length", extensions.defer_length),
-    ("termination", extensions.termination),
-    ("concatenation", extensions.concatenation),
-    ("keeps-partial-body", core.keeps_partial_body),
-    ("completes-unattended", core.unattended),
-    ("status", core.status),
-)
 
 
 async def check(target: Target, log_dir: Path) -> Checked:
-    """Start ``target``, probe it, and end it. TargetError where it does not start or creates nothing."""
-    async with benched(target, log_dir) as bench:
-        announced = await core.announced(bench)
-        probed: list[Probed] = []
-        remarks: list[str] = []
-        for name, probe in SINGLES:
-            probed += await _tried(name, probe, bench)
-        probed += await _several(bench, log_dir)
-        probed, more = await _ended(bench, probed)
-        remarks += more
-        apart = await core.shared(bench)
-        remarks += [apart] if apart else []
-    known = {one.capability for one in probed}
-    for name, says in UNPROBED.items():
-        if name not in known and name in target.capabilities:
-            probed.append(Probed(capability=name, does=None, says=says))
-    return Checked(announced=announced, probed=tuple(probed), remarks=tuple(remarks))
+    """Start ``target``, probe it, and end it.
 
-
-async def _tried(name: str, probe: Single, bench: Bench) -> list[Probed]:
-    try:
-        one = await probe(bench)
-    except Silence as silence:
-        return [Probed(capability=name, does=False, says=str(silence))]
-    return [] if one is None else [one]
-
-
-async def _several(bench: Bench, log_dir: Path) -> list[Probed]:
-    """The probes that give more than one answer, or need a bench of their own."""
-    found = await core.reading(bench)
-    try:
-        found += [one async for one in extensions.checksums(bench)]
-        found.append(await extensions.expiration(bench, log_dir))
-    except Silence as silence:
-        found.append(Probed(capability="expiration", does=False, says=str(silence)))
-    return found
-
-
-async def _ended(bench: Bench, probed: list[Probed]) -> tuple[list[Probed], list[str]]:
-    more, remarks = await core.finish(bench)
-    return [*probed, *more], remarks
+    TargetError where it does not start or creates nothing, UsageError for a protocol without probes.
+    """
+    probed = dialect_of(target.dialect).probed
+    if probed is None:
+        raise UsageError(
+            f"target {target.name}: nobody knows what to ask of a server that speaks "
+            f"{target.dialect}; declare its capabilities by hand"
+        )
+    async with grounded(target, log_dir) as ground:
+        return await probed(ground)

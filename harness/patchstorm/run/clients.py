@@ -122,7 +122,9 @@ class Clients:
     ) -> Answer:
         """Write down what came of a request, and know what a client would."""
         request, op = send.request, _op_of(step)
-        end = self._codec.decode(op, self._now_ns(), request, reply, sent=sent, error=error)
+        end = self._codec.decode(
+            self.wire, op, self._now_ns(), request, reply, sent=sent, error=error
+        )
         if replica is None:
             end = _doubted(end, request)
         self._recorder.add(end)

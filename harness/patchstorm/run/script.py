@@ -230,6 +230,8 @@ def header_of(
         replicas=plan.replicas,
         clock="virtual" if clock == "virtual" else "monotonic",
         uploads=tuple(upload.info for upload in plan.uploads),
+        progress=target.wire.progress,
+        document=target.wire.document,
         policy=plan.policy,
         leftovers=target.files.leftovers,
         convergence_ms=max(plan.convergence_ms, target.settle.convergence_ms),

@@ -1,38 +1,12 @@
-"""The words that scenarios and targets share: capabilities and phases, each with what it promises."""
+"""The words that scenarios and targets share: capabilities, which dialects bring, and phases."""
 
 from __future__ import annotations
 
 from typing import Final
 
-CAPABILITIES: Final[dict[str, str]] = {
-    "offset-addressed": "a PATCH is accepted at any offset inside the upload",
-    "sequential": "a PATCH is accepted only at the current offset; any other is 409",
-    "creation": "POST creates an upload (tus creation)",
-    "creation-bearer": "POST creates an upload for who shows the fleet's secret; a storm configures it",
-    "creation-off": "POST creates nothing: uploads begin with minted URLs; a storm configures it",
-    "creation-with-upload": "POST may carry the first bytes (tus creation-with-upload)",
-    "defer-length": "POST may leave the length open (tus creation-defer-length)",
-    "expiration": "Upload-Expires is announced and kept (tus expiration)",
-    "checksum-md5": "Upload-Checksum with md5",
-    "checksum-sha1": "Upload-Checksum with sha1",
-    "checksum-sha256": "Upload-Checksum with sha256",
-    "checksum-sha512": "Upload-Checksum with sha512",
-    "termination": "DELETE ends an upload (tus termination)",
-    "concatenation": "partial uploads can be joined (tus concatenation)",
-    "status": "a status document tells what has arrived and what is missing",
-    "keeps-partial-body": "bytes of a body that broke off stay stored",
-    "head-after-finish": "HEAD still answers once the upload is complete",
-    "patient-head": "HEAD is never answered 5xx: where it cannot tell for the moment it says 423",
-    "publishes-atomically": "the published name appears whole, at once",
-    "completes-unattended": "a complete upload is published although no client returns",
-    "named-targets": "an upload is published under the name its creation asks for, inside the root",
-    "signed-urls": "an upload's URL is signed, and no other spelling of it is served",
-    "behind-proxy": "Location names the scheme and host of X-Forwarded-Proto and X-Forwarded-Host, or Host",
-    "minted-urls": "an upload may begin with a URL that was minted with the fleet's secret, without POST",
-    "problem-documents": "refusals are problem documents (RFC 9457)",
-    "strict-tus": "what tus 1.0.0 recommends is kept like what it demands",
-    "survives-power-loss": "what was acknowledged is synced to stable storage first",
-}
+from patchstorm.dialect.registry import CAPABILITIES
+
+__all__ = ["CAPABILITIES", "PHASES"]
 
 PHASES: Final[dict[str, str]] = {
     "receiving": "a request body is being stored",

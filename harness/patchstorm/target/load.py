@@ -10,6 +10,7 @@ import msgspec
 
 from patchstorm.dialect.wire import Wire
 from patchstorm.errors import UsageError
+from patchstorm.history.model import DocumentFields, Progress
 from patchstorm.scenario.units import nearest
 from patchstorm.target.lines import Mistake, line_of
 from patchstorm.target.meaning import check_meaning
@@ -92,6 +93,10 @@ def _check_keys(document: dict[str, Any]) -> None:
     _known(document, fields, "")
     for table, struct in TABLES.items():
         _known_table(document.get(table), struct, table)
+    wire = document.get("wire")
+    if isinstance(wire, dict):
+        _known_table(wire.get("progress"), Progress, "wire.progress")
+        _known_table(wire.get("document"), DocumentFields, "wire.document")
     for entry in _tables(document.get("known")):
         _known_table(entry, Known, "known")
     variants = document.get("variants")

@@ -37,8 +37,10 @@ class Places:
 
         None for good where the target's bytes are had with GET: then no name is anybody's.
         """
-        if self._files.read == "get":
-            return None
+        return None if self._files.read == "get" else self.named(upload)
+
+    def named(self, upload: str) -> str | None:
+        """Where ``files.published`` says that ``upload`` lies, however its bytes are had."""
         info, url = self._uploads[upload], self._urls.get(upload)
         pattern = self._files.published
         if "{id}" not in pattern:

@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Request
 from patchstorm.dialect.wire import Wire
-from patchstorm.history.model import Completion, StatusDocument, UploadInfo
+from patchstorm.history.model import Completion, DocumentFields, StatusDocument, UploadInfo
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.history.recorder import outcome_of
 
@@ -154,6 +154,11 @@ def _claims(token: str) -> dict[str, Any]:
     return claims if isinstance(claims, dict) else {}
 
 
+def announced(reply: Reply) -> str:
+    """What an answer to OPTIONS says of extensions, in a phrase."""
+    return f"extensions {reply.headers.get('tus-extension', '(none)')}"
+
+
 def fetch(wire: Wire, url: str) -> Head:
     """GET on the upload's URL, which is no part of tus and which most servers answer."""
     return Head(method="GET", path=url, headers=tuple(wire.headers.items()))
@@ -169,6 +174,7 @@ def published_path(pattern: str, wire: Wire, upload: UploadInfo, url: str | None
 
 
 def decode(
+    wire: Wire,
     op: int,
     time_ns: int,
     request: Request,
@@ -180,7 +186,7 @@ def decode(
     """What the history records of an answer, or of its absence (``error`` says why)."""
     if reply is None:
         return Completion(op=op, time_ns=time_ns, outcome="info", sent=sent, error=error)
-    document, malformed = _document(request, reply)
+    document, malformed = _document(wire.document, request, reply)
     malformed = malformed or _problem(request, reply)
     offset, bad_offset = _integer(reply, "upload-offset")
     length, bad_length = _integer(reply, "upload-length")
@@ -229,24 +235,26 @@ def _problem(request: Request, reply: Reply) -> str | None:
     return f"{PROBLEM_DOCUMENT}: {', '.join(words)} is no text" if words else None
 
 
-def _document(request: Request, reply: Reply) -> tuple[StatusDocument | None, str | None]:
+def _document(
+    fields: DocumentFields, request: Request, reply: Reply
+) -> tuple[StatusDocument | None, str | None]:
     if request.kind != "status" or reply.status != 200:
         return None, None
     try:
-        return _status(json.loads(reply.body)), None
+        return _status(fields, json.loads(reply.body)), None
     except (ValueError, KeyError, TypeError) as error:
         return None, f"status document: {type(error).__name__}: {error}"
 
 
-def _status(raw: dict[str, Any]) -> StatusDocument:
+def _status(fields: DocumentFields, raw: dict[str, Any]) -> StatusDocument:
     gaps: Iterator[tuple[int, int]] = (
-        (int(gap["offset"]), int(gap["length"])) for gap in raw["missing_ranges"]
+        (int(gap[fields.gap_offset]), int(gap[fields.gap_length])) for gap in raw[fields.missing]
     )
     return StatusDocument(
-        total_size=int(raw["total_size"]),
-        committed_offset=int(raw["committed_offset"]),
-        chunks_received=tuple(int(offset) for offset in raw["chunks_received"]),
+        total_size=int(raw[fields.total]),
+        committed_offset=int(raw[fields.committed]),
+        chunks_received=tuple(int(offset) for offset in raw[fields.chunks]),
         missing_ranges=tuple(gaps),
-        progress_percent=float(raw["progress_percent"]),
-        status=str(raw["status"]),
+        progress_percent=float(raw[fields.percent]),
+        status=str(raw[fields.state]),
     )

@@ -7,8 +7,11 @@ from typing import cast
 
 from patchstorm.dialect.base import Codec, Dialect, Minting, Prober
 from patchstorm.dialect.tus import codec
+from patchstorm.dialect.tus.capabilities import CAPABILITIES
+from patchstorm.dialect.tus.codec import announced
 from patchstorm.dialect.tus.minting import Minter, showing
 from patchstorm.dialect.tus.probes import Probes, own_name
+from patchstorm.dialect.tus.probing.all import probed_on
 from patchstorm.dialect.tus.refusals import excused
 from patchstorm.dialect.tus.rules import RULES
 from patchstorm.dialect.wire import Wire
@@ -38,9 +41,12 @@ TUS = Dialect(
         offset="Upload-Offset",
     ),
     codec=cast(Codec, codec),
+    capabilities=CAPABILITIES,
+    announced=announced,
     rules=RULES,
     excuses=excused,
     minter=_minter,
     prober=_prober,
     showing=showing,
+    probed=probed_on,
 )

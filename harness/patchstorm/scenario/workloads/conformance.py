@@ -23,6 +23,7 @@ from patchstorm.dialect.tus.conformance import (
     Step,
     Terms,
     View,
+    announced_max,
     chapter,
     content,
     reason_to_skip,
@@ -150,7 +151,7 @@ def _until_content(
                 what=step,
                 strict=asking.options.strict,
                 chapter=asking.options.chapter,
-                max_size=_max_size(before),
+                max_size=announced_max(before),
             ),
         )
         mischief = Mischief(cut_after=step.cut, chunked=step.framing == "chunked")
@@ -174,15 +175,6 @@ def _until_content(
             yield Sleep(ms=ASK_AGAIN_MS)
         else:
             return view
-
-
-def _max_size(before: Sequence[Seen]) -> int:
-    """What OPTIONS announced in this case."""
-    for one in before:
-        limit = one.headers.get("tus-max-size", "")
-        if limit.isascii() and limit.isdigit():
-            return int(limit)
-    return 0
 
 
 KIND = WorkloadKind(

@@ -22,7 +22,7 @@ from patchstorm.dialect.tus.conformance import (
     with_upload,
 )
 from patchstorm.dialect.tus.conformance.claims import TOKEN, listed, shown
-from patchstorm.dialect.tus.conformance.model import Case, Holds, Rule, Terms, View
+from patchstorm.dialect.tus.conformance.model import Case, Holds, Rule, Seen, Terms, View
 
 _MODULES = (
     negotiation, core, creation, defer_length, with_upload, expiration, checksum, termination,
@@ -161,6 +161,15 @@ def stopped(view: View) -> Stop | None:
         if (expect.stops or expect.rule.level == "must") and expect.complaint(view) is not None:
             return Stop(reason=f"{step.acts_as} broke {expect.rule.name}")
     return None
+
+
+def announced_max(before: Sequence[Seen]) -> int:
+    """What OPTIONS announced in this case."""
+    for one in before:
+        limit = one.headers.get("tus-max-size", "")
+        if limit.isascii() and limit.isdigit():
+            return int(limit)
+    return 0
 
 
 def chapter(name: str) -> Sequence[Case]:

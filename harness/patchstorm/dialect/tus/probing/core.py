@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 
+from patchstorm.dialect.ground import Ending
 from patchstorm.dialect.operations import Mischief
+from patchstorm.dialect.probed import Announced, Probed
 from patchstorm.dialect.tus.codec import PATCH_TYPE, upload_id
-from patchstorm.live import tree
-from patchstorm.live.http import Ending
-from patchstorm.probe.bench import Bench, Made, described, offset_of, until
-from patchstorm.probe.model import Announced, Probed
-from patchstorm.target.patterns import covers
+from patchstorm.dialect.tus.probing.bench import Bench, Made, described, offset_of
 
 SIZE = 24_000
 PART = 8_000
@@ -23,7 +21,7 @@ CUT_STALL_MS = 300
 
 async def announced(bench: Bench) -> Announced:
     """What OPTIONS says (tus, core, OPTIONS)."""
-    reply = await bench.send("OPTIONS", bench.target.wire.path)
+    reply = await bench.send("OPTIONS", bench.ground.wire.path)
     if reply is None or reply.status >= 300:
         return Announced(silent=f"OPTIONS: {described(reply)}")
     said = reply.headers
@@ -96,7 +94,7 @@ async def keeps_partial_body(bench: Bench) -> Probed:
 async def _settled(bench: Bench, made: Made) -> int:
     """The offset once it is no longer nought, or once nothing more is to be expected."""
     offset = 0
-    async for _ in until(KEPT_WITHIN_S):
+    async for _ in bench.ground.turns(KEPT_WITHIN_S):
         offset = await bench.offset(made.url) or 0
         if offset:
             break
@@ -106,9 +104,9 @@ async def _settled(bench: Bench, made: Made) -> int:
 async def finish(bench: Bench) -> tuple[list[Probed], list[str]]:
     """The end of an upload: what HEAD then says, and where the bytes are."""
     made = await bench.create(SIZE)
-    bench.changes.clear()
+    bench.ground.shown.clear()
     await bench.patch(made.url, 0, made.body(0, PART))
-    early = bench.target.files.read == "path" and await bench.assembled(made) is not None
+    early = not bench.ground.by_get and await bench.assembled(made) is not None
     await bench.patch(made.url, PART, made.body(PART, SIZE - PART))
     told = await bench.ask("HEAD", made.url, replica=1)
     knows = told.status < 300 and offset_of(told) == SIZE
@@ -128,13 +126,13 @@ async def finish(bench: Bench) -> tuple[list[Probed], list[str]]:
 async def _whereabouts(bench: Bench, made: Made) -> list[str]:
     """What to correct in [files], and what shows what the server is doing."""
     wanted = made.body(0, SIZE)
-    async for _ in until(bench.target.settle.convergence_ms / 1_000):
+    async for _ in bench.ground.turns(bench.ground.convergence_s):
         if await bench.assembled(made) == wanted:
-            if bench.target.files.read == "get":
+            if bench.ground.by_get:
                 return []
             return [*_beside(bench, made), *_phases(bench, made)]
     lies = [_pattern(bench, made, path) for path in bench.holding(wanted)]
-    how = "GET" if bench.target.files.read == "get" else f"`{bench.path(made)}`"
+    how = "GET" if bench.ground.by_get else f"`{bench.path(made)}`"
     if lies:
         return [
             f'the bytes are not to be had by {how}; they lie at "{lies[0]}": set files.published'
@@ -147,20 +145,19 @@ async def _whereabouts(bench: Bench, made: Made) -> list[str]:
 
 def _pattern(bench: Bench, made: Made, path: str) -> str:
     """The path with the server's name for the upload as ``{id}``, and the one asked for as ``{target}``."""
-    name = upload_id(bench.target.wire, made.url)
+    name = upload_id(bench.ground.wire, made.url)
     generic = path.replace(name, "{id}") if name else path
     return generic.replace(made.info.target, "{target}")
 
 
 def _beside(bench: Bench, made: Made) -> list[str]:
     """What else lies there for this upload and is declared nowhere."""
-    files = bench.target.files
     mine = bench.path(made)
-    name = upload_id(bench.target.wire, made.url)
+    name = upload_id(bench.ground.wire, made.url)
     rest = [
         path
-        for path in tree.paths(bench.storage.view)
-        if path != mine and name and name in path and not covers(path, files.leftovers)
+        for path in bench.ground.paths()
+        if path != mine and name and name in path and not bench.ground.may_stay(path)
     ]
     patterns = sorted({_pattern(bench, made, path).replace("{id}", "*") for path in rest})
     if not patterns:
@@ -172,13 +169,13 @@ def _beside(bench: Bench, made: Made) -> list[str]:
 def _phases(bench: Bench, made: Made) -> list[str]:
     """What appeared and vanished meanwhile: a person can tell phases from it."""
     mine = bench.path(made)
-    name = upload_id(bench.target.wire, made.url)
+    name = upload_id(bench.ground.wire, made.url)
     seen = dict.fromkeys(
-        _pattern(bench, made, change.path).replace("{id}", "*")
-        for change in bench.changes
-        if change.what == "appeared" and change.path != mine and name and name in change.path
+        _pattern(bench, made, path).replace("{id}", "*")
+        for path, what in bench.ground.shown
+        if what == "appeared" and path != mine and name and name in path
     )
-    if not seen or bench.target.phases:
+    if not seen or bench.ground.phased:
         return []
     listed = ", ".join(f'"{pattern}"' for pattern in seen)
     return [f"appeared while it was written: {listed}; [phases] can be told from such paths"]
@@ -193,7 +190,7 @@ async def unattended(bench: Bench) -> Probed:
     await bench.send("PATCH", made.url, headers, made.body(PART, SIZE - PART), mischief=gone)
     wanted = made.body(0, SIZE)
     does = False
-    async for _ in until(bench.target.settle.convergence_ms / 1_000):
+    async for _ in bench.ground.turns(bench.ground.convergence_s):
         does = await bench.assembled(made) == wanted
         if does:
             break
@@ -203,7 +200,7 @@ async def unattended(bench: Bench) -> Probed:
 
 async def status(bench: Bench) -> Probed | None:
     """Whether the status document is one; None where the target's file names none."""
-    wire = bench.target.wire
+    wire = bench.ground.wire
     if wire.status is None:
         return None
     made = await bench.create(SIZE)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from patchstorm.dialect.exchange import Reply
+from patchstorm.dialect.ground import Ground
+from patchstorm.dialect.probed import ALGORITHMS, Probed
 from patchstorm.dialect.tus.codec import created_url
-from patchstorm.probe.bench import Bench, Made, benched, described, offset_of, until
-from patchstorm.probe.model import ALGORITHMS, Probed
-from patchstorm.target.model import Target
+from patchstorm.dialect.tus.probing.bench import Bench, Made, described, offset_of
 
 SIZE = 3_000
 PART = 1_000
@@ -22,9 +21,9 @@ EXPIRED_WITHIN_S = 4.0
 async def with_upload(bench: Bench) -> Probed:
     """The first bytes come with POST (tus, creation-with-upload)."""
     name = "creation-with-upload"
-    sample = Made(number=bench.next, size=SIZE, url="")
+    sample = bench.sample(SIZE)
     reply, _ = await bench.post(SIZE, body=sample.body(0, PART))
-    url = created_url(bench.target.wire, reply)
+    url = created_url(bench.ground.wire, reply)
     if url is None:
         return Probed(capability=name, does=False, says=f"POST with bytes: {described(reply)}")
     kept = await bench.offset(url)
@@ -36,10 +35,10 @@ async def defer_length(bench: Bench) -> Probed:
     """The length is given later, with a PATCH (tus, creation, Upload-Defer-Length)."""
     name = "defer-length"
     reply, number = await bench.post(None, {"Upload-Defer-Length": "1"})
-    url = created_url(bench.target.wire, reply)
+    url = created_url(bench.ground.wire, reply)
     if url is None:
         return Probed(capability=name, does=False, says=f"POST without length: {described(reply)}")
-    made = Made(number=number, size=SIZE, url=url)
+    made = bench.made(number, SIZE, url)
     patched = await bench.patch(url, 0, made.body(0, SIZE), {"Upload-Length": str(SIZE)})
     whole = patched.status < 300 and offset_of(patched) == SIZE
     return Probed(
@@ -93,14 +92,14 @@ async def concatenation(bench: Bench) -> Probed:
     parts: list[Made] = []
     for _ in range(2):
         reply, number = await bench.post(PART, {"Upload-Concat": "partial"})
-        url = created_url(bench.target.wire, reply)
+        url = created_url(bench.ground.wire, reply)
         if url is None:
             says = f"POST of a partial upload: {described(reply)}"
             return Probed(capability=name, does=False, says=says)
-        parts.append(Made(number=number, size=PART, url=url))
+        parts.append(bench.made(number, PART, url))
         await bench.patch(url, 0, parts[-1].body(0, PART))
     final = await _joined(bench, parts)
-    url = created_url(bench.target.wire, final)
+    url = created_url(bench.ground.wire, final)
     if url is None:
         return Probed(
             capability=name, does=False, says=f"POST of the final upload: {described(final)}"
@@ -119,10 +118,10 @@ async def _joined(bench: Bench, parts: list[Made]) -> Reply:
     return reply
 
 
-async def expiration(bench: Bench, log_dir: Path) -> Probed:
+async def expiration(bench: Bench) -> Probed:
     """Upload-Expires is told, and kept where the target's file says how to shorten it."""
-    if bench.target.start.lifetime:
-        return await _kept(bench.target, log_dir)
+    if bench.ground.expires:
+        return await _kept(bench.ground)
     told = await _told(bench, await bench.create(SIZE))
     if told is None:
         says = "no Upload-Expires on PATCH or HEAD; if uploads expire only when told to, "
@@ -138,16 +137,17 @@ async def _told(bench: Bench, made: Made) -> str | None:
     return told or (await bench.ask("HEAD", made.url)).headers.get("upload-expires")
 
 
-async def _kept(target: Target, log_dir: Path) -> Probed:
+async def _kept(ground: Ground) -> Probed:
     """Whether an upload that lives for a second is gone after it."""
     name = "expiration"
-    async with benched(target, log_dir, lifetime_ms=LIFETIME_MS) as short:
+    async with ground.shortlived(LIFETIME_MS) as other:
+        short = Bench(other)
         made = await short.create(SIZE)
         told = await _told(short, made)
         if told is None:
             says = "no Upload-Expires on PATCH or HEAD, with start.lifetime"
             return Probed(capability=name, does=False, says=says)
-        async for _ in until(EXPIRED_WITHIN_S):
+        async for _ in other.turns(EXPIRED_WITHIN_S):
             status = (await short.ask("HEAD", made.url)).status
             if status in (403, 404, 410):
                 says = f"after a lifetime of {LIFETIME_MS} ms HEAD: {status}"

@@ -1,0 +1,126 @@
+"""Two replicas over one directory, for the probes of a dialect (``dialect.ground.Ground``)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from patchstorm.dialect.exchange import Head, Reply
+from patchstorm.dialect.ground import Ending, Ground
+from patchstorm.dialect.operations import Mischief
+from patchstorm.history.model import UploadInfo
+from patchstorm.live import tree
+from patchstorm.live.fleet import Fleet, running
+from patchstorm.live.http import Client
+from patchstorm.live.storage import Storage, opened
+from patchstorm.live.tree import Change
+from patchstorm.live.watch import TreeWatch
+from patchstorm.scenario import payload
+from patchstorm.target.model import Target
+from patchstorm.target.patterns import covers
+from patchstorm.target.places import Places
+
+REPLICAS = 2
+POLL_S = 0.05
+
+
+class LiveGround:
+    """Real replicas and their storage."""
+
+    def __init__(self, target: Target, fleet: Fleet, storage: Storage, log_dir: Path) -> None:
+        self.wire = target.wire
+        self.published = target.files.published
+        self.by_get = target.files.read == "get"
+        self.expires = bool(target.start.lifetime)
+        self.phased = bool(target.phases)
+        self.declared: Collection[str] = target.capabilities
+        self.convergence_s = target.settle.convergence_ms / 1_000
+        self.shown: list[tuple[str, str]] = []
+        self._target = target
+        self._fleet = fleet
+        self._view = storage.view
+        self._log_dir = log_dir
+
+    def saw(self, change: Change) -> None:
+        self.shown.append((change.path, change.what))
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        replica: int = 0,
+        mischief: Mischief | None = None,
+        ending: Ending | None = None,
+    ) -> Reply | None:
+        head = Head(
+            method=method,
+            path=path,
+            headers=tuple(headers.items()),
+            length=len(body or b""),
+            has_body=body is not None,
+        )
+        port = self._fleet.replicas[replica].port
+        assert port is not None
+        client = Client(timeout_ms=self.wire.request_ms)
+        delivery = await client.deliver(
+            port, head, (lambda: _blocks(body)) if body else None, mischief, ending=ending
+        )
+        return delivery.reply
+
+    def payload(self, number: int, offset: int, length: int) -> bytes:
+        return bytes(payload.generate(number, 0, offset, length))
+
+    def path(self, upload: UploadInfo, url: str) -> str | None:
+        places = Places(self._target, (upload,))
+        places.learn(upload.id, url)
+        return places.named(upload.id)
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            return (self._view / path).read_bytes()
+        except OSError:
+            return None
+
+    def paths(self) -> tuple[str, ...]:
+        return tree.paths(self._view)
+
+    def may_stay(self, path: str) -> bool:
+        return covers(path, self._target.files.leftovers)
+
+    async def turns(self, seconds: float) -> AsyncIterator[None]:
+        deadline = time.monotonic() + seconds
+        while True:
+            yield
+            if time.monotonic() >= deadline:
+                return
+            await asyncio.sleep(POLL_S)
+
+    def shortlived(self, lifetime_ms: int) -> AbstractAsyncContextManager[Ground]:
+        return grounded(self._target, self._log_dir, lifetime_ms=lifetime_ms)
+
+
+def _blocks(body: bytes) -> Iterator[memoryview]:
+    yield memoryview(body)
+
+
+@contextlib.asynccontextmanager
+async def grounded(
+    target: Target, log_dir: Path, *, lifetime_ms: int | None = None
+) -> AsyncIterator[Ground]:
+    """A ground with its replicas started; TargetError where they do not start."""
+    async with (
+        opened("tmpfs") as storage,
+        running(target, storage, REPLICAS, log_dir=log_dir, lifetime_ms=lifetime_ms) as fleet,
+    ):
+        ground = LiveGround(target, fleet, storage, log_dir)
+        watch = TreeWatch(storage.view)
+        watch.listen(ground.saw)
+        async with watch:
+            yield ground
