@@ -55,6 +55,23 @@ def test_another_program_called_linux_is_not_taken_for_a_kernel(
     assert "is not User-Mode Linux" in refused(tmp_path, monkeypatch)
 
 
+def test_a_processor_with_more_registers_than_fit_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs(tmp_path)
+    path = tmp_path / "linux.uml"
+    path.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && { echo 6.1.0-nobody; exit; }\n'
+        "echo 'userspace - ptrace set fp regs failed, errno = 14'\n"
+    )
+    path.chmod(0o755)
+    (tmp_path / "6.1.0-nobody").mkdir()
+    monkeypatch.setattr(machine, "MODULE_ROOTS", (str(tmp_path),))
+    monkeypatch.setattr(machine, "DAEMONS_WRITE", ())
+
+    assert "cannot run on this processor" in refused(tmp_path, monkeypatch)
+
+
 def test_memory_must_be_mappable_and_large_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnavailableStorage, match="MiB in one of"):
         machine._memory_dir(1 << 40)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,9 @@ MEMORY_PLACES: Final = ("/dev/shm", "/tmp", "/var/tmp")
 MEMORY_VARIABLE: Final = "PATCHSTORM_GUEST_MEMORY"
 """Names a directory for the guests' memory and disks instead."""
 ASK_S: Final = 10
+TRIAL_MIB: Final = 64
+REGISTERS: Final = b"ptrace set fp regs failed"
+"""What a guest says with its last breath where it cannot restore the registers of a process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,41 @@ def find_machine(memory_mib: int) -> Machine:
     for directory in DAEMONS_WRITE:
         if not Path(directory).is_dir():
             raise UnavailableStorage(f"{directory} is missing; reinstall the package nfs-common")
-    return Machine(kernel=kernel, release=release, memory_dir=_memory_dir(memory_mib))
+    memory_dir = _memory_dir(memory_mib)
+    reason = _cannot_boot(kernel, memory_dir)
+    if reason is not None:
+        raise UnavailableStorage(reason)
+    return Machine(kernel=kernel, release=release, memory_dir=memory_dir)
+
+
+@lru_cache(maxsize=4)
+def _cannot_boot(kernel: str, memory_dir: Path) -> str | None:
+    """Why no process can run in a guest here; None where one can. Found out by starting the smallest guest.
+
+    ptrace(2) refuses to restore registers of which it is given less than the processor has, and the kernel
+    saves a number of bytes that was fixed when it was built: the tiles of AMX do not fit in.
+    """
+    with tempfile.TemporaryDirectory(prefix="patchstorm-", dir=memory_dir) as folder:
+        command = [
+            kernel, f"mem={TRIAL_MIB}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
+            f"uml_dir={folder}", "umid=trial", "con0=null,fd:1", "con=null", "ssl=null", "quiet",
+            "panic=-1", "init=/bin/true",
+        ]  # fmt: skip
+        environment = {"PATH": search_path(), "TMPDIR": str(memory_dir), "HOME": "/"}
+        try:
+            tried = subprocess.run(
+                command, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, check=False, timeout=ASK_S, start_new_session=True,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            return None  # whatever is wrong, it is told when a guest is booted
+    if REGISTERS not in tried.stdout:
+        return None
+    return (
+        f"User-Mode Linux ({kernel}) cannot run on this processor: it saves fewer registers than there are "
+        "(ptrace: set fp regs failed), as on processors with AMX; use another machine, or hide AMX from "
+        "this one"
+    )
 
 
 def _which(program: str) -> str | None:
