@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from patchstorm.worlds.registry import (
     names,
     register,
     world_of,
-    worlds,
 )
 
 from .toy import Desert
@@ -81,12 +80,41 @@ def test_skip_reasons_name_it() -> None:
 
 
 @pytest.mark.usefixtures("desert")
-def test_doctor_asks_it() -> None:
-    async def rows() -> list[str]:
-        return [f"{row.what}: {row.state}" async for row in world_of("desert").doctor()]
+def test_doctor_asks_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "patchstorm.worlds.registry._TABLE", {}
+    )  # the machine's own worlds take long
+    assert main(["doctor"]) == 0
+    assert re.search(r"^world desert +yes +there is sand everywhere", capsys.readouterr().out, re.M)
 
-    assert asyncio.run(rows()) == ["world desert: yes"]
-    assert world_of("desert") in worlds()
+
+def test_what_is_taken_or_searches_is_not_registered(desert: Desert) -> None:
+    with pytest.raises(ValueError, match="there is one of this name"):
+        register(desert)
+    fake = Desert()
+    fake.name = "sim"
+    with pytest.raises(ValueError, match="world sim: there is one of this name"):
+        register(fake)
+    fake.name, fake.searches = "elsewhere", True
+    with pytest.raises(ValueError, match="only the simulator's schedules can be searched"):
+        register(fake)
+    assert names() == ("sim", "processes", "nfs", "containers", "desert")
+
+
+@pytest.mark.usefixtures("desert")
+def test_what_it_cannot_run_is_skipped_in_its_own_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Desert, "cannot_run", lambda self, target: "no water")
+    monkeypatch.setattr("patchstorm.commands.run.default_worlds", lambda: ("sim", "desert"))
+    main(["run", "sequential", "--schedules", "1", "--json"])
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [(run["world"], run["skipped"]) for run in runs] == [
+        ("sim", None),
+        ("desert", "no water"),
+    ]
 
 
 @pytest.mark.usefixtures("desert")

@@ -148,9 +148,9 @@ def _player(
     """How one job is played: claimed or not, then the whole storm."""
 
     async def play(job: Job) -> RunReport:
-        if cannot[job.world] is not None:
-            return _skipped(job, target, request, NOT_SIMULATED)
-        world = world_of(job.world)
+        world, unfit = world_of(job.world), cannot[job.world]
+        if unfit is not None:
+            return _skipped(job, target, request, NOT_SIMULATED if world.searches else unfit)
         wanted = job.scenario.fleet.storage
         storage = request.storage or world.storage_for(None, wanted) or wanted or DEFAULT_STORAGE
         reason = _reason_to_skip(request, target, job, storage)

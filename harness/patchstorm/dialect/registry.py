@@ -12,10 +12,25 @@ CAPABILITIES: dict[str, str] = {**TUS.capabilities}
 
 
 def register(dialect: Dialect) -> None:
-    """Add a dialect of one's own under its name."""
-    DIALECTS[dialect.name] = dialect
+    """Add a dialect of one's own under its name.
+
+    Raises ValueError for a name that is taken, and for a capability that means something else elsewhere.
+    """
+    if dialect.name in DIALECTS:
+        raise ValueError(f"dialect {dialect.name}: there is one of this name")
     for word, says in dialect.capabilities.items():
-        CAPABILITIES.setdefault(word, says)
+        if CAPABILITIES.get(word, says) != says:
+            raise ValueError(f"dialect {dialect.name}: `{word}` means {CAPABILITIES[word]!r}")
+    DIALECTS[dialect.name] = dialect
+    CAPABILITIES.update(dialect.capabilities)
+
+
+def forget(name: str) -> None:
+    """Take back what was registered."""
+    gone = DIALECTS.pop(name)
+    kept = {word for one in DIALECTS.values() for word in one.capabilities}
+    for word in gone.capabilities.keys() - kept:
+        del CAPABILITIES[word]
 
 
 def dialect_of(name: str) -> Dialect:

@@ -23,7 +23,15 @@ DEFAULT_STORAGE: Final = "tmpfs"
 
 
 def register(world: World) -> None:
-    """Add a world of one's own, under its name, behind all others."""
+    """Add a world of one's own, under its name, behind all others.
+
+    Raises ValueError for a name that is taken, and for a world that ``searches``: what searches schedules is
+    :mod:`patchstorm.campaign`, and it knows the simulator's only.
+    """
+    if world.name in names():
+        raise ValueError(f"world {world.name}: there is one of this name")
+    if world.searches:
+        raise ValueError(f"world {world.name}: only the simulator's schedules can be searched")
     _registered[world.name] = world
 
 
@@ -34,7 +42,7 @@ def forget(name: str) -> None:
 
 def names() -> tuple[str, ...]:
     """All worlds, in the order in which they are listed."""
-    return (*_TABLE, *(name for name in _registered if name not in _TABLE))
+    return (*_TABLE, *_registered)
 
 
 def world_of(name: str) -> World:
