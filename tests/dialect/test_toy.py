@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from patchstorm import api
-from patchstorm.dialect.registry import DIALECTS, register
+from patchstorm.dialect.registry import CAPABILITIES, DIALECTS, forget, register
 from patchstorm.errors import UsageError
 from patchstorm.target.load import parse_target
 
@@ -36,7 +38,7 @@ leftovers = [".parts/**"]
 def shelf() -> Iterator[None]:
     register(SHELF)
     yield
-    del DIALECTS[SHELF.name]
+    forget(SHELF.name)
 
 
 def target(mood: str) -> api.Target:
@@ -85,6 +87,42 @@ def test_a_race_is_found_in_the_simulator_and_told_in_the_protocol_s_words(tmp_p
     story = "\n".join(found.stories[0])
     assert " ADD [" in story and "X-At" in story and "PATCH" not in story
     assert api.replay(api.load_failure(found.failures[0]), subject=raced).exact
+
+
+def test_a_failure_of_one_s_own_store_is_never_replayed_with_another_s_code(tmp_path: Path) -> None:
+    raced = subject(locked=False)
+    named = api.subject(msgspec.structs.replace(raced.target, name="reference"), raced.build)
+    found = api.explore("replaying", named, schedules=200, storage="tmpfs", out_dir=tmp_path)
+    (path,) = found.failures
+    call = f"patchstorm.api.replay(patchstorm.api.load_failure({str(path)!r}), subject=...)"
+
+    assert api.explain(found.report).splitlines()[-1] == call
+    for again in (
+        lambda: api.replay(api.load_failure(path)),
+        lambda: api.shrink(path, tmp_path / "small.json"),
+    ):
+        with pytest.raises(UsageError, match="handed in itself") as refused:
+            again()
+        assert call in str(refused.value)
+    small = api.shrink(path, tmp_path / "small.json", subject=named)
+    assert small.own and api.replay(small, subject=named).reproduced
+
+
+def test_what_is_taken_is_not_registered_again() -> None:
+    with pytest.raises(ValueError, match="there is one of this name"):
+        register(SHELF)
+    other = replace(SHELF, name="other", capabilities={"creation": "something else"})
+    with pytest.raises(ValueError, match="`creation` means"):
+        register(other)
+    assert "other" not in DIALECTS
+
+
+def test_what_is_forgotten_leaves_no_word_behind() -> None:
+    before = dict(CAPABILITIES)
+    register(replace(SHELF, name="other", capabilities={"shelving": "it shelves"}))
+    assert before | {"shelving": "it shelves"} == CAPABILITIES
+    forget("other")
+    assert before == CAPABILITIES
 
 
 def test_bytes_taken_twice_are_found_with_real_processes(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from time import monotonic
 
 import msgspec
 
-from patchstorm.campaign.failure import Failure, write_failure
+from patchstorm.campaign.failure import Failure, replay_call, write_failure
 from patchstorm.campaign.fleet import Fleet, jobs_default
 from patchstorm.campaign.schedules import MIXED, Search, Session, Told, replayed
 from patchstorm.campaign.shrinking import SECONDS_MAX, Shrunk, shrink
@@ -107,7 +107,7 @@ def explore(
         schedules = SCHEDULES_DEFAULT
     search = Search(
         scenario=chosen, target=target, seed=seed, strategy=strategy, storage=storage,
-        replicas=replicas,
+        replicas=replicas, own=subject is not None,
     )  # fmt: skip
     session = Session.of(search) if subject is None else Session(search, subject)
     skipped = reason_to_skip(session, claimed_only=claimed_only)
@@ -234,6 +234,7 @@ class _Exploration:
             steps=sum(told.steps for told in kept), seconds=seconds, digest=_digest(kept),
             findings=findings, unknown=None if findings else unknown,
             failure=str(failures[0]) if failures else None, notes=self._notes(kept),
+            replay=replay_call(failures[0]) if failures and self._search.own else msgspec.UNSET,
         )  # fmt: skip
         return Explored(
             report=report,
@@ -372,7 +373,8 @@ def write_small(
         history=beside,
         schedule=small.schedule,
         story=story,
-        command=f"patchstorm replay {path}",
+        command=replay_call(path) if search.own else f"patchstorm replay {path}",
+        own=search.own,
     )
     write_failure(path, failure)
     return path, story

@@ -23,7 +23,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     ``history`` is the path of the history, relative to the failure's own file. ``storage`` is what
     was asked for, None for the world's default. ``command`` replays the file. ``schedule`` is what
-    the simulator's world repeats bit for bit, and ``story`` tells the steps that mattered in it.
+    the simulator's world repeats bit for bit, and ``story`` tells the steps that mattered in it. ``own``: the
+    target is a store that a program handed in, and no name stands for its code.
     """
 
     format: str = FORMAT
@@ -41,11 +42,17 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     schedule: Schedule | None = None
     story: tuple[str, ...] = ()
     command: str = ""
+    own: bool = False
 
     @property
     def checkers(self) -> frozenset[str]:
         """The checkers that found something."""
         return frozenset(finding.checker for finding in self.findings)
+
+
+def replay_call(path: Path) -> str:
+    """What a program calls to replay the failure at ``path`` of a store that it brought itself."""
+    return f"patchstorm.api.replay(patchstorm.api.load_failure({str(path)!r}), subject=...)"
 
 
 def write_failure(path: Path, failure: Failure) -> None:

@@ -58,7 +58,10 @@ WATCHED_IN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What is asked for, as plain data that another process can be given."""
+    """What is asked for, as plain data that another process can be given.
+
+    ``own``: ``target`` is what a store is called that a program handed in, and stands for no code.
+    """
 
     scenario: Scenario
     target: str
@@ -66,6 +69,7 @@ class Search:
     strategy: str = "portfolio"
     storage: str | None = None
     replicas: int | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ def replay(failure: Failure, subject: Subject | None = None) -> Repeated:
     ``subject`` is the code to simulate where the failure's target is no name that stands for it.
     """
     schedule = _schedule_of(failure)
-    subject = subject or subject_of(resolve(failure.target))
+    subject = subject or _named(failure)
     ran = replayed(failure.plan, subject, schedule, Workers(), traced=True)
     assert ran.trace is not None
     story = tell(
@@ -64,15 +64,26 @@ def replay(failure: Failure, subject: Subject | None = None) -> Repeated:
 def shrink_file(path: Path, out: Path, subject: Subject | None = None) -> Shrunk:
     """Shrink the failure at ``path`` and write the small one to ``out``, its history beside it."""
     failure = read_failure(path)
-    subject = subject or subject_of(resolve(failure.target))
+    subject = subject or _named(failure)
     small = shrink(failure.plan, _schedule_of(failure), subject, Workers())
     search = Search(
         scenario=_scenario_of(failure), target=failure.target, seed=failure.seed,
-        storage=failure.storage, replicas=failure.replicas,
+        storage=failure.storage, replicas=failure.replicas, own=failure.own,
     )  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
     write_small(out.parent, search, small, failure.index, out.name)
     return small
+
+
+def _named(failure: Failure) -> Subject:
+    """The code that the failure's target stands for; UsageError where a program had brought it."""
+    if failure.own:
+        raise UsageError(
+            f"the failure was found in a store that a program called `{failure.target}` and handed in "
+            "itself; no name stands for its code. Replay and shrink it from there, with `subject=` "
+            f"(docs/adapting-a-store.md): {failure.command}"
+        )
+    return subject_of(resolve(failure.target))
 
 
 def _scenario_of(failure: Failure) -> Scenario:

@@ -16,9 +16,9 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 
     ``verdict`` is None when the storm was skipped, and ``skipped`` says why. ``failure`` is the path
     of a file that ``patchstorm replay`` takes, and ``story`` tells it step by step where the world knows
-    the steps. ``others`` are the files of failures from other causes, where a search went on after the
-    first. ``notes`` are remarks that change no verdict. ``steps`` are the simulator's steps, or the
-    requests made in a live world.
+    the steps. ``replay`` is what replays ``failure`` where that command cannot. ``others`` are the files of
+    failures from other causes, where a search went on after the first. ``notes`` are remarks that change no
+    verdict. ``steps`` are the simulator's steps, or the requests made in a live world.
     """
 
     scenario: str
@@ -37,6 +37,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     story: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    replay: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import UNSET
+
 from patchstorm.check.model import Finding, Range
 from patchstorm.report.model import RunReport
 
@@ -110,7 +112,9 @@ def _by_findings(run: RunReport) -> list[str]:
 
 
 def replay_command(run: RunReport) -> str | None:
-    """The command that runs the failure's plan again; None if no failure file was written."""
+    """What runs the failure's plan again; None if no failure file was written."""
+    if run.replay is not UNSET:
+        return run.replay
     return None if run.failure is None else _replay(run.failure)
 
 
