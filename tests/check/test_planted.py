@@ -116,6 +116,34 @@ def _behind_a_gap(reading: Literal["all", "prefix"], percent: str) -> Book:
     return book
 
 
+def _counted(chunks: str, *documented: int, reading: Literal["all", "prefix"]) -> Book:
+    """Two of four chunks are stored, one of them behind a gap; then a document lists some."""
+    book = addressed(chunks=1, progress=Progress(chunks="X-Chunks", reading=reading))
+    book.patch(32, 48, 16, headers={**TUS, _CHUNKS: chunks})
+    book.status((16, 32), (48, 64), chunks=documented)
+    return book
+
+
+@plant()
+def chunks_behind_a_gap_are_listed_where_the_prefix_is_counted() -> Book:
+    return _counted("1", 0, 32, reading="prefix")
+
+
+@plant("status")
+def more_chunks_of_the_prefix_are_counted_than_there_are_chunks() -> Book:
+    return _counted("9", 0, 32, reading="prefix")
+
+
+@plant()
+def chunks_behind_a_gap_are_listed_and_counted() -> Book:
+    return _counted("2", 0, 32, reading="all")
+
+
+@plant("status")
+def more_chunks_are_counted_than_there_are() -> Book:
+    return _counted("9", 0, 32, reading="all")
+
+
 @plant()
 def all_bytes_are_counted_as_the_header_is_read() -> Book:
     return _behind_a_gap("all", "50.00")

@@ -29,8 +29,7 @@ def _find(case: Case) -> Iterator[Finding]:
         told_in = case.history.header.progress
         if told_in is not None and not case.sequential:  # one growing file has no chunks to count
             yield from _progress(case, upload, told_in)
-            if told_in.reading == "all":  # a status document lists chunks behind a gap, too
-                yield from _miscounted(case, upload, told_in)
+            yield from _miscounted(case, upload, told_in)
         yield from _unreadable(case, upload)
         if documents:
             yield from _disagreeing(case, upload, documents)
@@ -43,7 +42,7 @@ def _progress(case: Case, upload: UploadCase, told_in: Progress) -> Iterator[Fin
         yield finding(
             case,
             NAME,
-            f"PATCH (op {operation.op}): {said}",
+            f"{verb(case, operation.call.kind)} (op {operation.op}): {said}",
             upload=upload,
             causes={operation.op: said},
         )
@@ -55,7 +54,8 @@ def _miscounted(case: Case, upload: UploadCase, told_in: Progress) -> Iterator[F
         yield finding(
             case,
             NAME,
-            f"the status document (op {asked.op}) disagrees with a PATCH (op {operation.op}): {said}",
+            f"the status document (op {asked.op}) disagrees with"
+            f" {verb(case, operation.call.kind)} (op {operation.op}): {said}",
             upload=upload,
             causes={operation.op: "counted the chunks", asked.op: said},
         )
