@@ -1,1 +1,5 @@
-"""From one storm to many: running, judging, keeping what failed."""
+"""From one storm to many: running, judging, keeping what failed.
+
+May import every world, and all below; who asks for a campaign lies above.
+Internal: may change at any release.
+"""

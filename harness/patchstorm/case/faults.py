@@ -1,7 +1,7 @@
 """Which faults were in force when: what explains an answer that would otherwise be a failure.
 
-One with ``ends`` closes the last one of its kind on the
-same replica (and with the same ``id`` and ``op``, where it has them). A fault that is never closed is in
+A fault event with ``ends`` closes the last one of its kind on the same replica (and with the same ``id`` and
+``op``, where it has them). A fault that is never closed is in
 force until healing begins, or to the end. One that names an ``op`` is what the network did to that one
 delivery, and explains nothing else: a stalled connection is no reason to fail others.
 """

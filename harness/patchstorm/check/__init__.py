@@ -1,6 +1,7 @@
 """What a history means: one module for each checker, and nothing that knows a world.
 
 ``judge`` runs them all, ``verdict`` sums them up; ``docs/checks.md`` says what each of them holds.
+May import ``case``, ``dialect``, ``history``. Internal: may change at any release.
 """
 
 from patchstorm.check.linearizable import Budget

@@ -1,6 +1,7 @@
 """What happened in one run: records, a recorder, JSON Lines in and out.
 
 The contract in prose, for recorders written by somebody else, is ``docs/history.md``.
+May import ``errors`` only. Internal: may change at any release.
 """
 
 from patchstorm.history.build import assemble, records_of

@@ -4,6 +4,7 @@ What lives here: a server's tree, the hosts that mount it with their caches, loc
 what a crash leaves. Every call is one atomic step that returns, raises ``OSError``, or raises
 ``WouldBlock``. What this package may not know: threads, clocks, chance, the machine it runs on.
 Time comes in as ``clock.now_ns``, chance as ``choose(kind, n)``.
+It imports no other room. Internal: may change at any release.
 """
 
 from patchstorm.storage.client import Client

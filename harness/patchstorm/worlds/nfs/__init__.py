@@ -8,4 +8,6 @@ replicas live (network and mount namespaces, one for each client host, each with
 Outside: ``machine`` (is there all it takes), ``guest`` (one running guest), ``run`` (a storm in one).
 Inside: ``init`` (process 1), ``inside`` (does what it is told), ``server``, ``hosts``, ``storage``,
 ``faults``. Between them: ``channel``, a serial line with one JSON message a line.
+
+May import ``live``, ``run`` and below; no other world. Internal: may change at any release.
 """
