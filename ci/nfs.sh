@@ -22,7 +22,8 @@ say "packages"
     || echo "cannot be installed: ${PACKAGES[*]}; the world nfs is skipped"
 
 say "doctor"
-.venv/bin/patchstorm doctor | grep "world nfs"
+doctor=$(.venv/bin/patchstorm doctor | sed -n '/^world nfs/,/^[^ ]/{/^world nfs/p;/^ /p}')
+echo "$doctor"
 
 # A place of our own for the guests' disks, which their command lines name: so they are told from others that
 # run on this machine.
@@ -40,8 +41,14 @@ timeout --kill-after=20 "$TESTS_SECONDS_MAX" .venv/bin/python -m pytest -q -n 2 
     || failed+=("tests")
 
 say "the storage model against real mounts"
-timeout --kill-after=20 "$LITMUS_SECONDS_MAX" .venv/bin/patchstorm litmus --mount nfs3,nfs4.0,nfs4.2 --quick \
-    || failed+=("litmus")
+# `litmus` answers 2, nothing learned, where no guest boots: right for who asked for a verdict, no failure of this
+# repository. So the doctor's word decides, and it stands above with its reason.
+if grep -q "^world nfs  *yes" <<<"$doctor"; then
+    timeout --kill-after=20 "$LITMUS_SECONDS_MAX" .venv/bin/patchstorm litmus --mount nfs3,nfs4.0,nfs4.2 --quick \
+        || failed+=("litmus")
+else
+    echo "skipped: no guest boots here (see the doctor above)"
+fi
 
 say "nothing left"
 sleep 1
