@@ -6,8 +6,8 @@ from patchstorm.dialect.base import Dialect
 from patchstorm.dialect.tus.dialect import TUS
 from patchstorm.dialect.words import Words
 
-DIALECTS: dict[str, Dialect] = {TUS.name: TUS}
-CAPABILITIES: dict[str, str] = {**TUS.capabilities}
+DIALECTS: dict[str, Dialect] = {}
+CAPABILITIES: dict[str, str] = {}
 """What a target of any dialect may declare, with what each word promises."""
 
 
@@ -42,3 +42,7 @@ def words_of(name: str) -> Words:
     """The words of the dialect called ``name``; semantic ones where nobody registered it."""
     dialect = DIALECTS.get(name)
     return Words() if dialect is None else dialect.words
+
+
+for _built_in in (TUS,):
+    register(_built_in)
