@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from patchstorm.campaign.failure import Failure, Maker
 from patchstorm.errors import UsageError
+from patchstorm.scenario.draw import configured
+from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 from patchstorm.target.registry import from_text, is_path, resolve, text_of
 
@@ -32,6 +36,14 @@ def replay_target(failure: Failure, instead: str | None = None) -> tuple[Target,
         return from_text(name, then), said
     changed = f"{name} has changed since the failure was found; it counts as it is now"
     return resolve(name), changed if now != then else None
+
+
+def plan_for(failure: Failure, target: Target) -> Plan:
+    """The failure's plan as ``target`` is judged by it: by what it claims, not by what another one claimed.
+    """
+    plan = failure.plan
+    has = tuple(sorted(configured(frozenset(target.capabilities), plan.creation)))
+    return msgspec.structs.replace(plan, capabilities=has, reading=target.reading)
 
 
 def made_elsewhere(failure: Failure) -> str | None:

@@ -14,7 +14,7 @@ import msgspec
 from patchstorm.campaign.failure import Failure, read_failure
 from patchstorm.campaign.keeping import write_small
 from patchstorm.campaign.nearby import near
-from patchstorm.campaign.replay_target import replay_target
+from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.campaign.schedules import Ran, Search, Session, replayed
 from patchstorm.campaign.shrinking import Shrunk, shrink
 from patchstorm.check.verdict import Verdict
@@ -80,7 +80,8 @@ def replay(
     schedule = _schedule_of(failure)
     subject = subject or _named(failure)
     workers = Workers()
-    ran = replayed(failure.plan, subject, schedule, workers, traced=True)
+    plan = plan_for(failure, subject.target)
+    ran = replayed(plan, subject, schedule, workers, traced=True)
     assert ran.trace is not None
     story = tell(
         ran.history,
@@ -94,7 +95,7 @@ def replay(
     nearby = None
     if not found and near_count:
         before_near()
-        nearby = _nearby(failure.plan, schedule, subject, workers, near_count)
+        nearby = _nearby(plan, schedule, subject, workers, near_count)
     choices = len(schedule) + len(schedule.draws or ())
     return Repeated(
         ran=ran,

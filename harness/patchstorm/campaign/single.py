@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from patchstorm.campaign.failure import FAILURE_FILE, Failure, Maker, replay_command, write_failure
-from patchstorm.campaign.replay_target import replay_target
+from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.check import judge, unknowns, verdict
 from patchstorm.check.model import Finding, Judgement
 from patchstorm.check.verdict import Verdict
@@ -284,13 +284,12 @@ def replay_live(
     ``target`` stands in for the one in which it was found.
     """
     aim = target or replay_target(failure)[0]
+    plan = plan_for(failure, aim)
 
     async def run() -> list[StormResult]:
         with world_of(failure.world).shared(1) as shared:
             return [
-                await run_plan(
-                    failure.plan, aim, out_dir=out_dir, world=failure.world, shared=shared
-                )
+                await run_plan(plan, aim, out_dir=out_dir, world=failure.world, shared=shared)
                 for _ in range(repeats)
             ]
 
