@@ -279,14 +279,17 @@ def load_failure(path: Path) -> Failure:
     return read_failure(path)
 
 
-def replay(failure: Failure, *, subject: Subject | None = None) -> Repeated:
+def replay(failure: Failure, *, subject: Subject | None = None, near: int = 0) -> Repeated:
     """Run a simulated failure once more, step by step; ``subject`` is the store, where it has no name.
+
+    If it is not violated, ``near`` schedules near the recorded one are run, since a fix may only have moved
+    the race to other steps.
 
     Raises :class:`UsageError` for a failure of real processes, or of a release whose steps meant others.
     """
     from patchstorm.campaign.simulated import replay as again
 
-    return again(failure, subject)
+    return again(failure, subject, near_count=near)
 
 
 def shrink(path: Path, out: Path, *, subject: Subject | None = None) -> Failure:

@@ -222,15 +222,29 @@ def check(
 @app.command()
 def replay(
     failure: Annotated[Path, typer.Argument(metavar="FAILURE.json", help="What `run` left.")],
-    times: Annotated[int, typer.Option(metavar="N", help="How often the plan is run.")] = 5,
+    times: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How often real processes run the plan.", show_default="5"),
+    ] = None,
+    near: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Simulated schedules near the recorded one, if that is not violated; 0: none.",
+            show_default="300",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="TARGET", help="Run it against this target instead.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep histories and logs here.")
     ] = None,
 ) -> int:
-    """Run a failure's plan again: exit 1 when the violation comes back, 0 when it does not."""
+    """Run a failure again: exit 1 when a violation comes back, 0 when not, 2 when that cannot be told."""
     from patchstorm.commands.replay import execute
 
-    return execute(failure, times=times, out=out)
+    return execute(failure, times=times, near=near, target=target, out=out)
 
 
 @app.command()

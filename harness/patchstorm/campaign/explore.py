@@ -8,7 +8,6 @@ run everything below it. ``digest`` is SHA-256 over the schedules' history diges
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,15 +16,13 @@ from time import monotonic
 
 import msgspec
 
-from patchstorm.campaign.failure import Failure, replay_call, write_failure
+from patchstorm.campaign.failure import replay_call
 from patchstorm.campaign.fleet import Fleet, jobs_default
-from patchstorm.campaign.schedules import MIXED, Search, Session, Told, replayed
-from patchstorm.campaign.shrinking import SECONDS_MAX, Shrunk, shrink
+from patchstorm.campaign.keeping import keep_failure
+from patchstorm.campaign.schedules import MIXED, Search, Session, Told
 from patchstorm.check.model import Finding
 from patchstorm.check.verdict import Verdict, stated
 from patchstorm.choice.coverage import Coverage, Seen
-from patchstorm.errors import NondeterminismError
-from patchstorm.history import write_history
 from patchstorm.report.model import RunReport
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
@@ -34,15 +31,12 @@ from patchstorm.target.claims import unclaimed
 from patchstorm.worlds.registry import all_means
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.run import WORLD
-from patchstorm.worlds.sim.story import tell
 
 SCHEDULES_DEFAULT = 200
 BATCH = 8
 SMALL_BUDGET = 64
 """Fewer schedules than this are not worth starting processes for."""
 DISTINCT_MAX = 10
-HISTORY_FILE = "history.jsonl"
-FAILURE_FILE = "failure.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,89 +289,6 @@ class _Exploration:
 
 
 _NOTHING = Seen().coverage()
-
-
-def keep_failure(
-    session: Session, told: Told, folder: Path, *, minimise: bool = True
-) -> tuple[Path, tuple[str, ...], tuple[Finding, ...]]:
-    """Shrink a failing schedule and write it down: the failure's file, its story, its findings."""
-    small = small_of(session, told, minimise=minimise)
-    path, story = write_small(
-        failure_place(session, told.index, folder), session.search, small, told.index
-    )
-    return path, story, small.ran.findings
-
-
-def small_of(
-    session: Session, told: Told, *, minimise: bool = True, seconds_max: float = SECONDS_MAX
-) -> Shrunk:
-    """A failing schedule, shrunk within ``seconds_max``, or as it was.
-
-    Raises NondeterminismError if it does not fail again in the same way.
-    """
-    ran = session.recorded(told.index)
-    if ran.digest != told.digest:
-        raise NondeterminismError(
-            f"schedule {told.index} of {session.search.scenario.name} failed and did not repeat: its "
-            f"history was {told.digest[:16]} and is now {ran.digest[:16]}. Run it twice with "
-            "`patchstorm doctor` to see where it leaks."
-        )
-    if minimise:
-        return shrink(
-            ran.plan, ran.schedule, session.subject, session.workers, seconds_max=seconds_max
-        )
-    again = replayed(ran.plan, session.subject, ran.schedule, session.workers, traced=True)
-    return Shrunk(
-        plan=ran.plan, schedule=ran.schedule, ran=again, runs=1, seconds=0.0, complete=False
-    )
-
-
-def failure_place(session: Session, index: int, folder: Path) -> Path:
-    """The directory of schedule ``index``'s failure below ``folder``, made where it is missing."""
-    search = session.search
-    name = f"{search.scenario.name}-{session.subject.target.name}-{WORLD}-{search.seed}-{index}"
-    place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-    place.mkdir(parents=True, exist_ok=True)
-    return place
-
-
-def write_small(
-    place: Path, search: Search, small: Shrunk, index: int, file: str = FAILURE_FILE
-) -> tuple[Path, tuple[str, ...]]:
-    """Write a schedule's failure and its history, steps included; returns the file and the story."""
-    ran = small.ran
-    trace = ran.trace
-    assert trace is not None, "a failure is told from a traced run"
-    story = tell(
-        ran.history, trace.records, small.schedule.choices, ran.outcome.paths, ran.findings,
-        ran.outcome.forced,
-    )  # fmt: skip
-    path = place / file
-    history = msgspec.structs.replace(
-        ran.history,
-        events=tuple(sorted((*ran.history.events, *trace.events()), key=lambda one: one.time_ns)),
-    )
-    beside = HISTORY_FILE if file == FAILURE_FILE else f"{Path(file).stem}.jsonl"
-    with open(place / beside, "wb") as out:
-        write_history(history, out)
-    failure = Failure(
-        world=WORLD,
-        scenario=search.scenario.name,
-        target=search.target,
-        seed=search.seed,
-        index=index,
-        replicas=small.plan.replicas,
-        storage=small.plan.storage,
-        plan=small.plan,
-        findings=ran.findings,
-        history=beside,
-        schedule=small.schedule,
-        story=story,
-        command=replay_call(path) if search.own else f"patchstorm replay {path}",
-        own=search.own,
-    )
-    write_failure(path, failure)
-    return path, story
 
 
 def _digest(kept: list[Told]) -> str:

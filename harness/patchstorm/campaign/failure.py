@@ -1,30 +1,54 @@
 """The file that a failed storm leaves, from which it can be run again.
 
-It holds the whole plan, not only the seed: a plan outlives the scenario file it was drawn from.
+It holds the whole plan, not only the seed: a plan outlives the scenario file it was drawn from. It is sent to
+other people and lies in the artefacts of CI, so it names nothing by a path of the machine that wrote it, and
+carries the text of a target's file.
 """
 
 from __future__ import annotations
 
+import os
+import platform
 from pathlib import Path
 
 import msgspec
 
+from patchstorm import __version__
 from patchstorm.check.model import Finding
 from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import UsageError
 from patchstorm.scenario.plan import Plan
+from patchstorm.target.registry import is_path
 
 FORMAT = "patchstorm-failure"
 VERSION = 1
+FAILURE_FILE = "failure.json"
+_REPLAY = "patchstorm replay "
 
 
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
+class Maker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What wrote a failure: the Python (``CPython 3.11.7``) and the release of Patchstorm."""
+
+    python: str
+    patchstorm: str
+
+    @staticmethod
+    def here() -> Maker:
+        """This very program."""
+        python = f"{platform.python_implementation()} {platform.python_version()}"
+        return Maker(python=python, patchstorm=__version__)
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A violation and all that is needed to meet it again.
 
-    ``history`` is the path of the history, relative to the failure's own file. ``storage`` is what
-    was asked for, None for the world's default. ``command`` replays the file. ``schedule`` is what
-    the simulator's world repeats bit for bit, and ``story`` tells the steps that mattered in it. ``own``: the
-    target is a store that a program handed in, and no name stands for its code.
+    ``target`` is a name, or the path of a target's file: in the failure's own file it is relative to that,
+    and whoever reads the file finds it whole. ``target_text`` is what stood in the target's file.
+    ``history`` is the path of the history, relative to the failure's own file. ``storage`` is what was
+    asked for, None for the world's default. ``command`` replays the file. ``schedule`` is what the
+    simulator's world repeats bit for bit, and ``story`` tells the steps that mattered in it. ``own``: the
+    target is a store that a program handed in, and no name stands for its code. ``made_by``: None in files
+    that earlier releases left.
     """
 
     format: str = FORMAT
@@ -43,6 +67,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     story: tuple[str, ...] = ()
     command: str = ""
     own: bool = False
+    target_text: str | None = None
+    made_by: Maker | None = None
 
     @property
     def checkers(self) -> frozenset[str]:
@@ -57,7 +83,19 @@ def replay_call(path: Path) -> str:
 
 def write_failure(path: Path, failure: Failure) -> None:
     """Write ``failure`` as indented JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(failure), indent=2) + b"\n")
+    target = failure.target
+    if not failure.own and is_path(target):
+        target = f"./{os.path.relpath(target, path.parent)}"
+    command = failure.command
+    if command.startswith(_REPLAY):
+        command = f"{_REPLAY}{path.name}"
+    kept = msgspec.structs.replace(failure, target=target, command=command)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
+
+
+def replay_command(path: Path) -> str:
+    """What is typed to replay the failure at ``path``."""
+    return f"{_REPLAY}{path}"
 
 
 def read_failure(path: Path) -> Failure:
@@ -78,9 +116,20 @@ def read_failure(path: Path) -> Failure:
             )
         if mark.schedule is not None:
             check_version(mark.schedule.get("version"), str(path))
-        return msgspec.json.decode(data, type=Failure)
+        failure = msgspec.json.decode(data, type=Failure)
     except msgspec.DecodeError as error:
         raise UsageError(f"{path}: is not a failure file: {error}.") from None
+    return _whole(failure, path)
+
+
+def _whole(failure: Failure, path: Path) -> Failure:
+    """``failure`` with its paths as they are seen from here."""
+    target, command = failure.target, failure.command
+    if not failure.own and is_path(target):
+        target = os.path.normpath(path.resolve().parent / target)
+    if command.startswith(_REPLAY):
+        command = replay_command(path)
+    return msgspec.structs.replace(failure, target=target, command=command)
 
 
 class _Mark(msgspec.Struct):

@@ -11,13 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import thread_time
 
-from patchstorm.campaign.explore import (
-    failure_place,
-    keep_failure,
-    reason_to_skip,
-    small_of,
-    write_small,
-)
+from patchstorm.campaign.explore import reason_to_skip
+from patchstorm.campaign.keeping import failure_place, keep_failure, small_of, write_small
 from patchstorm.campaign.schedules import Search, Session, Told
 from patchstorm.campaign.shrinking import Shrunk
 from patchstorm.campaign.suspects import Innocent, Suspect

@@ -7,7 +7,7 @@ is depends on (seed, scenario, i) alone, so it does not matter which process run
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -27,7 +27,7 @@ from patchstorm.choice.portfolio import (
 )
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.replay import Replay
-from patchstorm.choice.schedule import Choice, Schedule
+from patchstorm.choice.schedule import Choice, Key, Schedule
 from patchstorm.choice.strategy import Dull, Strategy
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import digest
@@ -91,7 +91,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A schedule with everything that is known of it."""
+    """A schedule with everything that is known of it. ``unplaced``: listed choices that never came up."""
 
     plan: Plan
     outcome: SimOutcome
@@ -100,6 +100,7 @@ class Ran:
     digest: str
     draws: tuple[Choice, ...] | None = None
     trace: Trace | None = None
+    unplaced: tuple[Choice, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -156,16 +157,27 @@ def run_and_judge(
     )  # fmt: skip
 
 
+def listed(draws: tuple[Choice, ...] | None, drawn: set[Key] | None = None) -> Choosers:
+    """Choosers that answer from ``draws``, or from the seed where there are none; names that came up go to
+    ``drawn``.
+    """
+    if draws is None:
+        return from_seed
+    return lambda purpose: Listed(draws, purpose, drawn)
+
+
 def replayed(
     plan: Plan, subject: Subject, schedule: Schedule, workers: Workers, *, traced: bool = False
 ) -> Ran:
     """The run that a schedule stands for."""
-    draws = schedule.draws
-    choosers: Choosers = from_seed if draws is None else lambda purpose: Listed(draws, purpose)
+    drawn: set[Key] = set()
     observers = (Trace(subject.target.phases),) if traced else ()
-    return run_and_judge(
-        plan, subject, Replay(schedule.choices), workers, observers=observers, choosers=choosers
+    order = Replay(schedule.choices)
+    ran = run_and_judge(
+        plan, subject, order, workers, observers=observers, choosers=listed(schedule.draws, drawn)
     )
+    undrawn = (choice for choice in schedule.draws or () if choice.key not in drawn)
+    return replace(ran, unplaced=(*order.unplaced, *undrawn))
 
 
 @dataclass(slots=True)

@@ -22,11 +22,10 @@ from time import monotonic
 import msgspec
 
 from patchstorm.campaign.plan_edits import EDITS, tiny
-from patchstorm.campaign.schedules import Ran, replayed, run_and_judge
+from patchstorm.campaign.schedules import Ran, listed, replayed, run_and_judge
 from patchstorm.choice.delay_bounded import DelayBounded
 from patchstorm.choice.following import Block, Following, Noting, joined
 from patchstorm.choice.keeping import Keeping
-from patchstorm.choice.naming import Listed
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.pct import Pct
 from patchstorm.choice.prng import Prng
@@ -102,7 +101,13 @@ def shrink(
         complete = False
     best = search.best
     ran = replayed(best.plan, subject, best.schedule, workers, traced=True)
-    final = msgspec.structs.replace(best.schedule, digest=ran.digest)
+    # A bound that ended the passes leaves choices that a smaller plan no longer asks for.
+    stale = {choice.key for choice in ran.unplaced}
+    final = Schedule(
+        choices=tuple(choice for choice in best.choices if choice.key not in stale),
+        draws=tuple(choice for choice in best.draws if choice.key not in stale),
+        digest=ran.digest,
+    )
     return Shrunk(
         plan=best.plan, schedule=final, ran=ran, runs=search.runs,
         seconds=monotonic() - began, complete=complete,
@@ -145,11 +150,9 @@ class _Shrinking:
         self.runs += 1
         if strategy is None:
             return replayed(small.plan, self._subject, small.schedule, self._workers)
-        draws = small.draws
         return run_and_judge(
-            small.plan, self._subject, strategy, self._workers,
-            choosers=lambda purpose: Listed(draws, purpose),
-        )  # fmt: skip
+            small.plan, self._subject, strategy, self._workers, choosers=listed(small.draws)
+        )
 
     def _fails(self, ran: Ran) -> bool:
         return any(finding.checker == self._cause for finding in ran.findings)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from patchstorm.campaign.explore import write_small
 from patchstorm.campaign.failure import Failure, read_failure
+from patchstorm.campaign.keeping import write_small
+from patchstorm.campaign.nearby import near
+from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.campaign.schedules import Ran, Search, Session, replayed
 from patchstorm.campaign.shrinking import Shrunk, shrink
+from patchstorm.check.verdict import Verdict
 from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import NondeterminismError, UsageError
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
-from patchstorm.target.registry import resolve
+from patchstorm.scenario.plan import Plan
 from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.run import WORLD
 from patchstorm.worlds.sim.story import tell
@@ -26,23 +30,58 @@ from patchstorm.worlds.sim.workers import Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Nearby:
+    """What came of schedules near a recorded one: how many were run, and the failure of the first that
+    failed.
+    """
+
+    runs: int
+    found: Shrunk | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repeated:
-    """A replay. ``reproduced``: the violation came back. ``exact``: the history is the same, bit for bit."""
+    """A replay.
+
+    ``reproduced``: the recorded schedule was violated again by one of the same checkers. ``exact``: its
+    history is the same, bit for bit. ``placed`` of ``choices`` recorded choices were made; without all of
+    them it was another run. ``nearby`` is None where none were asked for or needed.
+    """
 
     ran: Ran
     reproduced: bool
     exact: bool
     story: tuple[str, ...]
+    choices: int = 0
+    placed: int = 0
+    nearby: Nearby | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """``violated`` by that schedule or one near it, ``safe`` if it was the same run, else ``unknown``."""
+        if self.ran.findings or (self.nearby is not None and self.nearby.found is not None):
+            return "violated"
+        same = self.placed == self.choices and self.ran.unknown is None
+        return "safe" if same else "unknown"
 
 
-def replay(failure: Failure, subject: Subject | None = None) -> Repeated:
+def replay(
+    failure: Failure,
+    subject: Subject | None = None,
+    *,
+    near_count: int = 0,
+    before_near: Callable[[], None] = lambda: None,
+) -> Repeated:
     """Run the schedule of ``failure`` once. UsageError for one of another world or release.
 
-    ``subject`` is the code to simulate where the failure's target is no name that stands for it.
+    ``subject`` is the code to simulate where the failure's target is no name that stands for it. If nothing
+    is violated, ``near_count`` schedules near the recorded one are run, after a call of ``before_near``.
     """
     schedule = _schedule_of(failure)
     subject = subject or _named(failure)
-    ran = replayed(failure.plan, subject, schedule, Workers(), traced=True)
+    workers = Workers()
+    plan = plan_for(failure, subject.target)
+    ran = replayed(plan, subject, schedule, workers, traced=True)
     assert ran.trace is not None
     story = tell(
         ran.history,
@@ -53,12 +92,36 @@ def replay(failure: Failure, subject: Subject | None = None) -> Repeated:
         ran.outcome.forced,
     )
     found = {finding.checker for finding in ran.findings}
+    nearby = None
+    if not found and near_count:
+        before_near()
+        nearby = _nearby(plan, schedule, subject, workers, near_count)
+    choices = len(schedule) + len(schedule.draws or ())
     return Repeated(
         ran=ran,
         reproduced=not failure.checkers.isdisjoint(found),
         exact=schedule.digest is None or schedule.digest == ran.digest,
         story=story,
+        choices=choices,
+        placed=choices - len(ran.unplaced),
+        nearby=nearby,
     )
+
+
+def _nearby(
+    plan: Plan, schedule: Schedule, subject: Subject, workers: Workers, count: int
+) -> Nearby:
+    met = near(plan, schedule, subject, workers, count=count)
+    if met is None:
+        return Nearby(runs=count)
+    failing, runs = met
+    return Nearby(runs=runs, found=shrink(plan, failing, subject, workers))
+
+
+def keep_nearby(path: Path, failure: Failure, found: Shrunk) -> tuple[str, ...]:
+    """Write what failed near ``failure`` to ``path``, its history beside it; returns the story."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_small(path.parent, _search_of(failure), found, failure.index, path.name)[1]
 
 
 def shrink_file(path: Path, out: Path, subject: Subject | None = None) -> Shrunk:
@@ -66,29 +129,23 @@ def shrink_file(path: Path, out: Path, subject: Subject | None = None) -> Shrunk
     failure = read_failure(path)
     subject = subject or _named(failure)
     small = shrink(failure.plan, _schedule_of(failure), subject, Workers())
-    search = Search(
-        scenario=_scenario_of(failure), target=failure.target, seed=failure.seed,
-        storage=failure.storage, replicas=failure.replicas, own=failure.own,
-    )  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_small(out.parent, search, small, failure.index, out.name)
+    write_small(out.parent, _search_of(failure), small, failure.index, out.name)
     return small
 
 
 def _named(failure: Failure) -> Subject:
     """The code that the failure's target stands for; UsageError where a program had brought it."""
-    if failure.own:
-        raise UsageError(
-            f"the failure was found in a store that a program called `{failure.target}` and handed in "
-            "itself; no name stands for its code. Replay and shrink it from there, with `subject=` "
-            f"(docs/adapting-a-store.md): {failure.command}"
-        )
-    return subject_of(resolve(failure.target))
+    return subject_of(replay_target(failure)[0])
 
 
-def _scenario_of(failure: Failure) -> Scenario:
-    """Only its name is needed, and a failure outlives the scenario's file."""
-    return Scenario(name=failure.scenario, title=failure.plan.title, why="")
+def _search_of(failure: Failure) -> Search:
+    """Of the scenario only its name is needed, and a failure outlives the scenario's file."""
+    scenario = Scenario(name=failure.scenario, title=failure.plan.title, why="")
+    return Search(
+        scenario=scenario, target=failure.target, seed=failure.seed,
+        storage=failure.storage, replicas=failure.replicas, own=failure.own,
+    )  # fmt: skip
 
 
 def _schedule_of(failure: Failure) -> Schedule:

@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from patchstorm.campaign.failure import Failure, write_failure
+from patchstorm.campaign.failure import FAILURE_FILE, Failure, Maker, replay_command, write_failure
+from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.check import judge, unknowns, verdict
 from patchstorm.check.model import Finding, Judgement
 from patchstorm.check.verdict import Verdict
@@ -32,10 +33,9 @@ from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.reach import reached
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.model import Target
-from patchstorm.target.registry import resolve
+from patchstorm.target.registry import resolve, text_of
 from patchstorm.worlds.registry import all_means, world_of
 
-FAILURE_FILE = "failure.json"
 PLAN_FILE = "plan.json"
 USUAL = "processes"
 """The world of a storm for which nobody names one; the name of a run leaves it out."""
@@ -268,22 +268,28 @@ def _keep(
         plan=plan,
         findings=findings,
         history=HISTORY_FILE,
-        command=f"patchstorm replay {path}",
+        command=replay_command(path),
+        target_text=text_of(target.origin),
+        made_by=Maker.here(),
     )
     write_failure(path, failure)
     return path
 
 
-def replay_live(failure: Failure, *, repeats: int = 1, out_dir: Path | None = None) -> Replayed:
-    """Run the failure's plan ``repeats`` times and count the runs that failed in the same way."""
+def replay_live(
+    failure: Failure, *, target: Target | None = None, repeats: int = 1, out_dir: Path | None = None
+) -> Replayed:
+    """Run the failure's plan ``repeats`` times and count the runs that failed in the same way.
+
+    ``target`` stands in for the one in which it was found.
+    """
+    aim = target or replay_target(failure)[0]
+    plan = plan_for(failure, aim)
 
     async def run() -> list[StormResult]:
-        target = resolve(failure.target)
         with world_of(failure.world).shared(1) as shared:
             return [
-                await run_plan(
-                    failure.plan, target, out_dir=out_dir, world=failure.world, shared=shared
-                )
+                await run_plan(plan, aim, out_dir=out_dir, world=failure.world, shared=shared)
                 for _ in range(repeats)
             ]
 

@@ -43,12 +43,21 @@ class Recording:
 
 
 class Listed:
-    """Answers from a list of choices, and 0 to everything else."""
+    """Answers from a list of choices, and 0 to everything else. The names that came up are added to
+    ``used``.
+    """
 
-    def __init__(self, choices: Iterable[Choice], purpose: str) -> None:
+    def __init__(
+        self, choices: Iterable[Choice], purpose: str, used: set[Key] | None = None
+    ) -> None:
         self._by_key = by_key(choices)
         self._names = _Names(purpose)
+        self._used = set() if used is None else used
 
     def draw(self, name: Name, n: int) -> int:
         choice = self._by_key.get(self._names.key(name))
-        return 0 if choice is None else min(choice.value, n - 1)
+        if choice is None:
+            return 0
+        if choice.value < n:
+            self._used.add(choice.key)
+        return min(choice.value, n - 1)

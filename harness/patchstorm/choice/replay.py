@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
-from patchstorm.choice.schedule import Choice, by_key
+from patchstorm.choice.schedule import Choice, Key, by_key
 from patchstorm.choice.strategy import GO_ON, NEVER, NO_STRIKE, Dull, Runnable
 
 SWITCH = "switch"
@@ -16,17 +16,27 @@ STRIKE = "strike"
 
 
 class Replay(Dull):
-    """Repeats ``choices``. ``used`` collects the names that came up."""
+    """Repeats ``choices``; ``unplaced`` are those that could not be made: a run without them is another
+    run.
+    """
 
     def __init__(self, choices: Iterable[Choice]) -> None:
-        self._by_key = by_key(choices)
+        self._choices = tuple(choices)
+        self._by_key = by_key(self._choices)
         self._steps: dict[str, list[int]] = {}
         for task, step, kind in self._by_key:
             if kind in (SWITCH, STRIKE):
                 self._steps.setdefault(task, []).append(step)
         for steps in self._steps.values():
             steps.sort()
-        self.used: set[tuple[str, int, str]] = set()
+        self._used: set[Key] = set()
+
+    @property
+    def unplaced(self) -> tuple[Choice, ...]:
+        """Choices whose name never came up, or which named a task that could not run, or a value that was
+        not open.
+        """
+        return tuple(choice for choice in self._choices if choice.key not in self._used)
 
     def due(self, steps: int, task: Runnable, local: int) -> int:
         at = self._steps.get(task.path)
@@ -51,24 +61,25 @@ class Replay(Dull):
         choice = self._by_key.get((task.path, local, STRIKE))
         if choice is None:
             return NO_STRIKE
-        self.used.add(choice.key)
+        self._used.add(choice.key)
         return choice.value
 
     def value(self, steps: int, task: str, local: int, kind: str, n: int) -> int:
         choice = self._by_key.get((task, local, kind))
         if choice is None:
             return 0
-        self.used.add(choice.key)
+        if choice.value < n:
+            self._used.add(choice.key)
         return min(choice.value, n - 1)
 
     def _found(self, choice: Choice, ready: Sequence[Runnable], timer: bool, otherwise: int) -> int:
         if choice.target == TIMER:
             if not timer:
                 return otherwise
-            self.used.add(choice.key)
+            self._used.add(choice.key)
             return len(ready)
         for index, task in enumerate(ready):
             if task.path == choice.target:
-                self.used.add(choice.key)
+                self._used.add(choice.key)
                 return index
         return otherwise

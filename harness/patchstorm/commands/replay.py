@@ -1,7 +1,8 @@
 """``patchstorm replay``: the plan of a failure, run again and again.
 
-In the simulator one run tells. In a live world the operating system decides the order, so a race need
-not come back every time: what is reported is how often it did.
+In the simulator one run tells, as long as the recorded choices find their steps; a half fix shifts those,
+and so the schedules near the recorded one are asked as well. In a live world the operating system decides
+the order, so a race need not come back every time: what is reported is how often it did.
 """
 
 from __future__ import annotations
@@ -21,45 +22,119 @@ from patchstorm.report.model import RunReport
 
 if TYPE_CHECKING:
     from patchstorm.campaign.failure import Failure
+    from patchstorm.campaign.simulated import Repeated
     from patchstorm.campaign.single import Replayed
+    from patchstorm.target.model import Target
 
+TIMES_DEFAULT: Final = 5
 TIMES_MAX: Final = 10_000
+NEAR_FILE: Final = "nearby.json"
 
 
-def execute(path: Path, *, times: int, out: Path | None) -> int:
-    """Replay the failure at ``path``; 1 when the violation came back, 0 when not, 2 if none ran."""
+def execute(
+    path: Path, *, times: int | None, out: Path | None, target: str | None, near: int | None
+) -> int:
+    """Replay the failure at ``path``; 1 when a violation came back, 0 when not, 2 if that cannot be told."""
     from patchstorm.campaign.failure import read_failure
+    from patchstorm.campaign.nearby import NEAR_DEFAULT, NEAR_MAX
+    from patchstorm.campaign.replay_target import replay_target
+
+    if times is not None and not 1 <= times <= TIMES_MAX:
+        raise UsageError(f"--times {times}: give a number from 1 to {TIMES_MAX}.")
+    if near is not None and not 0 <= near <= NEAR_MAX:
+        raise UsageError(f"--near {near}: give a number from 0 to {NEAR_MAX}.")
+    failure = read_failure(path)
+    aim, said = (None, None) if failure.own and target is None else replay_target(failure, target)
+    if said is not None:
+        sys.stderr.write(f"{said}\n")
+    if failure.world == "sim":
+        if times is not None:
+            sys.stderr.write("--times is for real processes: a simulated run repeats bit for bit\n")
+        count = NEAR_DEFAULT if near is None else near
+        return _simulated(failure, path, aim, target, count, out)
+    if near is not None:
+        sys.stderr.write("--near is for the simulator: real processes take their own order\n")
+    return _live(failure, path, aim, TIMES_DEFAULT if times is None else times, out)
+
+
+def _live(failure: Failure, path: Path, aim: Target | None, times: int, out: Path | None) -> int:
     from patchstorm.campaign.single import replay_live
 
-    if not 1 <= times <= TIMES_MAX:
-        raise UsageError(f"--times {times}: give a number from 1 to {TIMES_MAX}.")
-    failure = read_failure(path)
-    if failure.world == "sim":
-        return _simulated(failure, path)
     often = f"{times} time{'s' * (times > 1)}"
-    sys.stderr.write(f"running the plan of {failure.scenario} against {failure.target} {often}\n")
+    against = failure.target if aim is None else aim.name
+    sys.stderr.write(f"running the plan of {failure.scenario} against {against} {often}\n")
     with _folder(out) as folder:
-        replayed = replay_live(failure, repeats=times, out_dir=folder)
+        replayed = replay_live(failure, target=aim, repeats=times, out_dir=folder)
     return _tell(replayed, failure, path)
 
 
-def _simulated(failure: Failure, path: Path) -> int:
-    """In the simulator once is enough: the schedule is in the file, and a run repeats bit for bit."""
-    from patchstorm.campaign.simulated import replay
+def _simulated(
+    failure: Failure,
+    path: Path,
+    aim: Target | None,
+    instead: str | None,
+    near: int,
+    out: Path | None,
+) -> int:
+    """One run of the recorded schedule tells, if it is that run; else those near it are asked, too."""
+    from patchstorm.campaign.replay_target import made_elsewhere
+    from patchstorm.campaign.simulated import keep_nearby, replay
     from patchstorm.report.console import console_on, tell_violation
+    from patchstorm.worlds.sim.app import subject_of
 
-    again = replay(failure)
+    def looking() -> None:
+        sys.stderr.write(f"the recorded schedule is not violated; running {near} near it\n")
+
     console = console_on(sys.stdout)
-    if not again.reproduced:
-        console.print(
-            "The violation did not come back: the store or the harness has changed.", soft_wrap=True
-        )
+    subject = None if aim is None else subject_of(aim)
+    again = replay(failure, subject, near_count=near, before_near=looking)
+    if again.ran.findings:
+        console.print(f"{_how(again)}\n", soft_wrap=True)
+        found = msgspec.structs.replace(failure, findings=again.ran.findings, story=again.story)
+        tell_violation(violation(found, path), console)
+        return 1
+    console.print(_followed(again), soft_wrap=True)
+    if again.nearby is not None and again.nearby.found is not None:
+        small = again.nearby.found
+        console.print(f"The schedule {again.nearby.runs} near it is violated.\n", soft_wrap=True)
+        named = failure if instead is None else msgspec.structs.replace(failure, target=instead)
+        place = (out or path.parent) / NEAR_FILE
+        story = keep_nearby(place, named, small)
+        found = msgspec.structs.replace(named, findings=small.ran.findings, story=story)
+        tell_violation(violation(found, place), console)
+        return 1
+    if again.nearby is not None:
+        console.print(f"None of {again.nearby.runs} schedules near it is violated.", soft_wrap=True)
+    if again.verdict == "safe":
         return 0
+    elsewhere = made_elsewhere(failure)
+    if elsewhere is not None:
+        console.print(f"It was {elsewhere}.", soft_wrap=True)
+    console.print(
+        "Cannot tell whether the violation is gone. Search again: "
+        f"patchstorm explore {failure.scenario} --target {instead or failure.target}",
+        soft_wrap=True,
+    )
+    return 2
+
+
+def _how(again: Repeated) -> str:
+    if not again.reproduced:
+        return "The recorded schedule is violated, but otherwise than it was."
     same = "bit for bit" if again.exact else "though its history is no longer the same"
-    console.print(f"The violation came back, {same}.\n", soft_wrap=True)
-    found = msgspec.structs.replace(failure, findings=again.ran.findings, story=again.story)
-    tell_violation(violation(found, path), console)
-    return 1
+    return f"The violation came back, {same}."
+
+
+def _followed(again: Repeated) -> str:
+    """What became of the recorded schedule, which is not violated."""
+    if again.ran.unknown is not None:
+        return f"The recorded schedule could not be judged: {again.ran.unknown}."
+    if again.placed == again.choices:
+        return "The violation did not come back: every recorded choice found its step."
+    return (
+        f"The recorded schedule could not be followed: {again.placed} of {again.choices} choices found "
+        "their step, so this was another run."
+    )
 
 
 def violation(failure: Failure, path: Path) -> RunReport:

@@ -43,7 +43,7 @@ def draw_plan(
     """
     chooser = seeded(seed, scenario.name, index, "plan")
     creation = str(value_of(chooser, "fleet/creation", scenario.fleet.creation))
-    has = _configured(frozenset(capabilities), creation)
+    has = configured(frozenset(capabilities), creation)
     count = replicas or _number(chooser, "fleet/replicas", scenario.fleet.replicas)
     by_table = _uploads(scenario, chooser)
     uploads = tuple(upload for group in by_table.values() for upload in group)
@@ -68,7 +68,7 @@ def draw_plan(
     )
 
 
-def _configured(has: frozenset[str], creation: str) -> frozenset[str]:
+def configured(has: frozenset[str], creation: str) -> frozenset[str]:
     """The capabilities of a fleet that lets not everybody create uploads."""
     if creation == "off":
         has -= {"creation", "creation-with-upload"}

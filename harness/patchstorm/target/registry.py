@@ -15,11 +15,35 @@ import msgspec
 
 from patchstorm.errors import UsageError
 from patchstorm.scenario.units import nearest
-from patchstorm.target.load import load_target, parse_target
+from patchstorm.target.load import load_target, parse_target, read_text
 from patchstorm.target.model import REFERENCE, Target, varied
 
 PLANTED = ("bug", "innocent")
 BUG_SERVER = "patchstorm.catalog.serve"
+
+
+def is_path(name: str) -> bool:
+    """Whether ``name`` means a file, of one's own, rather than what ships with the harness."""
+    base = name.partition(":")[0]
+    return base not in PLANTED and (base.endswith(".toml") or "/" in base)
+
+
+def text_of(name: str) -> str | None:
+    """What stands in the file that ``name`` means; None where it means none that can be read."""
+    if not is_path(name):
+        return None
+    try:
+        return read_text(Path(name.partition(":")[0]))
+    except UsageError:
+        return None
+
+
+def from_text(name: str, text: str) -> Target:
+    """The target called ``name`` where ``text`` stood in its file. Raises UsageError as :func:`resolve`."""
+    base, _, variant = name.partition(":")
+    path = Path(base)
+    target = parse_target(text, source=base, here=str(path.parent), origin=base)
+    return _varied(target, base, variant)
 
 
 def resolve(name: str) -> Target:
@@ -29,16 +53,20 @@ def resolve(name: str) -> Target:
         return _planted(name)
     if base in bundled_names():
         target = _bundled(base)
-    elif base.endswith(".toml") or "/" in base:
+    elif is_path(base):
         target = load_target(Path(base))
     else:
         known = [*bundled_names(), "bug:NAME", "innocent:NAME", "PATH.toml"]
         raise UsageError(f"--target {name}: no such target: {nearest(name, known)}")
+    return _varied(target, base, variant)
+
+
+def _varied(target: Target, base: str, variant: str) -> Target:
     if not variant:
         return target
     if variant not in target.variants:
         raise UsageError(
-            f"--target {name}: `{base}` has no variant `{variant}`: "
+            f"--target {base}:{variant}: `{base}` has no variant `{variant}`: "
             + nearest(variant, list(target.variants) or ["(it has none)"])
         )
     return varied(target, variant)

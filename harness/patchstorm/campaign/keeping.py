@@ -1,0 +1,111 @@
+"""Keeping what failed in the simulator: shrunk, told, and written down so that it can be run again."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from patchstorm.campaign.failure import (
+    FAILURE_FILE,
+    Failure,
+    Maker,
+    replay_call,
+    replay_command,
+    write_failure,
+)
+from patchstorm.campaign.schedules import Search, Session, Told, replayed
+from patchstorm.campaign.shrinking import SECONDS_MAX, Shrunk, shrink
+from patchstorm.check.model import Finding
+from patchstorm.errors import NondeterminismError
+from patchstorm.history import write_history
+from patchstorm.run.outcome import HISTORY_FILE
+from patchstorm.target.registry import text_of
+from patchstorm.worlds.sim.run import WORLD
+from patchstorm.worlds.sim.story import tell
+
+
+def keep_failure(
+    session: Session, told: Told, folder: Path, *, minimise: bool = True
+) -> tuple[Path, tuple[str, ...], tuple[Finding, ...]]:
+    """Shrink a failing schedule and write it down: the failure's file, its story, its findings."""
+    small = small_of(session, told, minimise=minimise)
+    path, story = write_small(
+        failure_place(session, told.index, folder), session.search, small, told.index
+    )
+    return path, story, small.ran.findings
+
+
+def small_of(
+    session: Session, told: Told, *, minimise: bool = True, seconds_max: float = SECONDS_MAX
+) -> Shrunk:
+    """A failing schedule, shrunk within ``seconds_max``, or as it was.
+
+    Raises NondeterminismError if it does not fail again in the same way.
+    """
+    ran = session.recorded(told.index)
+    if ran.digest != told.digest:
+        raise NondeterminismError(
+            f"schedule {told.index} of {session.search.scenario.name} failed and did not repeat: its "
+            f"history was {told.digest[:16]} and is now {ran.digest[:16]}. Run it twice with "
+            "`patchstorm doctor` to see where it leaks."
+        )
+    if minimise:
+        return shrink(
+            ran.plan, ran.schedule, session.subject, session.workers, seconds_max=seconds_max
+        )
+    again = replayed(ran.plan, session.subject, ran.schedule, session.workers, traced=True)
+    return Shrunk(
+        plan=ran.plan, schedule=ran.schedule, ran=again, runs=1, seconds=0.0, complete=False
+    )
+
+
+def failure_place(session: Session, index: int, folder: Path) -> Path:
+    """The directory of schedule ``index``'s failure below ``folder``, made where it is missing."""
+    search = session.search
+    name = f"{search.scenario.name}-{session.subject.target.name}-{WORLD}-{search.seed}-{index}"
+    place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def write_small(
+    place: Path, search: Search, small: Shrunk, index: int, file: str = FAILURE_FILE
+) -> tuple[Path, tuple[str, ...]]:
+    """Write a schedule's failure and its history, steps included; returns the file and the story."""
+    ran = small.ran
+    trace = ran.trace
+    assert trace is not None, "a failure is told from a traced run"
+    story = tell(
+        ran.history, trace.records, small.schedule.choices, ran.outcome.paths, ran.findings,
+        ran.outcome.forced,
+    )  # fmt: skip
+    path = place / file
+    history = msgspec.structs.replace(
+        ran.history,
+        events=tuple(sorted((*ran.history.events, *trace.events()), key=lambda one: one.time_ns)),
+    )
+    beside = HISTORY_FILE if file == FAILURE_FILE else f"{Path(file).stem}.jsonl"
+    with open(place / beside, "wb") as out:
+        write_history(history, out)
+    failure = Failure(
+        world=WORLD,
+        scenario=search.scenario.name,
+        target=search.target,
+        seed=search.seed,
+        index=index,
+        replicas=small.plan.replicas,
+        storage=small.plan.storage,
+        plan=small.plan,
+        findings=ran.findings,
+        history=beside,
+        schedule=small.schedule,
+        story=story,
+        command=replay_call(path) if search.own else replay_command(path),
+        own=search.own,
+        target_text=None if search.own else text_of(search.target),
+        made_by=Maker.here(),
+    )
+    write_failure(path, failure)
+    return path, story

@@ -1,0 +1,160 @@
+"""A replay that does not violate says whether it was the same run, and looks at the schedules nearby."""
+
+import json
+import shutil
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patchstorm.campaign.explore import explore
+from patchstorm.cli import main
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The failure of the appending store, shrunk; one switch makes it."""
+    folder = tmp_path_factory.mktemp("found")
+    explored = explore(
+        "replaying", "reference:append", seed=1, schedules=50, jobs=1, out_dir=folder
+    )
+    return explored.failures[0]
+
+
+def edited(found: Path, folder: Path, change: Any) -> Path:
+    failure = json.loads(found.read_text())
+    change(failure)
+    path = folder / "edited.json"
+    path.write_text(json.dumps(failure))
+    return path
+
+
+def shifted(by: int) -> Any:
+    def change(failure: dict[str, Any]) -> None:
+        for choice in failure["schedule"]["choices"]:
+            choice[1] += by
+
+    return change
+
+
+def test_what_comes_back_is_one(found: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(found)]) == 1
+    said = capsys.readouterr().out
+    assert "bit for bit" in said
+    assert said.rstrip().endswith(f"patchstorm replay {found}")
+
+
+def test_a_race_that_moved_is_met_nearby(
+    found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after a half fix: the recorded switch comes where it no longer matters, and the race is still
+    there.
+    """
+    path = edited(found, tmp_path, shifted(+30))
+    assert main(["replay", str(path), "--near", "0"]) != 1
+    capsys.readouterr()
+    assert main(["replay", str(path)]) == 1
+    said = capsys.readouterr().out
+    nearby = tmp_path / "nearby.json"
+    assert "near it is violated" in said
+    assert said.rstrip().endswith(f"patchstorm replay {nearby}")
+    assert main(["replay", str(nearby)]) == 1
+    assert "bit for bit" in capsys.readouterr().out
+
+
+def test_a_store_that_is_mended_is_zero_or_cannot_be_told(
+    found: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["replay", str(found), "--target", "reference"])
+    said = capsys.readouterr()
+    assert "replayed against reference, found in reference:append" in said.err
+    assert "None of 300 schedules near it is violated." in said.out
+    followed = "every recorded choice found its step" in said.out
+    assert code == (0 if followed else 2)
+
+
+@pytest.mark.parametrize("what", ["step", "kind", "task"])
+def test_a_choice_that_finds_no_step_cannot_tell(
+    what: str, found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change(failure: dict[str, Any]) -> None:
+        choice = failure["schedule"]["choices"][0]
+        place = ("task", "step", "kind").index(what)
+        choice[place] = 999 if what == "step" else "swich"
+
+    path = edited(found, tmp_path, change)
+    assert main(["replay", str(path), "--near", "0"]) == 2
+    said = capsys.readouterr().out
+    assert "0 of 1 choices found their step" in said
+    assert "Cannot tell" in said
+    assert "patchstorm explore replaying --target reference:append" in said
+
+
+def test_an_unknown_key_is_refused(
+    found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = edited(found, tmp_path, lambda failure: failure.update(scedule=None))
+    assert main(["replay", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert str(path) in said and "scedule" in said
+
+
+@pytest.fixture
+def of_a_file(tmp_path: Path) -> tuple[Path, Path]:
+    """A failure in a server that a file of one's own describes; both below one folder."""
+    text = (resources.files("patchstorm.target") / "bundled" / "reference.toml").read_text()
+    target = tmp_path / "project" / "mine.toml"
+    target.parent.mkdir()
+    target.write_text(text.replace('name = "reference"', 'name = "mine"', 1))
+    explored = explore(
+        "replaying", f"{target}:append", seed=1, schedules=50, jobs=1,
+        out_dir=tmp_path / "project" / "runs",
+    )  # fmt: skip
+    return target, explored.failures[0]
+
+
+def test_a_failure_names_no_path_of_the_machine(
+    of_a_file: tuple[Path, Path], tmp_path: Path
+) -> None:
+    target, path = of_a_file
+    kept = json.loads(path.read_text())
+    assert str(tmp_path) not in json.dumps({**kept, "plan": None})
+    assert kept["target_text"] == target.read_text()
+    assert kept["made_by"].keys() == {"python", "patchstorm"}
+
+
+def test_a_failure_goes_with_its_target_or_without(
+    of_a_file: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, path = of_a_file
+    moved = tmp_path / "moved"
+    shutil.move(tmp_path / "project", moved)
+    there = moved / path.relative_to(tmp_path / "project")
+    assert main(["replay", str(there)]) == 1
+    assert "bit for bit" in capsys.readouterr().out
+    alone = tmp_path / "alone.json"
+    alone.write_bytes(there.read_bytes())
+    assert main(["replay", str(alone)]) == 1
+    said = capsys.readouterr()
+    assert "is not here" in said.err and "bit for bit" in said.out
+    text = moved / target.name
+    text.write_text(text.read_text() + "\n# another word\n")
+    assert main(["replay", str(there)]) == 1
+    assert "has changed since" in capsys.readouterr().err
+
+
+def test_what_was_made_elsewhere_is_named_where_it_matters(
+    found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change(failure: dict[str, Any]) -> None:
+        shifted(500)(failure)
+        failure["made_by"] = {"python": "CPython 3.99.0", "patchstorm": "9.9"}
+
+    assert main(["replay", str(edited(found, tmp_path, change)), "--near", "0"]) == 2
+    assert "CPython 3.99.0 by patchstorm 9.9" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("near", ["-1", "1000000"])
+def test_a_number_that_cannot_be_is_refused(near: str, found: Path) -> None:
+    assert main(["replay", str(found), "--near", near]) == 2
