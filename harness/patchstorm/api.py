@@ -137,9 +137,12 @@ def draw_plan(
 
     A pure function: the same arguments give the same plan in any process. ``index`` counts the storms of a
     seed from 0; ``replicas`` and ``storage`` override the scenario's.
+
+    Raises :class:`UsageError` for a number out of bounds and a storage that nobody has.
     """
     from patchstorm.scenario.draw import draw_plan as draw
 
+    _check_asked(seed, replicas, storage, index=index)
     return draw(
         scenario, seed=seed, index=index, capabilities=target.capabilities, replicas=replicas,
         storage=storage,
@@ -154,6 +157,19 @@ def subject(target: Target, build: Callable[[SimPort, str], App], *, sweep_ms: i
     store's own cleaning runs; 0: it has none.
     """
     return Subject(target=target, build=build, sweep_ms=sweep_ms)
+
+
+def _check_asked(seed: int, replicas: int | None, storage: str | None, *, index: int = 0) -> None:
+    """UsageError for a number out of bounds, and for a storage that no world has."""
+    from patchstorm.scenario.bounds import REPLICAS_MAX, SEED_MAX, between
+    from patchstorm.worlds.registry import check_storage, names
+
+    between("seed", seed, 0, SEED_MAX)
+    between("index", index, 0, SEED_MAX)
+    if replicas is not None:
+        between("replicas", replicas, 1, REPLICAS_MAX)
+    if storage is not None:
+        check_storage(storage, names())
 
 
 # -- storming -------------------------------------------------------------------------------------
@@ -187,6 +203,7 @@ def explore(
     """
     from patchstorm.campaign.explore import explore as search
 
+    _check_asked(seed, replicas, storage)
     own = subject if isinstance(subject, Subject) else None
     return search(
         scenario,
@@ -227,6 +244,7 @@ def run(
     """
     from patchstorm.campaign.single import run_storm
 
+    _check_asked(seed, replicas, storage)
     return run_storm(
         scenario, target, seed=seed, world=world, storage=storage, replicas=replicas,
         out_dir=out_dir, keep_safe=keep_safe,

@@ -86,7 +86,7 @@ def run(
         str | None,
         typer.Option(
             metavar="W",
-            help="`sim`, `processes` (real servers), `nfs`, `containers`; none: the first two.",
+            help="Where it runs; `list worlds` shows names. None: `sim` and `processes`.",
         ),
     ] = None,
     storage: Annotated[

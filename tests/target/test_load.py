@@ -65,6 +65,24 @@ def test_the_least_a_target_can_say() -> None:
         ("[wire]", 'origin = "x"\n[wire]', ["start.origin"]),
         ('name = "mine"', "", ["name"]),
         ("[start]", "[start", ["not valid TOML", "line"]),
+        ("[start]", "[wire.progress]\n[start]", ["wire.progress names no header", "`chunks`"]),
+        ("[start]", '[wire.progress]\nchunks = ""\n[start]', ["wire.progress.chunks", "a token"]),
+        (
+            "[start]",
+            '[wire.progress]\npercent = "a b"\n[start]',
+            ["wire.progress.percent", "a token"],
+        ),
+        (
+            "[start]",
+            '[wire.progress]\nchunks = "X-Part"\npercent = "x-part"\n[start]',
+            ["wire.progress", "named twice"],
+        ),
+        ("[start]", '[wire.document]\ntotal = ""\n[start]', ["wire.document.total is empty"]),
+        (
+            "[start]",
+            '[wire.document]\ntotal = "size"\ncommitted = "size"\n[start]',
+            ["wire.document.committed", "wire.document.total"],
+        ),
     ],
 )
 def test_each_mistake_is_named(old: str, new: str, says: list[str]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,11 @@ from patchstorm.campaign.single import run_storm
 from patchstorm.cli import main
 from patchstorm.errors import UsageError
 from patchstorm.scenario import library
-from patchstorm.scenario.faults import FAULTS, TRIGGERS
+from patchstorm.scenario.faults import FAULTS, OF_REQUESTS, TRIGGERS
+from patchstorm.scenario.means import Means
 from patchstorm.scenario.runnable import runnable
 from patchstorm.worlds.registry import (
+    DEFAULT_STORAGE,
     all_means,
     default_worlds,
     forget,
@@ -140,3 +143,53 @@ def test_no_world_is_named_that_does_not_exist(room: str) -> None:
     for path in (*here.rglob("*.py"), *here.rglob("*.md"), *here.rglob("*.toml")):
         assert "fuse" not in path.read_text(encoding="utf-8").split(), path
         assert "`fuse`" not in path.read_text(encoding="utf-8"), path
+
+
+class Oasis(Desert):
+    """A desert with a storage that only it has a word for."""
+
+    name = "oasis"
+
+    def storages(self) -> Mapping[str, str]:
+        return {"sandbox": "sand with a frame around it"}
+
+
+@pytest.fixture
+def oasis() -> Iterator[Oasis]:
+    world = Oasis()
+    register(world)
+    yield world
+    forget(world.name)
+
+
+@pytest.mark.usefixtures("oasis")
+def test_a_world_may_have_a_word_of_its_own_for_its_storage(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    asked = ["run", "sequential", "--storage", "sandbox", "--json", "--out", str(tmp_path)]
+    main([*asked, "--world", "oasis"])
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [run["skipped"] for run in runs] == [None]
+    assert main([*asked, "--world", "processes"]) == 2
+    assert "sandbox" in capsys.readouterr().err
+    assert main([*asked[:3], "sandbx", "--world", "oasis"]) == 2
+    assert "sandbx" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("field", ["faults", "triggers"])
+def test_what_a_world_cannot_have_is_refused(field: str) -> None:
+    class Hail(Desert):
+        name = "hail"
+
+        def means(self) -> Means:
+            means: Any = {"faults": OF_REQUESTS} | {field: frozenset({"full-moon"})}
+            return Means(**means)
+
+    with pytest.raises(ValueError, match="full-moon"):
+        register(Hail())
+
+
+def test_one_storage_is_marked_as_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "storages"]) == 0
+    marked = [line for line in capsys.readouterr().out.splitlines() if "the default" in line]
+    assert [line.split()[0] for line in marked] == [DEFAULT_STORAGE]

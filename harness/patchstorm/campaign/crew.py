@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -43,7 +44,7 @@ class Crew(ProcessPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As every executor's; this is where the processes are started."""
-        with _without_interrupts(), told_of_deaths():
+        with _without_interrupts(), _without_main(), told_of_deaths():
             return super().submit(fn, *args, **kwargs)
 
     def each(
@@ -94,6 +95,25 @@ def _without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes started meanwhile do not run the caller's script again.
+
+    A spawned process imports the file of ``__main__``, since tasks may be defined there; ours never are. A
+    script that searches at its top level would otherwise search in each worker as well, and end them all
+    (multiprocessing, "Safe importing of main module").
+    """
+    main = sys.modules["__main__"]
+    kept = {name: main.__dict__[name] for name in ("__spec__", "__file__") if name in main.__dict__}
+    for name in kept:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(main, name, value)
 
 
 def _begin(start: Callable[..., None] | None, given: tuple[Any, ...]) -> None:

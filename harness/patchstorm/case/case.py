@@ -165,7 +165,12 @@ def effect_of(operation: Operation) -> Effect:
     end = operation.end
     if end is None:
         return "maybe"
-    if end.status is None and end.error is not None and end.error.never_sent and not end.sent:
+    if (
+        end.status is None
+        and end.error is not None
+        and not end.error.may_have_effect
+        and not end.sent
+    ):
         return "none"
     if end.outcome == "info":
         return "maybe"

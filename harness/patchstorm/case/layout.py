@@ -10,7 +10,7 @@ This is the one place that decides what an answer means for the stored bytes:
 - 5xx, a broken connection, no answer: it may take effect once, at any time after its invocation, or
   never. Wholly on an offset-addressed target, and only if every byte was handed over; on a sequential
   target that keeps partial bodies, any prefix of what was handed over.
-- No answer because nothing was ever sent (``NoAnswer.never_sent``): no effect.
+- No answer because nothing was ever sent (not ``NoAnswer.may_have_effect``): no effect.
 - A checksum that does not match is never allowed an effect where the target announces checksums.
 
 Everything is computed once for all checkers; intervals and sorted lists only.

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from patchstorm.commands.bounds import SEED_MAX, between, check_bounds
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.commands.simulate import with_story
 from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, exit_code, overall
 from patchstorm.report.stored import encode
+from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
 
 if TYPE_CHECKING:
     from patchstorm.campaign.explore import Explored

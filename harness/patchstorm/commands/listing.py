@@ -79,12 +79,13 @@ def _faults() -> list[Entry]:
 
 
 def _storages() -> list[Entry]:
-    from patchstorm.worlds.registry import worlds
+    from patchstorm.worlds.registry import DEFAULT_STORAGE, worlds
 
     says: dict[str, tuple[str, list[str]]] = {}
     for world in worlds():
         for name, text in world.storages().items():
-            says.setdefault(name, (text, []))[1].append(world.name)
+            usual = f"{text}; the default" if name == DEFAULT_STORAGE else text
+            says.setdefault(name, (usual, []))[1].append(world.name)
     return [Entry(name, f"{text} ({', '.join(worlds)})") for name, (text, worlds) in says.items()]
 
 

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from patchstorm.commands.bounds import between
+from patchstorm.scenario.bounds import between
 
 if TYPE_CHECKING:
     from patchstorm.campaign.litmus import MountReport

@@ -15,7 +15,6 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.commands.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.commands.run import INTERRUPTED, default_jobs
 from patchstorm.commands.storms import Job, Played, play_all
@@ -30,6 +29,7 @@ from patchstorm.report.matrix import (
     stories,
 )
 from patchstorm.report.model import RunReport, exit_code, overall
+from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.model import Target
 

@@ -16,7 +16,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from patchstorm.commands.bounds import SEED_MAX, between, check_bounds
 from patchstorm.commands.places import (
     DEFAULT_OUT,
     drop_if_empty,
@@ -29,6 +28,7 @@ from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode, store
+from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from patchstorm.commands.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.report.selftest import SelfTest, encode, exit_code
+from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 
 INTERRUPTED: Final = 130
 SEEDS_MAX: Final = 1_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from patchstorm.dialect.base import Dialect
 from patchstorm.dialect.tus.dialect import TUS
 from patchstorm.dialect.words import Words
+from patchstorm.errors import UsageError
 
 DIALECTS: dict[str, Dialect] = {}
 CAPABILITIES: dict[str, str] = {}
@@ -34,8 +35,13 @@ def forget(name: str) -> None:
 
 
 def dialect_of(name: str) -> Dialect:
-    """The dialect called ``name``; KeyError where there is none."""
-    return DIALECTS[name]
+    """The dialect called ``name``; UsageError, with those that there are, for another."""
+    dialect = DIALECTS.get(name)
+    if dialect is None:
+        raise UsageError(
+            f"dialect {name}: there is none of this name. Dialects: {', '.join(DIALECTS)}."
+        )
+    return dialect
 
 
 def words_of(name: str) -> Words:

@@ -28,13 +28,8 @@ class NoAnswer(StrEnum):
     UNKNOWN = "unknown"  # another recorder's word
 
     @property
-    def never_sent(self) -> bool:
-        """Not a byte of the request reached a server."""
-        return self in _NEVER_SENT
-
-    @property
     def may_have_effect(self) -> bool:
-        """The request may have been carried out all the same."""
+        """The request may have been carried out all the same: a byte of it can have reached a server."""
         return self not in _NEVER_SENT
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, cast
 
+from patchstorm.errors import UsageError
 from patchstorm.storage.catalogue import ALIASES, BASES
 from patchstorm.storage.constants import SECOND_NS
 from patchstorm.storage.flavour import Disk, Flavour, LookupCache, NfsMount
@@ -20,7 +21,7 @@ from patchstorm.storage.guarantees import guarantees
 _UNITS = {"": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "g": 1 << 30}
 
 
-class FlavourError(ValueError):
+class FlavourError(UsageError):
     """A flavour that cannot be; the message says what to write instead."""
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.storage.guarantees import MEANING
-from patchstorm.storage.parse import parse_flavour
+from patchstorm.storage.parse import FlavourError, parse_flavour
 from patchstorm.target.model import Target
 
 DIRECTORY: Final = "dir:"
@@ -31,9 +31,14 @@ _OF_POWER_LOSS: Final = frozenset(
 def unclaimed(target: Target, storage: str, faults: Collection[str]) -> str | None:
     """Why ``target`` claims nothing on ``storage`` under these kinds of faults; None where it does.
 
-    A directory of the user's own gives what its owner says it gives.
+    A directory of the user's own gives what its owner says it gives, and so does a storage that only some
+    world has a word for.
     """
     if storage.startswith(DIRECTORY):
+        return None
+    try:
+        flavour = parse_flavour(storage)
+    except FlavourError:
         return None
     needed = set(target.needs)
     struck = [FAULTS[fault] for fault in faults]
@@ -41,7 +46,7 @@ def unclaimed(target: Target, storage: str, faults: Collection[str]) -> str | No
         needed -= _OF_POWER_LOSS
     if not any(fault.loses_host for fault in struck):
         needed.discard("lock-release-on-host-death")
-    given = parse_flavour(storage).gives
+    given = flavour.gives
     if any(fault.loses_locks for fault in struck):
         given -= {"exclusive-locks"}
     lacking = sorted(needed - given)

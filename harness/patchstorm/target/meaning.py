@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from string import Formatter
 
 from patchstorm.dialect.registry import DIALECTS
+from patchstorm.dialect.wire import Wire
 from patchstorm.scenario.units import nearest
 from patchstorm.target.lines import Mistake
 from patchstorm.target.model import Target
@@ -16,6 +17,7 @@ LIFETIME = ("lifetime_ms", "lifetime_s")
 NOT_IN_CONTAINERS = ("{install}", "{companion_port}")
 COMPANION = ("companion_port",)
 OWN = "companion.command"
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 READINGS = frozenset({"offset-addressed", "sequential"})
 
 
@@ -170,8 +172,51 @@ def _check_wire(target: Target) -> None:
             where,
             "capability `minted-urls` and key `wire.minted` go together: give both or neither.",
         )
+    _check_progress(wire)
+    _check_document(wire)
     for key, value in wire.metadata.items():
         check_template(value, ("target",), f"wire.metadata.{key}")
+
+
+def _check_progress(wire: Wire) -> None:
+    progress = wire.progress
+    if progress is None:
+        return
+    named = {"chunks": progress.chunks, "percent": progress.percent}
+    given = {key: name for key, name in named.items() if name is not None}
+    if not given:
+        says = "wire.progress names no header. Give `chunks`, `percent` or both, or leave the table out."
+        raise Mistake("wire.progress", says)
+    for key, name in given.items():
+        if _TOKEN.fullmatch(name) is None:
+            says = (
+                f"wire.progress.{key}: `{name}` is no name of a header (RFC 9110, 5.6.2: a token)."
+            )
+            raise Mistake(f"wire.progress.{key}", says)
+    if len({name.lower() for name in given.values()}) < len(given):
+        says = (
+            f"wire.progress: `{progress.chunks}` is named twice, and one header counts one thing."
+        )
+        raise Mistake("wire.progress", says)
+
+
+def _check_document(wire: Wire) -> None:
+    document = wire.document
+    gap = {"gap_offset": document.gap_offset, "gap_length": document.gap_length}
+    whole = {
+        key: getattr(document, key)
+        for key in ("total", "committed", "chunks", "missing", "percent", "state")
+    }
+    for fields in (whole, gap):
+        seen: dict[str, str] = {}
+        for key, name in fields.items():
+            where = f"wire.document.{key}"
+            if not name:
+                raise Mistake(where, f"{where} is empty. Give the field's name in the document.")
+            if name in seen:
+                says = f"{where}: `{name}` is what wire.document.{seen[name]} is called already."
+                raise Mistake(where, says)
+            seen[name] = key
 
 
 def _check_files(target: Target) -> None:

@@ -13,19 +13,29 @@ from typing import Any, Final, Literal
 from patchstorm.run.outcome import Outcome
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
-from patchstorm.storage.parse import parse_flavour
+from patchstorm.storage.flavour import Flavour
+from patchstorm.storage.parse import FlavourError, parse_flavour
 from patchstorm.target.model import Target
 
 TMPFS_STORAGES: Final[Mapping[str, str]] = {
-    "tmpfs": "memory shared by all replicas; the default",
+    "tmpfs": "memory shared by all replicas",
     "tmpfs,size=SIZE": "a tmpfs of its own that can be filled, as in `tmpfs,size=16MiB`",
 }
 """What worlds of real replicas on one kernel have to share."""
 
 
 def is_tmpfs(storage: str) -> bool:
-    """Whether a flavour is tmpfs, of whatever size. Raises FlavourError if it is misspelt."""
-    return parse_flavour(storage).name.partition(",")[0] == "tmpfs"
+    """Whether a flavour is tmpfs, of whatever size; not, where it is misspelt or a world's own word."""
+    flavour = flavour_of(storage)
+    return flavour is not None and flavour.name.partition(",")[0] == "tmpfs"
+
+
+def flavour_of(storage: str) -> Flavour | None:
+    """The model's flavour of this name; None for a directory, a misspelt one and a world's own word."""
+    try:
+        return parse_flavour(storage)
+    except FlavourError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

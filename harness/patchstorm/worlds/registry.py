@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Final
 
 from patchstorm.errors import UsageError
+from patchstorm.scenario.faults import FAULTS, TRIGGERS
 from patchstorm.scenario.means import AllMeans
 from patchstorm.storage.parse import FlavourError, parse_flavour
 from patchstorm.target.claims import DIRECTORY
@@ -25,13 +26,21 @@ DEFAULT_STORAGE: Final = "tmpfs"
 def register(world: World) -> None:
     """Add a world of one's own, under its name, behind all others.
 
-    Raises ValueError for a name that is taken, and for a world that ``searches``: what searches schedules is
-    :mod:`patchstorm.campaign`, and it knows the simulator's only.
+    Raises ValueError for a name that is taken, for faults and triggers that are in no table, and for a
+    world that ``searches``: what searches schedules is :mod:`patchstorm.campaign`, and it knows the
+    simulator's only.
     """
     if world.name in names():
         raise ValueError(f"world {world.name}: there is one of this name")
     if world.searches:
         raise ValueError(f"world {world.name}: only the simulator's schedules can be searched")
+    means = world.means()
+    for what, known in ((means.faults, FAULTS), (means.triggers, TRIGGERS)):
+        strange = sorted(set(what) - set(known))
+        if strange:
+            raise ValueError(
+                f"world {world.name}: nobody knows `{strange[0]}`, which it is to bring about"
+            )
     _registered[world.name] = world
 
 
@@ -75,12 +84,13 @@ def default_worlds() -> tuple[str, ...]:
 
 def check_storage(storage: str, among: Collection[str]) -> None:
     """UsageError, naming what there is, for one that is misspelt or that none of these worlds offers."""
-    if not storage.startswith(DIRECTORY):
+    asked = [world_of(name) for name in among]
+    own = any(storage in world.storages() for world in asked)
+    if not own and not storage.startswith(DIRECTORY):
         try:
             parse_flavour(storage)
         except FlavourError as error:
             raise UsageError(f"--storage: {error}") from None
-    asked = [world_of(name) for name in among]
     if len(asked) == 1:
         asked[0].check_storage(storage)
     if any(world.offers(storage) for world in asked):

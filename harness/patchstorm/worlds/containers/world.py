@@ -11,10 +11,9 @@ from patchstorm.run.outcome import Outcome
 from patchstorm.scenario.faults import OF_REQUESTS
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
-from patchstorm.storage.parse import parse_flavour
 from patchstorm.target.claims import DIRECTORY
 from patchstorm.target.model import Target
-from patchstorm.worlds.base import TMPFS_STORAGES, Row, World, is_tmpfs
+from patchstorm.worlds.base import TMPFS_STORAGES, Row, World, flavour_of, is_tmpfs
 
 
 class Containers(World):
@@ -35,7 +34,8 @@ class Containers(World):
         return not storage.startswith(DIRECTORY) and is_tmpfs(storage)
 
     def check_storage(self, storage: str) -> None:
-        if not storage.startswith(DIRECTORY) and parse_flavour(storage).nfs is not None:
+        flavour = flavour_of(storage)
+        if flavour is not None and flavour.nfs is not None:
             raise UsageError(
                 f"--storage {storage}: containers share a tmpfs volume, and no volume of NFS, in this "
                 f"release; write `--world nfs --storage {storage}` for real NFS on any Linux machine"

@@ -14,10 +14,9 @@ from patchstorm.scenario.faults import OF_REQUESTS
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
 from patchstorm.storage.catalogue import SUMMARY
-from patchstorm.storage.parse import parse_flavour
 from patchstorm.target.claims import DIRECTORY
 from patchstorm.target.model import Target
-from patchstorm.worlds.base import Row, World
+from patchstorm.worlds.base import Row, World, flavour_of
 
 
 class RealNfs(World):
@@ -82,8 +81,9 @@ class RealNfs(World):
 
 
 def is_nfs(storage: str) -> bool:
-    """Whether a flavour is one of NFS. Raises FlavourError if it is misspelt."""
-    return parse_flavour(storage).nfs is not None
+    """Whether a flavour is one of NFS."""
+    flavour = flavour_of(storage)
+    return flavour is not None and flavour.nfs is not None
 
 
 NFS = RealNfs()

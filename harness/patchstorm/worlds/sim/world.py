@@ -12,9 +12,8 @@ from patchstorm.scenario.faults import OF_REQUESTS, TRIGGERS
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
 from patchstorm.storage.catalogue import SUMMARY
-from patchstorm.target.claims import DIRECTORY
 from patchstorm.target.model import Target
-from patchstorm.worlds.base import World
+from patchstorm.worlds.base import World, flavour_of
 
 
 class Simulator(World):
@@ -40,7 +39,7 @@ class Simulator(World):
         return SUMMARY
 
     def offers(self, storage: str) -> bool:
-        return not storage.startswith(DIRECTORY)
+        return flavour_of(storage) is not None
 
     def storages_in_words(self) -> str:
         return "any of `patchstorm list storages` but a directory"

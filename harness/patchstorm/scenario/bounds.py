@@ -1,4 +1,4 @@
-"""The bounds of numbers on the command line, and how a number outside them is refused."""
+"""The bounds of numbers that users give, and how a number outside them is refused."""
 
 from __future__ import annotations
 
