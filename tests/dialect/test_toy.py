@@ -119,7 +119,8 @@ def test_what_is_taken_is_not_registered_again() -> None:
 
 def test_what_is_forgotten_leaves_no_word_behind() -> None:
     before = dict(CAPABILITIES)
-    register(replace(SHELF, name="other", capabilities={"shelving": "it shelves"}))
+    shared = {word: CAPABILITIES[word] for word in ("creation", "sequential")}
+    register(replace(SHELF, name="other", capabilities={"shelving": "it shelves", **shared}))
     assert before | {"shelving": "it shelves"} == CAPABILITIES
     forget("other")
     assert before == CAPABILITIES

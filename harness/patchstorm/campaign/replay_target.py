@@ -39,7 +39,7 @@ def replay_target(failure: Failure, instead: str | None = None) -> tuple[Target,
 
 
 def plan_for(failure: Failure, target: Target) -> Plan:
-    """The failure's plan as ``target`` is judged by it: by what it claims, not by what another one claimed."""
+    """The failure's plan for ``target``, which is judged by what it claims itself."""
     plan = failure.plan
     has = tuple(sorted(configured(frozenset(target.capabilities), plan.creation)))
     return msgspec.structs.replace(plan, capabilities=has, reading=target.reading)

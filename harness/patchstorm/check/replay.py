@@ -167,7 +167,7 @@ def _document(operation: Operation) -> tuple[object, ...]:
 
 def _applies(case: Case) -> str | None:
     if case.sequential:
-        return "the target is sequential: a PATCH is accepted only at the current offset"
+        return "the target is sequential: bytes are accepted only at the current offset"
     return None
 
 

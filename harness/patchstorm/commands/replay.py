@@ -89,7 +89,7 @@ def _simulated(
     subject = None if aim is None else subject_of(aim)
     again = replay(failure, subject, near_count=near, before_near=looking)
     if again.ran.findings:
-        console.print(f"{_how(again)}\n", soft_wrap=True)
+        console.print(f"{_how(failure, again)}\n", soft_wrap=True)
         found = msgspec.structs.replace(failure, findings=again.ran.findings, story=again.story)
         tell_violation(violation(found, path), console)
         return 1
@@ -118,10 +118,12 @@ def _simulated(
     return 2
 
 
-def _how(again: Repeated) -> str:
+def _how(failure: Failure, again: Repeated) -> str:
     if not again.reproduced:
         return "The recorded schedule is violated, but otherwise than it was."
     same = "bit for bit" if again.exact else "though its history is no longer the same"
+    if failure.made_by is None and not again.exact:
+        same = "as far as can be told: an earlier release wrote histories in another form"
     return f"The violation came back, {same}."
 
 

@@ -87,11 +87,11 @@ class _Assembly:
         if record.op < 0:
             raise Malformed(place, f"operation index {record.op}", "number operations from 0")
         if record.kind == "probe" and record.probe is None:
-            raise Malformed(place, "a PROBE without its request", "write the field probe")
+            raise Malformed(place, "a probe without its request", "write the field probe")
         if record.upload is None and record.kind not in ("discover", "probe"):
             raise Malformed(place, f"a {record.kind} without upload", "name its upload")
         if record.kind == "append" and (record.offset is None or record.length is None):
-            raise Malformed(place, "a PATCH without offset or length", "write both, in bytes")
+            raise Malformed(place, "an append without offset or length", "write both, in bytes")
         if (record.offset or 0) < 0 or (record.length or 0) < 0:
             raise Malformed(place, "a negative offset or length", "write both in bytes from 0")
         self._upload(place, record.upload)

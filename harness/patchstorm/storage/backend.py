@@ -26,7 +26,7 @@ class Backend(Process):
     @abstractmethod
     def flush(self, fd: int) -> None:
         """What close(2) does for every descriptor of a description, without closing it: send,
-        report errors, drop POSIX locks. A FUSE mount gets this call apart from the last close."""
+        report errors, drop POSIX locks."""
 
     @abstractmethod
     def fstat(self, fd: int) -> Stat: ...

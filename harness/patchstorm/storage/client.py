@@ -1,4 +1,4 @@
-"""The calls of ``os`` and ``fcntl``: what a port adapter or a FUSE mount talks to.
+"""The calls of ``os`` and ``fcntl``: what a port adapter talks to.
 
 Methods have the names, arguments and results of their ``os`` and ``fcntl`` namesakes; they return,
 raise ``OSError``, or raise ``WouldBlock``. This module holds what is the same everywhere: positions
