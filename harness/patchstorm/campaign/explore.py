@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -21,9 +21,11 @@ from patchstorm.campaign.fleet import Fleet, jobs_default
 from patchstorm.campaign.keeping import keep_failure
 from patchstorm.campaign.schedules import MIXED, Search, Session, Told
 from patchstorm.check.model import Finding
+from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import Verdict, stated
 from patchstorm.choice.coverage import Coverage, Seen
 from patchstorm.report.model import RunReport
+from patchstorm.report.reached import held
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
@@ -82,6 +84,7 @@ def explore(
     replicas: int | None = None,
     collect: bool = False,
     claimed_only: bool = True,
+    allow_unreached: bool = False,
     minimise: bool = True,
     out_dir: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -91,7 +94,8 @@ def explore(
 
     Without ``schedules`` and ``seconds``, SCHEDULES_DEFAULT schedules. ``jobs`` None: all processors,
     or one for a small budget. ``collect`` goes on after a violation and keeps one of each cause.
-    ``claimed_only`` False judges also what the target does not claim. Failures are written below
+    ``claimed_only`` False judges also what the target does not claim. What no schedule reached makes the
+    storm unknown, unless ``allow_unreached``. Failures are written below
     ``out_dir``, or below a new temporary directory. Raises UsageError for what was asked wrongly, and
     NondeterminismError when a schedule did not repeat. ``subject`` is the code to simulate where no name
     stands for it: it stays in this process, so ``jobs`` is 1. Ctrl-C ends the search with what it has.
@@ -114,7 +118,9 @@ def explore(
         jobs = 1 if schedules is not None and schedules <= SMALL_BUDGET else jobs_default()
     run = _Exploration(search, session, schedules, seconds, collect, progress)
     run.go(jobs)
-    return run.explored(out_dir, minimise)
+    explored = run.explored(out_dir, minimise)
+    report = held(explored.report, allow_unreached=allow_unreached)
+    return replace(explored, report=report)
 
 
 def reason_to_skip(session: Session, *, claimed_only: bool = True) -> str | None:
@@ -228,6 +234,7 @@ class _Exploration:
             steps=sum(told.steps for told in kept), seconds=seconds, digest=_digest(kept),
             findings=findings, unknown=None if findings else unknown,
             failure=str(failures[0]) if failures else None, notes=self._notes(kept),
+            points=gathered(told.points for told in kept),
             replay=replay_call(failures[0]) if failures and self._search.own else msgspec.UNSET,
         )  # fmt: skip
         return Explored(
@@ -255,10 +262,6 @@ class _Exploration:
                 return f"schedule {told.index}: {told.unknown or 'no checker applied'}"
         if not kept:
             return "the budget was spent before one schedule was through"
-        met = {name for told in kept for name in told.met}
-        missing = [name for name in self._search.scenario.reaches if name not in met]
-        if missing and self._stop_at is None:
-            return f"no schedule reached {', '.join(missing)}: the storm proves nothing yet"
         return None
 
     def _notes(self, kept: list[Told]) -> tuple[str, ...]:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from patchstorm.campaign.points import points_of
 from patchstorm.check import judge, unknowns
 from patchstorm.check.model import Finding, Judgement
+from patchstorm.check.tried import Point
 from patchstorm.check.verdict import Verdict, folded, stated
 from patchstorm.choice.chooser import Chooser, seeded
 from patchstorm.choice.naming import Listed, Recording
@@ -37,7 +39,6 @@ from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
-from patchstorm.scenario.reach import reached
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.registry import resolve
@@ -74,7 +75,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What one schedule came to. ``pairs`` and ``met`` are filled where they were looked at."""
+    """What one schedule came to. ``pairs`` are filled where they were looked at."""
 
     index: int
     digest: str
@@ -85,7 +86,7 @@ class Told:
     findings: tuple[Finding, ...] = ()
     unknown: str | None = None
     pairs: tuple[tuple[str, str], ...] = ()
-    met: tuple[str, ...] = ()
+    points: tuple[Point, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -311,7 +312,7 @@ class Session:
             findings=ran.findings,
             unknown=ran.unknown,
             pairs=() if pairs is None else tuple(sorted(pairs.seen)),
-            met=tuple(name for name in ran.plan.reaches if reached(name, history).met),
+            points=points_of(ran.plan, history, ran.outcome.idle)[0],
             notes=tuple(note for one in ran.judgements for note in one.notes),
         )
 

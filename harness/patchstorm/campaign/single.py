@@ -11,13 +11,14 @@ import asyncio
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from patchstorm.campaign.failure import FAILURE_FILE, Failure, Maker, replay_command, write_failure
+from patchstorm.campaign.points import points_of
 from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.check import judge, unknowns, verdict
 from patchstorm.check.model import Finding, Judgement
@@ -25,12 +26,12 @@ from patchstorm.check.verdict import Verdict
 from patchstorm.errors import TargetError
 from patchstorm.history.model import History
 from patchstorm.report.model import RunReport
+from patchstorm.report.reached import held
 from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
-from patchstorm.scenario.reach import reached
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve, text_of
@@ -74,6 +75,7 @@ def run_storm(
     keep_safe: bool = True,
     world: str = USUAL,
     shared: Any = None,
+    allow_unreached: bool = False,
 ) -> StormResult:
     """Run one storm and judge it; see :func:`storm`, which does the same inside an event loop."""
     return asyncio.run(
@@ -88,6 +90,7 @@ def run_storm(
             keep_safe=keep_safe,
             world=world,
             shared=shared,
+            allow_unreached=allow_unreached,
         )
     )
 
@@ -104,6 +107,7 @@ async def storm(
     keep_safe: bool = True,
     world: str = USUAL,
     shared: Any = None,
+    allow_unreached: bool = False,
 ) -> StormResult:
     """Draw the plan of ``scenario`` for ``seed`` and ``index``, run it, judge it.
 
@@ -112,7 +116,8 @@ async def storm(
     are left in a temporary directory, and nothing else.
 
     ``shared`` is what the storms of a world use one after the other (``World.shared``);
-    without it the storm has its own. Raises UsageError for what was asked wrongly.
+    without it the storm has its own. A storm that did not come to what it is for is unknown, unless
+    ``allow_unreached``. Raises UsageError for what was asked wrongly.
     """
     chosen = load(scenario) if isinstance(scenario, str) else scenario
     aim = resolve(target) if isinstance(target, str) else target
@@ -131,8 +136,9 @@ async def storm(
         storage=storage,
     )
     return await run_plan(
-        plan, aim, out_dir=out_dir, keep_safe=keep_safe, world=world, shared=shared
-    )
+        plan, aim, out_dir=out_dir, keep_safe=keep_safe, world=world, shared=shared,
+        allow_unreached=allow_unreached,
+    )  # fmt: skip
 
 
 async def run_plan(
@@ -143,6 +149,7 @@ async def run_plan(
     keep_safe: bool = True,
     world: str = USUAL,
     shared: Any = None,
+    allow_unreached: bool = False,
 ) -> StormResult:
     """Run and judge a plan that is drawn already."""
     kept = False
@@ -150,6 +157,8 @@ async def run_plan(
     try:
         result = await _run_in(folder, plan, target, world, shared)
         stop_if_cancelled()
+        report = held(result.report, allow_unreached=allow_unreached)
+        result = replace(result, report=report)
         kept = _worth_keeping(result, out_dir, keep_safe)
         return result
     finally:
@@ -217,6 +226,7 @@ def _judged(
     findings = tuple(finding for one in judgements for finding in one.findings)
     failure = _keep(folder, plan, target, world, findings) if findings else None
     skipped = [f"{one.checker} does not apply: {one.skipped}" for one in judgements if one.skipped]
+    points, unjudged = points_of(plan, history, outcome.idle)
     notes = [note for one in judgements for note in one.notes]
     report = _report(
         plan.scenario,
@@ -230,7 +240,8 @@ def _judged(
         unknown=unknowns(judgements),
         findings=findings,
         failure=None if failure is None else str(failure),
-        notes=(*outcome.notes, *_unreached(plan, history), *notes, *skipped),
+        notes=(*outcome.notes, *unjudged, *notes, *skipped),
+        points=points,
     )
     return StormResult(
         report=report,
@@ -240,17 +251,6 @@ def _judged(
         failure=failure,
         history_path=history_path,
     )
-
-
-def _unreached(plan: Plan, history: History) -> list[str]:
-    """A note for each thing the storm was meant to reach and did not."""
-    notes = []
-    for name in plan.reaches:
-        result = reached(name, history)
-        if not result.met:
-            what = "not reached" if result.met is False else "not judged"
-            notes.append(f"{name} was {what}: {result.reason}")
-    return notes
 
 
 def _keep(

@@ -19,7 +19,8 @@ class Damage:
     """Spoils one stored file of a known upload, chosen by the plan's seed."""
 
     def __init__(self, plan: Plan, places: Places, storage: Storage, recorder: Recorder) -> None:
-        self.missed: list[str] = []
+        self.missed: dict[str, str] = {}
+        """By fault, why it hit nothing."""
         self._places = places
         self._storage = storage
         self._recorder = recorder
@@ -34,7 +35,9 @@ class Damage:
             if matches(path, (pattern,)) and self._places.stored(path) is not None
         ]
         if not stored:
-            self.missed.append(f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged")
+            self.missed[fault.id] = (
+                f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged"
+            )
             return
         self._destroy(self._random.choice(stored), fault)
 

@@ -135,9 +135,9 @@ class _LiveRun(Run):
         )  # fmt: skip
         self.triggers = LiveTriggers(plan, later, self._strike)
         self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
-        damage = Damage(plan, self.places, store, recorder)
+        self.damage = Damage(plan, self.places, store, recorder)
         scene = Scene(
-            fleet=fleet, storage=store, network=self.courier.network, damage=damage.strike
+            fleet=fleet, storage=store, network=self.courier.network, damage=self.damage.strike
         )
         self.faults = Faults(scene, recorder, setting.stage.kinds)
         stack.callback(self.faults.cancel)
@@ -251,7 +251,7 @@ class _LiveRun(Run):
         self.notes.append("the storm was broken off by a loss of power")
 
     def outcome(self, log_dir: Path, seconds: float, *, whole: bool) -> Outcome:
-        notes = [*self.notes, *self.fleet.said()]
+        notes = [*self.notes, *self.fleet.said(), *self.damage.missed.values()]
         if self.triggers.waiting and self.triggers.armed_once:
             notes.append(f"never triggered: {self.triggers.unspent}")
         return Outcome(
@@ -259,6 +259,7 @@ class _LiveRun(Run):
             history=self.recorder.history() if whole else None,
             notes=tuple(notes),
             seconds=seconds,
+            idle=tuple(self.damage.missed),
         )
 
 

@@ -7,25 +7,28 @@ from typing import Final
 
 import msgspec
 
+from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import Verdict, folded
 from patchstorm.report.model import RunReport
+from patchstorm.report.reached import held, released
 
 FINDINGS_MAX: Final = 32
 
 
-def combined(runs: Sequence[RunReport]) -> RunReport:
+def combined(runs: Sequence[RunReport], *, allow_unreached: bool = False) -> RunReport:
     """One report for the ``runs`` of one scenario, in the order of their plans; at least one.
 
     The verdict is the worst; the failure file is the first one's, and the findings its findings
-    first. Skipped plans count for nothing unless all were skipped.
+    first. Skipped plans count for nothing unless all were skipped. What one run reached the storm tried,
+    so a run that missed it is unknown no more.
     """
-    judged = [run for run in runs if run.verdict is not None]
+    judged = [released(run) for run in runs if run.verdict is not None]
     if len(runs) == 1 or not judged:
         return runs[0]
     verdict = folded(run.verdict for run in judged)
     worst = [run for run in judged if run.verdict == verdict]
     findings = tuple(finding for run in worst for finding in run.findings)
-    return msgspec.structs.replace(
+    whole = msgspec.structs.replace(
         worst[0],
         schedules=sum(run.schedules for run in judged),
         steps=sum(run.steps for run in judged),
@@ -33,7 +36,9 @@ def combined(runs: Sequence[RunReport]) -> RunReport:
         digest=None,
         findings=findings[:FINDINGS_MAX],
         notes=(*_tally(judged, verdict), *_distinct(judged)),
+        points=gathered(run.points for run in judged),
     )
+    return held(whole, allow_unreached=allow_unreached)
 
 
 def _tally(judged: Sequence[RunReport], verdict: Verdict) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import msgspec
 from patchstorm.check.verdict import Verdict
 from patchstorm.report.combine import combined
 from patchstorm.report.model import RunReport
+from patchstorm.report.reached import released
 from patchstorm.report.story import story
 
 Kind = Literal["defect", "undocumented-limit", "documented-limit"]
@@ -109,15 +110,25 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def cell(
-    storm: str, runs: Sequence[RunReport], command: str, known: Sequence[Concluded] = ()
+    storm: str,
+    runs: Sequence[RunReport],
+    command: str,
+    known: Sequence[Concluded] = (),
+    *,
+    allow_unreached: bool = False,
 ) -> Cell:
     """What the runs of one plan come to; at least one. ``known`` are the target's own readings."""
     judged = [run for run in runs if run.verdict is not None]
     if not judged:
         return Cell(storm=storm, verdict=None, skipped=runs[0].skipped)
-    worst = combined(judged).verdict
+    whole = combined(judged, allow_unreached=allow_unreached)
+    worst = whole.verdict
+    if worst == "safe":
+        judged = [released(run) for run in judged]  # what one of them reached, all have tried
     rates = _rates(judged)
-    shown = next(run for run in judged if run.verdict == worst and _shows(run, rates))
+    shown = next(
+        (run for run in judged if run.verdict == worst and _shows(run, rates)), whole
+    )
     return Cell(
         storm=storm,
         verdict=worst,

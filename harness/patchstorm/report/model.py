@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from patchstorm.check.model import Finding
+from patchstorm.check.tried import Point
 from patchstorm.check.verdict import Verdict, folded
 
 
@@ -18,7 +19,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     of a file that ``patchstorm replay`` takes, and ``story`` tells it step by step where the world knows
     the steps. ``replay`` is what replays ``failure`` where that command cannot. ``others`` are the files of
     failures from other causes, where a search went on after the first. ``notes`` are remarks that change no
-    verdict. ``steps`` are the simulator's steps, or the requests made in a live world.
+    verdict. ``steps`` are the simulator's steps, or the requests made in a live world. ``points`` are what the
+    storm is for, each reached or not.
     """
 
     scenario: str
@@ -37,6 +39,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     story: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    points: tuple[Point, ...] = ()
     replay: str | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -15,7 +15,8 @@ HISTORY_FILE = "history.jsonl"
 class Outcome:
     """What a run came to. ``history`` is None where nothing could be run to its end.
 
-    ``unknown`` says why nothing can be concluded, ``skipped`` why the storm was not run at all.
+    ``unknown`` says why nothing can be concluded, ``skipped`` why the storm was not run at all. ``idle`` are
+    ids of faults that were in force and hit nothing.
     """
 
     log_dir: Path
@@ -24,3 +25,4 @@ class Outcome:
     unknown: str | None = None
     skipped: str | None = None
     seconds: float = 0.0
+    idle: tuple[str, ...] = ()

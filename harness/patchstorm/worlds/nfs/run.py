@@ -65,6 +65,7 @@ async def run_nfs(
         log_dir=out_dir,
         history=read_history(path) if whole else None,
         notes=tuple(done["notes"]),
+        idle=tuple(done["idle"]),
         unknown=done["unknown"],
         skipped=done["skipped"],
         seconds=time.monotonic() - began,

@@ -116,6 +116,7 @@ def _tell_logs(logs: Path, say: Say) -> None:
 def _told(outcome: Outcome) -> dict[str, Any]:
     return {
         "notes": list(outcome.notes),
+        "idle": list(outcome.idle),
         "unknown": outcome.unknown,
         "skipped": outcome.skipped,
         "seconds": outcome.seconds,

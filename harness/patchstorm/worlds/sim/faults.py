@@ -64,7 +64,8 @@ class Faults:
         self._open: dict[str, tuple[Undo, Timer | None]] = {}
         self._healing = False
         self._sudden = 0
-        self.missed: list[str] = []
+        self.missed: dict[str, str] = {}
+        """By fault, why it hit nothing."""
 
     def strike(self, fault: FaultPlan, seen: Seen) -> None:
         """Begin ``fault`` now."""
@@ -264,11 +265,15 @@ class Faults:
     def _lock_loss(self, fault: FaultPlan, hit: Hit) -> None:
         """The server gives the replica's locks away and tells nobody."""
         names = {self._replicas[index].name for index in hit}
+        lost = 0
         for _, inode in walk(self._server):
             if inode.locks is not None:
                 for name in sorted(names):
                     if inode.locks.drop_host(name):
+                        lost += 1
                         self._server.released(inode)
+        if not lost:
+            self.missed[fault.id] = f"fault {fault.id}: no lock was held; none was lost"
         self._wake_lock_waiters()
 
     def _damage(self, fault: FaultPlan, hit: Hit) -> None:
@@ -283,7 +288,9 @@ class Faults:
             and (owner := self._places.stored(path)) is not None
         ]
         if not found:
-            self.missed.append(f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged")
+            self.missed[fault.id] = (
+                f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged"
+            )
             return
         path, inode, (upload, offset) = found[self._kernel.value("damage", len(found), fault.id)]
         self._recorder.add(

@@ -82,6 +82,7 @@ class Injections(Observer):
         self._kernel = kernel
         self._server = server
         self._active: list[_Active] = []
+        self._idle: dict[str, None] = {}  # a set whose order repeats
         self._silly = 0
 
     def begin(self, fault: FaultPlan, hit: tuple[int, ...]) -> Callable[[], None]:
@@ -89,6 +90,7 @@ class Injections(Observer):
         endless = fault.kind in ("slow", "stale-attributes", "stale-entries", "silly-rename")
         active = _Active(fault, hit, -1 if endless else int(fault.options.get("calls", 1)))
         self._active.append(active)
+        self._idle[fault.id] = None
 
         def over() -> None:
             if active in self._active:
@@ -96,12 +98,18 @@ class Injections(Observer):
 
         return over
 
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """The faults that were in force and have hit no call."""
+        return tuple(self._idle)
+
     def stale(self, kind: str, replica: int | None) -> bool:
         """Whether this choice of the storage is to be the oldest answer that is allowed."""
-        return any(
-            kind in STALE.get(active.fault.kind, ()) and replica in active.replicas
-            for active in self._active
-        )
+        for active in self._active:
+            if kind in STALE.get(active.fault.kind, ()) and replica in active.replicas:
+                self._idle.pop(active.fault.id, None)
+                return True
+        return False
 
     def before(
         self, replica: int, call: str, path: str, execute: Callable[[], Any]
@@ -110,6 +118,7 @@ class Injections(Observer):
         for active in self._active:
             if active.hits(replica, call, relative):
                 active.left -= 1
+                self._idle.pop(active.fault.id, None)
                 return self._substitute(active.fault, call, path, execute)
         return None
 

@@ -14,7 +14,7 @@ class SimOutcome:
     """What a schedule came to. ``unknown`` says why nothing can be concluded.
 
     ``paths`` maps the paths of deliveries' tasks to their operations. ``forced`` are choices that a fault
-    of the plan made, and no strategy.
+    of the plan made, and no strategy. ``idle`` are ids of faults that were in force and hit nothing.
     """
 
     recorder: Recorder
@@ -29,6 +29,7 @@ class SimOutcome:
     storm_steps: int = 0
     paths: dict[str, int] = field(default_factory=dict)
     forced: tuple[Choice, ...] = ()
+    idle: tuple[str, ...] = ()
 
     @property
     def history(self) -> History:

@@ -345,7 +345,7 @@ class _SimRun(Run):
 
     def outcome(self) -> SimOutcome:
         kernel = self.kernel
-        notes = list(self.faults.missed)
+        notes = list(self.faults.missed.values())
         if self.triggers.waiting:
             notes.append(f"never triggered: {self.triggers.unspent}")
         return SimOutcome(
@@ -361,6 +361,7 @@ class _SimRun(Run):
             storm_steps=self.storm_steps,
             paths=self.network.paths,
             forced=tuple(self.forced),
+            idle=(*self.faults.missed, *self.injections.idle),
         )
 
 

@@ -1,0 +1,72 @@
+"""What a storm is for, point by point, and whether one history shows it.
+
+Three kinds: that the target did anything at all (:data:`SERVED`), what ``[expect] reaches`` names, and that
+every table of faults struck at least once, with whichever of its ``times``. A table that a schedule leaves
+out is no point of that schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
+
+from patchstorm.history.events import Fault
+from patchstorm.history.model import History
+from patchstorm.scenario.plan import FaultPlan, Plan, Trigger
+from patchstorm.scenario.reach import reached
+
+SERVED: Final = "served"
+_TAKING: Final = ("create", "append", "query", "status")
+
+
+class Sight(NamedTuple):
+    """One point in one history; ``reached`` None: this history cannot tell."""
+
+    name: str
+    reached: bool | None
+    why: str = ""
+    vital: bool = False
+
+
+def sights(plan: Plan, history: History, idle: Collection[str] = ()) -> Iterator[Sight]:
+    """Every point of ``plan``. ``idle`` are ids of faults that were in force and hit nothing."""
+    yield Sight(SERVED, _served(history), "no upload was ever created or acknowledged", vital=True)
+    for name in plan.reaches:
+        result = reached(name, history)
+        yield Sight(name, result.met, result.reason)
+    yield from _struck(plan, history, idle)
+
+
+def _served(history: History) -> bool:
+    """Whether any request that needs an upload succeeded. Where others mint the URLs, a HEAD may be it."""
+    return any(one.outcome == "ok" and one.call.kind in _TAKING for one in history.operations)
+
+
+def _struck(plan: Plan, history: History, idle: Collection[str]) -> Iterator[Sight]:
+    events = [event for event in history.events if isinstance(event, Fault) and not event.ends]
+    ids = {event.id for event in events}
+    of_requests = {event.fault for event in events if event.op is not None}
+    tables: dict[str, list[FaultPlan]] = {}
+    for fault in plan.faults:
+        tables.setdefault(fault.id.rpartition(".")[0], []).append(fault)
+    for name, faults in tables.items():
+        begun = [fault for fault in faults if fault.id in ids or fault.kind in of_requests]
+        struck = any(fault.id not in idle for fault in begun)
+        if begun:
+            why = "it was in force, and hit nothing"
+        else:
+            why = f"never triggered: {_due(faults[0].trigger)}"
+        yield Sight(name, struck, "" if struck else why)
+
+
+def _due(trigger: Trigger) -> str:
+    """What a fault waited for, as a person reads it."""
+    nth = f", number {trigger.nth}" if trigger.nth > 1 else ""
+    if trigger.kind == "phase":
+        return f"phase {trigger.phase}{nth}"
+    if trigger.kind == "path":
+        call = f"{trigger.op} of " if trigger.op else ""
+        return f"{call}{trigger.path}{nth}"
+    numbers = (trigger.step, trigger.after_bytes, trigger.after_requests, trigger.after_ms)
+    number = next((one for one in numbers if one is not None), 0)
+    return f"{trigger.kind} {number}"
