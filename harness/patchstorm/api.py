@@ -188,6 +188,7 @@ def explore(
     collect: bool = False,
     shrinks: bool = True,
     jobs: int | None = None,
+    allow_unreached: bool = False,
     out_dir: Path | None = None,
 ) -> Explored:
     """Search the schedules of a storm in the simulator, until a violation or until the budget is spent.
@@ -196,7 +197,8 @@ def explore(
     is ``schedules``, or ``seconds``; without either 200 schedules. ``collect`` goes on after a violation and
     keeps one of each cause; ``shrinks`` False leaves failures as they were found. ``jobs`` is how many
     processes search (None: as many as there are processors); a store of one's own is searched in this one.
-    Failures are written below ``out_dir``, or below a new temporary directory.
+    Failures are written below ``out_dir``, or below a new temporary directory. A storm that no schedule
+    brought to what it is for is unknown, unless ``allow_unreached``.
 
     Raises :class:`UsageError` for what was asked wrongly, :class:`NondeterminismError` naming the first step
     that differs when a schedule does not repeat. Ctrl-C ends the search with what it has.
@@ -217,6 +219,7 @@ def explore(
         replicas=replicas,
         collect=collect,
         minimise=shrinks,
+        allow_unreached=allow_unreached,
         out_dir=out_dir,
         subject=own,
     )
@@ -232,13 +235,14 @@ def run(
     replicas: int | None = None,
     out_dir: Path | None = None,
     keep_safe: bool = False,
+    allow_unreached: bool = False,
 ) -> StormResult:
     """Run one storm against real replicas in ``world``, and judge it.
 
     Histories, logs and the failure's file go below ``out_dir`` (None: a temporary directory, which stays only
     where there is something to look at); ``keep_safe`` keeps those of a safe run, too. The report of a storm
     that cannot be run there has no verdict and says why in ``skipped``; a target that does not start makes it
-    unknown.
+    unknown, and so does a storm that did not come to what it is for, unless ``allow_unreached``.
 
     Raises :class:`UsageError` for what was asked wrongly.
     """
@@ -247,7 +251,7 @@ def run(
     _check_asked(seed, replicas, storage)
     return run_storm(
         scenario, target, seed=seed, world=world, storage=storage, replicas=replicas,
-        out_dir=out_dir, keep_safe=keep_safe,
+        out_dir=out_dir, keep_safe=keep_safe, allow_unreached=allow_unreached,
     )  # fmt: skip
 
 

@@ -49,6 +49,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_AllowUnreached = Annotated[
+    bool,
+    typer.Option("--allow-unreached", help="Safe even if a storm did not come to what it is for."),
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -114,6 +118,11 @@ def run(
         bool,
         typer.Option("--unclaimed", help="Also run on storage that lacks what the target needs."),
     ] = False,
+    confirm: Annotated[
+        int,
+        typer.Option(metavar="N", help="Run what real servers violated N more times, same seed."),
+    ] = 0,
+    allow_unreached: _AllowUnreached = False,
     json: _Json = False,
 ) -> int:
     """Storm a target and judge every byte."""
@@ -132,6 +141,8 @@ def run(
             out=out,
             junit=junit,
             unclaimed=unclaimed,
+            confirm=confirm,
+            allow_unreached=allow_unreached,
             json=json,
         )
     )
@@ -170,6 +181,7 @@ def explore(
         bool,
         typer.Option("--unclaimed", help="Also judge what the target does not claim."),
     ] = False,
+    allow_unreached: _AllowUnreached = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep failures here.")] = None,
     json: _Json = False,
 ) -> int:
@@ -189,6 +201,7 @@ def explore(
             replicas=replicas,
             collect=collect,
             unclaimed=unclaimed,
+            allow_unreached=allow_unreached,
             out=out,
             json=json,
         )
@@ -347,6 +360,7 @@ def matrix(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep tables, stories and failures here.")
     ] = None,
+    allow_unreached: _AllowUnreached = False,
     json: _Json = False,
 ) -> int:
     """Storm several servers and tell what came of it: servers by storms."""
@@ -361,6 +375,7 @@ def matrix(
             confirm=confirm,
             replicas=replicas,
             jobs=jobs,
+            allow_unreached=allow_unreached,
             out=out,
             json=json,
         )

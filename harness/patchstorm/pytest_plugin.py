@@ -51,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=_OUT,
         help=f"where failures are kept for replay; default: {_OUT}",
     )
+    group.addoption(
+        "--patchstorm-allow-unreached",
+        action="store_true",
+        help="a storm that did not come to what it is for passes; else it fails",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -104,7 +109,10 @@ class Storm(pytest.Item):
         from patchstorm.api import run
 
         out = Path(self.config.getoption("--patchstorm-out"))
-        result = run(self.scenario, self.target, seed=self.seed, out_dir=out)
+        allowed = bool(self.config.getoption("--patchstorm-allow-unreached"))
+        result = run(
+            self.scenario, self.target, seed=self.seed, out_dir=out, allow_unreached=allowed
+        )
         with contextlib.suppress(OSError):  # not empty: there is something to look at
             out.rmdir()
         if result.report.skipped is not None:

@@ -37,6 +37,7 @@ class Request:
     replicas: int | None
     collect: bool
     unclaimed: bool
+    allow_unreached: bool
     out: Path | None
     json: bool
 
@@ -88,6 +89,7 @@ def _explore(request: Request, scenario: Scenario) -> Explored:
             replicas=request.replicas,
             collect=request.collect,
             claimed_only=not request.unclaimed,
+            allow_unreached=request.allow_unreached,
             out_dir=request.out or DEFAULT_OUT,
             progress=shown.told,
         )

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from patchstorm.check.verdict import folded
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.commands.run import INTERRUPTED, default_jobs
 from patchstorm.commands.storms import Job, Played, play_all
@@ -28,7 +29,7 @@ from patchstorm.report.matrix import (
     page,
     stories,
 )
-from patchstorm.report.model import RunReport, exit_code, overall
+from patchstorm.report.model import RunReport, exit_code
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.model import Target
@@ -47,6 +48,7 @@ class Request:
     confirm: int
     replicas: int | None
     jobs: int | None
+    allow_unreached: bool
     out: Path | None
     json: bool
 
@@ -186,6 +188,7 @@ async def _play(request: Request, targets: dict[str, Target], job: Job) -> RunRe
         replicas=request.replicas,
         out_dir=_kept(request),
         keep_safe=False,
+        allow_unreached=request.allow_unreached,
     )
     return result.report
 
@@ -211,7 +214,8 @@ def _row(
         ]
         if runs:
             command = _command(scenario.name, name, request)
-            cells.append(cell(scenario.name, runs, command, target.known))
+            allowed = request.allow_unreached
+            cells.append(cell(scenario.name, runs, command, target.known, allow_unreached=allowed))
     return Row(
         target=name,
         title=target.title,
@@ -230,7 +234,7 @@ def _command(storm: str, target: str, request: Request) -> str:
 
 def _matrix(rows: tuple[Row, ...], played: Played, request: Request, seconds: float) -> Matrix:
     return Matrix(
-        verdict=overall(tuple(run for _, run in played.reports)),
+        verdict=folded(one.verdict for row in rows for one in row.cells),
         patchstorm=version("patchstorm"),
         date=datetime.now(UTC).date().isoformat(),
         machine=f"Linux {platform.release()}, {len(os.sched_getaffinity(0))} cores",

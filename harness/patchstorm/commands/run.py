@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+from patchstorm.commands.confirming import confirmed
 from patchstorm.commands.places import (
     DEFAULT_OUT,
     drop_if_empty,
@@ -28,7 +29,7 @@ from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode, store
-from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
+from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
@@ -59,6 +60,8 @@ class Request:
     out: Path | None
     junit: Path | None
     unclaimed: bool
+    confirm: int
+    allow_unreached: bool
     json: bool
 
     @property
@@ -85,13 +88,12 @@ def execute(request: Request) -> int:
             name: stack.enter_context(world_of(name).shared(request.jobs or 1))
             for name in request.worlds
         }
-        played = play_all(
-            jobs,
-            _player(request, target, pool, shared, cannot),
-            at_once=request.jobs or default_jobs(),
-            shown=progress(len(jobs)),
-        )
-    report = _report(played)
+        play = _player(request, target, pool, shared, cannot)
+        at_once = request.jobs or default_jobs()
+        played = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs)))
+        if request.confirm and not played.interrupted:
+            played = confirmed(played, play, request.confirm, at_once=at_once)
+    report = _report(played, allow_unreached=request.allow_unreached)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
     _leave_files(report, request)
@@ -121,6 +123,7 @@ def _check(request: Request) -> None:
     if request.world is not None:
         world_of(request.world)
     between("--seed", request.seed, 0, SEED_MAX)
+    between("--confirm", request.confirm, 0, SCHEDULES_MAX)
     check_bounds(request.schedules, request.replicas, request.jobs)
     if request.storage is not None:
         check_storage(request.storage, request.worlds)
@@ -179,6 +182,7 @@ def _simulation(request: Request, job: Job) -> Simulation:
         storage=request.storage,
         replicas=request.replicas,
         unclaimed=request.unclaimed,
+        allow_unreached=request.allow_unreached,
         out_dir=request.out or DEFAULT_OUT,
     )
 
@@ -197,6 +201,7 @@ async def _live(request: Request, target: Target, job: Job, shared: Any) -> RunR
         keep_safe=request.out is not None,
         world=job.world,
         shared=shared,
+        allow_unreached=request.allow_unreached,
     )
     return result.report
 
@@ -212,9 +217,9 @@ def _skipped(job: Job, target: Target, request: Request, reason: str) -> RunRepo
     )
 
 
-def _report(played: Played) -> Report:
+def _report(played: Played, *, allow_unreached: bool) -> Report:
     runs = tuple(
-        combined([run for _, run in group])
+        combined([run for _, run in group], allow_unreached=allow_unreached)
         for _, group in groupby(
             played.reports, key=lambda entry: (entry[0].world, entry[0].scenario.name)
         )

@@ -47,6 +47,7 @@ class Simulation:
     storage: str | None
     replicas: int | None
     unclaimed: bool
+    allow_unreached: bool
     out_dir: Path
 
 
@@ -63,6 +64,7 @@ def simulate(asked: Simulation) -> RunReport:
         storage=asked.storage,
         replicas=asked.replicas,
         claimed_only=not asked.unclaimed,
+        allow_unreached=asked.allow_unreached,
         out_dir=asked.out_dir,
     )
     return with_story(explored)

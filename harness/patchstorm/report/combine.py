@@ -9,7 +9,7 @@ import msgspec
 
 from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import Verdict, folded
-from patchstorm.report.model import RunReport
+from patchstorm.report.model import Rate, RunReport
 from patchstorm.report.reached import held, released
 
 FINDINGS_MAX: Final = 32
@@ -37,8 +37,15 @@ def combined(runs: Sequence[RunReport], *, allow_unreached: bool = False) -> Run
         findings=findings[:FINDINGS_MAX],
         notes=(*_tally(judged, verdict), *_distinct(judged)),
         points=gathered(run.points for run in judged),
+        rate=_rate([run.rate for run in judged if run.rate is not None]),
     )
     return held(whole, allow_unreached=allow_unreached)
+
+
+def _rate(rates: Sequence[Rate]) -> Rate | None:
+    if not rates:
+        return None
+    return Rate(violated=sum(one.violated for one in rates), runs=sum(one.runs for one in rates))
 
 
 def _tally(judged: Sequence[RunReport], verdict: Verdict) -> tuple[str, ...]:

@@ -126,9 +126,7 @@ def cell(
     if worst == "safe":
         judged = [released(run) for run in judged]  # what one of them reached, all have tried
     rates = _rates(judged)
-    shown = next(
-        (run for run in judged if run.verdict == worst and _shows(run, rates)), whole
-    )
+    shown = next((run for run in judged if run.verdict == worst and _shows(run, rates)), whole)
     return Cell(
         storm=storm,
         verdict=worst,

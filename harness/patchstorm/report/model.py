@@ -12,6 +12,13 @@ from patchstorm.check.tried import Point
 from patchstorm.check.verdict import Verdict, folded
 
 
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """How many runs of the same plans, the first included, were violated."""
+
+    violated: int
+    runs: int
+
+
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """One storm against one target in one world.
 
@@ -19,8 +26,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     of a file that ``patchstorm replay`` takes, and ``story`` tells it step by step where the world knows
     the steps. ``replay`` is what replays ``failure`` where that command cannot. ``others`` are the files of
     failures from other causes, where a search went on after the first. ``notes`` are remarks that change no
-    verdict. ``steps`` are the simulator's steps, or the requests made in a live world. ``points`` are what the
-    storm is for, each reached or not.
+    verdict. ``steps`` are the simulator's steps, or the requests made in a live world. ``points`` are what
+    the storm is for, each reached or not. ``rate`` is filled where a violation in a live world was run again.
     """
 
     scenario: str
@@ -40,6 +47,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
+    rate: Rate | None = None
     replay: str | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import UNSET
 
 from patchstorm.check.model import Finding, Range
-from patchstorm.report.model import RunReport
+from patchstorm.report.model import Rate, RunReport
 
 FINDINGS_TOLD: Final = 3
 RANGES_TOLD: Final = 4
@@ -34,12 +34,19 @@ def remark(run: RunReport) -> str:
     if run.skipped is not None:
         return run.skipped
     parts = [run.unknown] if run.unknown is not None else []
+    if run.rate is not None:
+        parts.append(rate(run.rate))
     if run.findings:
         parts.append(", ".join(dict.fromkeys(finding.checker for finding in run.findings)))
     notes = _notes(run)
     if len(notes) > NOTES_IN_TABLE:
         notes = [notes[0], f"{len(notes) - 1} more remarks"]
     return "; ".join((*parts, *notes))
+
+
+def rate(found: Rate) -> str:
+    """How often it came again, in a phrase."""
+    return f"violated {found.violated} of {found.runs}"
 
 
 def remarks_below(run: RunReport) -> list[str]:
@@ -69,7 +76,8 @@ def idle_checkers(runs: Sequence[RunReport]) -> str | None:
 
 def headline(run: RunReport) -> str:
     """One line that says what was violated where."""
-    return f"{run.scenario} against {run.target} in {run.world}, seed {run.seed}: {word(run)}"
+    said = word(run) if run.rate is None else f"{rate(run.rate)} runs"
+    return f"{run.scenario} against {run.target} in {run.world}, seed {run.seed}: {said}"
 
 
 def story(run: RunReport) -> list[str]:

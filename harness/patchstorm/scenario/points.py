@@ -52,10 +52,8 @@ def _struck(plan: Plan, history: History, idle: Collection[str]) -> Iterator[Sig
     for name, faults in tables.items():
         begun = [fault for fault in faults if fault.id in ids or fault.kind in of_requests]
         struck = any(fault.id not in idle for fault in begun)
-        if begun:
-            why = "it was in force, and hit nothing"
-        else:
-            why = f"never triggered: {_due(faults[0].trigger)}"
+        unseen = f"never triggered: {_due(faults[0].trigger)}"
+        why = "it was in force, and hit nothing" if begun else unseen
         yield Sight(name, struck, "" if struck else why)
 
 
