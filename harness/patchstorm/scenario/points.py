@@ -48,7 +48,7 @@ def _struck(plan: Plan, history: History, idle: Collection[str]) -> Iterator[Sig
     of_requests = {event.fault for event in events if event.op is not None}
     tables: dict[str, list[FaultPlan]] = {}
     for fault in plan.faults:
-        tables.setdefault(fault.id.rpartition(".")[0], []).append(fault)
+        tables.setdefault(fault.id.rpartition(".")[0] or fault.id, []).append(fault)
     for name, faults in tables.items():
         begun = [fault for fault in faults if fault.id in ids or fault.kind in of_requests]
         struck = any(fault.id not in idle for fault in begun)

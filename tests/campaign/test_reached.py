@@ -1,0 +1,125 @@
+"""No vacuous green: a storm that did not come to what it is for is unknown, in a live world and simulated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from patchstorm.campaign.explore import explore
+from patchstorm.campaign.single import run_storm
+from patchstorm.report.combine import combined
+from patchstorm.report.model import RunReport
+from patchstorm.scenario.schema import parse
+from patchstorm.target.model import Target
+from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.app import subject_of
+
+DEAF = """
+import socket, sys
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    connection, _ = listening.accept()
+    {answers}
+    connection.close()
+"""
+SHUTS = "pass"
+REDIRECTS = (
+    "connection.recv(65536); connection.sendall(b'HTTP/1.1 307 X\\r\\nTus-Resumable: 1.0.0\\r\\nLocation: /\\r\\n"
+    "Content-Length: 0\\r\\nConnection: close\\r\\n\\r\\n')"
+)
+TARGET = """
+name = "deaf"
+capabilities = ["sequential", "creation"]
+[start]
+command = ["{python}", "{here}/deaf.py", "{port}"]
+[ready]
+by = "tcp"
+[wire]
+path = "/"
+request_ms = 2000
+[files]
+published = "{id}"
+[settle]
+convergence_ms = 100
+sweep_ms = 100
+"""
+TINY = """
+title = "one small upload"
+why = "a test"
+[fleet]
+replicas = 1
+[[upload]]
+size = "64"
+chunk = "32"
+[[client]]
+kind = "sequential"
+"""
+STRIPPED = '[[fault]]\nkind = "eio"\nwhen = { after_requests = 0 }\npath = "nowhere/*"\n'
+
+
+def blind() -> Target:
+    """The reference, described so that nobody can see when it receives."""
+    reference = resolve("reference")
+    phases = reference.phases | {"receiving": ("nowhere/*",)}
+    return msgspec.structs.replace(reference, phases=phases)
+
+
+@pytest.mark.parametrize("answers", [SHUTS, REDIRECTS])
+def test_a_server_that_takes_no_upload_was_not_tried(answers: str, tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(DEAF.replace("{answers}", answers))
+    (tmp_path / "deaf.toml").write_text(TARGET)
+    tiny = parse(TINY, name="tiny", file="tiny.toml")
+    for allowed in (False, True):  # nobody can allow that
+        report = run_storm(
+            tiny, str(tmp_path / "deaf.toml"), seed=1, out_dir=tmp_path / "out",
+            allow_unreached=allowed,
+        ).report  # fmt: skip
+        assert (report.verdict, report.unknown) == (
+            "unknown", "nothing was tried: no upload was ever created or acknowledged",
+        )  # fmt: skip
+
+
+def test_a_live_storm_whose_trigger_never_fires_is_unknown(tmp_path: Path) -> None:
+    report = run_storm("crash-receiving", blind(), seed=1, out_dir=tmp_path).report
+    assert report.verdict == "unknown"
+    assert report.unknown is not None
+    assert "crash-0 (never triggered: phase receiving" in report.unknown
+    assert "--allow-unreached" in report.unknown
+
+
+def test_who_allows_it_has_it_safe_and_the_reason_as_a_remark(tmp_path: Path) -> None:
+    report = run_storm(
+        "crash-receiving", blind(), seed=1, out_dir=tmp_path, allow_unreached=True
+    ).report
+    assert report.verdict == "safe"
+    assert any("never triggered" in note for note in report.notes)
+
+
+def test_a_simulated_storm_whose_trigger_never_fires_is_unknown(tmp_path: Path) -> None:
+    subject = replace(subject_of(resolve("reference")), target=blind())
+    asked: dict[str, Any] = {"subject": subject, "schedules": 4, "out_dir": tmp_path}
+    assert explore("crash-receiving", "reference", **asked).report.verdict == "unknown"
+    allowed = explore("crash-receiving", "reference", allow_unreached=True, **asked)
+    assert allowed.report.verdict == "safe"
+    assert explore("crash-receiving", "reference", schedules=4).report.verdict == "safe"
+
+
+def test_a_simulated_fault_that_hits_no_call_did_not_strike(tmp_path: Path) -> None:
+    storm = parse(TINY + STRIPPED, name="tiny", file="tiny.toml")
+    report = explore(storm, "reference", schedules=4, out_dir=tmp_path).report
+    assert report.verdict == "unknown"
+    assert report.unknown is not None and "eio-0 (it was in force" in report.unknown
+
+
+def test_what_one_of_several_runs_reached_the_storm_tried(tmp_path: Path) -> None:
+    missed = run_storm("crash-receiving", blind(), seed=1, out_dir=tmp_path).report
+    points = tuple(msgspec.structs.replace(one, reached=True) for one in missed.points)
+    reached = msgspec.structs.replace(missed, verdict="safe", unknown=None, points=points)
+    whole: RunReport = combined([missed, reached])
+    assert (whole.verdict, whole.unknown) == ("safe", None)
+    assert combined([missed, missed]).verdict == "unknown"
+    assert combined([missed, missed]).unknown == missed.unknown
