@@ -28,8 +28,8 @@ while True:
 """
 SHUTS = "pass"
 REDIRECTS = (
-    "connection.recv(65536); connection.sendall(b'HTTP/1.1 307 X\\r\\nTus-Resumable: 1.0.0\\r\\nLocation: /\\r\\n"
-    "Content-Length: 0\\r\\nConnection: close\\r\\n\\r\\n')"
+    "connection.recv(65536); connection.sendall(b'HTTP/1.1 307 X\\r\\nTus-Resumable: 1.0.0\\r\\n"
+    "Location: /\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n')"
 )
 TARGET = """
 name = "deaf"

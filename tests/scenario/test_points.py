@@ -57,8 +57,8 @@ def test_a_fault_that_was_in_force_and_hit_nothing_did_not_strike() -> None:
 
 
 def test_what_the_network_did_to_one_request_is_a_strike() -> None:
-    assert missing(*ran(network_fault("delay", after=0))) == {}
-    assert missing(*ran(network_fault("delay", after=10_000))) != {}
+    assert missing(*ran(network_fault("request-lost", after=2))) == {}
+    assert missing(*ran(network_fault("request-lost", after=10_000))) != {}
 
 
 def test_a_server_that_takes_nothing_was_not_stormed() -> None:

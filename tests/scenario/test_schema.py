@@ -188,6 +188,14 @@ WRONG: dict[str, tuple[str, str]] = {
         GOOD + '[[fault]]\nkind = "crash"\nwhen = { path = "*", op = "opne" }\n',
         'did you mean "open"?',
     ),
+    "a path that nothing has": (
+        GOOD + '[[fault]]\nkind = "crash"\nwhen = { path = "/srv/*", op = "open" }\n',
+        'fault[0].when.path: "/srv/*" matches no path: paths are relative to the root',
+    ),
+    "a path above the root": (
+        GOOD + '[[fault]]\nkind = "eio"\npath = "../*"\n',
+        'fault[0].path: "../*" matches no path',
+    ),
     "wrong aim": (
         GOOD + '[[fault]]\nkind = "crash"\nwhom = "storage"\n',
         'crash cannot hit "storage"',

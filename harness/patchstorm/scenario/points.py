@@ -45,12 +45,16 @@ def _served(history: History) -> bool:
 def _struck(plan: Plan, history: History, idle: Collection[str]) -> Iterator[Sight]:
     events = [event for event in history.events if isinstance(event, Fault) and not event.ends]
     ids = {event.id for event in events}
-    of_requests = {event.fault for event in events if event.op is not None}
+    of_requests = {event.fault for event in events if event.id is None}
     tables: dict[str, list[FaultPlan]] = {}
     for fault in plan.faults:
         tables.setdefault(fault.id.rpartition(".")[0] or fault.id, []).append(fault)
     for name, faults in tables.items():
-        begun = [fault for fault in faults if fault.id in ids or fault.kind in of_requests]
+        begun = [
+            fault
+            for fault in faults
+            if fault.id in ids or (fault.in_workload and fault.kind in of_requests)
+        ]
         struck = any(fault.id not in idle for fault in begun)
         unseen = f"never triggered: {_due(faults[0].trigger)}"
         why = "it was in force, and hit nothing" if begun else unseen

@@ -159,6 +159,8 @@ def _client(table: Table, index: int) -> ClientSpec:
 
 def _fault(table: Table) -> FaultSpec:
     fault = FAULTS[table.word("kind", tuple(FAULTS))]
+    if isinstance(table.data.get("path"), str):
+        _inside(table, "path", table.data["path"])
     spec = FaultSpec(
         kind=fault.name,
         whom=_whom(table, fault),
@@ -169,6 +171,16 @@ def _fault(table: Table) -> FaultSpec:
     )
     table.close()
     return spec
+
+
+def _inside(table: Table, key: str, pattern: str) -> None:
+    """Paths are relative to the root, so that nothing ever matches one that leaves it."""
+    if pattern.startswith("/") or {"", ".", ".."} & set(pattern.split("/")):
+        table.fail(
+            key,
+            f'"{pattern}" matches no path: paths are relative to the root; write for example '
+            '"wanted.bin" or "**/*.tmp"',
+        )
 
 
 def _whom(table: Table, fault: Fault) -> Spread:
@@ -218,7 +230,9 @@ def _trigger_spec(when: Table, kind: TriggerKind) -> TriggerSpec:
     nth = _spread(when, "nth", _option("count", 1), 1) if kind in ("path", "phase") else always(1)
     if kind == "path":
         op = when.word("op", OPS) if when.has("op") else None
-        return TriggerSpec(kind=kind, path=when.text("path"), op=op, nth=nth)
+        path = when.text("path")
+        _inside(when, "path", path)
+        return TriggerSpec(kind=kind, path=path, op=op, nth=nth)
     if kind == "phase":
         phase = when.spread("phase", _option("word", words=tuple(PHASES)))
         return TriggerSpec(kind=kind, phase=phase, nth=nth)

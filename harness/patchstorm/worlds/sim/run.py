@@ -26,7 +26,7 @@ from patchstorm.run.script import (
     from_seed,
     header_of,
 )
-from patchstorm.run.triggers import Seen
+from patchstorm.run.triggers import Seen, patterns_of
 from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.machine import Machine
@@ -372,4 +372,11 @@ def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
         phase = fault.trigger.phase
         if phase is not None and phase not in subject.target.phases:
             return f"target {subject.target.name} does not say what shows its phase `{phase}`"
+        shown = patterns_of(fault, subject.target)
+        if phase is not None and not (shown.appeared or shown.vanished):
+            return (
+                f"phase {phase} of {subject.target.name} shows by what is written to "
+                f"{', '.join(shown.changed)}, which the simulator does not watch; name a path that "
+                "appears or vanishes"
+            )
     return sim_faults.reason_to_skip(plan.world_faults, flavour.nfs is None)

@@ -18,7 +18,26 @@ from patchstorm.worlds.sim.watched import Observer
 
 PUBLISHED = "{published}"
 _SEEN = ("path", "phase")
-_CALLS = {"pwrite": ("pwrite", "write"), "replace": ("replace", "rename")}
+CALLS: dict[str, tuple[str, ...]] = {
+    "open": ("open",),
+    "read": ("pread", "read"),
+    "write": ("write", "pwrite"),
+    "pwrite": ("pwrite", "write"),
+    "fsync": ("fsync",),
+    "fdatasync": ("fsync",),
+    "close": ("close",),
+    "truncate": ("ftruncate", "truncate"),
+    "stat": ("lstat", "fstat", "stat"),
+    "replace": ("replace",),
+    "rename": ("replace",),
+    "link": ("link",),
+    "unlink": ("unlink",),
+    "mkdir": ("mkdir",),
+    "rmdir": ("rmdir",),
+    "listdir": ("listdir", "scandir"),
+    "flock": ("flock", "lockf"),
+}
+"""What an ``op`` stands for, as ports announce it: a store says stat, and the port has lstat and fstat."""
 
 
 def needs_watching(plan: Plan) -> bool:
@@ -95,7 +114,7 @@ class SimTriggers(Triggers, Observer):
             relative = path[len(ROOT) + 1 :]
             for fault in tuple(self.waiting):
                 trigger = fault.trigger
-                if trigger.op is None or call not in _CALLS.get(trigger.op, (trigger.op,)):
+                if trigger.op is None or call not in CALLS[trigger.op]:
                     continue
                 if trigger.path is None or matches(relative, (trigger.path,)):
                     self._sighted(fault, replica, relative)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from patchstorm.choice.strategy import Footprint
+from patchstorm.storage.constants import LOCK_UN
 from patchstorm.storage.errors import WouldBlock
 from patchstorm.worlds.sim import steps
 from patchstorm.worlds.sim.kernel import Kernel
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from patchstorm.storage.stat import Stat
 
 Detail = dict[str, Any]
+_LOCKS = ("flock", "lockf")
+_ANNOUNCED = ("read", "stat", "truncate", "scandir", *_LOCKS)
+"""Of what goes by :meth:`SimPort.call`: what a trigger may wait for."""
 
 
 class Observer:
@@ -277,6 +281,18 @@ class WatchedPort(SimPort):
     def listdir(self, path: str) -> list[str]:
         names: list[str] = self._call(steps.listing(path), path, lambda: self.client.listdir(path))
         return names
+
+    def call(self, name: str, *args: Any, **named: Any) -> Any:
+        """What a trigger may wait for is announced as well, with the path that it is about."""
+        if name not in _ANNOUNCED or (name in _LOCKS and args[1] & LOCK_UN):
+            return super().call(name, *args, **named)
+        path = self._path(args[0]) if isinstance(args[0], int) else str(args[0])
+        result = self._call(
+            Footprint(name, (), ()), path, partial(getattr(self.client, name), *args, **named)
+        )
+        if self.kernel.waiting:
+            self._wake()
+        return result
 
     def flock(self, fd: int, operation: int) -> None:
         path = self._path(fd)

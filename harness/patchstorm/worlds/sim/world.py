@@ -69,7 +69,13 @@ class Simulator(World):
         ran = run_schedule(scaled(plan), subject, Dull(), Workers())
         with (out_dir / HISTORY_FILE).open("wb") as file:
             write_history(ran.history, file)
-        return Outcome(log_dir=out_dir, history=ran.history, notes=ran.notes, unknown=ran.unknown)
+        return Outcome(
+            log_dir=out_dir,
+            history=ran.history,
+            notes=ran.notes,
+            unknown=ran.unknown,
+            idle=ran.idle,
+        )
 
 
 SIM = Simulator()
