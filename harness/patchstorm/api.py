@@ -138,10 +138,15 @@ def draw_plan(
     A pure function: the same arguments give the same plan in any process. ``index`` counts the storms of a
     seed from 0; ``replicas`` and ``storage`` override the scenario's.
 
-    Raises :class:`UsageError` for a number out of bounds and a storage that nobody has.
+    Raises :class:`UsageError` for a number out of bounds, a storage that nobody has, and a client that would
+    stand still for longer than it waits for an answer.
     """
     from patchstorm.scenario.draw import draw_plan as draw
+    from patchstorm.scenario.runnable import too_patient
 
+    reason = too_patient(scenario, target.wire.request_ms)
+    if reason is not None:
+        raise UsageError(f"{scenario.name}: {reason}")
     _check_asked(seed, replicas, storage, index=index)
     return draw(
         scenario, seed=seed, index=index, capabilities=target.capabilities, replicas=replicas,

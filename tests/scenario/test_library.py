@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from patchstorm import api
 from patchstorm.errors import UsageError
 from patchstorm.scenario import library
 from patchstorm.scenario.draw import draw_plan
@@ -15,6 +17,7 @@ from patchstorm.scenario.runnable import runnable
 from patchstorm.scenario.schema import parse
 from patchstorm.scenario.words import PHASES
 from patchstorm.scenario.workloads import WORKLOADS
+from patchstorm.target.registry import resolve
 from patchstorm.worlds.registry import all_means
 
 from .fake import OFFSET_ADDRESSED, SEQUENTIAL, Driver
@@ -103,6 +106,37 @@ def test_triggers_that_a_world_cannot_see_are_a_reason() -> None:
     assert "step works in sim only" in str(runnable(step, "processes", (), all_means()))
     assert "single calls" in str(runnable(call, "nfs", (), all_means()))
     assert runnable(call, "sim", (), all_means()) is None
+
+
+def test_a_stall_that_outlasts_the_clients_own_patience_is_refused_with_the_remedy() -> None:
+    stalls = SHORT.replace('kind = "many"', 'kind = "stalling"\nstall = ["1s", "4s"]')
+    storm = parse(stalls, name="s", file="s.toml")
+
+    assert runnable(storm, "sim", (), all_means(), request_ms=4_001) is None
+    reason = str(runnable(storm, "sim", (), all_means(), request_ms=4_000))
+    assert reason.startswith("client[0].stall: 4000 ms is not below 4000 ms")
+    assert reason.endswith(
+        "write a shorter stall, or a longer request_ms under [wire] of the target"
+    )
+    target = resolve("reference")
+    wire = msgspec.structs.replace(target.wire, request_ms=2_000)
+    assert api.draw_plan(storm, target).clients[0].options["stall_ms"] in (1_000, 4_000)
+    with pytest.raises(UsageError, match=r"client\[0\]\.stall"):
+        api.draw_plan(storm, msgspec.structs.replace(target, wire=wire))
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512"])
+def test_checksums_are_stormed_with_whatever_algorithm_the_target_has(algorithm: str) -> None:
+    has = ("sequential", "creation", f"checksum-{algorithm}")
+    for name in ("checksums-right", "checksums-wrong", "checksums-malformed"):
+        assert runnable(library.load(name), "sim", has, all_means()) is None
+        assert "none" in str(runnable(library.load(name), "sim", has[:2], all_means()))
+        driver = Driver(draw_plan(library.load(name), seed=1, capabilities=has))
+        driver.whole_run()
+        sent = [send.request for send in driver.sends]
+        named = {one.algorithm for one in sent if one.checksum != "none"}
+        assert named - {"nonesuch"} <= {algorithm}
+        assert named
 
 
 def test_every_fault_has_a_world_and_a_trigger() -> None:

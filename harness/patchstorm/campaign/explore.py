@@ -26,7 +26,7 @@ from patchstorm.check.verdict import Verdict, stated
 from patchstorm.choice.coverage import Coverage, Seen
 from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held
-from patchstorm.scenario.library import load
+from patchstorm.scenario.library import is_shipped, load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.claims import unclaimed
@@ -128,7 +128,7 @@ def reason_to_skip(session: Session, *, claimed_only: bool = True) -> str | None
     target, search = session.subject.target, session.search
     reason = runnable(
         search.scenario, WORLD, target.capabilities, all_means(), storage=search.storage,
-        phases=tuple(target.phases),
+        phases=tuple(target.phases), request_ms=target.wire.request_ms,
     )  # fmt: skip
     if reason is not None:
         return reason
@@ -234,7 +234,7 @@ class _Exploration:
             steps=sum(told.steps for told in kept), seconds=seconds, digest=_digest(kept),
             findings=findings, unknown=None if findings else unknown,
             failure=str(failures[0]) if failures else None, notes=self._notes(kept),
-            points=gathered(told.points for told in kept),
+            points=gathered(told.points for told in kept), scaled=self._session.scaled,
             replay=replay_call(failures[0]) if failures and self._search.own else msgspec.UNSET,
         )  # fmt: skip
         return Explored(
@@ -267,6 +267,8 @@ class _Exploration:
     def _notes(self, kept: list[Told]) -> tuple[str, ...]:
         """What the checkers remarked, each remark once."""
         said = tuple(dict.fromkeys(note for told in kept for note in told.notes))
+        if not is_shipped(self._search.scenario):  # nobody chose the sizes of those that are
+            said = (*(f"scaled: {line}" for line in self._session.scaled), *said)
         if self._interrupted:
             return ("interrupted: what was run until then is reported", *said)
         return said

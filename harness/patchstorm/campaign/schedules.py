@@ -45,7 +45,7 @@ from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.outcome import SimOutcome
 from patchstorm.worlds.sim.run import reason_to_skip, run_schedule
-from patchstorm.worlds.sim.scale import scaled
+from patchstorm.worlds.sim.scale import said, scaled
 from patchstorm.worlds.sim.tracing import Pairs, Trace
 from patchstorm.worlds.sim.watched import Observer
 from patchstorm.worlds.sim.workers import Workers
@@ -361,13 +361,19 @@ class Session:
     @property
     def first_plan(self) -> Plan:
         """The plan of index 0 with all its faults, whatever the strategy makes of them."""
+        return scaled(self._first_drawn())
+
+    @property
+    def scaled(self) -> tuple[str, ...]:
+        """What was made smaller in the first plan; others differ by what the seed draws."""
+        return said(self._first_drawn())
+
+    def _first_drawn(self) -> Plan:
         search = self.search
-        return scaled(
-            draw_plan(
-                search.scenario, seed=search.seed, index=0,
-                capabilities=self.subject.target.capabilities, replicas=search.replicas,
-                storage=search.storage,
-            )
+        return draw_plan(
+            search.scenario, seed=search.seed, index=0,
+            capabilities=self.subject.target.capabilities, replicas=search.replicas,
+            storage=search.storage,
         )  # fmt: skip
 
     def skip_reason(self) -> str | None:

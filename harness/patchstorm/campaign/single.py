@@ -123,8 +123,9 @@ async def storm(
     aim = resolve(target) if isinstance(target, str) else target
     storage = world_of(world).storage_for(storage, chosen.fleet.storage)
     reason = runnable(
-        chosen, world, aim.capabilities, all_means(), storage=storage, phases=tuple(aim.phases)
-    )
+        chosen, world, aim.capabilities, all_means(), storage=storage, phases=tuple(aim.phases),
+        request_ms=aim.wire.request_ms,
+    )  # fmt: skip
     if reason is not None:
         return StormResult(report=_report(chosen.name, aim.name, seed, world, skipped=reason))
     plan = draw_plan(
@@ -242,6 +243,7 @@ def _judged(
         failure=None if failure is None else str(failure),
         notes=(*outcome.notes, *unjudged, *notes, *skipped),
         points=points,
+        scaled=outcome.scaled,
     )
     return StormResult(
         report=report,

@@ -20,6 +20,7 @@ from patchstorm.report.story import (
     idle_checkers,
     remark,
     remarks_below,
+    scaled_down,
     skips,
     story,
     tally,
@@ -47,7 +48,8 @@ def tell(report: Report, console: Console, *, took: str, remarks: Sequence[str] 
     console.print()
     idle = idle_checkers(runs)
     below = skips(runs) if len(_worlds(runs)) > 1 else []
-    for line in (*below, *remarks, *([] if idle is None else [idle])):
+    small = scaled_down(runs)
+    for line in (*below, *remarks, *(one for one in (idle, small) if one is not None)):
         console.print(line, soft_wrap=True)
     console.print(f"{tally(runs)} in {took}", soft_wrap=True)
     if len({run.scenario for run in runs}) == 1:  # of many storms nobody reads them

@@ -14,7 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from patchstorm.report.model import Report, RunReport
-from patchstorm.report.story import headline, remark, story
+from patchstorm.report.story import headline, rate, remark, story
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -54,6 +54,11 @@ def _case(suite: str, run: RunReport) -> Xml.Element:
         name=_clean(f"{run.scenario}[seed={run.seed}]"),
         time=_seconds(run.seconds),
     )
+    properties = _properties(run)
+    if properties:
+        within = Xml.SubElement(case, "properties")
+        for key, value in properties:
+            Xml.SubElement(within, "property", name=key, value=_clean(value))
     if run.verdict is None:
         Xml.SubElement(case, "skipped", message=_clean(remark(run)))
     elif run.verdict == "violated":
@@ -63,6 +68,14 @@ def _case(suite: str, run: RunReport) -> Xml.Element:
         error = Xml.SubElement(case, "error", type="unknown", message=_clean(remark(run)))
         error.text = _clean(f"{headline(run)}\n{remark(run)}")
     return case
+
+
+def _properties(run: RunReport) -> list[tuple[str, str]]:
+    """What bears on the verdict and is none: smaller sizes, and how often a violation came again."""
+    properties = [("scaled", line) for line in run.scaled]
+    if run.rate is not None:
+        properties.append(("rate", rate(run.rate)))
+    return properties
 
 
 def _clean(text: str) -> str:

@@ -28,6 +28,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     failures from other causes, where a search went on after the first. ``notes`` are remarks that change no
     verdict. ``steps`` are the simulator's steps, or the requests made in a live world. ``points`` are what
     the storm is for, each reached or not. ``rate`` is filled where a violation in a live world was run again.
+    ``scaled`` says which sizes the simulator made smaller.
     """
 
     scenario: str
@@ -47,6 +48,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
+    scaled: tuple[str, ...] = ()
     rate: Rate | None = None
     replay: str | msgspec.UnsetType = msgspec.UNSET
 

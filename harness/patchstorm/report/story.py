@@ -49,6 +49,18 @@ def rate(found: Rate) -> str:
     return f"violated {found.violated} of {found.runs}"
 
 
+def scaled_down(runs: Sequence[RunReport]) -> str | None:
+    """How many storms had their sizes made smaller and do not say so themselves."""
+    count = sum(
+        bool(run.scaled) and not any(note.startswith("scaled: ") for note in run.notes)
+        for run in runs
+    )
+    if not count:
+        return None
+    storms = "storm" if count == 1 else "storms"
+    return f"Sizes were scaled down for the simulator in {count} {storms}; `--json` says how"
+
+
 def remarks_below(run: RunReport) -> list[str]:
     """The notes for which the table has no room."""
     notes = _notes(run)

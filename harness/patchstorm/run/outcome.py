@@ -16,7 +16,7 @@ class Outcome:
     """What a run came to. ``history`` is None where nothing could be run to its end.
 
     ``unknown`` says why nothing can be concluded, ``skipped`` why the storm was not run at all. ``idle`` are
-    ids of faults that were in force and hit nothing.
+    ids of faults that were in force and hit nothing; ``scaled`` says which sizes the world made smaller.
     """
 
     log_dir: Path
@@ -26,3 +26,4 @@ class Outcome:
     skipped: str | None = None
     seconds: float = 0.0
     idle: tuple[str, ...] = ()
+    scaled: tuple[str, ...] = ()

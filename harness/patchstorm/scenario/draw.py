@@ -65,6 +65,7 @@ def draw_plan(
         clients=tuple(_clients(scenario, chooser, by_table)),
         faults=tuple(_faults(scenario, chooser, uploads, count)),
         reaches=scenario.reaches,
+        scale=scenario.scale,
     )
 
 

@@ -50,6 +50,12 @@ def load_all() -> tuple[Scenario, ...]:
     return tuple(load_file(_shipped()[name]) for name in names())
 
 
+def is_shipped(scenario: Scenario) -> bool:
+    """Whether it is one of the shipped storms, as it is shipped."""
+    path = _shipped().get(scenario.name)
+    return path is not None and load_file(path) == scenario
+
+
 @cache
 def _shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_directory().glob("*.toml"))}

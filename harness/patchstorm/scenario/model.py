@@ -111,7 +111,10 @@ class FaultSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole storm file. ``name`` is the file's stem; ``why`` says what the storm is for."""
+    """A whole storm file. ``name`` is the file's stem; ``why`` says what the storm is for.
+
+    ``scale`` False: the simulator takes the sizes as they are.
+    """
 
     name: str
     title: str
@@ -120,6 +123,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = "polite"
     closing: Spread = EITHER_CLOSING
     convergence_ms: int = 15_000
+    scale: bool = True
     fleet: FleetSpec = FleetSpec()
     uploads: tuple[UploadSpec, ...] = ()
     clients: tuple[ClientSpec, ...] = ()

@@ -113,6 +113,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     reaches: tuple[str, ...]
     balancer: bool = False
     creation: Literal["on", "bearer", "off"] = "on"
+    scale: bool = True
 
     @property
     def world_faults(self) -> tuple[FaultPlan, ...]:

@@ -21,12 +21,14 @@ def runnable(
     *,
     storage: str | None = None,
     phases: Collection[str] | None = None,
+    request_ms: int | None = None,
 ) -> str | None:
     """None, or the reason to skip the storm.
 
     ``means`` are those of all worlds, so that a reason can say where else it would go.
     ``storage`` overrides the scenario's; ``phases`` are those that the target's description maps to
-    something visible (None: not known yet, so not a reason).
+    something visible (None: not known yet, so not a reason). ``request_ms`` is how long the target's clients
+    wait for one request.
     """
     if world not in means:
         return f"there is no world {world}"
@@ -36,6 +38,7 @@ def runnable(
         or _open_to_all(scenario, world, frozenset(capabilities), means)
         or _impossible_fault(scenario, world, storage or scenario.fleet.storage, means)
         or _unmapped_phase(scenario, world, phases)
+        or too_patient(scenario, request_ms)
     )
 
 
@@ -117,6 +120,23 @@ def _unmapped_phase(scenario: Scenario, world: str, phases: Collection[str] | No
         for phase in wanted:
             if phase not in phases:
                 return f"the target's description maps nothing to the phase {phase}"
+    return None
+
+
+def too_patient(scenario: Scenario, request_ms: int | None) -> str | None:
+    """Whether a client would stand still for longer than it waits for an answer.
+
+    It would then break off by itself, and the server be accused of never having answered.
+    """
+    for number, client in enumerate(scenario.clients):
+        stall = client.options.get("stall_ms")
+        longest_ms = 0 if stall is None else max(int(value) for value in stall.values)
+        if request_ms is not None and longest_ms >= request_ms:
+            return (
+                f"client[{number}].stall: {longest_ms} ms is not below {request_ms} ms, after which the "
+                "target's clients give a request up; write a shorter stall, or a longer request_ms under "
+                "[wire] of the target"
+            )
     return None
 
 

@@ -62,6 +62,7 @@ def _scenario(root: Table, name: str) -> Scenario:
         policy="hostile" if _policy(root) == "hostile" else "polite",
         closing=root.spread("closing", _option("word", words=_CLOSINGS)) or EITHER_CLOSING,
         convergence_ms=_fixed(root, "convergence", _option("ms", low=1), 15_000),
+        scale=root.flag("scale", default=True),
         fleet=_fleet(root.table("fleet")),
         uploads=uploads,
         clients=clients,

@@ -62,9 +62,8 @@ def _minted(ctx: Context, upload: UploadPlan) -> Workload:
 
 def _refused(ctx: Context, upload: UploadPlan, length: int) -> Workload:
     """A creation whose body has not the checksum that it announces."""
-    algorithm = next(
-        (one for one in ("sha256", "sha1") if f"checksum-{one}" in ctx.capabilities), None
-    )
+    known = ("sha256", "sha1", "sha512", "md5")
+    algorithm = next((one for one in known if f"checksum-{one}" in ctx.capabilities), None)
     if algorithm is None or not length:
         return
     request = Request(

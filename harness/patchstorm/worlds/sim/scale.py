@@ -6,26 +6,58 @@ bodies break, hardly ever on how long a chunk is. The rule:
 * a chunk is at most ``CHUNK_BYTES_MAX`` bytes and keeps, if it was longer, its remainder by 32 (the
   payload's cell), so that odd sizes stay odd;
 * an upload has at most ``CHUNKS_MAX`` chunks, and its last one stays short if it was short;
-* ``after_bytes`` triggers move in proportion, and a storage's ``size=`` likewise.
+* ``after_bytes`` triggers move in proportion.
 
-Sizes that are small already stay as they are.
+Sizes that are small already stay as they are, and so do those of a storm that says ``scale = false``: then
+all of it has to fit into memory. What became smaller is told beside the verdict.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from patchstorm.errors import UsageError
 from patchstorm.scenario.plan import FaultPlan, Plan, Trigger, UploadPlan
 
 CHUNK_BYTES_MAX = 512
 CHUNKS_MAX = 12
 CELL = 32
+UNSCALED_BYTES_MAX = 256 << 20
+"""Of all uploads of a storm together: a store holds them up to three times, as parts and as a whole."""
 
 
 def scaled(plan: Plan) -> Plan:
-    """The same storm over smaller uploads."""
+    """The same storm over smaller uploads. UsageError for sizes that are to stay and are too large."""
+    if not plan.scale:
+        _check_fits(plan)
+        return plan
     small = resized(plan, tuple(_upload(upload) for upload in plan.uploads))
     return plan if _bytes(small.uploads) == _bytes(plan.uploads) else small
+
+
+def said(plan: Plan) -> tuple[str, ...]:
+    """What :func:`scaled` makes smaller, a line for each table of uploads."""
+    lines: dict[str, str] = {}
+    for old, new in zip(plan.uploads, scaled(plan).uploads, strict=True):
+        if old != new:
+            table = old.id.partition(".")[0]
+            lines.setdefault(table, f"{table}: {_size(old)} became {_size(new)}")
+    return tuple(lines.values())
+
+
+def _size(upload: UploadPlan) -> str:
+    count = -(-upload.size // upload.chunk)
+    return f"{upload.size:,} bytes in {count:,} chunk{'s' * (count != 1)} of {upload.chunk:,}"
+
+
+def _check_fits(plan: Plan) -> None:
+    size = _bytes(plan.uploads)
+    if size > UNSCALED_BYTES_MAX:
+        raise UsageError(
+            f"{plan.scenario}: scale: its uploads are {size:,} bytes together, and the simulator takes at "
+            f"most {UNSCALED_BYTES_MAX:,} into memory; make them smaller, leave `scale = false` out, or run "
+            "the storm with --world processes"
+        )
 
 
 def resized(plan: Plan, uploads: tuple[UploadPlan, ...]) -> Plan:

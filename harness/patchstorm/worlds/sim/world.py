@@ -59,7 +59,7 @@ class Simulator(World):
         from patchstorm.history import write_history
         from patchstorm.worlds.sim.app import subject_of
         from patchstorm.worlds.sim.run import reason_to_skip, run_schedule
-        from patchstorm.worlds.sim.scale import scaled
+        from patchstorm.worlds.sim.scale import said, scaled
         from patchstorm.worlds.sim.workers import Workers
 
         subject = subject_of(target)
@@ -75,6 +75,7 @@ class Simulator(World):
             notes=ran.notes,
             unknown=ran.unknown,
             idle=ran.idle,
+            scaled=said(plan),
         )
 
 
