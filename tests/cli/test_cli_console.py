@@ -31,7 +31,7 @@ def test_each_storm_is_one_row_with_its_reason(monkeypatch: pytest.MonkeyPatch) 
     assert lines[2].split()[:4] == ["late", "unknown", "412", "2.2"]
     assert lines[2].endswith("replica 1 did not start")
     assert lines[3].split() == ["rivals", "skipped", "needs", "termination"]
-    assert lines[-1] == "1 unknown, 1 safe, 1 skipped in 3.5 s"
+    assert lines[-1] == "1 of 2 that apply safe, 1 unknown, 1 skipped in 3.5 s"
 
 
 def simulated(**changes: Any) -> RunReport:

@@ -127,7 +127,7 @@ def test_a_storm_in_both_worlds_is_one_row(tmp_path: Path) -> None:
     assert lines[1].split()[:5] == ["sequential", "safe", "2", "safe", "2"]
     assert lines[2].split()[:4] == ["power-loss", "safe", "2", "skipped"]
     assert any(line.startswith("Skipped in processes: power-loss (") for line in lines)
-    assert "sim: 2 safe; processes: 1 safe, 1 skipped in " in lines[-1]
+    assert "sim: 2 safe; processes: 1 of 1 that apply safe, 1 skipped in " in lines[-1]
     assert list(tmp_path.iterdir()) == []
 
 

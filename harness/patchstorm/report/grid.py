@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from patchstorm.report.matrix import Cell, Matrix, Row, kind, word
+from patchstorm.report.story import counted
 
 STYLES: Final = {"safe": "green", "violated": "bold red", "unknown": "yellow", None: "dim"}
 
@@ -25,6 +26,10 @@ def tell_matrix(matrix: Matrix, console: Console) -> None:
             if one.verdict in ("violated", "unknown"):
                 console.print()
                 _tell_cell(row, one, console)
+    console.print()
+    for row in rows:
+        words = [one.verdict or "skipped" for one in row.cells]
+        console.print(Text(f"{row.target}: {counted(words)}"), soft_wrap=True)
     console.print(Text(f"{matrix.seconds:.0f} s"))
 
 

@@ -153,8 +153,19 @@ def tally(runs: Sequence[RunReport]) -> str:
 
 
 def _tally(runs: Sequence[RunReport]) -> str:
-    counts = Counter(word(run) for run in runs)
-    return ", ".join(f"{counts[one]} {one}" for one in _ORDER if counts[one]) or "nothing ran"
+    return counted([word(run) for run in runs])
+
+
+def counted(words: Sequence[str]) -> str:
+    """How many ended how. What was skipped is no coverage: safe are so many of those that apply."""
+    counts = Counter(words)
+    said = {one: f"{counts[one]} {one}" for one in _ORDER if counts[one]}
+    apply = len(words) - counts["skipped"]
+    if counts["skipped"] and apply:
+        said = {"safe": f"{counts['safe']} of {apply} that apply safe"} | {
+            one: text for one, text in said.items() if one != "safe"
+        }
+    return ", ".join(said.values()) or "nothing ran"
 
 
 def skips(runs: Sequence[RunReport]) -> list[str]:

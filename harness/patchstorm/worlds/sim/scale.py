@@ -54,8 +54,8 @@ def _check_fits(plan: Plan) -> None:
     size = _bytes(plan.uploads)
     if size > UNSCALED_BYTES_MAX:
         raise UsageError(
-            f"{plan.scenario}: scale: its uploads are {size:,} bytes together, and the simulator takes at "
-            f"most {UNSCALED_BYTES_MAX:,} into memory; make them smaller, leave `scale = false` out, or run "
+            f"{plan.scenario}.toml: scale: its uploads are {size:,} bytes together, and the simulator "
+            f"takes at most {UNSCALED_BYTES_MAX:,} into memory; make them smaller, leave `scale = false` out, or run "
             "the storm with --world processes"
         )
 
