@@ -19,7 +19,7 @@ from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.schema import parse
 from patchstorm.worlds.sim.scale import said, scaled
 
-LINE = "u0: 40,000 bytes in 20 chunks of 2,000 became 5,888 bytes in 12 chunks of 496"
+LINE = "u0: 40,000 bytes in 20 chunks of 2,000 became 5,952 bytes in 12 chunks of 496"
 
 
 def mine(size: str = "40000", chunk: str = "2000", head: str = "") -> Scenario:

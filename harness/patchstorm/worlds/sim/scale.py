@@ -55,8 +55,8 @@ def _check_fits(plan: Plan) -> None:
     if size > UNSCALED_BYTES_MAX:
         raise UsageError(
             f"{plan.scenario}.toml: scale: its uploads are {size:,} bytes together, and the simulator "
-            f"takes at most {UNSCALED_BYTES_MAX:,} into memory; make them smaller, leave `scale = false` out, or run "
-            "the storm with --world processes"
+            f"takes at most {UNSCALED_BYTES_MAX:,} into memory; make them smaller, leave `scale = false` "
+            "out, or run the storm with --world processes"
         )
 
 
