@@ -132,3 +132,31 @@ def test_a_wrong_option_is_a_usage_error(
     result = pytester.runpytest_subprocess(*QUIET, *arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {remedy}"])
+
+
+NEVER = """
+title = "a replica dies after more requests than there are"
+why = "a test"
+[fleet]
+replicas = 1
+[[upload]]
+size = "64"
+chunk = "32"
+[[client]]
+kind = "sequential"
+[[fault]]
+kind = "crash"
+when = { after_requests = 100000 }
+"""
+
+
+def test_a_storm_that_did_not_come_to_its_point_fails_unless_that_is_allowed(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makefile(".toml", never=NEVER)
+    asked = ("--patchstorm-target", "reference", "--patchstorm-scenarios", "never.toml")
+    result = pytester.runpytest_subprocess(*QUIET, *asked)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*unknown: not reached: crash-0 (never triggered: *"])
+    allowed = pytester.runpytest_subprocess(*QUIET, *asked, "--patchstorm-allow-unreached")
+    allowed.assert_outcomes(passed=1)
