@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from patchstorm.campaign.leaks import difference, records_differ
 from patchstorm.campaign.points import points_of
 from patchstorm.check import judge, unknowns
 from patchstorm.check.model import Finding, Judgement
@@ -351,7 +352,7 @@ class Session:
                 observers=(trace,),
             )  # fmt: skip
             traces.append(trace.records)
-        where = _difference(traces[0], traces[1]) or _records_differ(first, second)
+        where = difference(traces[0], traces[1]) or records_differ(first.outcome, second.outcome)
         return (
             f"schedule {index} of {self.search.scenario.name} (seed {self.search.seed}) did not "
             f"repeat: {where}. Something outside the simulator reaches the store under test (time, "
@@ -379,30 +380,6 @@ class Session:
     def skip_reason(self) -> str | None:
         """Why the storm cannot be run in the simulator; judged by its first plan."""
         return reason_to_skip(self.first_plan, self.subject)
-
-
-def _difference(first: list, second: list) -> str | None:  # type: ignore[type-arg]
-    for a, b in zip(first, second, strict=False):
-        mine = (a.task, a.local, a.call, a.path, a.result)
-        other = (b.task, b.local, b.call, b.path, b.result)
-        if mine != other:
-            return (
-                f"at step {a.step} the first run had {a.task} {a.call} {a.path} -> {a.result}, the "
-                f"second {b.task} {b.call} {b.path} -> {b.result}"
-            )
-    if len(first) != len(second):
-        return f"one run made {len(first)} file-system calls, the other {len(second)}"
-    return None
-
-
-def _records_differ(first: Ran, second: Ran) -> str:
-    for a, b in zip(first.outcome.recorder.records, second.outcome.recorder.records, strict=False):
-        if a != b:
-            return f"one history has {a!r}, the other {b!r}"
-    for x, y in zip(first.outcome.choices, second.outcome.choices, strict=False):
-        if x != y:
-            return f"one run chose {x}, the other {y}"
-    return "one run recorded more than the other"
 
 
 def fingerprint(ran: Ran) -> str:
