@@ -6,7 +6,7 @@ The phases are those of every world (:mod:`patchstorm.run.script`); who goes nex
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import cast
 
 from patchstorm.choice.schedule import Choice
@@ -163,9 +163,17 @@ class _SimRun(Run):
             places=self.places, recorder=self.recorder, stamp=self.stamp,
             injections=self.injections,
         )  # fmt: skip
-        self._observers = (self.triggers, self.injections, *observers)
+        self._observers = tuple(self._told(observers))
         for observer in observers:
             observer.attach(kernel)
+
+    def _told(self, observers: tuple[Observer, ...]) -> Iterator[Observer]:
+        """Who is told of calls: ``observers``, and what waits for a call in this very plan."""
+        if triggers.needs_watching(self.plan):
+            yield self.triggers
+        if injection.needs_watching(self.plan):
+            yield self.injections
+        yield from observers
 
     def _strike(self, fault: FaultPlan, seen: Seen) -> None:
         self.faults.strike(fault, seen)

@@ -30,7 +30,7 @@ _ANNOUNCED = ("read", "stat", "truncate", "scandir", *_LOCKS)
 
 
 class Observer:
-    """What a watched port tells. Every method does nothing unless overridden.
+    """What a watched port tells. A method that is not overridden is not called.
 
     ``before`` is called when a call is about to execute and may return a substitute for it: a
     function that is called instead. ``after`` gets the result, or the error it raised.
@@ -75,7 +75,11 @@ class WatchedPort(SimPort):
     ) -> None:
         super().__init__(kernel, server, client, watch, serial)
         self._replica = replica
-        self._observers = observers
+        self._naming = [one.naming for one in observers if _overrides(one, "naming")]
+        self._before = [one.before for one in observers if _overrides(one, "before")]
+        self._after = [one.after for one in observers if _overrides(one, "after")]
+        self._appeared = [one.appeared for one in observers if _overrides(one, "appeared")]
+        self._vanished = [one.vanished for one in observers if _overrides(one, "vanished")]
         self._paths: dict[int, str] = {}
         self._locked: set[int] = set()
 
@@ -90,8 +94,8 @@ class WatchedPort(SimPort):
         if kernel.steps >= kernel.due:
             kernel.ask(footprint)
         run = execute
-        for observer in self._observers:
-            run = observer.before(self._replica, footprint.call, path, run) or run
+        for before in self._before:
+            run = before(self._replica, footprint.call, path, run) or run
         if kernel.current is not None and kernel.current.doomed:
             kernel.steps += 1
             kernel.ask(footprint)
@@ -103,25 +107,25 @@ class WatchedPort(SimPort):
                 except WouldBlock as block:
                     self._wait(block)
         except OSError as error:
-            for observer in self._observers:
-                observer.after(self._replica, footprint, path, detail, error)
+            for after in self._after:
+                after(self._replica, footprint, path, detail, error)
             raise
-        for observer in self._observers:
-            observer.after(self._replica, footprint, path, detail, result)
+        for after in self._after:
+            after(self._replica, footprint, path, detail, result)
         return result
 
     def _names(self, call: str, path: str) -> None:
-        for observer in self._observers:
-            observer.naming(self._replica, call, path)
+        for naming in self._naming:
+            naming(self._replica, call, path)
 
     def _appears(self, path: str) -> None:
-        for observer in self._observers:
-            observer.appeared(self._replica, path)
+        for appeared in self._appeared:
+            appeared(self._replica, path)
         self._doom()
 
     def _vanishes(self, path: str) -> None:
-        for observer in self._observers:
-            observer.vanished(self._replica, path)
+        for vanished in self._vanished:
+            vanished(self._replica, path)
         self._doom()
 
     def _doom(self) -> None:
@@ -303,3 +307,7 @@ class WatchedPort(SimPort):
         self._locked.add(fd)
         if self.kernel.waiting:
             self._wake()
+
+
+def _overrides(observer: Observer, method: str) -> bool:
+    return getattr(type(observer), method) is not getattr(Observer, method)
