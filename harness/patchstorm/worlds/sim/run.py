@@ -97,6 +97,8 @@ def run_schedule(
 class _SimRun(Run):
     """One storm in virtual time."""
 
+    triggers: SimTriggers
+
     def __init__(
         self,
         plan: Plan,
