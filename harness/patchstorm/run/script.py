@@ -83,6 +83,8 @@ class Run:
     choosers: Choosers
     fetched: list[Final]
     next_op: int
+    before: frozenset[str] = frozenset()
+    """What lay on the storage when the fleet was ready: no upload brought it."""
 
     def script(self, *, broken_off: bool = False) -> Script:
         """The whole storm; one that was ``broken_off`` by a loss of power goes on with the healing."""
@@ -99,6 +101,7 @@ class Run:
         yield from self._sweep()
 
     def _storm(self) -> Script:
+        self.before = frozenset(self.view.paths())
         yield Drive(storms.opening(self.plan, self.choosers("opening")), "storm")
         yield Arm()
         self.phase("storm")
@@ -120,7 +123,7 @@ class Run:
         if probes is not None and not self.by_get:
             published = self.target.files.published
             tell_contents(probes, published, self.view, self.recorder, self.now_ns)
-        lying = left(self.view, self.places)
+        lying = left(self.view, self.places, self.before)
         forgotten = yield from self.forgotten()
         residue = Residue(paths=lying, swept=claimed, forgotten=forgotten)
         self.before_the_last_look()
@@ -178,7 +181,7 @@ class Run:
 
     def tidy(self) -> bool:
         """Whether nothing is left but what the target declares, and directories above that."""
-        return not may_go(self.view, self.places)
+        return not may_go(self.view, self.places, self.before)
 
     def phase(self, name: str) -> None:
         """Write down that a phase begins."""
