@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from json import dumps as json_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -101,7 +102,7 @@ def _progress(name: str) -> Iterator[Callable[[str], None]]:
     from patchstorm.report.console import console_on
 
     if not sys.stderr.isatty():
-        yield lambda probe: print(f"probing {name}: {probe}", file=sys.stderr, flush=True)
+        yield lambda probe: print(f"probing {name}: {probe}", file=sys.stderr, flush=True)  # noqa: T201
         return
     with console_on(sys.stderr).status(f"probing {name}") as status:
         yield lambda probe: status.update(f"probing {name}: {probe}")
@@ -182,9 +183,10 @@ def _lines(
         yield f"announces nothing: {checked.announced.silent}"
     yield from (f"contradictions: {line}" for line in checked.contradictions)
     yield from (f"to see to: {line}" for line in checked.remarks)
-    for one in checked.proposals:
-        yield f"{'written to' if applied else 'proposed for'} the file: {one.says}"
-        yield f"    {_toml(one)}"
+    verb = "written to" if applied else "proposed for"
+    for says, proposals in groupby(checked.proposals, key=lambda one: one.says):
+        yield f"{verb} the file: {says}"
+        yield from (f"    {_toml(one)}" for one in proposals)
     if checked.proposals and not applied and checked.unsound is None:
         yield "--apply writes what is proposed into the file"
     if checked.unsound is not None:

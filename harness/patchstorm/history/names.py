@@ -11,7 +11,8 @@ MINTED: Final = re.compile(
         (
             r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
             rf"{_BEFORE}(?=[a-fA-F]*\d)[0-9a-fA-F]{{8,}}{_AFTER}",
-            rf"{_BEFORE}(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{{16,}}{_AFTER}",
+            rf"{_BEFORE}(?=[A-Za-z]*\d)[A-Za-z0-9]{{12,}}{_AFTER}",
+            rf"{_BEFORE}(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])(?=[A-Za-z]*\d)[A-Za-z0-9]{{8,}}{_AFTER}",
             rf"{_BEFORE}tmp[a-z0-9_]{{8}}{_AFTER}",  # mkstemp, as Python has it
             r"\d{5,}",
         )

@@ -6,7 +6,9 @@ chance. Nothing is proposed that would also stand for a finished file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from posixpath import commonprefix
 
 from patchstorm.dialect.probed import Proposal
 from patchstorm.dialect.tus.probing.bench import Bench
@@ -25,6 +27,8 @@ class Disk:
         self._ground = bench.ground
         self._traced = traced
         self._published = {one.path for one in traced} - {""}
+        self._merged: dict[str, str] = {}
+        self._merged = self._alike()
 
     def proposals(self) -> Iterator[Proposal]:
         """What ``files`` and ``phases`` should say of what was seen and is declared nowhere."""
@@ -119,9 +123,9 @@ class Disk:
                 if self._above_published(path) or self._ground.may_stay(path):
                     continue
                 named = self._named(one, path)
-                if named != path or not self._is_directory(path, one.after):
-                    if not any(other.startswith(f"{path}/") for other in one.after):
-                        yield named
+                holds = any(other.startswith(f"{path}/") for other in one.after)
+                if not holds and (named != path or not self._ground.is_directory(path)):
+                    yield named
 
     def _above_published(self, path: str) -> bool:
         return any(name == path or name.startswith(f"{path}/") for name in self._published)
@@ -138,8 +142,27 @@ class Disk:
         pattern = path
         for name in (self._bench.name(one.made), one.made.info.target):
             pattern = pattern.replace(name, "*") if name else pattern
-        pattern = generic(pattern)
+        pattern = self._merged.get(pattern := generic(pattern), pattern)
         return pattern if self._ground.matches(path, (pattern,)) else path
+
+    def _alike(self) -> dict[str, str]:
+        """Names that look like words and were different for each upload, by a pattern for both."""
+        each = [
+            dict.fromkeys(self._named(one, path) for path, _ in one.changes) for one in self._traced
+        ]
+        if len(each) < 2:
+            return {}
+        first, second = (
+            [name for name in each[a] if name not in each[b]] for a, b in ((0, 1), (1, 0))
+        )
+        merged: dict[str, str] = {}
+        for one in first:
+            for other in second:
+                pattern = _common(one, other)
+                if pattern is not None and other not in merged:
+                    merged |= {one: pattern, other: pattern}
+                    break
+        return merged
 
     # -- phases -------------------------------------------------------------------------------------
 
@@ -191,3 +214,13 @@ class Disk:
                 if what == wanted and path not in self._published:
                     return f"{SIGNS[what]}{self._named(one, path)}"
         return None
+
+
+def _common(one: str, other: str) -> str | None:
+    """A pattern for two names that differ within one word of one segment; None where they differ more."""
+    start = re.sub(r"[A-Za-z0-9]*$", "", commonprefix((one, other)))
+    end = re.sub(r"^[A-Za-z0-9]*", "", commonprefix((one[::-1], other[::-1]))[::-1])
+    middles = {name[len(start) : len(name) - len(end)] for name in (one, other)}
+    if not (start + end).strip("/*") or any("/" in middle or not middle for middle in middles):
+        return None
+    return f"{start}*{end}"
