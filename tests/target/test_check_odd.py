@@ -1,4 +1,4 @@
-"""``target check`` never makes a file worse: what is odd about a server is told, and nothing is guessed from it."""
+"""``target check`` never makes a file worse: what is odd is told, and nothing is guessed from it."""
 
 from __future__ import annotations
 
