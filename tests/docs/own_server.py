@@ -1,8 +1,8 @@
 """A server as somebody might have one: ``own_server.py PORT DIRECTORY``. Standard library only.
 
-Correct as several processes: a body is read whole and then appended under a lock. Everything about its files is
-its own: the directories, one made at the start and one at the first upload, and the names, which no URL tells.
-It announces no extension but creation.
+Correct as several processes: a body is read whole and then appended under a lock. Everything about its
+files is its own: the directories, one made at the start and one at the first upload, and the names, which
+no URL tells. It announces no extension but creation.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ They are the small server of ``tiny.py``, honest but for this:
 ``joins``        concatenation: a final upload is joined when it is read
 ``joins-wrong``  the same, in the wrong order
 ``arranged``     makes ``data`` when it starts, ``incoming`` at the first upload, and moves from there
+``littering``    the same, and leaves an empty directory of each upload behind
+``furnished``    finds a file of somebody else's where it starts
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from pathlib import Path
 import tiny
 
 ODD_STATUS = {"wants-type": "filetype", "wants-more": "tenant"}
+ARRANGED = ("arranged", "littering")
 
 
 class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
@@ -103,7 +106,7 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
         wanted = self.metadata.get("filename", name)
         if self.mood == "own-names":
             return f"store/{uuid.uuid4().hex[:12]}x"
-        if self.mood == "arranged":
+        if self.mood in ARRANGED:
             (self.root / "incoming").mkdir(exist_ok=True)
             return f"incoming/{name}.part"
         if self.mood == "named":
@@ -187,7 +190,9 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
         if self.mood == "corrupt":
             data = self.data.read_bytes()
             self.data.write_bytes(data[:-1] + b"?")
-        if self.mood == "arranged":
+        if self.mood == "littering":
+            (self.root / f"parts-{uuid.uuid4().hex}").mkdir()
+        if self.mood in ARRANGED:
             name = self.path.rpartition("/")[2]
             shutil.move(self.data, self.root / "data" / name)
             self.remember(data=f"data/{name}")
@@ -199,8 +204,10 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
 def main() -> None:
     port, root, mood = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     for name in ("state", "data", "store"):
-        if name == "state" or mood == "arranged" or (name == "store" and mood == "own-names"):
+        if name == "state" or mood in ARRANGED or (name == "store" and mood == "own-names"):
             (root / name).mkdir(exist_ok=True)
+    if mood == "furnished":
+        (root / "README").write_text("please do not remove")
     Handler.root, Handler.mood = root, mood
     http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 

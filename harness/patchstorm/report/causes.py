@@ -1,4 +1,4 @@
-"""What one missing line of a target's file did to many storms is told once, and not in each of their stories."""
+"""What one missing line of a target's file did to many storms is told once, not in each of their stories."""
 
 from __future__ import annotations
 

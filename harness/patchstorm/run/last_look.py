@@ -39,12 +39,19 @@ CONTENTS_BYTES_MAX = 256
 
 
 def tell_contents(
-    probes: Prober, published: str, view: View, recorder: Recorder, now_ns: Callable[[], int]
+    probes: Prober,
+    published: str | None,
+    served: View | Mapping[str, bytes],
+    recorder: Recorder,
+    now_ns: Callable[[], int],
 ) -> None:
-    """An event for every upload that probes made: how its file begins."""
+    """An event for every upload that probes made: how its file begins, or what was ``served`` for its URL."""
 
     def read(path: str) -> tuple[int, bytes] | None:
-        return view.begin_of(path, CONTENTS_BYTES_MAX)
+        if not isinstance(served, Mapping):
+            return served.begin_of(path, CONTENTS_BYTES_MAX)
+        data = served.get(path)
+        return None if data is None else (len(data), data[:CONTENTS_BYTES_MAX])
 
     for event in probes.contents(published, read, now_ns):
         recorder.add(event)

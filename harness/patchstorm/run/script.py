@@ -8,7 +8,7 @@ virtual time as well as by an event loop: a world carries out each act and sends
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 
 from msgspec import Struct
 
@@ -54,7 +54,10 @@ class Heal(Struct, frozen=True):
 
 
 class Fetch(Struct, frozen=True):
-    """Ask for the bytes of every upload with GET, and hand the finals to :attr:`Run.fetched`."""
+    """Ask for the bytes of every upload with GET, and hand the finals to :attr:`Run.fetched`.
+
+    What conformance cases made is handed to :attr:`Run.served`.
+    """
 
 
 Act = Drive | Until | Arm | Heal | Fetch
@@ -82,6 +85,8 @@ class Run:
     watcher: PublicationWatcher
     choosers: Choosers
     fetched: list[Final]
+    served: Mapping[str, bytes] = {}
+    """What GET gave for the URLs of what probes made."""
     next_op: int
     before: frozenset[str] = frozenset()
     """What lay on the storage when the fleet was ready: no upload brought it."""
@@ -129,6 +134,8 @@ class Run:
         self.before_the_last_look()
         if self.by_get:
             yield Fetch()
+            if probes is not None and self.served:
+                tell_contents(probes, None, self.served, self.recorder, self.now_ns)
         found = self.fetched if self.by_get else finals(self.plan, self.view, self.places)
         for final in found:
             self.recorder.add(final)
