@@ -86,8 +86,8 @@ class Probes:
     ) -> Iterator[Contents]:
         """A ``contents`` event for every resource: its begin, as Latin-1 text.
 
-        ``published`` is the pattern of the target's files, None where they are had by their URLs; ``read`` gives
-        the size and the first bytes of one, or None where nothing is.
+        ``published`` is the pattern of the target's files, None where they are had by their URLs; ``read``
+        gives the size and the first bytes of one, or None where nothing is.
         """
         for key, url in self.urls.items():
             path = url
