@@ -20,7 +20,7 @@ from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
 from patchstorm.history.events import Beside
 from patchstorm.history.model import Operation
-from patchstorm.history.names import generic
+from patchstorm.history.names import unnamed
 
 NAME = "residue"
 PATHS_SHOWN = 8
@@ -60,10 +60,8 @@ def _find(case: Case) -> Iterator[Finding]:
 
 def _remedy(case: Case, key: str, paths: list[str]) -> Remedy:
     """The patterns that these paths are instances of: a star for what one upload or one moment is called."""
-    patterns = set(paths)
-    for upload in case.history.header.uploads:
-        patterns = {path.replace(upload.target, "*") for path in patterns}
-    return Remedy(key=key, patterns=tuple(sorted({generic(path) for path in patterns})))
+    names = [upload.target for upload in case.history.header.uploads]
+    return Remedy(key=key, patterns=tuple(sorted({unnamed(path, names) for path in paths})))
 
 
 def _beside(case: Case) -> list[Beside]:

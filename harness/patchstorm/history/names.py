@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 _BEFORE, _AFTER = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
@@ -24,3 +25,11 @@ MINTED: Final = re.compile(
 def generic(path: str) -> str:
     """``path`` with a star for each part that was made for one occasion."""
     return re.sub(r"\*+", "*", MINTED.sub("*", path))
+
+
+def unnamed(path: str, names: Iterable[str]) -> str:
+    """:func:`generic`, with a star for each of ``names`` that stands in it as a word of its own."""
+    for name in names:
+        if name:
+            path = re.sub(rf"{_BEFORE}{re.escape(name)}{_AFTER}", "*", path)
+    return generic(path)

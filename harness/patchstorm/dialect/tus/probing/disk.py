@@ -13,7 +13,7 @@ from posixpath import commonprefix
 from patchstorm.dialect.probed import Proposal
 from patchstorm.dialect.tus.probing.bench import Bench
 from patchstorm.dialect.tus.probing.whereabouts import Changes, Traced
-from patchstorm.history.names import generic
+from patchstorm.history.names import unnamed
 
 PUBLISHED = "{published}"
 SIGNS = {"appeared": "", "vanished": "-", "changed": "~"}
@@ -139,10 +139,8 @@ class Disk:
         """The pattern that ``path`` is an instance of: a star for what is of this upload or this moment."""
         if path in self._published:
             return PUBLISHED
-        pattern = path
-        for name in (self._bench.name(one.made), one.made.info.target):
-            pattern = pattern.replace(name, "*") if name else pattern
-        pattern = self._merged.get(pattern := generic(pattern), pattern)
+        pattern = unnamed(path, (self._bench.name(one.made), one.made.info.target))
+        pattern = self._merged.get(pattern, pattern)
         return pattern if self._ground.matches(path, (pattern,)) else path
 
     def _alike(self) -> dict[str, str]:
