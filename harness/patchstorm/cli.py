@@ -453,12 +453,15 @@ def target_check(
     keep: Annotated[
         bool, typer.Option("--keep", help="Only tell; leave the file as it is.")
     ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Also write what is proposed for other keys.")
+    ] = False,
     json: _Json = False,
 ) -> int:
     """Start a server, try what it announces, and correct the capabilities in its file."""
     from patchstorm.commands.target import check as execute
 
-    return execute(target, json=json, keep=keep)
+    return execute(target, json=json, keep=keep, apply=apply)
 
 
 @target_app.command(name="install")

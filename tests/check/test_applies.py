@@ -381,3 +381,13 @@ def test_a_zero_byte_upload_is_complete_at_once() -> None:
     book.final(size=0)
 
     assert fired(book.history()) == set()
+
+
+def test_what_the_targets_file_may_have_left_out_is_named_as_a_pattern() -> None:
+    book = addressed(leftovers=())
+    book.final()
+    book.residue("9f1c2ab34d5e6f70.info", "0a1c2ab34d5e6f71.info", "lost+found")
+    (finding,) = judged(book.history(), "residue").findings
+    assert finding.remedy is not None
+    assert finding.remedy.key == "files.leftovers"
+    assert finding.remedy.patterns == ("*.info", "lost+found")

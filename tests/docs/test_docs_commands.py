@@ -123,7 +123,7 @@ def caught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A directory as the documents assume it, and what the README's example printed there."""
     folder = tmp_path_factory.mktemp("documents")
     reference = resources.files("patchstorm.target") / "bundled" / "reference.toml"
-    for name in ("my-server.toml", "mine.toml"):
+    for name in ("my-server.toml", "mine.toml", "my-own.toml"):
         (folder / name).write_text(reference.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "my-storm.toml").write_text(MY_STORM, encoding="utf-8")
     run("patchstorm run sequential --out runs", folder)
@@ -155,11 +155,12 @@ def skip_without_a_guest() -> None:
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one != MAIN_JOB])
-def test_a_shown_command_runs(command: str, caught: tuple[Path, str]) -> None:
+def test_a_shown_command_runs(command: str, caught: tuple[Path, str], tmp_path: Path) -> None:
     skip_without_servers(command)
     if GUEST in command or ("litmus" in command and "nfs" in command):
         skip_without_a_guest()
-    done = run(command, caught[0])
+    writes = command.startswith("patchstorm target new")  # and overwrites nothing
+    done = run(command, tmp_path if writes else caught[0])
     if done.returncode == 2 and "--world containers" in command:
         pytest.skip(done.stdout + done.stderr)  # the machine cannot, and the command said why
     assert done.returncode in (0, 1), done.stdout + done.stderr

@@ -29,7 +29,7 @@ def test_its_file_declares_what_it_does(name: str, capsys: pytest.CaptureFixture
     check(name, json=True, keep=True)
     said = json.loads(capsys.readouterr().out)
     assert set(said["capabilities"]) == set(said["declared"])
-    assert said["remarks"] == []
+    assert said["remarks"] == [] and said["proposals"] == []
 
 
 @pytest.mark.parametrize("name", FOREIGN)

@@ -13,7 +13,7 @@ import pytest
 
 from patchstorm.commands.target import check
 from patchstorm.errors import TargetError, UsageError
-from target.tiny_targets import tiny
+from target.tiny_targets import SOON, tiny
 
 DOES = {
     "sequential", "creation", "creation-with-upload", "termination", "keeps-partial-body",
@@ -76,18 +76,20 @@ def test_replicas_that_share_nothing_are_told(
 
 
 @pytest.mark.parametrize(
-    ("published", "files", "remark"),
-    [
-        ("{target}", "", 'they lie at "{id}": set files.published'),
-        ("{id}", "", 'stays beside the finished file: "*.len"'),
-    ],
+    ("published", "key", "value"),
+    [("{target}", "files.published", "{id}"), ("{id}", "files.leftovers", ["*.len"])],
 )
 def test_a_wrong_place_is_met_with_the_right_one(
-    published: str, files: str, remark: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    published: str,
+    key: str,
+    value: object,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = tiny(tmp_path, published=published, files=files)
-    path.write_text(path.read_text() + "\n[settle]\nconvergence_ms = 300\n")
-    assert any(remark in line for line in checked(path, capsys)["remarks"])
+    path = tiny(tmp_path, published=published, files="")
+    path.write_text(path.read_text() + SOON)
+    proposed = {one["key"]: one["value"] for one in checked(path, capsys)["proposals"]}
+    assert proposed[key] == value
 
 
 def test_bytes_that_are_had_with_get_need_no_place(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 TINY = Path(__file__).with_name("tiny.py")
+ODD = Path(__file__).with_name("odd.py")
 
 TEXT = """\
 # a server of ours
@@ -39,12 +40,13 @@ def tiny(
     files: str = 'leftovers = ["*.len"]',
     wire: str = "",
     within_ms: int = 15_000,
+    server: Path = TINY,
 ) -> Path:
     """The path of a target's file for the small server in that mood."""
     path = folder / "tiny.toml"
     path.write_text(
         TEXT.format(
-            tiny=TINY,
+            tiny=server,
             mood=mood,
             more="".join(f'    "{word}",\n' for word in more),
             published=published,
@@ -53,4 +55,27 @@ def tiny(
             within_ms=within_ms,
         )
     )
+    return path
+
+
+SOON = """
+[settle]
+convergence_ms = 1000
+sweep_ms = 300
+"""
+
+
+def odd(
+    folder: Path,
+    mood: str,
+    *,
+    published: str = "{id}",
+    files: str = 'internal = ["state/**"]\nleftovers = ["state/*"]',
+    more: tuple[str, ...] = (),
+    wire: str = "",
+    top: str = "",
+) -> Path:
+    """As :func:`tiny`, for a server that is odd in one way."""
+    path = tiny(folder, mood, published=published, files=files, more=more, wire=wire, server=ODD)
+    path.write_text(f"{top}\n{path.read_text()}{SOON}")
     return path

@@ -23,10 +23,18 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
     length: int
 
 
+class Remedy(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the target's file with which a finding would be none: patterns under one of its keys."""
+
+    key: str
+    patterns: tuple[str, ...]
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A violation: which checker, which bytes, which operations, and the story in a few lines.
 
-    ``summary`` is one sentence; ``story`` is at most a screen, the causal lines first to last.
+    ``summary`` is one sentence; ``story`` is at most a screen, the causal lines first to last. ``remedy`` is
+    what the target's file may have left out, where that would be enough.
     """
 
     checker: str
@@ -35,6 +43,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     ranges: tuple[Range, ...] = ()
     operations: tuple[int, ...] = ()
     story: tuple[str, ...] = ()
+    remedy: Remedy | None = None
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from patchstorm.case.case import FAR, Case, UploadCase
-from patchstorm.check.model import Finding
+from patchstorm.check.model import Finding, Remedy
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
 from patchstorm.history.events import Beside
 from patchstorm.history.model import Operation
+from patchstorm.history.names import unnamed
 
 NAME = "residue"
 PATHS_SHOWN = 8
@@ -34,6 +35,7 @@ def _find(case: Case) -> Iterator[Finding]:
             NAME,
             f"{len(beside)} names were visible beside the targets, the first {beside[0]!r}",
             notes=beside[:PATHS_SHOWN],
+            remedy=_remedy(case, "files.internal", beside),
         )
     residue = case.history.residue
     if residue is not None and residue.forgotten:
@@ -52,7 +54,14 @@ def _find(case: Case) -> Iterator[Finding]:
             f"{len(left)} paths were left after a sweep that the target does not declare, the first"
             f" {left[0]!r}",
             notes=left[:PATHS_SHOWN],
+            remedy=_remedy(case, "files.leftovers", left),
         )
+
+
+def _remedy(case: Case, key: str, paths: list[str]) -> Remedy:
+    """The patterns that these paths are instances of: a star for what one upload or one moment is called."""
+    names = [upload.target for upload in case.history.header.uploads]
+    return Remedy(key=key, patterns=tuple(sorted({unnamed(path, names) for path in paths})))
 
 
 def _beside(case: Case) -> list[Beside]:

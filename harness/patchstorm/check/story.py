@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from patchstorm.case.case import Case, UploadCase
-from patchstorm.check.model import Finding, Range
+from patchstorm.check.model import Finding, Range, Remedy
 from patchstorm.dialect.registry import words_of
 from patchstorm.history.events import Beside, Damage, Fault, Phase, kind_of
 from patchstorm.history.model import Operation
@@ -32,6 +32,7 @@ def finding(
     operations: Iterable[int] = (),
     causes: Mapping[int, str] | None = None,
     notes: Iterable[str] = (),
+    remedy: Remedy | None = None,
 ) -> Finding:
     """A finding with its story.
 
@@ -48,6 +49,7 @@ def finding(
         ranges=ranges[:RANGES_MAX],
         operations=tuple(told[:OPERATIONS_MAX]),
         story=(*_lines(case, upload, told, remarks), *(_ARROW + note for note in notes)),
+        remedy=remedy,
     )
 
 

@@ -6,8 +6,10 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
+from json import dumps as json_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +17,9 @@ from patchstorm.errors import TargetError, UsageError
 from patchstorm.target.model import Target
 
 if TYPE_CHECKING:
-    from patchstorm.dialect.probed import Checked
+    from rich.console import RenderableType
+
+    from patchstorm.dialect.probed import Checked, Proposal
 
 SUFFIX: Final = ".toml"
 DEFAULT_NAME: Final = "my-server"
@@ -45,54 +49,76 @@ def new(name: str) -> int:
     return 0
 
 
-def check(name: str, *, json: bool, keep: bool) -> int:
+def check(name: str, *, json: bool, keep: bool, apply: bool = False) -> int:
     """Probe a target, tell what was found, and correct its file unless ``keep``.
 
-    0, or 1 where something is announced that is not done. UsageError for a wrong file, TargetError
-    with the server's last words where it does not start.
+    ``apply`` also writes what is proposed for other keys. 0, or 1 where something is announced that is not
+    done, or the server is not sound enough for any of it. UsageError for a wrong file, TargetError with the
+    server's last words where it does not start or creates nothing.
     """
     from patchstorm.probe.run import check as probe
     from patchstorm.target.installing import not_installed
     from patchstorm.target.registry import resolve
 
+    if keep and apply:
+        raise UsageError(
+            "--keep and --apply: leave the file as it is, or write to it? Give one of them."
+        )
     target = resolve(name)
     missing = not_installed(target)
     if missing is not None:
         raise UsageError(f"target {target.name}: {missing}")
-    with _logs() as logs:
-        checked = asyncio.run(probe(target, logs))
-    right = checked.capabilities(target.capabilities)
-    written = False if keep else _write(name, target, right)
+    with _logs() as logs, _progress(target.name) as begins:
+        checked = asyncio.run(probe(target, logs, begins))
+    right = checked.capabilities(target.capabilities, target.pinned)
+    written = (
+        False if keep or checked.unsound else _write(name, target, checked, right, apply=apply)
+    )
     if json:
         _tell_json(target, checked, right, written)
     else:
-        _tell(target, checked, right, written)
+        _tell(target, checked, right, written=written, applied=written and apply)
     return BROKEN if checked.broken_promises else 0
 
 
 @contextmanager
 def _logs() -> Iterator[Path]:
-    """A directory for what servers say. It stays where one failed: the error names a file in it."""
+    """A directory for what servers say. It stays only where an error names a file in it."""
     logs = Path(tempfile.mkdtemp(prefix="patchstorm-"))
     keep = False
     try:
         yield logs
-    except TargetError:
-        keep = any(logs.rglob("*.log"))
+    except TargetError as error:
+        keep = f"{logs}/" in str(error)
         raise
     finally:
         if not keep:
             shutil.rmtree(logs, ignore_errors=True)
 
 
-def _write(name: str, target: Target, right: tuple[str, ...]) -> bool:
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[str], None]]:
+    """What is told of each probe that begins: on a terminal one line that changes, elsewhere a line each."""
+    from patchstorm.report.console import console_on
+
+    if not sys.stderr.isatty():
+        yield lambda probe: print(f"probing {name}: {probe}", file=sys.stderr, flush=True)  # noqa: T201
+        return
+    with console_on(sys.stderr).status(f"probing {name}") as status:
+        yield lambda probe: status.update(f"probing {name}: {probe}")
+
+
+def _write(
+    name: str, target: Target, checked: Checked, right: tuple[str, ...], *, apply: bool
+) -> bool:
     """Correct the file that ``name`` is the path of; a bundled target is left alone."""
     from patchstorm.target.editing import correct
 
     base, _, variant = name.partition(":")
-    if not base.endswith(SUFFIX) or set(right) == set(target.capabilities):
+    values = {one.key: one.value for one in checked.proposals} if apply else {}
+    if not base.endswith(SUFFIX) or (set(right) == set(target.capabilities) and not values):
         return False
-    correct(Path(base), right, variant)
+    correct(Path(base), right, variant, values)
     return True
 
 
@@ -106,41 +132,75 @@ def _tell_json(target: Target, checked: Checked, right: tuple[str, ...], written
         "declared": target.capabilities,
         "capabilities": right,
         "contradictions": checked.contradictions,
+        "pinned": target.pinned,
+        "proposals": checked.proposals,
         "remarks": checked.remarks,
+        "unsound": checked.unsound,
         "written": written,
     }
     sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
 
 
-def _tell(target: Target, checked: Checked, right: tuple[str, ...], written: bool) -> None:
-    from rich.table import Table
+def _tell(
+    target: Target, checked: Checked, right: tuple[str, ...], *, written: bool, applied: bool
+) -> None:
     from rich.text import Text
 
     from patchstorm.report.console import console_on
 
     console = console_on(sys.stdout)
+    if checked.probed:
+        console.print(_grid(target, checked))
+    for line in _lines(target, checked, right, written=written, applied=applied):
+        console.print(Text(line), soft_wrap=True)
+
+
+def _grid(target: Target, checked: Checked) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("capability", "declared", "announced", "does"):
         grid.add_column(heading, no_wrap=True)
     grid.add_column("what was seen", overflow="fold", ratio=1)
     for one in checked.probed:
+        pinned = ", pinned" if one.capability in target.pinned else ""
         grid.add_row(
             one.capability,
-            _WORDS[one.capability in target.capabilities],
+            _WORDS[one.capability in target.capabilities] + pinned,
             _ANNOUNCED[checked.announced.about(one.capability)],
             _WORDS[one.does],
             Text(one.says),
         )
-    console.print(grid)
+    return grid
+
+
+def _lines(
+    target: Target, checked: Checked, right: tuple[str, ...], *, written: bool, applied: bool
+) -> Iterator[str]:
+    """What is said below the table."""
     if checked.announced.silent:
-        console.print(Text(f"announces nothing: {checked.announced.silent}"))
-    for title, lines in (
-        ("contradictions", checked.contradictions),
-        ("to correct in the file", checked.remarks),
-    ):
-        for line in lines:
-            console.print(Text(f"{title}: {line}"), soft_wrap=True)
-    console.print(Text(_conclusion(target, right, written)), soft_wrap=True)
+        yield f"announces nothing: {checked.announced.silent}"
+    yield from (f"contradictions: {line}" for line in checked.contradictions)
+    yield from (f"to see to: {line}" for line in checked.remarks)
+    verb = "written to" if applied else "proposed for"
+    for says, proposals in groupby(checked.proposals, key=lambda one: one.says):
+        yield f"{verb} the file: {says}"
+        yield from (f"    {_toml(one)}" for one in proposals)
+    if checked.proposals and not applied and checked.unsound is None:
+        yield "--apply writes what is proposed into the file"
+    if checked.unsound is not None:
+        yield f"the server is not fit to be probed, and the file stays as it is: {checked.unsound}"
+        return
+    yield _conclusion(target, right, written)
+
+
+def _toml(proposal: Proposal) -> str:
+    """A proposal as a person would write it."""
+    table, _, name = proposal.key.rpartition(".")
+    value = proposal.value
+    shown = json_of(value) if isinstance(value, str) else f"[{', '.join(map(json_of, value))}]"
+    return f"[{table}]  {name} = {shown}"
 
 
 def _conclusion(target: Target, right: tuple[str, ...], written: bool) -> str:

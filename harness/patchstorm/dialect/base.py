@@ -91,13 +91,21 @@ class Prober(Protocol):
         """Remember the URL of what this request created."""
         ...
 
+    @property
+    def made(self) -> tuple[str, ...]:
+        """The URLs of all that was created."""
+        ...
+
     def contents(
         self,
-        published: str,
+        published: str | None,
         read: Callable[[str], tuple[int, bytes] | None],
         now: Callable[[], int],
     ) -> Iterator[Event]:
-        """An event for every resource: how its file begins."""
+        """An event for every resource: how it begins.
+
+        ``read`` is asked for the file that the pattern ``published`` names; without one, for the URL.
+        """
         ...
 
 

@@ -9,7 +9,6 @@ from typing import Literal, Protocol
 from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.operations import Mischief
 from patchstorm.dialect.wire import Wire
-from patchstorm.history.model import UploadInfo
 
 Ending = Literal["reset", "fin"]
 
@@ -18,16 +17,17 @@ class Ground(Protocol):
     """What somebody above provides. Paths are relative to the shared directory.
 
     ``by_get``: the assembled bytes are had over the wire. ``expires``: the target's file says how to shorten
-    an upload's life. ``declared`` are the capabilities in that file, ``phased`` whether it maps phases.
+    an upload's life. ``declared`` are the capabilities in that file, ``phases`` what it maps them to.
     """
 
     wire: Wire
     published: str
     by_get: bool
     expires: bool
-    phased: bool
+    phases: Mapping[str, tuple[str, ...]]
     declared: Collection[str]
     convergence_s: float
+    sweep_s: float
     shown: list[tuple[str, str]]
     """(path, what): what appeared, changed and vanished on the storage so far."""
 
@@ -49,16 +49,24 @@ class Ground(Protocol):
         """Bytes that know where they belong, of upload ``number``."""
         ...
 
-    def path(self, upload: UploadInfo, url: str) -> str | None:
-        """Where the target's file says that the upload's bytes lie."""
-        ...
-
     def read(self, path: str) -> bytes | None:
         """A file's bytes; None where none is."""
         ...
 
     def paths(self) -> tuple[str, ...]:
-        """What lies there, in order."""
+        """What lies there, in order, directories included."""
+        ...
+
+    def is_directory(self, path: str) -> bool:
+        """Whether a directory is there."""
+        ...
+
+    def matches(self, path: str, patterns: tuple[str, ...]) -> bool:
+        """Whether ``path`` is one of those that patterns of a target's file name."""
+        ...
+
+    def is_internal(self, path: str) -> bool:
+        """Whether the target's file says that users never look at ``path``."""
         ...
 
     def may_stay(self, path: str) -> bool:
@@ -67,6 +75,10 @@ class Ground(Protocol):
 
     def turns(self, seconds: float) -> AsyncIterator[None]:
         """Turns, a little apart, until so many seconds have passed."""
+        ...
+
+    def begins(self, probe: str) -> None:
+        """A probe begins: for whoever waits for the end."""
         ...
 
     def shortlived(self, lifetime_ms: int) -> AbstractAsyncContextManager[Ground]:

@@ -1,8 +1,12 @@
-"""What a probe says, and what follows for a target's file."""
+"""What a probe says, and what follows for a target's file.
+
+A capability is added to a file only if it is announced, where the protocol has an announcement for it, and
+its effect was seen; it is taken out only if it was seen not to be so. What cannot be told stays as declared.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -16,6 +20,8 @@ EXTENSIONS = {
     "concatenation": "concatenation",
 }
 """Tus-Extension's words as capabilities; ``checksum`` comes with its algorithms."""
+READINGS = ("offset-addressed", "sequential")
+"""A target's file names exactly one of them."""
 
 
 class Probed(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +45,8 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True):
     def capabilities(self) -> frozenset[str]:
         """The capabilities that were announced."""
         named = {EXTENSIONS[word] for word in self.extensions if word in EXTENSIONS}
-        return frozenset(named | {f"checksum-{word}" for word in self.algorithms})
+        algorithms = self.algorithms if "checksum" in self.extensions else ()
+        return frozenset(named | {f"checksum-{word}" for word in algorithms})
 
     def about(self, capability: str) -> bool | None:
         """Whether it is announced; None for what tus has no word for."""
@@ -47,20 +54,51 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True):
             return None if self.silent else capability in self.capabilities
         return None
 
+    def withholds(self, capability: str) -> bool:
+        """Whether tus has a word for it and it was not said, for whatever reason."""
+        worded = capability in EXTENSIONS.values() or capability.startswith("checksum-")
+        return worded and capability not in self.capabilities
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that a key of the target's file should have, and what was seen that speaks for it."""
+
+    key: str
+    value: str | tuple[str, ...]
+    says: str
+
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """All that ``target check`` found. ``remarks`` are further things to know or to correct."""
+    """All that ``target check`` found.
+
+    ``proposals`` are what other keys of the file should say, ``remarks`` what a person has to see to.
+    ``unsound`` is why nothing follows from the probes: the server does not do what any of them stands on.
+    """
 
     announced: Announced
-    probed: tuple[Probed, ...]
+    probed: tuple[Probed, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
     remarks: tuple[str, ...] = ()
+    unsound: str | None = None
 
-    def capabilities(self, declared: Sequence[str]) -> tuple[str, ...]:
-        """The right list: what was declared, less what is not so, and then what is, in order."""
-        found = {one.capability: one.does for one in self.probed}
+    def capabilities(
+        self, declared: Sequence[str], pinned: Collection[str] = ()
+    ) -> tuple[str, ...]:
+        """The right list: what was declared, less what is not so, and then what is, in order.
+
+        ``pinned`` are left in or out as they were declared.
+        """
+        if self.unsound is not None:
+            return tuple(declared)
+        found = {one.capability: one.does for one in self.probed if one.capability not in pinned}
         kept = [name for name in declared if found.get(name) is not False]
-        new = [one.capability for one in self.probed if one.does and one.capability not in kept]
-        return (*kept, *new)
+        new = [
+            name for name, does in found.items() if does and name not in kept and self._due(name)
+        ]
+        return _of_one_reading(declared, (*kept, *new), pinned)
+
+    def _due(self, capability: str) -> bool:
+        return not self.announced.withholds(capability)
 
     @property
     def contradictions(self) -> tuple[str, ...]:
@@ -76,7 +114,20 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def broken_promises(self) -> bool:
-        """Whether something is announced that is not done."""
-        return any(
+        """Whether something is announced that is not done, or nothing can be relied on."""
+        return self.unsound is not None or any(
             one.does is False and self.announced.about(one.capability) for one in self.probed
         )
+
+
+def _of_one_reading(
+    declared: Sequence[str], names: tuple[str, ...], pinned: Collection[str]
+) -> tuple[str, ...]:
+    """``names`` with exactly one reading: a pinned one, then one that was found, then tus's own."""
+    readings = [name for name in names if name in READINGS]
+    if len(readings) == 1:
+        return names
+    held = [name for name in declared if name in READINGS and name in pinned]
+    found = [name for name in readings if name not in declared]
+    (reading, *_) = (*held, *found, *readings, "sequential")
+    return (*(name for name in names if name not in READINGS), reading)

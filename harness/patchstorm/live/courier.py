@@ -123,11 +123,13 @@ class Courier:
     async def fetch(self, upload: UploadPlan) -> bytes | None:
         """What GET on the upload's URL gives; None where it gives nothing. Any replica will do."""
         url = self._clients.known.urls.get(upload.id)
-        if url is None:
-            return None
+        return None if url is None else await self.served(url, upload.size)
+
+    async def served(self, url: str, size: int = 0) -> bytes | None:
+        """What GET gives for ``url``, of an upload of ``size`` bytes; None where it gives nothing."""
         client = Client(
             timeout_ms=self._clients.wire.request_ms,
-            answer_bytes_max=2 * upload.size + FETCH_BYTES_MORE,
+            answer_bytes_max=2 * size + FETCH_BYTES_MORE,
         )
         head = self._clients.fetching(url)
         for replica in self._fleet.replicas:

@@ -222,6 +222,9 @@ class _LiveRun(Run):
         owed = [] if self.plan.closing == "sweeper" else self.clients.known.owed()
         until = time.monotonic() + (self.convergence_ms / 1_000 if owed else 0.0)
         self.fetched = await fetched(self.plan, self.courier.fetch, until=until)
+        made = self.clients.probes.made if self.clients.probes is not None else ()
+        given = {url: await self.courier.served(url) for url in made}
+        self.served = {url: data for url, data in given.items() if data is not None}
 
     # -- moments of live worlds ---------------------------------------------------------------------
 

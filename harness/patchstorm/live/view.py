@@ -33,6 +33,10 @@ class DirectoryView:
         parents = {path.rpartition("/")[0] for path in found}
         return tuple(path for path in found if path not in parents)
 
+    def is_directory(self, path: str) -> bool:
+        full = self._root / path
+        return full.is_dir() and not full.is_symlink()
+
     def begin_of(self, path: str, length: int) -> tuple[int, bytes] | None:
         try:
             with open(self._root / path, "rb") as file:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.ground import Ending, Ground
 from patchstorm.dialect.operations import Mischief
-from patchstorm.history.model import UploadInfo
 from patchstorm.live import tree
 from patchstorm.live.fleet import Fleet, running
 from patchstorm.live.http import Client
@@ -21,29 +20,33 @@ from patchstorm.live.tree import Change
 from patchstorm.live.watch import TreeWatch
 from patchstorm.scenario import payload
 from patchstorm.target.model import Target
-from patchstorm.target.patterns import covers
-from patchstorm.target.places import Places
+from patchstorm.target.patterns import covers, matches
 
 REPLICAS = 2
 POLL_S = 0.05
+Said = Callable[[str], None]
 
 
 class LiveGround:
     """Real replicas and their storage."""
 
-    def __init__(self, target: Target, fleet: Fleet, storage: Storage, log_dir: Path) -> None:
+    def __init__(
+        self, target: Target, fleet: Fleet, storage: Storage, log_dir: Path, said: Said
+    ) -> None:
         self.wire = target.wire
         self.published = target.files.published
         self.by_get = target.files.read == "get"
         self.expires = bool(target.start.lifetime)
-        self.phased = bool(target.phases)
+        self.phases: Mapping[str, tuple[str, ...]] = target.phases
         self.declared: Collection[str] = target.capabilities
         self.convergence_s = target.settle.convergence_ms / 1_000
+        self.sweep_s = target.settle.sweep_ms / 1_000
         self.shown: list[tuple[str, str]] = []
         self._target = target
         self._fleet = fleet
         self._view = storage.view
         self._log_dir = log_dir
+        self._said = said
 
     def saw(self, change: Change) -> None:
         self.shown.append((change.path, change.what))
@@ -77,22 +80,37 @@ class LiveGround:
     def payload(self, number: int, offset: int, length: int) -> bytes:
         return bytes(payload.generate(number, 0, offset, length))
 
-    def path(self, upload: UploadInfo, url: str) -> str | None:
-        places = Places(self._target, (upload,))
-        places.learn(upload.id, url)
-        return places.named(upload.id)
-
     def read(self, path: str) -> bytes | None:
         try:
-            return (self._view / path).read_bytes()
-        except OSError:
+            full = self._view / path
+            return full.read_bytes() if full.is_file() and not full.is_symlink() else None
+        except (OSError, ValueError):
             return None
 
     def paths(self) -> tuple[str, ...]:
         return tree.paths(self._view)
 
+    def is_directory(self, path: str) -> bool:
+        full = self._view / path
+        return full.is_dir() and not full.is_symlink()
+
+    def matches(self, path: str, patterns: tuple[str, ...]) -> bool:
+        return matches(path, patterns)
+
+    def is_internal(self, path: str) -> bool:
+        files = self._target.files
+        return covers(path, files.internal) or covers(path, files.leftovers)
+
     def may_stay(self, path: str) -> bool:
-        return covers(path, self._target.files.leftovers)
+        return matches(path, self._target.files.leftovers)
+
+    @property
+    def last_words(self) -> str:
+        """What the replicas said at the end, for the reader of a failure."""
+        return "\n".join(filter(None, (replica.tail() for replica in self._fleet.replicas)))
+
+    def begins(self, probe: str) -> None:
+        self._said(probe)
 
     async def turns(self, seconds: float) -> AsyncIterator[None]:
         deadline = time.monotonic() + seconds
@@ -103,7 +121,7 @@ class LiveGround:
             await asyncio.sleep(POLL_S)
 
     def shortlived(self, lifetime_ms: int) -> AbstractAsyncContextManager[Ground]:
-        return grounded(self._target, self._log_dir, lifetime_ms=lifetime_ms)
+        return grounded(self._target, self._log_dir, self._said, lifetime_ms=lifetime_ms)
 
 
 def _blocks(body: bytes) -> Iterator[memoryview]:
@@ -112,14 +130,14 @@ def _blocks(body: bytes) -> Iterator[memoryview]:
 
 @contextlib.asynccontextmanager
 async def grounded(
-    target: Target, log_dir: Path, *, lifetime_ms: int | None = None
-) -> AsyncIterator[Ground]:
+    target: Target, log_dir: Path, said: Said, *, lifetime_ms: int | None = None
+) -> AsyncIterator[LiveGround]:
     """A ground with its replicas started; TargetError where they do not start."""
     async with (
         opened("tmpfs") as storage,
         running(target, storage, REPLICAS, log_dir=log_dir, lifetime_ms=lifetime_ms) as fleet,
     ):
-        ground = LiveGround(target, fleet, storage, log_dir)
+        ground = LiveGround(target, fleet, storage, log_dir, said)
         watch = TreeWatch(storage.view)
         watch.listen(ground.saw)
         async with watch:

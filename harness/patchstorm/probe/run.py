@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from patchstorm.dialect.probed import Checked
 from patchstorm.dialect.registry import dialect_of
-from patchstorm.errors import UsageError
-from patchstorm.probe.ground import grounded
+from patchstorm.errors import TargetError, UsageError
+from patchstorm.probe.ground import Said, grounded
 from patchstorm.target.model import Target
 
 
-async def check(target: Target, log_dir: Path) -> Checked:
-    """Start ``target``, probe it, and end it.
+async def check(target: Target, log_dir: Path, said: Said) -> Checked:
+    """Start ``target``, probe it, and end it; ``said`` is told of each probe that begins.
 
     TargetError where it does not start or creates nothing, UsageError for a protocol without probes.
     """
@@ -22,5 +24,15 @@ async def check(target: Target, log_dir: Path) -> Checked:
             f"target {target.name}: nobody knows what to ask of a server that speaks "
             f"{target.dialect}; declare its capabilities by hand"
         )
-    async with grounded(target, log_dir) as ground:
-        return await probed(ground)
+    async with grounded(target, log_dir, said) as ground:
+        try:
+            checked = await probed(ground)
+        except TargetError as error:
+            raise TargetError(_with_words(str(error), ground.last_words)) from None
+        if checked.unsound is None:
+            return checked
+        return replace(checked, unsound=_with_words(checked.unsound, ground.last_words))
+
+
+def _with_words(says: str, words: str) -> str:
+    return f"{says}\nIts last words:\n{words}" if words else says

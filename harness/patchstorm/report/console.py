@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from patchstorm.report.causes import common, told, without
 from patchstorm.report.model import Report, RunReport
 from patchstorm.report.story import (
     headline,
@@ -59,10 +60,15 @@ def tell(report: Report, console: Console, *, took: str, remarks: Sequence[str] 
         if run.unknown is not None and "\n" in run.unknown:
             console.print()
             console.print(Text(f"{headline(run)}\n{run.unknown}"), soft_wrap=True)
+    causes = common(runs)
+    if causes:
+        console.print()
+    for line in told(causes):
+        console.print(Text(line), soft_wrap=True)
     for run in runs:
-        if run.verdict == "violated":
+        if run.verdict == "violated" and (rest := without(run, causes)).findings:
             console.print()
-            tell_violation(run, console)
+            tell_violation(rest, console)
 
 
 def _tell_remarks(run: RunReport, console: Console) -> None:

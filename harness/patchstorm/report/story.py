@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -199,6 +200,10 @@ def _claim(finding: Finding) -> list[str]:
     lines = [f"{finding.checker}: {finding.summary}"]
     if finding.ranges:
         lines.append(f"  bytes {_ranges(finding.ranges)}")
+    if finding.remedy is not None:
+        table, _, name = finding.remedy.key.rpartition(".")
+        patterns = json.dumps(finding.remedy.patterns)
+        lines.append(f"  none, if the target's file may say so: [{table}]  {name} = {patterns}")
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from patchstorm.dialect.base import Prober
 from patchstorm.history.model import Final
@@ -39,25 +39,45 @@ CONTENTS_BYTES_MAX = 256
 
 
 def tell_contents(
-    probes: Prober, published: str, view: View, recorder: Recorder, now_ns: Callable[[], int]
+    probes: Prober,
+    published: str | None,
+    served: View | Mapping[str, bytes],
+    recorder: Recorder,
+    now_ns: Callable[[], int],
 ) -> None:
-    """An event for every upload that probes made: how its file begins."""
+    """An event for every upload that probes made: how its file begins, or what was ``served`` for its URL."""
 
     def read(path: str) -> tuple[int, bytes] | None:
-        return view.begin_of(path, CONTENTS_BYTES_MAX)
+        if not isinstance(served, Mapping):
+            return served.begin_of(path, CONTENTS_BYTES_MAX)
+        data = served.get(path)
+        return None if data is None else (len(data), data[:CONTENTS_BYTES_MAX])
 
     for event in probes.contents(published, read, now_ns):
         recorder.add(event)
 
 
-def left(view: View, places: Places) -> tuple[str, ...]:
-    """Every path that no upload is published at."""
-    return tuple(path for path in view.paths() if path not in places.published)
+def left(view: View, places: Places, before: Collection[str]) -> tuple[str, ...]:
+    """Every path that the storm brought and no upload is published at.
+
+    ``before`` is what lay there when the fleet was ready. A directory that bears no upload's name is how the
+    server arranges its storage, whenever it makes it; what uploads bring is files, and directories of their
+    own.
+    """
+    return tuple(
+        path
+        for path in view.paths()
+        if path not in before and path not in places.published and not arranged(view, places, path)
+    )
 
 
-def may_go(view: View, places: Places) -> set[str]:
+def may_go(view: View, places: Places, before: Collection[str]) -> set[str]:
     """What a sweep has to remove: neither declared, nor directories above what is."""
-    paths = view.paths()
-    kept = [path for path in paths if places.may_stay(path)]
+    kept = [path for path in view.paths() if places.may_stay(path)]
     above = {path[:at] for path in kept for at, letter in enumerate(path) if letter == "/"}
-    return set(paths) - set(kept) - above
+    return set(left(view, places, before)) - set(kept) - above
+
+
+def arranged(view: View, places: Places, path: str) -> bool:
+    """Whether ``path`` is a directory that bears no upload's name, so that no upload is what it is for."""
+    return view.is_directory(path) and not places.names_an_upload(path)

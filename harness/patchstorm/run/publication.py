@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from patchstorm.history.events import Beside, Sighting
 from patchstorm.history.recorder import Recorder
+from patchstorm.run.last_look import arranged
 from patchstorm.run.view import Look, View
 from patchstorm.target.places import Places
 
@@ -92,6 +93,6 @@ class PublicationWatcher:
         if not self._places.all_known:
             return
         for path, seen_ns in shown:
-            if self._places.is_beside(path):
+            if self._places.is_beside(path) and not arranged(self._view, self._places, path):
                 time_ns = self._now_ns() if seen_ns is None else seen_ns
                 self._recorder.add(Beside(time_ns=time_ns, path=path))

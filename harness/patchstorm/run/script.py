@@ -8,7 +8,7 @@ virtual time as well as by an event loop: a world carries out each act and sends
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 
 from msgspec import Struct
 
@@ -54,7 +54,10 @@ class Heal(Struct, frozen=True):
 
 
 class Fetch(Struct, frozen=True):
-    """Ask for the bytes of every upload with GET, and hand the finals to :attr:`Run.fetched`."""
+    """Ask for the bytes of every upload with GET, and hand the finals to :attr:`Run.fetched`.
+
+    What conformance cases made is handed to :attr:`Run.served`.
+    """
 
 
 Act = Drive | Until | Arm | Heal | Fetch
@@ -82,7 +85,11 @@ class Run:
     watcher: PublicationWatcher
     choosers: Choosers
     fetched: list[Final]
+    served: Mapping[str, bytes] = {}
+    """What GET gave for the URLs of what probes made."""
     next_op: int
+    before: frozenset[str] = frozenset()
+    """What lay on the storage when the fleet was ready: no upload brought it."""
 
     def script(self, *, broken_off: bool = False) -> Script:
         """The whole storm; one that was ``broken_off`` by a loss of power goes on with the healing."""
@@ -99,6 +106,7 @@ class Run:
         yield from self._sweep()
 
     def _storm(self) -> Script:
+        self.before = frozenset(self.view.paths())
         yield Drive(storms.opening(self.plan, self.choosers("opening")), "storm")
         yield Arm()
         self.phase("storm")
@@ -120,12 +128,14 @@ class Run:
         if probes is not None and not self.by_get:
             published = self.target.files.published
             tell_contents(probes, published, self.view, self.recorder, self.now_ns)
-        lying = left(self.view, self.places)
+        lying = left(self.view, self.places, self.before)
         forgotten = yield from self.forgotten()
         residue = Residue(paths=lying, swept=claimed, forgotten=forgotten)
         self.before_the_last_look()
         if self.by_get:
             yield Fetch()
+            if probes is not None and self.served:
+                tell_contents(probes, None, self.served, self.recorder, self.now_ns)
         found = self.fetched if self.by_get else finals(self.plan, self.view, self.places)
         for final in found:
             self.recorder.add(final)
@@ -178,7 +188,7 @@ class Run:
 
     def tidy(self) -> bool:
         """Whether nothing is left but what the target declares, and directories above that."""
-        return not may_go(self.view, self.places)
+        return not may_go(self.view, self.places, self.before)
 
     def phase(self, name: str) -> None:
         """Write down that a phase begins."""

@@ -26,6 +26,10 @@ class View(Protocol):
         """What lies there, in order. Directories that hold something may be left out."""
         ...
 
+    def is_directory(self, path: str) -> bool:
+        """Whether ``path`` is a directory now."""
+        ...
+
     def begin_of(self, path: str, length: int) -> tuple[int, bytes] | None:
         """A file's size and its first ``length`` bytes; None where no file is."""
         ...

@@ -27,6 +27,7 @@ def check_meaning(target: Target) -> None:
         says = f"dialect: unknown protocol `{target.dialect}`: {nearest(target.dialect, list(DIALECTS))}"
         raise Mistake("dialect", says, target.dialect)
     _check_words(target.capabilities, CAPABILITIES, "capabilities")
+    _check_words(target.pinned, CAPABILITIES, "pinned")
     _check_words(target.needs, NEEDS, "needs")
     _check_words(target.phases, PHASES, "phases")
     _check_reading(target.capabilities, "capabilities")

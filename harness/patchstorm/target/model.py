@@ -161,6 +161,8 @@ class Target(_Table, frozen=True, kw_only=True):
     ``dialect`` is the protocol that it speaks. ``version`` and ``configuration`` stand
     beside its verdicts, and ``known`` explains them.
 
+    ``pinned`` are capabilities that ``target check`` leaves in the list, or out of it.
+
     ``phases`` maps the name of a phase to the patterns that show it: the phase begins when a path
     that matches appears, with a minus sign before the pattern when it vanishes, and with a tilde when
     it is written to. The pattern
@@ -176,6 +178,7 @@ class Target(_Table, frozen=True, kw_only=True):
     version: str = ""
     configuration: str = ""
     dialect: str = "tus"
+    pinned: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     container: Container | None = None
     ready: Ready = Ready()

@@ -6,6 +6,7 @@ import re
 
 from patchstorm.dialect.registry import dialect_of
 from patchstorm.history.model import UploadInfo
+from patchstorm.history.names import unnamed
 from patchstorm.target.model import Target
 from patchstorm.target.patterns import covers, matches
 
@@ -68,6 +69,12 @@ class Places:
         if matches(path, self._files.leftovers):
             return True
         return any(name == path or name.startswith(f"{path}/") for name in self.published)
+
+    def names_an_upload(self, path: str) -> bool:
+        """Whether ``path`` is of one upload: it bears its name, or one that stands for no thing at all."""
+        names = {info.target for info in self._uploads.values()}
+        names |= {self._upload_id(url) for url in self._urls.values()}
+        return path != unnamed(path, sorted(names))
 
     def stored(self, path: str) -> tuple[str, int] | None:
         """The upload and offset whose stored bytes lie at ``path``; None if it is no such file."""

@@ -6,12 +6,14 @@ from typing import Final
 
 SKELETON: Final = """\
 # A server under test. `patchstorm target check {file}` starts it, corrects `capabilities`, and
-# tells what else to fill in here. docs/your-server.md walks through it; docs/targets.md has every key.
+# proposes the rest; --apply writes it here. docs/your-server.md walks through it; docs/targets.md has
+# every key.
 name  = "{name}"
 title = "one line about it"
 # version       = "1.2.3"                # stands beside its verdicts, and so does
 # configuration = "how it is set up"
 capabilities = ["sequential", "creation"]
+# pinned        = ["termination"]        # what `target check` leaves in capabilities, or out of them
 
 [start]
 # One replica. Several are started side by side and must share their uploads.

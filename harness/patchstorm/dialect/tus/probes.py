@@ -76,15 +76,24 @@ class Probes:
         if url is not None:
             self.urls[_key(probe, probe.what.creates)] = url
 
-    def contents(self, published: str, read: Read, now: Callable[[], int]) -> Iterator[Contents]:
-        """A ``contents`` event for every resource: the begin of its file, as Latin-1 text.
+    @property
+    def made(self) -> tuple[str, ...]:
+        """The URLs of all that was created."""
+        return tuple(self.urls.values())
 
-        ``published`` is the pattern of the target's files; ``read`` gives a file's size and its first
-        bytes, or None where nothing is.
+    def contents(
+        self, published: str | None, read: Read, now: Callable[[], int]
+    ) -> Iterator[Contents]:
+        """A ``contents`` event for every resource: its begin, as Latin-1 text.
+
+        ``published`` is the pattern of the target's files, None where they are had by their URLs; ``read``
+        gives the size and the first bytes of one, or None where nothing is.
         """
         for key, url in self.urls.items():
-            path = published_path(published, self.wire, _info(key), url)
-            found = None if path is None else read(path)
+            path = url
+            if published is not None:
+                path = published_path(published, self.wire, _info(key), url) or ""
+            found = read(path) if path else None
             size, data = found or (0, b"")
             case, attempt, name = key
             yield Contents(

@@ -24,6 +24,10 @@ class SimView:
     def paths(self) -> tuple[str, ...]:
         return tuple(path for path, _ in walk(self._server))
 
+    def is_directory(self, path: str) -> bool:
+        inode = find(self._server, path)
+        return inode is not None and inode.entries is not None
+
     def begin_of(self, path: str, length: int) -> tuple[int, bytes] | None:
         inode = find(self._server, path)
         if inode is None or inode.entries is not None:

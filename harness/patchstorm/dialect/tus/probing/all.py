@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from patchstorm.dialect.ground import Ground
-from patchstorm.dialect.probed import Checked, Probed
-from patchstorm.dialect.tus.probing import core, extensions
-from patchstorm.dialect.tus.probing.bench import Bench, Silence
+from patchstorm.dialect.probed import Announced, Checked, Probed, Proposal
+from patchstorm.dialect.tus.probing import core, extensions, names
+from patchstorm.dialect.tus.probing.bench import Bench, Failure, Silence
+from patchstorm.dialect.tus.probing.disk import Disk
+from patchstorm.dialect.tus.probing.sound import unsound
+from patchstorm.dialect.tus.probing.whereabouts import Whereabouts, found, told_at_the_end
 
 UNPROBED = {
     "publishes-atomically": "the name was not there early; only storms can show more",
     "survives-power-loss": "no probe can cut the power; it stands as you declared it",
 }
+Several = Callable[[Bench], AsyncIterator[Probed]]
 Single = Callable[[Bench], Awaitable[Probed | None]]
 SINGLES: tuple[tuple[str, Single], ...] = (
     ("creation", core.creation),
@@ -22,49 +26,97 @@ SINGLES: tuple[tuple[str, Single], ...] = (
     ("concatenation", extensions.concatenation),
     ("keeps-partial-body", core.keeps_partial_body),
     ("completes-unattended", core.unattended),
+    ("named-targets", names.named_targets),
     ("status", core.status),
+    ("expiration", extensions.expiration),
+)
+SEVERAL: tuple[tuple[str, Several], ...] = (
+    ("offset-addressed", core.reading),
+    ("checksums", extensions.checksums),
 )
 
 
 async def probed_on(ground: Ground) -> Checked:
     """Everything that can be found out on this ground. TargetError where nothing is created."""
     bench = Bench(ground)
+    ground.begins("announcement")
     announced = await core.announced(bench)
-    probed: list[Probed] = []
-    remarks: list[str] = []
+    proposals: list[Proposal] = []
+    try:
+        ground.begins("one upload in order")
+        wrong, proposals = await unsound(bench)
+        if wrong is None:
+            ground.begins("where the bytes are")
+            where = await found(bench)
+            wrong = where.other
+    except (Silence, Failure) as failure:
+        wrong = str(failure)
+    if wrong is not None:
+        return Checked(announced=announced, proposals=tuple(proposals), unsound=wrong)
+    return await _all(bench, announced, where, proposals)
+
+
+async def _all(
+    bench: Bench, announced: Announced, where: Whereabouts, proposals: list[Proposal]
+) -> Checked:
+    probed = [one async for one in _capabilities(bench, where)]
+    bench.ground.begins("two replicas")
+    disk = Disk(bench, where.traced)
+    idle = list(disk.unmatched())
+    remarks = [
+        *where.remarks,
+        *disk.nameless(),
+        *(one for one in idle if isinstance(one, str)),
+        *([] if (apart := await core.shared(bench)) is None else [apart]),
+    ]
+    return Checked(
+        announced=announced,
+        probed=tuple(probed),
+        proposals=(
+            *proposals,
+            *where.proposals,
+            *disk.proposals(),
+            *(one for one in idle if isinstance(one, Proposal)),
+        ),
+        remarks=tuple(remarks),
+    )
+
+
+async def _capabilities(bench: Bench, where: Whereabouts) -> AsyncIterator[Probed]:
+    ground, told = bench.ground, set[str]()
     for name, probe in SINGLES:
-        probed += await _tried(name, probe, bench)
-    probed += await _several(bench)
-    probed, more = await _ended(bench, probed)
-    remarks += more
-    apart = await core.shared(bench)
-    remarks += [apart] if apart else []
-    known = {one.capability for one in probed}
+        ground.begins(name)
+        if (one := await _tried(name, probe(bench))) is not None:
+            yield one
+    for name, several in SEVERAL:
+        ground.begins(name)
+        try:
+            async for one in several(bench):
+                yield one
+        except (Silence, Failure) as failure:
+            if name == "offset-addressed":
+                yield Probed(capability=name, does=None, says=str(failure))
+    end = await _tried("head-after-finish", told_at_the_end(bench, where.traced[-1]))
+    for one in (end, where.early, _nameless(bench)):
+        if one is not None and one.capability not in told:
+            told.add(one.capability)
+            yield one
     for name, says in UNPROBED.items():
-        if name not in known and name in ground.declared:
-            probed.append(Probed(capability=name, does=None, says=says))
-    return Checked(announced=announced, probed=tuple(probed), remarks=tuple(remarks))
+        if name not in told and name in ground.declared:
+            yield Probed(capability=name, does=None, says=says)
 
 
-async def _tried(name: str, probe: Single, bench: Bench) -> list[Probed]:
+async def _tried(name: str, probe: Awaitable[Probed | None]) -> Probed | None:
+    """What a probe says; nothing follows from a server that fails or says nothing."""
     try:
-        one = await probe(bench)
-    except Silence as silence:
-        return [Probed(capability=name, does=False, says=str(silence))]
-    return [] if one is None else [one]
+        return await probe
+    except (Silence, Failure) as failure:
+        return Probed(capability=name, does=None, says=str(failure))
 
 
-async def _several(bench: Bench) -> list[Probed]:
-    """The probes that give more than one answer, or need a bench of their own."""
-    found = await core.reading(bench)
-    try:
-        found += [one async for one in extensions.checksums(bench)]
-        found.append(await extensions.expiration(bench))
-    except Silence as silence:
-        found.append(Probed(capability="expiration", does=False, says=str(silence)))
-    return found
-
-
-async def _ended(bench: Bench, probed: list[Probed]) -> tuple[list[Probed], list[str]]:
-    more, remarks = await core.finish(bench)
-    return [*probed, *more], remarks
+def _nameless(bench: Bench) -> Probed | None:
+    """A server whose bytes are had with GET shows no names that could be published whole."""
+    if bench.way == "path":
+        return None
+    says = "no name on the disk is known to be an upload's"
+    return Probed(capability="publishes-atomically", does=False, says=says)

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.ground import Ending, Ground
 from patchstorm.dialect.operations import Mischief, Request
-from patchstorm.dialect.tus.codec import PATCH_TYPE, TUS_VERSION, created_url, encode, fetch
+from patchstorm.dialect.tus.codec import (
+    PATCH_TYPE,
+    TUS_VERSION,
+    created_url,
+    encode,
+    fetch,
+    published_path,
+    upload_id,
+)
 from patchstorm.errors import TargetError
 from patchstorm.history.model import UploadInfo
 
 SAID_BYTES = 160
+NOT_IMPLEMENTED = 501
+TOLD_WITHIN_S = 0.06
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,29 +34,44 @@ class Made:
     number: int
     size: int
     url: str
+    target: str = ""
 
     def body(self, offset: int, length: int) -> bytes:
         return self.ground.payload(self.number, offset, length)
 
     @property
     def info(self) -> UploadInfo:
-        return _info(self.number, self.size)
+        return _info(self.number, self.size, self.target)
 
 
-def _info(number: int, size: int) -> UploadInfo:
-    return UploadInfo(id=f"p{number}", size=size, target=f"probe-{number}.bin")
+def _info(number: int, size: int, target: str = "") -> UploadInfo:
+    return UploadInfo(id=f"p{number}", size=size, target=target or f"probe-{number}.bin")
 
 
 class Silence(Exception):
     """A request that a probe relies on got no answer; the message says which and why."""
 
 
+Way = Literal["path", "get", "search"]
+"""How assembled bytes are had: at a path that a pattern names, with GET, or wherever a file holds them."""
+
+
 @dataclass(slots=True)
 class Bench:
-    """What the probes work with."""
+    """What the probes work with.
+
+    ``published`` and ``way`` are how bytes are had: what the target's file says, until that was seen
+    to be wrong.
+    """
 
     ground: Ground
+    published: str = ""
+    way: Way = "path"
     _count: int = 0
+
+    def __post_init__(self) -> None:
+        self.published = self.published or self.ground.published
+        self.way = "get" if self.ground.by_get else self.way
 
     async def send(
         self,
@@ -73,11 +99,14 @@ class Bench:
         body: bytes | None = None,
         *,
         replica: int = 0,
+        any_status: bool = False,
     ) -> Reply:
-        """As :meth:`send`; Silence where no answer came."""
+        """As :meth:`send`; Silence where no answer came, Failure where it is 5xx, save for ``any_status``."""
         reply = await self.send(method, path, headers, body, replica=replica)
         if reply is None:
             raise Silence(f"{method} {path} got no answer")
+        if reply.status >= 500 and reply.status != NOT_IMPLEMENTED and not any_status:
+            raise Failure(f"{method} {path}: {described(reply)}")
         return reply
 
     def sample(self, size: int) -> Made:
@@ -85,28 +114,35 @@ class Bench:
         return Made(ground=self.ground, number=self._count + 1, size=size, url="")
 
     async def post(
-        self, size: int | None, headers: Mapping[str, str] | None = None, body: bytes = b""
+        self,
+        size: int | None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        target: str = "",
+        any_status: bool = False,
     ) -> tuple[Reply, int]:
         """A creation and the number of its upload. ``size`` None declares no length."""
         self._count += 1
         number = self._count
-        info = _info(number, size or 0)
+        info = _info(number, size or 0, target)
         usual = encode(self.ground.wire, Request(kind="create", upload=info.id), info, None)
         said = dict(usual.headers)
         if size is None:
             del said["Upload-Length"]
         if body:
             said["Content-Type"] = PATCH_TYPE
-        reply = await self.ask("POST", usual.path, {**said, **(headers or {})}, body)
+        headers = {**said, **(headers or {})}
+        reply = await self.ask("POST", usual.path, headers, body, any_status=any_status)
         return reply, number
 
-    def made(self, number: int, size: int, url: str) -> Made:
+    def made(self, number: int, size: int, url: str, target: str = "") -> Made:
         """The upload of that number, whose URL is known by now."""
-        return Made(ground=self.ground, number=number, size=size, url=url)
+        return Made(ground=self.ground, number=number, size=size, url=url, target=target)
 
-    async def create(self, size: int) -> Made:
+    async def create(self, size: int, target: str = "") -> Made:
         """A new upload of ``size`` bytes; TargetError where the server makes none."""
-        reply, number = await self.post(size)
+        reply, number = await self.post(size, target=target)
         url = created_url(self.ground.wire, reply)
         if url is None:
             raise TargetError(
@@ -114,7 +150,7 @@ class Bench:
                 f"{described(reply)}. Is `wire.path` right? Must requests carry something more "
                 "(`wire.headers`, `wire.metadata`)?"
             )
-        return self.made(number, size, url)
+        return self.made(number, size, url, target)
 
     async def patch(
         self,
@@ -133,20 +169,59 @@ class Bench:
         reply = await self.ask("HEAD", url, replica=replica)
         return offset_of(reply) if reply.status < 300 else None
 
-    def path(self, made: Made) -> str | None:
-        """Where the target's file says that the upload's bytes lie, below the root."""
-        return self.ground.path(made.info, made.url)
+    async def known(self, url: str, *, replica: int = 0) -> int | str | None:
+        """As :meth:`offset`, and what was answered instead where that is no offset."""
+        reply = await self.send("HEAD", url, replica=replica)
+        if reply is None or reply.status >= 300:
+            return described(reply)
+        return offset_of(reply)
+
+    def path(self, made: Made) -> str:
+        """Where the finished file of the upload is taken to lie, below the root."""
+        return published_path(self.published, self.ground.wire, made.info, made.url) or ""
+
+    def name(self, made: Made) -> str:
+        """The server's own name for the upload."""
+        return upload_id(self.ground.wire, made.url)
+
+    async def fetched(self, made: Made) -> bytes | None:
+        """The bytes that GET on the upload's URL gives; None where it gives none."""
+        reply = await self.send("GET", fetch(self.ground.wire, made.url).path)
+        return reply.body if reply is not None and reply.status == 200 else None
 
     async def assembled(self, made: Made) -> bytes | None:
-        """The bytes as the target's file says that they are had; None where there are none."""
-        if self.ground.by_get:
-            reply = await self.send("GET", fetch(self.ground.wire, made.url).path)
-            return reply.body if reply is not None and reply.status == 200 else None
-        return self.ground.read(self.path(made) or "")
+        """The finished bytes as they are had from this server; None where there are none."""
+        if self.way == "get":
+            return await self.fetched(made)
+        return self.ground.read(self.path(made))
+
+    async def holds(self, made: Made, wanted: bytes) -> bool:
+        """Whether the bytes of ``made`` are ``wanted`` at last, however they are had."""
+        async for _ in self.ground.turns(self.ground.convergence_s):
+            if self.way == "search":
+                if self.holding(wanted):
+                    return True
+            elif await self.assembled(made) == wanted:
+                return True
+        return False
+
+    async def completed(self, made: Made, offset: int) -> bool:
+        """Whether an upload whose first ``offset`` bytes are there comes out right with the rest."""
+        await self.patch(made.url, offset, made.body(offset, made.size - offset))
+        return await self.holds(made, made.body(0, made.size))
 
     def holding(self, wanted: bytes) -> list[str]:
         """The files below the root that hold exactly ``wanted``."""
         return [path for path in self.ground.paths() if self.ground.read(path) == wanted]
+
+    async def rest(self) -> None:
+        """Let what happened on the storage be told."""
+        async for _ in self.ground.turns(TOLD_WITHIN_S):
+            pass
+
+
+class Failure(Exception):
+    """A request that a probe relies on was answered 5xx: nothing follows from it."""
 
 
 def offset_of(reply: Reply) -> int | None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 
 from patchstorm.dialect.ground import Ending
 from patchstorm.dialect.operations import Mischief
 from patchstorm.dialect.probed import Announced, Probed
-from patchstorm.dialect.tus.codec import PATCH_TYPE, upload_id
+from patchstorm.dialect.tus.codec import PATCH_TYPE
 from patchstorm.dialect.tus.probing.bench import Bench, Made, described, offset_of
+from patchstorm.dialect.tus.probing.sound import PART, SIZE
 
-SIZE = 24_000
-PART = 8_000
 KEPT_WITHIN_S = 3.0
 BIG = 1 << 20
 CUT = 600_000
 CUT_STALL_MS = 300
+UNATTENDED: tuple[Ending, ...] = ("fin", "fin", "reset", "reset")
 """A body so long, and broken so late, that a server that writes as it reads has written some."""
 
 
@@ -47,25 +48,39 @@ async def creation(bench: Bench) -> Probed:
     return Probed(capability="creation", does=True, says=f"POST: 201, {made.url}")
 
 
-async def reading(bench: Bench) -> list[Probed]:
-    """Whether a PATCH beyond the current offset is accepted."""
+async def reading(bench: Bench) -> AsyncIterator[Probed]:
+    """Whether a PATCH beyond the current offset is accepted, and its bytes are put where they belong.
+
+    A server that accepts it and appends is neither: which it means to be stands as declared.
+    """
     made = await bench.create(SIZE)
     reply = await bench.patch(made.url, PART, made.body(PART, PART))
-    anywhere = reply.status < 300
-    says = f"PATCH at {PART} of an upload at 0: {described(reply)}"
-    return [
-        Probed(capability="offset-addressed", does=anywhere, says=says),
-        Probed(capability="sequential", does=not anywhere, says=says),
-    ]
+    after = await bench.offset(made.url)
+    says = f"PATCH at {PART} of an upload at 0: {described(reply)}, then HEAD: {after}"
+    if reply.status >= 300:
+        yield Probed(capability="offset-addressed", does=False, says=says)
+        yield Probed(capability="sequential", does=True, says=says)
+        return
+    placed = False
+    if after == 0:
+        gap = await bench.patch(made.url, 0, made.body(0, PART))
+        placed = gap.status < 300 and await bench.completed(made, 2 * PART)
+        says += (
+            f"; the gap filled: {described(gap)}, the bytes are {'right' if placed else 'wrong'}"
+        )
+    else:
+        says += ": it does not go by the offset, or counts what never came"
+    yield Probed(capability="offset-addressed", does=placed, says=says)
+    yield Probed(capability="sequential", does=False if placed else None, says=says)
 
 
 async def shared(bench: Bench) -> str | None:
     """What is wrong with two replicas over one directory; None where both know an upload."""
     made = await bench.create(SIZE)
-    first = await bench.patch(made.url, 0, made.body(0, PART), replica=0)
-    there = await bench.offset(made.url, replica=1)
-    second = await bench.patch(made.url, PART, made.body(PART, PART), replica=1)
-    here = await bench.offset(made.url, replica=0)
+    first = await bench.send("PATCH", made.url, _at(0), made.body(0, PART), replica=0)
+    there = await bench.known(made.url, replica=1)
+    second = await bench.send("PATCH", made.url, _at(PART), made.body(PART, PART), replica=1)
+    here = await bench.known(made.url, replica=0)
     if (there, here) == (PART, 2 * PART):
         return None
     return (
@@ -76,126 +91,62 @@ async def shared(bench: Bench) -> str | None:
     )
 
 
+def _at(offset: int) -> dict[str, str]:
+    return {"Content-Type": PATCH_TYPE, "Upload-Offset": str(offset)}
+
+
 async def keeps_partial_body(bench: Bench) -> Probed:
     """Whether bytes of a body that broke off are there afterwards; broken in order, and by a reset."""
-    kept = {}
+    kept: dict[str, int] = {}
+    right = True
     endings: tuple[Ending, ...] = ("fin", "reset")
     for ending in endings:
         made = await bench.create(BIG)
-        headers = {"Content-Type": PATCH_TYPE, "Upload-Offset": "0"}
         cut = Mischief(cut_after=CUT, stall_after=CUT, stall_ms=CUT_STALL_MS)
         body = made.body(0, BIG)
-        await bench.send("PATCH", made.url, headers, body, mischief=cut, ending=ending)
+        await bench.send("PATCH", made.url, _at(0), body, mischief=cut, ending=ending)
         kept[ending] = await _settled(bench, made)
+        if kept[ending]:
+            right = right and await bench.completed(made, kept[ending])
     says = f"of {CUT} bytes of a body, closed: {kept['fin']} kept, reset: {kept['reset']} kept"
-    return Probed(capability="keeps-partial-body", does=any(kept.values()), says=says)
+    does = any(kept.values())
+    if not right:
+        return Probed(
+            capability="keeps-partial-body",
+            does=None,
+            says=f"{says}; sent on from there, the bytes are wrong",
+        )
+    return Probed(capability="keeps-partial-body", does=does, says=says)
 
 
 async def _settled(bench: Bench, made: Made) -> int:
-    """The offset once it is no longer nought, or once nothing more is to be expected."""
+    """The offset once it is no longer nought and grows no more, or once nothing is to be expected."""
     offset = 0
     async for _ in bench.ground.turns(KEPT_WITHIN_S):
-        offset = await bench.offset(made.url) or 0
-        if offset:
+        before, offset = offset, await bench.offset(made.url) or 0
+        if offset and offset == before:
             break
     return offset
 
 
-async def finish(bench: Bench) -> tuple[list[Probed], list[str]]:
-    """The end of an upload: what HEAD then says, and where the bytes are."""
-    made = await bench.create(SIZE)
-    bench.ground.shown.clear()
-    await bench.patch(made.url, 0, made.body(0, PART))
-    early = not bench.ground.by_get and await bench.assembled(made) is not None
-    await bench.patch(made.url, PART, made.body(PART, SIZE - PART))
-    told = await bench.ask("HEAD", made.url, replica=1)
-    knows = told.status < 300 and offset_of(told) == SIZE
-    probed = [
-        Probed(
-            capability="head-after-finish",
-            does=knows,
-            says=f"HEAD of a finished upload: {told.status}, Upload-Offset {offset_of(told)}",
-        )
-    ]
-    if early:
-        says = "the published name is there before the upload is complete"
-        probed.append(Probed(capability="publishes-atomically", does=False, says=says))
-    return probed, await _whereabouts(bench, made)
-
-
-async def _whereabouts(bench: Bench, made: Made) -> list[str]:
-    """What to correct in [files], and what shows what the server is doing."""
-    wanted = made.body(0, SIZE)
-    async for _ in bench.ground.turns(bench.ground.convergence_s):
-        if await bench.assembled(made) == wanted:
-            if bench.ground.by_get:
-                return []
-            return [*_beside(bench, made), *_phases(bench, made)]
-    lies = [_pattern(bench, made, path) for path in bench.holding(wanted)]
-    how = "GET" if bench.ground.by_get else f"`{bench.path(made)}`"
-    if lies:
-        return [
-            f'the bytes are not to be had by {how}; they lie at "{lies[0]}": set files.published'
-        ]
-    remedy = 'set files.published, or files.read = "get"'
-    return [
-        f"the bytes are not to be had by {how}, and no file below {{root}} holds them: {remedy}"
-    ]
-
-
-def _pattern(bench: Bench, made: Made, path: str) -> str:
-    """The path with the server's name for the upload as ``{id}``, and the one asked for as ``{target}``."""
-    name = upload_id(bench.ground.wire, made.url)
-    generic = path.replace(name, "{id}") if name else path
-    return generic.replace(made.info.target, "{target}")
-
-
-def _beside(bench: Bench, made: Made) -> list[str]:
-    """What else lies there for this upload and is declared nowhere."""
-    mine = bench.path(made)
-    name = upload_id(bench.ground.wire, made.url)
-    rest = [
-        path
-        for path in bench.ground.paths()
-        if path != mine and name and name in path and not bench.ground.may_stay(path)
-    ]
-    patterns = sorted({_pattern(bench, made, path).replace("{id}", "*") for path in rest})
-    if not patterns:
-        return []
-    listed = ", ".join(f'"{pattern}"' for pattern in patterns)
-    return [f"stays beside the finished file: {listed}; declare it in files.leftovers if it may"]
-
-
-def _phases(bench: Bench, made: Made) -> list[str]:
-    """What appeared and vanished meanwhile: a person can tell phases from it."""
-    mine = bench.path(made)
-    name = upload_id(bench.ground.wire, made.url)
-    seen = dict.fromkeys(
-        _pattern(bench, made, path).replace("{id}", "*")
-        for path, what in bench.ground.shown
-        if what == "appeared" and path != mine and name and name in path
-    )
-    if not seen or bench.ground.phased:
-        return []
-    listed = ", ".join(f'"{pattern}"' for pattern in seen)
-    return [f"appeared while it was written: {listed}; [phases] can be told from such paths"]
-
-
 async def unattended(bench: Bench) -> Probed:
-    """Whether a complete upload gets its file although the client left before the last answer."""
-    made = await bench.create(SIZE)
-    await bench.patch(made.url, 0, made.body(0, PART))
-    headers = {"Content-Type": PATCH_TYPE, "Upload-Offset": str(PART)}
-    gone = Mischief(drop_response=True)
-    await bench.send("PATCH", made.url, headers, made.body(PART, SIZE - PART), mischief=gone)
-    wanted = made.body(0, SIZE)
-    does = False
-    async for _ in bench.ground.turns(bench.ground.convergence_s):
-        does = await bench.assembled(made) == wanted
-        if does:
-            break
-    says = "the file is there although nobody returned" if does else "no file without a client"
-    return Probed(capability="completes-unattended", does=does, says=says)
+    """Whether a complete upload gets its file although the client left before the last answer.
+
+    One that went well says little: the client leaves in both manners, at both replicas.
+    """
+    wanted = UNATTENDED
+    for number, ending in enumerate(wanted):
+        made = await bench.create(SIZE)
+        await bench.patch(made.url, 0, made.body(0, PART))
+        await bench.send(
+            "PATCH", made.url, _at(PART), made.body(PART, SIZE - PART), replica=number % 2,
+            mischief=Mischief(drop_response=True), ending=ending,
+        )  # fmt: skip
+        if not await bench.holds(made, made.body(0, SIZE)):
+            says = f"no file without a client, in the {number + 1}. of {len(wanted)} uploads"
+            return Probed(capability="completes-unattended", does=False, says=says)
+    says = f"{len(wanted)} of {len(wanted)} files are there although nobody returned"
+    return Probed(capability="completes-unattended", does=True, says=says)
 
 
 async def status(bench: Bench) -> Probed | None:
@@ -212,6 +163,7 @@ async def status(bench: Bench) -> Probed | None:
         fields = set(json.loads(reply.body))
     except (ValueError, TypeError):
         fields = set()
-    wanted = {"total_size", "committed_offset", "missing_ranges", "chunks_received"}
+    names = wire.document
+    wanted = {names.total, names.committed, names.missing, names.chunks}
     says = f"GET of the status document: {described(reply)}"
     return Probed(capability="status", does=wanted <= fields, says=says)

@@ -1,0 +1,63 @@
+"""What one missing line of a target's file did to many storms is told once, not in each of their stories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from json import dumps
+from typing import Final
+
+import msgspec
+
+from patchstorm.check.model import Finding
+from patchstorm.report.model import RunReport
+
+STORMS_MIN: Final = 2
+NAMES_TOLD: Final = 4
+Line = tuple[str, str]
+"""A key of the target's file and one pattern under it."""
+
+
+def common(runs: Sequence[RunReport]) -> dict[Line, list[RunReport]]:
+    """The lines whose want several storms were violated for, each with those storms."""
+    hit: dict[Line, list[RunReport]] = {}
+    for run in runs:
+        for line in dict.fromkeys(line for one in run.findings for line in _lines(one)):
+            hit.setdefault(line, []).append(run)
+    return {line: struck for line, struck in hit.items() if len(struck) >= STORMS_MIN}
+
+
+def told(causes: Mapping[Line, Sequence[RunReport]]) -> Iterator[str]:
+    """For each key: what its want hit, and the line to add. The failure of one storm tells the rest."""
+    for key in dict.fromkeys(key for key, _ in causes):
+        patterns = [pattern for one, pattern in causes if one == key]
+        storms = list(
+            dict.fromkeys(
+                run.scenario for line, struck in causes.items() if line[0] == key for run in struck
+            )
+        )
+        names = ", ".join(storms[:NAMES_TOLD]) + (", ..." if len(storms) > NAMES_TOLD else "")
+        told_as, may = _WORDS[key]
+        listed = ", ".join(f"`{pattern}`" for pattern in patterns)
+        yield f"residue, one cause in {len(storms)} storms ({names}): {told_as} {listed}"
+        table, _, name = key.rpartition(".")
+        yield f"  if {may}, say so in the target's file: [{table}]  {name} = {dumps(patterns)}"
+
+
+_WORDS: Final = {
+    "files.leftovers": ("what is left after a sweep is", "that may stay"),
+    "files.internal": ("what was visible beside the targets is", "users never look at that"),
+}
+
+
+def without(run: RunReport, causes: Mapping[Line, object]) -> RunReport:
+    """The run less the findings that are told with their causes."""
+    rest = tuple(
+        one for one in run.findings if not (lines := _lines(one)) or not causes.keys() >= set(lines)
+    )
+    return msgspec.structs.replace(run, findings=rest)
+
+
+def _lines(finding: Finding) -> list[Line]:
+    if finding.remedy is None:
+        return []
+    return [(finding.remedy.key, pattern) for pattern in finding.remedy.patterns]
