@@ -22,7 +22,7 @@ from patchstorm.campaign.points import points_of
 from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.check import judge, unknowns, verdict
 from patchstorm.check.model import Finding, Judgement
-from patchstorm.check.verdict import Verdict
+from patchstorm.check.verdict import Verdict, folded
 from patchstorm.errors import TargetError
 from patchstorm.history.model import History
 from patchstorm.report.model import RunReport
@@ -234,11 +234,11 @@ def _judged(
         target.name,
         plan.seed,
         world,
-        verdict=verdict(judgements),
+        verdict=folded((verdict(judgements), "unknown" if outcome.unknown else None)),
         schedules=1,
         steps=len(history.operations),
         seconds=outcome.seconds,
-        unknown=unknowns(judgements),
+        unknown="; ".join(filter(None, (outcome.unknown, unknowns(judgements)))) or None,
         findings=findings,
         failure=None if failure is None else str(failure),
         notes=(*outcome.notes, *unjudged, *notes, *skipped),

@@ -16,8 +16,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -64,6 +64,73 @@ def main() -> None:
     _remove(dirs)
 
 
+def remove_tree(top: str) -> None:
+    """Remove ``top`` and all below it; OSError where something stays. No link is followed.
+
+    What servers left may be nested thousands deep, and locked. So the tree is made flat rather than
+    descended: directories are moved up into ``top`` and emptied there, with never more than two of them open.
+    """
+    try:
+        root = _unlocked(top, None)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:  # a link, a file: whatever has taken the name
+        os.unlink(top)
+        return
+    try:
+        moved = 0
+        while names := os.listdir(root):
+            for name in names:
+                if _is_dir(name, root):
+                    moved = _emptied(name, root, moved)
+                    os.rmdir(name, dir_fd=root)
+                else:
+                    os.unlink(name, dir_fd=root)
+    finally:
+        os.close(root)
+    os.rmdir(top)
+
+
+def _emptied(name: str, root: int, moved: int) -> int:
+    """Take everything out of one directory; the number of those that were ever moved up."""
+    inside = _unlocked(name, root)
+    try:
+        for child in os.listdir(inside):
+            if _is_dir(child, inside):
+                os.close(_unlocked(child, inside))  # to be moved, it has to be writable itself
+                while _there(f".moved-{moved}", root):
+                    moved += 1
+                os.rename(child, f".moved-{moved}", src_dir_fd=inside, dst_dir_fd=root)
+            else:
+                os.unlink(child, dir_fd=inside)
+    finally:
+        os.close(inside)
+    return moved
+
+
+def _unlocked(path: str, above: int | None) -> int:
+    """A descriptor of the directory ``path``, made ours to change; NotADirectoryError where it is none."""
+    found = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+    try:
+        with contextlib.suppress(PermissionError):  # not ours: it may do as it is
+            os.chmod(f"/proc/self/fd/{found}", 0o700)
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=found)
+    finally:
+        os.close(found)
+
+
+def _is_dir(name: str, above: int) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode)
+
+
+def _there(name: str, above: int) -> bool:
+    try:
+        os.stat(name, dir_fd=above, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _kill(groups: dict[int, str]) -> None:
     for pid, started in groups.items():
         now = start_time(pid)
@@ -83,7 +150,8 @@ def _remove(dirs: set[str]) -> None:
     """A process that is just dying may still write: try again for a while."""
     for _ in range(REMOVE_TRIES):
         for path in dirs:
-            shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                remove_tree(path)
         if not any(os.path.lexists(path) for path in dirs):
             return
         time.sleep(GRACE_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -12,8 +13,9 @@ from pathlib import Path
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.ground import Ending, Ground
 from patchstorm.dialect.operations import Mischief
+from patchstorm.errors import UnreadableError
 from patchstorm.history.model import UploadInfo
-from patchstorm.live import tree
+from patchstorm.live import beneath, tree
 from patchstorm.live.fleet import Fleet, running
 from patchstorm.live.http import Client
 from patchstorm.live.storage import Storage, opened
@@ -26,6 +28,7 @@ from patchstorm.target.places import Places
 
 REPLICAS = 2
 POLL_S = 0.05
+READ_BYTES_MAX = 64 << 20  # far beyond what a probe sends
 
 
 class LiveGround:
@@ -84,8 +87,9 @@ class LiveGround:
 
     def read(self, path: str) -> bytes | None:
         try:
-            return (self._view / path).read_bytes()
-        except OSError:
+            with beneath.opened(self._view, path) as file:
+                return None if file is None else os.pread(file, READ_BYTES_MAX, 0)
+        except (OSError, UnreadableError):
             return None
 
     def paths(self) -> tuple[str, ...]:
