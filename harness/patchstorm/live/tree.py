@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from patchstorm.errors import UnreadableError
+from patchstorm.legible import legible_line
 from patchstorm.live import beneath, inotify
 
 What = Literal["appeared", "changed", "vanished"]
@@ -155,8 +156,8 @@ def _within(directory: str) -> bool:
 
 
 def legible(path: str) -> str:
-    """A path that any text can hold: bytes of a name that are not UTF-8 become ``\\xff`` and the like."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """A path as one line of text: bytes of a name that are not UTF-8 become ``\\xff`` and the like."""
+    return legible_line(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
 def walk(root: str) -> Iterator[tuple[str, Mark]]:
