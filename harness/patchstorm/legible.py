@@ -8,6 +8,7 @@ line separators, and lone surrogates, which no encoding has a place for. Tab and
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 _STEERING: Final = (
@@ -17,15 +18,15 @@ _TEXT: Final = re.compile(f"[{_STEERING}]")
 _LINE: Final = re.compile(f"[\t\n{_STEERING}]")
 
 
-def legible(text: str) -> str:
+def _spelt(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def legible(text: str, escape: Callable[[str], str] = _spelt) -> str:
     """``text`` of any number of lines, every steering character as ``\\x1b``, ``\\u202e`` and the like."""
-    return _TEXT.sub(_spelt, text)
+    return _TEXT.sub(lambda found: escape(found[0]), text)
 
 
 def legible_line(text: str) -> str:
     """The same for what has to stay on one line, as a name does."""
-    return _LINE.sub(_spelt, text)
-
-
-def _spelt(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+    return _LINE.sub(lambda found: _spelt(found[0]), text)

@@ -52,7 +52,9 @@ def plant(path: str) -> None:
             pass
 
 
-def answer(sock: socket.socket, status: int, headers: Headers | None = None, body: bytes = b"") -> None:
+def answer(
+    sock: socket.socket, status: int, headers: Headers | None = None, body: bytes = b""
+) -> None:
     lines = {
         "Tus-Resumable": "1.0.0",
         "Cache-Control": "no-store",
