@@ -47,7 +47,7 @@ def plant(path: str) -> None:
     elif MODE == "object-huge":
         with open(path, "wb") as file:
             file.truncate(1 << 40)
-    else:
+    elif MODE not in LOCATIONS:
         with open(path, "wb"):
             pass
 
@@ -92,8 +92,9 @@ def create(sock: socket.socket, name: str, headers: Headers, body: bytes) -> Non
 
 
 def query(sock: socket.socket, name: str, headers: Headers, body: bytes) -> None:
-    told = {"Upload-Offset": str(OFFSETS_NOW.get(name, 0))}
-    answer(sock, 200, {**told, "Upload-Length": str(LENGTHS.get(name, 0))})
+    length = LENGTHS.get(name, LENGTHS["u0"])  # under whatever name it was given out
+    offset = OFFSETS.get(MODE, str(OFFSETS_NOW.get(name, 0)))
+    answer(sock, 200, {"Upload-Offset": offset, "Upload-Length": str(length)})
 
 
 def append(sock: socket.socket, name: str, headers: Headers, body: bytes) -> None:

@@ -36,6 +36,9 @@ READ_BYTES = 64 * 1024
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 GARBLED_CHARS_MAX = 200
 INTERIM_MAX = 100  # 1xx answers before the final one; real servers send one or two
+EVENTS_A_TURN = 200
+PIECES_MAX = 5_000  # of a body, and one more for each PIECE_BYTES_MEAN that it may have
+PIECE_BYTES_MEAN = 256
 FRAMING_BYTES_MAX = 1024 * 1024  # beside the body: heads, sizes of chunks, trailers
 PARTITIONED = NoAnswer.PARTITIONED
 NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
@@ -320,8 +323,8 @@ async def _read(sock: socket.socket, head: Head, invited: asyncio.Event, bytes_m
         reply = parser.parsed(invited)
         if reply is not None:
             return reply
-        data = await loop.sock_recv(sock, READ_BYTES)
-        parser.feed(data)
+        if parser.hungry:
+            parser.feed(await loop.sock_recv(sock, READ_BYTES))
         await asyncio.sleep(0)
 
 
@@ -334,7 +337,8 @@ class _Parser:
         self._bytes_max = bytes_max
         self._found: h11.Response | None = None
         self._body = bytearray()
-        self._taken = self._interim = 0
+        self._taken = self._interim = self._pieces = 0
+        self.hungry = True
 
     def feed(self, data: bytes) -> None:
         """More of it has come; nothing: the connection has ended."""
@@ -346,10 +350,11 @@ class _Parser:
         self._parser.receive_data(data)
 
     def parsed(self, invited: asyncio.Event) -> Reply | None:
-        """The whole answer; None where more has to come."""
-        while True:
+        """The whole answer; None where more has to come, or has come and is for the next turn."""
+        for _ in range(EVENTS_A_TURN):
             event = self._next()
-            if event is h11.NEED_DATA:
+            self.hungry = event is h11.NEED_DATA
+            if self.hungry:
                 return None
             if isinstance(event, h11.InformationalResponse):
                 invited.set()
@@ -360,6 +365,9 @@ class _Parser:
                 self._found = event
             elif isinstance(event, h11.Data):
                 self._body += event.data
+                self._pieces += 1
+                if self._pieces > PIECES_MAX + self._bytes_max // PIECE_BYTES_MEAN:
+                    raise _garbled(f"a body in more than {self._pieces - 1} pieces")
                 if len(self._body) > self._bytes_max:
                     raise _garbled(f"a body of more than {self._bytes_max} bytes")
             elif isinstance(event, h11.EndOfMessage) and self._found is not None:
@@ -368,6 +376,7 @@ class _Parser:
                 raise _Over(NoAnswer.CLOSED)
             else:
                 raise _garbled("the answer left HTTP")
+        return None
 
     def _next(self) -> object:
         try:

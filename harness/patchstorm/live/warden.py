@@ -8,7 +8,7 @@ signals nor file calls remove), then removes the directories still noted.
 
 This file is run by path with ``python -I -S`` and imports only the standard library, so that it is
 up within milliseconds. Lines: ``+group PID STARTTIME``, ``-group PID``, ``+dir PATH``, ``-dir PATH``,
-``+call NAME JSON-ARGUMENTS``, ``-call NAME``.
+``+call NAME JSON-ARGUMENTS``, ``-call NAME``, ``+mark MARK``, ``-mark MARK``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import time
 GRACE_S = 0.05
 REMOVE_TRIES = 40
 CALL_S_MAX = 120
+KILL_TRIES = 500
+KILL_POLL_S = 0.002
 
 
 def start_time(pid: int) -> str | None:
@@ -43,6 +45,7 @@ def main() -> None:
     groups: dict[int, str] = {}
     dirs: set[str] = set()
     calls: dict[str, list[str]] = {}
+    marks: set[str] = set()
     for line in sys.stdin:
         verb, _, rest = line.rstrip("\n").partition(" ")
         if verb == "+group":
@@ -59,9 +62,45 @@ def main() -> None:
             calls[name] = json.loads(command)
         elif verb == "-call":
             calls.pop(rest, None)
+        elif verb == "+mark":
+            marks.add(rest)
+        elif verb == "-mark":
+            marks.discard(rest)
     _kill(groups)
+    for mark in marks:
+        kill_marked(mark)
     _run(calls)
     _remove(dirs)
+
+
+def kill_marked(mark: str, *, tries: int = KILL_TRIES) -> int:
+    """SIGKILL to every process that has ``mark`` in its environment, as all children inherit it; how many.
+
+    A process that starts a session of its own, as a daemon does, leaves its group and its parent, but its
+    environment stays. It may be starting others meanwhile, so it is looked again until there are none.
+    """
+    killed: set[int] = set()
+    for _ in range(tries):
+        found = marked(mark)
+        if not found:
+            break
+        killed |= found
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(KILL_POLL_S)
+    return len(killed)
+
+
+def marked(mark: str) -> set[int]:
+    """The processes, zombies aside, that have ``mark`` (NAME=VALUE) in their environment (proc(5))."""
+    wanted, found = mark.encode() + b"\0", set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as environment:
+                if wanted in environment.read():
+                    found.add(int(name))
+    return found
 
 
 def remove_tree(top: str) -> None:
