@@ -118,7 +118,7 @@ def told(out: str) -> dict[str, str]:
         ("object-link", "unknown", "symbolic link"),
         ("object-loop", "unknown", "symbolic link"),
         ("object-huge", "violated", "[0, 20480)"),
-        ("names", "violated", r"the first '\\\\xff-name'"),
+        ("names", "violated", r"the first '\\xff-name'"),
         ("deep", "violated", "paths were left after a sweep"),
     ],
 )
