@@ -255,7 +255,7 @@ class Search(Generic[State, Op]):
     def _candidates(self) -> Iterator[tuple[int, State]]:
         """What can be placed next, with the state it leads to: required first, soonest due first."""
         state, entries, step = self._state, self.entries, self._step
-        due: list[tuple[int, int, Iterable[State]]] = []
+        due: list[tuple[int, int]] = []
         node = self._next[0]
         while node >= 0 and node % 2:  # up to the first return: it must be placed before that
             index = node // 2
@@ -270,12 +270,12 @@ class Search(Generic[State, Op]):
             if entry.pure and any(one == state for one in states):
                 yield index, state
                 return
-            due.append((entry.end or 0, index, states))
+            due.append((entry.end or 0, index))
         blocked = (node - 1) // 2
         limit = entries[blocked].end or 0
-        due.sort(key=lambda one: one[:2])
-        for _, index, states in due:
-            for reached in states:
+        states = None  # a frame keeps this iterator: what it may never need is made again if it does
+        for _, index in sorted(due):
+            for reached in step(state, entries[index].op) or ():
                 yield index, reached
         for index in self._optional:
             entry = entries[index]
