@@ -41,7 +41,7 @@ def plant(path: str) -> None:
     if MODE == "object-fifo":
         os.mkfifo(path)
     elif MODE == "object-link":
-        os.symlink("../victim", path)
+        os.symlink(os.environ["VICTIM"], path)
     elif MODE == "object-loop":
         os.symlink(os.path.basename(path), path)
     elif MODE == "object-huge":

@@ -58,6 +58,8 @@ class Command:
         self.folder = folder
         self.mark = uuid4().hex
         (folder / "small.toml").write_text(SCENARIO)
+        self.victim = folder / "victim"
+        self.victim.write_bytes(VICTIM)
 
     def target(self, mode: str, *, ready: str = 'tcp"\nwithin_ms = 20000 #') -> str:
         text = TARGET.replace("SERVER", str(SERVER)).replace("MODE", mode).replace('READY"', ready)
@@ -68,7 +70,10 @@ class Command:
         return subprocess.Popen(
             [sys.executable, "-m", "patchstorm", *arguments],
             cwd=self.folder,
-            env={**os.environ, "MARK": self.mark, "COLUMNS": "200", **environment},
+            env={
+                **os.environ, "MARK": self.mark, "COLUMNS": "200",
+                "VICTIM": str(self.victim), **environment,
+            },
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True,
         )  # fmt: skip
@@ -115,7 +120,7 @@ def told(out: str) -> dict[str, str]:
         ("problem-deep", "violated", "what is no problem document"),
         ("problem-surrogate", "violated", r"its status is `\ud800`"),
         ("object-fifo", "violated", "no file stands under its name"),
-        ("object-link", "unknown", "symbolic link"),
+        ("object-link", "unknown", "links are not followed"),
         ("object-loop", "unknown", "symbolic link"),
         ("object-huge", "violated", "[0, 20480)"),
         ("names", "violated", r"the first '\\xff-name'"),
@@ -129,6 +134,7 @@ def test_one_storm_against_it_ends_with_what_it_did(
     assert "Traceback" not in err
     assert (code, told(out)["verdict"]) == ({"violated": 1, "unknown": 2}[verdict], verdict), out
     assert said in told(out)["said"]
+    assert command.victim.read_bytes() == VICTIM
     assert command.processes() == set()
 
 
