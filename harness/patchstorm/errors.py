@@ -35,3 +35,7 @@ class UnreadableError(PatchstormError):
     def __init__(self, path: str, why: str) -> None:
         super().__init__(f"`{path}` {why}")
         self.path = path
+
+
+class WorkerDiedError(PatchstormError):
+    """A worker process was killed from outside, and with it what all of them were at."""

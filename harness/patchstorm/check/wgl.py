@@ -273,7 +273,9 @@ class Search(Generic[State, Op]):
             due.append((entry.end or 0, index))
         blocked = (node - 1) // 2
         limit = entries[blocked].end or 0
-        states = None  # a frame keeps this iterator: what it may never need is made again if it does
+        states = (
+            None  # a frame keeps this iterator: what it may never need is made again if it does
+        )
         for _, index in sorted(due):
             for reached in step(state, entries[index].op) or ():
                 yield index, reached

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from patchstorm.campaign.mishap import reason_of
-from patchstorm.errors import UsageError
+from patchstorm.errors import UsageError, WorkerDiedError
 from patchstorm.report.model import RunReport
 from patchstorm.scenario.model import Scenario
 
@@ -113,8 +113,8 @@ class Pool:
         except asyncio.CancelledError:
             self._end()
             raise
-        except UsageError:
-            raise
+        except (UsageError, WorkerDiedError):
+            raise  # the others would have no workers either
         except Exception as error:
             return RunReport(
                 scenario=asked.scenario.name, target=asked.target, world="sim", seed=asked.seed,

@@ -111,6 +111,8 @@ def processes(host: Host = HERE) -> Launch:
             raise TargetError(f"{order.name}: no program `{order.command[0]}` here. {order.remedy}")
         Path(order.scratch).mkdir(parents=True, exist_ok=True)
         name, token = MARK, secrets.token_hex(8)
+        mark = f"{name}={token}"
+        guard.adopt_mark(mark)  # first: a harness that is killed meanwhile leaves nothing unnoted
         with open(order.log, "ab", opener=_no_link) as log:
             process = subprocess.Popen(
                 host.enter(*order.command, directory=order.scratch),
@@ -122,8 +124,6 @@ def processes(host: Host = HERE) -> Launch:
                 start_new_session=True,
             )
         guard.adopt_group(process.pid)
-        mark = f"{name}={token}"
-        guard.adopt_mark(mark)
         return ProcessGroup(process, mark)
 
     return launch

@@ -67,8 +67,10 @@ def main() -> None:
         elif verb == "-mark":
             marks.discard(rest)
     _kill(groups)
-    for mark in marks:
-        kill_marked(mark)
+    for _ in range(2):  # one that was just being started shows its environment only then
+        for mark in marks:
+            kill_marked(mark)
+        time.sleep(GRACE_S)
     _run(calls)
     _remove(dirs)
 
