@@ -43,7 +43,7 @@ class Damage:
         try:
             self._destroy(path, fault)
         except UnreadableError as error:
-            self.missed.append(f"fault {fault.id}: nothing damaged: {error}")
+            self.missed[fault.id] = f"fault {fault.id}: nothing damaged: {error}"
 
     def _destroy(self, path: str, fault: FaultPlan) -> None:
         """The whole file's range is written down: a store gives up a chunk, not single bytes."""
