@@ -67,7 +67,7 @@ def main() -> None:
         elif verb == "-mark":
             marks.discard(rest)
     _kill(groups)
-    for _ in range(2):  # one that was just being started shows its environment only then
+    for _ in range(2 if marks else 0):  # one that was just being started shows its environment late
         for mark in marks:
             kill_marked(mark)
         time.sleep(GRACE_S)
