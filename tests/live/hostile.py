@@ -1,4 +1,4 @@
-"""A small tus server that means harm: hostile.py MODE PORT ROOT. It listens before it does anything else.
+"""A small tus server that means harm: hostile.py MODE PORT ROOT.
 
 It stores what it is sent in ROOT under names of its own. Each mode is one way to hurt whoever asks.
 """
@@ -148,7 +148,7 @@ def begin() -> None:
         subprocess.Popen([sys.executable, "-S", "-c", child, os.environ["MARK"]])
 
 
-server = socket.create_server(("127.0.0.1", PORT), backlog=64)
 begin()
+server = socket.create_server(("127.0.0.1", PORT), backlog=64)
 while True:
     threading.Thread(target=handle, args=(server.accept()[0],), daemon=True).start()
