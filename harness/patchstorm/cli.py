@@ -19,7 +19,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from patchstorm.commands.signals import ended_as_by_ctrl_c
 from patchstorm.errors import PatchstormError, UsageError
+from patchstorm.legible import legible
 
 INTERRUPTED = 130
 DEFAULT_SEED = 1
@@ -481,11 +483,12 @@ def target_install(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. What a user did wrong is one message, no traceback."""
     try:
-        code = app(
-            args=None if arguments is None else list(arguments),
-            prog_name="patchstorm",
-            standalone_mode=False,
-        )
+        with ended_as_by_ctrl_c():
+            code = app(
+                args=None if arguments is None else list(arguments),
+                prog_name="patchstorm",
+                standalone_mode=False,
+            )
         sys.stdout.flush()
     except PatchstormError as error:
         return _refuse(str(error), error.exit_code)
@@ -502,7 +505,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str, code: int) -> int:
-    sys.stderr.write(f"patchstorm: {message}\n")
+    sys.stderr.write(f"patchstorm: {legible(message)}\n")
     return code
 
 

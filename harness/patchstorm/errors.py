@@ -27,3 +27,15 @@ class NondeterminismError(PatchstormError):
 
 class InconclusiveError(PatchstormError):
     """A bound was spent before an answer was found."""
+
+
+class UnreadableError(PatchstormError):
+    """Something on the storage cannot be looked at, so that nothing is concluded from it."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"`{path}` {why}")
+        self.path = path
+
+
+class WorkerDiedError(PatchstormError):
+    """A worker process was killed from outside, and with it what all of them were at."""

@@ -148,6 +148,41 @@ def test_a_spent_memory_says_unknown() -> None:
     assert judgement.verdict == "unknown"
 
 
+def scattered(chunks: int) -> History:
+    """As many chunks as may be, eight at a time and in no order, so that every set of cells is a long one."""
+    book = Book(size=chunks)
+    order = list(range(chunks))
+    random.Random(1).shuffle(order)
+    for at, cell in enumerate(order):
+        book.patch(cell, cell + 1, offset=None, at=(at - at % 8, at - at % 8 + 7))
+    return book.history()
+
+
+@pytest.mark.parametrize(
+    ("bytes_max", "says"),
+    [(100_000, "more operations than can be searched"), (2_000_000, "was not finished within")],
+)
+def test_a_search_that_takes_too_many_bytes_says_unknown(bytes_max: int, says: str) -> None:
+    history = scattered(2_000)
+    *_, judgement = judge(history, Budget(bytes=bytes_max, turn=100))
+    assert judgement.verdict == "unknown"
+    assert says in (judgement.unknown or "")
+    *_, judgement = judge(history, Budget())
+    assert judgement.verdict == "safe"
+
+
+def test_what_a_search_remembers_grows_with_what_its_states_hold() -> None:
+    """Three times the operations in no order: as many configurations, each with sets three times as long."""
+    held = []
+    for chunks in (1_000, 3_000):
+        case = lay_out(scattered(chunks))
+        search = search_of(problem_of(case, case.uploads["u"]))
+        search.advance(100_000)
+        assert search.verdict
+        held.append(search.bytes_held)
+    assert held[1] > 3.3 * held[0]
+
+
 def test_an_answer_that_no_rule_but_order_forbids() -> None:
     """Two status documents, asked at once: each shows one of two lost chunks and not the other."""
     book = addressed(chunks=0)

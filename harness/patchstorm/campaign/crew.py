@@ -19,7 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_end
 from typing import Any, TypeVar
 
-from patchstorm.errors import PatchstormError
+from patchstorm.errors import WorkerDiedError
 from patchstorm.worlds.sim.collector import look_seldom
 
 _AHEAD = 2  # tasks for each process, so that none waits for the next
@@ -82,7 +82,7 @@ def told_of_deaths() -> Iterator[None]:
     try:
         yield
     except BrokenProcessPool:
-        raise PatchstormError(
+        raise WorkerDiedError(
             "a worker process of the simulator was killed from outside, mostly by the kernel for want of "
             "memory (`dmesg` says so); nothing was concluded. Give fewer --jobs, or more memory."
         ) from None

@@ -18,12 +18,13 @@ from typing import Any
 import msgspec
 
 from patchstorm.campaign.failure import FAILURE_FILE, Failure, Maker, replay_command, write_failure
+from patchstorm.campaign.mishap import reason_of
 from patchstorm.campaign.points import points_of
 from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.check import judge, unknowns, verdict
 from patchstorm.check.model import Finding, Judgement
-from patchstorm.check.verdict import Verdict
-from patchstorm.errors import TargetError
+from patchstorm.check.verdict import Verdict, folded
+from patchstorm.errors import UsageError
 from patchstorm.history.model import History
 from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held
@@ -196,22 +197,32 @@ async def _run_in(folder: Path, plan: Plan, target: Target, world: str, shared: 
     (folder / PLAN_FILE).write_bytes(msgspec.json.encode(plan) + b"\n")
     try:
         outcome = await _lived(folder, plan, target, world, shared)
-    except TargetError as error:
-        outcome = Outcome(log_dir=folder, unknown=str(error))
-    if outcome.history is None:
-        report = _report(
-            plan.scenario,
-            target.name,
-            plan.seed,
-            world,
-            verdict=None if outcome.skipped else "unknown",
-            skipped=outcome.skipped,
-            unknown=outcome.unknown,
-            notes=outcome.notes,
-            seconds=outcome.seconds,
-        )
-        return StormResult(report=report, plan=plan)
-    return _judged(folder, plan, target, world, outcome, outcome.history)
+    except UsageError:
+        raise
+    except Exception as error:
+        outcome = Outcome(log_dir=folder, unknown=reason_of(error))
+    if outcome.history is not None:
+        try:
+            return _judged(folder, plan, target, world, outcome, outcome.history)
+        except Exception as error:
+            outcome = replace(outcome, unknown=reason_of(error))
+    return _not_judged(plan, target, world, outcome)
+
+
+def _not_judged(plan: Plan, target: Target, world: str, outcome: Outcome) -> StormResult:
+    """The result of a storm that came to no history, or to one that could not be judged."""
+    report = _report(
+        plan.scenario,
+        target.name,
+        plan.seed,
+        world,
+        verdict=None if outcome.skipped else "unknown",
+        skipped=outcome.skipped,
+        unknown=outcome.unknown,
+        notes=outcome.notes,
+        seconds=outcome.seconds,
+    )
+    return StormResult(report=report, plan=plan)
 
 
 def _judged(
@@ -234,11 +245,11 @@ def _judged(
         target.name,
         plan.seed,
         world,
-        verdict=verdict(judgements),
+        verdict=folded((verdict(judgements), "unknown" if outcome.unknown else None)),
         schedules=1,
         steps=len(history.operations),
         seconds=outcome.seconds,
-        unknown=unknowns(judgements),
+        unknown="; ".join(filter(None, (outcome.unknown, unknowns(judgements)))) or None,
         findings=findings,
         failure=None if failure is None else str(failure),
         notes=(*outcome.notes, *unjudged, *notes, *skipped),

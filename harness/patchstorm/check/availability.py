@@ -95,7 +95,8 @@ def _said(operation: Operation) -> str | None:
     if end.error is NoAnswer.REFUSED:
         return "found nobody listening"
     if end.error is NoAnswer.GARBLED:
-        return "was answered with what is not HTTP"
+        said = "was answered with what is not HTTP"
+        return said if end.malformed is None else f"{said}: {end.malformed}"
     return None
 
 

@@ -21,8 +21,14 @@ from patchstorm.case.case import Case, UploadCase
 from patchstorm.case.layout import lay_out
 from patchstorm.check.model import Checker, Finding, Judgement
 from patchstorm.check.rule import FINDINGS_MAX, survives_power
-from patchstorm.check.upload_entries import Problem, cell_problems, problem_of
-from patchstorm.check.upload_model import State, UploadOp, initial, stepper
+from patchstorm.check.upload_entries import (
+    Problem,
+    TooLargeError,
+    cell_problems,
+    covering_bytes,
+    problem_of,
+)
+from patchstorm.check.upload_model import State, UploadOp, initial, stepper, weight
 from patchstorm.check.upload_story import explain
 from patchstorm.check.wgl import Search
 from patchstorm.history.model import History
@@ -35,12 +41,13 @@ SAYS = "the whole concurrent history, unknown outcomes included, has a legal ord
 class Budget:
     """What the searches of one history may spend together.
 
-    ``steps``: placements tried. ``configurations``: remembered at one time, about 200 bytes each
-    plus an eighth of a byte for every operation. ``turn``: steps before it is another search's turn.
+    ``steps``: placements tried. ``configurations``: remembered at one time. ``bytes``: what the problems
+    and all that is remembered may take together, about. ``turn``: steps before it is another search's turn.
     """
 
     steps: int = 300_000
     configurations: int = 200_000
+    bytes: int = 512 << 20
     turn: int = 2_000
 
 
@@ -58,6 +65,13 @@ class _Task:
             self.search = search_of(self.problem)
         return self.search.advance(steps)
 
+    @property
+    def held(self) -> tuple[int, int]:
+        """The configurations that its search remembers, and the bytes."""
+        return (
+            (0, 0) if self.search is None else (self.search.configurations, self.search.bytes_held)
+        )
+
 
 def search_of(problem: Problem) -> Search[State, UploadOp]:
     """The search of one problem."""
@@ -66,6 +80,7 @@ def search_of(problem: Problem) -> Search[State, UploadOp]:
         initial(problem.contents),
         stepper(problem.cells, fading=problem.fading),
         forgetful=not problem.fading,
+        weigh=weight,
     )
 
 
@@ -74,57 +89,82 @@ def judge(case: Case, budget: Budget) -> Judgement:
     reason = _applies(case)
     if reason is not None:
         return Judgement(checker=NAME, skipped=reason)
-    tasks = deque(
-        _Task(upload, problem_of(case, upload), whole=True) for upload in case.uploads.values()
-    )
     left = budget.steps
     findings: list[Finding] = []
     violated: set[str] = set()
     open_: list[_Task] = []
-    held = 0
+    held = taken = 0
+    tasks: deque[_Task] = deque()
+    too_large: list[str] = []
+    for upload in case.uploads.values():
+        try:
+            problem = problem_of(case, upload, budget.bytes - taken)
+        except TooLargeError:
+            too_large.append(upload.id)
+            continue
+        taken += problem.bytes_held
+        tasks.append(_Task(upload, problem, whole=True))
     while tasks:
         task = tasks.popleft()
         if task.upload.id in violated:
             continue
-        if left <= 0 or held > budget.configurations:
+        if left <= 0 or held > budget.configurations or taken > budget.bytes:
             open_.append(task)
             continue
         first = task.search is None
-        before = 0 if task.search is None else task.search.configurations
+        before, bytes_before = task.held
         left -= task.advance(min(budget.turn, left))
         search = task.search
         assert search is not None
         held += search.configurations - before
+        taken += search.bytes_held - bytes_before
         if search.verdict is None:
             tasks.append(task)
             if first and task.whole:
-                tasks.extend(_cells(case, task))
+                cells = list(_cells(case, task, budget.bytes - taken))
+                taken += sum(cell.problem.bytes_held for cell in cells)
+                tasks.extend(cells)
             continue
         held -= search.configurations
+        taken -= search.bytes_held
         search.forget()
         if search.verdict is False:
             violated.add(task.upload.id)
             findings.append(explain(case, task.upload, task.problem, search, NAME))
-    unknown = _unknown([task for task in open_ if task.upload.id not in violated], budget)
+    unknown = _unknown(
+        [task for task in open_ if task.upload.id not in violated], too_large, budget
+    )
     return Judgement(checker=NAME, findings=tuple(findings[:FINDINGS_MAX]), unknown=unknown)
 
 
-def _cells(case: Case, task: _Task) -> Iterator[_Task]:
+def _cells(case: Case, task: _Task, bytes_max: int) -> Iterator[_Task]:
+    """The searches of single cells; some only where there is no room for all."""
+    if covering_bytes(task.problem) > bytes_max:
+        return
+    left = bytes_max
     for problem in cell_problems(case, task.upload, task.problem):
+        left -= problem.bytes_held
+        if left < 0:
+            return
         yield _Task(task.upload, problem, whole=False)
 
 
-def _unknown(open_: list[_Task], budget: Budget) -> str | None:
+def _unknown(open_: list[_Task], too_large: list[str], budget: Budget) -> str | None:
     whole = [task for task in open_ if task.whole]
-    if not whole:
+    if not whole and not too_large:
         return None
+    if not whole:
+        return (
+            f"{len(too_large)} uploads, {too_large[0]} the first, have more operations than can be searched"
+            f" within {budget.bytes >> 20} MiB"
+        )
     task = whole[0]
     furthest = None if task.search is None else task.search.furthest
     placed = 0 if furthest is None else len(furthest.order)
     return (
         f"the search of {len(whole)} uploads was not finished within {budget.steps} steps and"
-        f" {budget.configurations} configurations; upload {task.upload.id}: {placed} of"
-        f" {len(task.problem.entries)} moments placed"
+        f" {budget.configurations} configurations in {budget.bytes >> 20} MiB; upload"
+        f" {task.upload.id}: {placed} of {len(task.problem.entries)} moments placed"
     )
 
 

@@ -31,10 +31,21 @@ from patchstorm.check.upload_model import (
 from patchstorm.check.wgl import Entry
 from patchstorm.history.model import Operation
 
+BYTES_AN_ENTRY = 700
+"""What an entry and the places that a search keeps for it take, beside the set of cells in it."""
+
+
+class TooLargeError(Exception):
+    """A problem that takes more memory than it may. A set of n cells takes n bits, so that so many entries
+    of as many cells take the square."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Problem:
-    """What one search is given. ``origin``: per entry, the operation it belongs to, or -1."""
+    """What one search is given. ``origin``: per entry, the operation it belongs to, or -1.
+
+    ``bytes_held`` is about what it takes, and never more than ``bytes_max``.
+    """
 
     cells: int
     contents: int
@@ -43,6 +54,8 @@ class Problem:
     entries: list[Entry[UploadOp]] = field(default_factory=list)
     origin: list[int] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)  # per content, the cells that must end so
+    bytes_max: int | None = None
+    bytes_held: int = 0
 
     def possible(self, cells: int, content: int) -> bool:
         """Whether bytes nobody was told of can have been stored at all.
@@ -55,7 +68,10 @@ class Problem:
         )
 
     def add(self, origin: int, op: UploadOp, call: int, end: int | None, after: int = -1) -> int:
-        """Add an entry; the result is its index."""
+        """Add an entry; the result is its index. TooLargeError where there is no room for it."""
+        self.bytes_held += BYTES_AN_ENTRY + _weight(op)
+        if self.bytes_max is not None and self.bytes_held > self.bytes_max:
+            raise TooLargeError
         pure = not isinstance(op, (Commit, Append, Erase, Terminate)) or (
             isinstance(op, Commit) and not self.fading
         )
@@ -72,14 +88,28 @@ class Problem:
         return (1 << self.cell(end)) - (1 << self.cell(start))
 
 
-def problem_of(case: Case, upload: UploadCase) -> Problem:
-    """The whole upload as one problem, entries in order of their calls."""
+def _weight(op: UploadOp) -> int:
+    if isinstance(op, (Commit, Erase)):
+        return op.cells.bit_length() // 8
+    if isinstance(op, Shows):
+        return (op.cells.bit_length() + op.mask.bit_length()) // 8
+    if isinstance(op, Holds):
+        return (op.cells.bit_length() + sum(other.bit_length() for other in op.others)) // 8
+    return 0
+
+
+def problem_of(case: Case, upload: UploadCase, bytes_max: int | None = None) -> Problem:
+    """The whole upload as one problem, entries in order of their calls.
+
+    TooLargeError where it would take more than ``bytes_max``.
+    """
     contents = sorted({write.content for write in upload.writes} | _final_contents(upload))
     problem = Problem(
         bounds=_bounds(case, upload),
         cells=0,
         contents=max(1, len(contents)),
         fading=bool(upload.damages),
+        bytes_max=bytes_max,
     )
     problem.cells = len(problem.bounds) - 1
     index = {content: at for at, content in enumerate(contents)}
@@ -280,6 +310,12 @@ def cell_problems(case: Case, upload: UploadCase, whole: Problem) -> Iterator[Pr
             last = whole.entries[-1]
             problem.add(-1, _holds_one(held, whole.contents), last.call, last.end)
         yield problem
+
+
+def covering_bytes(whole: Problem) -> int:
+    """About what it takes to note, for every cell, which entries cover it."""
+    commits = (one.op.cells.bit_count() for one in whole.entries if isinstance(one.op, Commit))
+    return 8 * sum(commits) + 100 * whole.cells
 
 
 def _covering(whole: Problem) -> list[list[int]]:

@@ -94,6 +94,11 @@ def initial(contents: int) -> State:
     return (False, 0, 0, (0,) * max(0, contents - 1), 0)
 
 
+def weight(state: State) -> int:
+    """About how many bytes the sets in a state take: one bit for each cell up to the last one."""
+    return (state[2].bit_length() + sum(other.bit_length() for other in state[3])) // 8
+
+
 def committed(state: State) -> int:
     """The cells committed, as a set."""
     return ((1 << state[1]) - 1) | (state[2] << state[1])

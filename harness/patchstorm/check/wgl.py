@@ -30,6 +30,8 @@ from typing import Generic, TypeVar
 State = TypeVar("State", bound=Hashable)
 Op = TypeVar("Op")
 Step = Callable[[State, Op], "Iterable[State] | None"]
+BYTES_A_CONFIGURATION = 500
+"""What one configuration, its frame and its step of the trail take, beside the sets of bits in them."""
 Trail = tuple[int, "Trail | None"]  # the last entry placed, and the trail before it
 
 
@@ -89,7 +91,10 @@ class _Frame(Generic[State]):
 
 
 class Search(Generic[State, Op]):
-    """One search. ``verdict`` is None while it is open, then whether a legal order exists."""
+    """One search. ``verdict`` is None while it is open, then whether a legal order exists.
+
+    ``weigh`` says how many bytes a state takes; ``bytes_held`` is what all that is remembered takes, about.
+    """
 
     def __init__(
         self,
@@ -98,12 +103,14 @@ class Search(Generic[State, Op]):
         step: Step[State, Op],
         *,
         forgetful: bool = False,
+        weigh: Callable[[State], int] = lambda state: 0,
     ) -> None:
         self.entries = entries
         self.verdict: bool | None = None
         self.steps = 0
         self.furthest: Furthest[State] | None = None
         self._step = step
+        self._weigh = weigh
         self._state = init
         self._required = [entry.end is not None for entry in entries]
         self._left = sum(self._required)
@@ -111,16 +118,14 @@ class Search(Generic[State, Op]):
             (index for index, needed in enumerate(self._required) if not needed),
             key=lambda index: (entries[index].call, index),
         )
-        self._remembered = [
-            1 << index if needed or not forgetful else 0
-            for index, needed in enumerate(self._required)
-        ]
+        self._remembered = [needed or not forgetful for needed in self._required]
         self._link()
         self._placed = [False] * len(entries)
         self._bits = 0
         self._base = 0  # every required entry before it is placed
         self._trail: Trail | None = None
         self._seen: set[tuple[int, int, State]] = set()
+        self.bytes_held = 0
         self._stack: list[_Frame[State]] = []
         self._choices: Iterator[tuple[int, State]] | None = None
         if not self._left:
@@ -169,10 +174,11 @@ class Search(Generic[State, Op]):
                 continue
             index, state = choice
             base = self._base_with(index)
-            key = (base, (self._bits | self._remembered[index]) >> base, state)
+            key = (base, self._bits_with(index) >> base, state)
             if key in self._seen:
                 continue
             self._seen.add(key)
+            self.bytes_held += BYTES_A_CONFIGURATION + key[1].bit_length() // 8 + self._weigh(state)
             self._place(index, state)
             self._base = base
         self.steps += used
@@ -181,6 +187,7 @@ class Search(Generic[State, Op]):
     def forget(self) -> None:
         """Give the memory back; the search cannot be carried on."""
         self._seen.clear()
+        self.bytes_held = 0
 
     def _place(self, index: int, state: State) -> None:
         alone = self.entries[index].pure and state == self._state
@@ -188,7 +195,7 @@ class Search(Generic[State, Op]):
         self._stack.append(_Frame(index, self._state, rest, self._trail))
         self._trail = (index, self._trail)
         self._state = state
-        self._bits |= self._remembered[index]
+        self._bits = self._bits_with(index)
         self._placed[index] = True
         self._choices = None
         if self._required[index]:
@@ -197,6 +204,10 @@ class Search(Generic[State, Op]):
             self._unlink(2 * index + 2)
             if not self._left:
                 self.verdict = True
+
+    def _bits_with(self, index: int) -> int:
+        """The set of remembered entries that are placed, once this one is."""
+        return self._bits | 1 << index if self._remembered[index] else self._bits
 
     def _base_with(self, index: int) -> int:
         """The base once this entry is placed: the same for every way to one set of entries."""
@@ -215,7 +226,8 @@ class Search(Generic[State, Op]):
             index = frame.entry
             self._state = frame.state
             self._trail = frame.trail
-            self._bits &= ~self._remembered[index]
+            if self._remembered[index]:
+                self._bits ^= 1 << index  # placed, so it is there
             self._placed[index] = False
             if self._remembered[index]:
                 self._base = min(self._base, index)
@@ -243,7 +255,7 @@ class Search(Generic[State, Op]):
     def _candidates(self) -> Iterator[tuple[int, State]]:
         """What can be placed next, with the state it leads to: required first, soonest due first."""
         state, entries, step = self._state, self.entries, self._step
-        due: list[tuple[int, int, Iterable[State]]] = []
+        due: list[tuple[int, int]] = []
         node = self._next[0]
         while node >= 0 and node % 2:  # up to the first return: it must be placed before that
             index = node // 2
@@ -258,12 +270,14 @@ class Search(Generic[State, Op]):
             if entry.pure and any(one == state for one in states):
                 yield index, state
                 return
-            due.append((entry.end or 0, index, states))
+            due.append((entry.end or 0, index))
         blocked = (node - 1) // 2
         limit = entries[blocked].end or 0
-        due.sort(key=lambda one: one[:2])
-        for _, index, states in due:
-            for reached in states:
+        states = (
+            None  # a frame keeps this iterator: what it may never need is made again if it does
+        )
+        for _, index in sorted(due):
+            for reached in step(state, entries[index].op) or ():
                 yield index, reached
         for index in self._optional:
             entry = entries[index]

@@ -19,6 +19,7 @@ from patchstorm.check.verdict import folded
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.commands.run import INTERRUPTED, default_jobs
 from patchstorm.commands.storms import Job, Played, play_all
+from patchstorm.legible import legible
 from patchstorm.report.matrix import (
     Cell,
     Matrix,
@@ -255,13 +256,13 @@ def _leave_files(matrix: Matrix, request: Request) -> None:
     said = f"{matrix.date}, patchstorm {matrix.patchstorm}, {matrix.machine}, seed {matrix.seed}, "
     said += f"each storm run {matrix.repeat} times and each violated one {matrix.confirm} times"
     lines = [said, "", *configurations(matrix), "", *overview(matrix)]
-    (out / "servers.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (out / "servers.md").write_text(legible("\n".join(lines) + "\n"), encoding="utf-8")
     pages = out / "servers"
     pages.mkdir(exist_ok=True)
     for row in matrix.rows:
         if row.skipped is None:
             text = "\n".join(stories(row)).rstrip() + "\n"
-            (pages / page(row.target)).write_text(text, encoding="utf-8")
+            (pages / page(row.target)).write_text(legible(text), encoding="utf-8")
 
 
 def _tell(matrix: Matrix, request: Request) -> None:

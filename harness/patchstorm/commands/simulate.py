@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from patchstorm.campaign.mishap import reason_of
+from patchstorm.errors import UsageError, WorkerDiedError
 from patchstorm.report.model import RunReport
 from patchstorm.scenario.model import Scenario
 
@@ -111,6 +113,13 @@ class Pool:
         except asyncio.CancelledError:
             self._end()
             raise
+        except (UsageError, WorkerDiedError):
+            raise  # the others would have no workers either
+        except Exception as error:
+            return RunReport(
+                scenario=asked.scenario.name, target=asked.target, world="sim", seed=asked.seed,
+                verdict="unknown", unknown=reason_of(error),
+            )  # fmt: skip
 
     def _end(self) -> None:
         if self._crew is not None:

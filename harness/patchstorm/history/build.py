@@ -66,6 +66,8 @@ class _Assembly:
         ids = [upload.id for upload in record.uploads]
         if len(set(ids)) != len(ids):
             raise Malformed(place, "two uploads with one id", "give every upload its own id")
+        if any(upload.size < 0 for upload in record.uploads):
+            raise Malformed(place, "an upload of negative size", "write every size in bytes from 0")
         self.header = record
         self.uploads = frozenset(ids)
 

@@ -70,8 +70,9 @@ class Courier:
         else:
             delivery = await self._across(send, replica, head)
         return self._clients.finish(
-            step, send, replica, head, delivery.reply, sent=delivery.sent, error=delivery.error
-        )
+            step, send, replica, head, delivery.reply, sent=delivery.sent, error=delivery.error,
+            garbled=delivery.garbled,
+        )  # fmt: skip
 
     async def _across(self, send: Send, replica: int | None, head: Head) -> Delivery:
         host, address, port = self._place(replica)

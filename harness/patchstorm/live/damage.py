@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import random
 import time
-from pathlib import Path
 
+from patchstorm.errors import UnreadableError
 from patchstorm.history import Recorder, events
-from patchstorm.live import tree
+from patchstorm.live import beneath, tree
 from patchstorm.live.storage import Storage
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.patterns import matches
@@ -39,31 +39,38 @@ class Damage:
                 f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged"
             )
             return
-        self._destroy(self._random.choice(stored), fault)
+        path = self._random.choice(stored)
+        try:
+            self._destroy(path, fault)
+        except UnreadableError as error:
+            self.missed[fault.id] = f"fault {fault.id}: nothing damaged: {error}"
 
     def _destroy(self, path: str, fault: FaultPlan) -> None:
         """The whole file's range is written down: a store gives up a chunk, not single bytes."""
-        owner, file = self._places.stored(path), self._storage.view / path
-        size = file.stat().st_size
-        if owner is None or size == 0:
-            return
+        owner = self._places.stored(path)
+        with beneath.opened(self._storage.view, path, os.O_RDWR) as file:
+            size = 0 if file is None else os.fstat(file).st_size
+            if file is None or owner is None or size == 0:
+                return
+            self._spoil(path, file, size, owner, fault)
+
+    def _spoil(
+        self, path: str, file: int, size: int, owner: tuple[str, int], fault: FaultPlan
+    ) -> None:
         upload, offset = owner
         self._recorder.add(
             events.Damage(time_ns=time.monotonic_ns(), upload=upload, offset=offset, length=size)
         )
         at, way = self._random.randrange(size), fault.options.get("way")
         if way == "removed":
-            file.unlink()
+            beneath.removed(self._storage.view, path)
         elif way == "cut":
-            os.truncate(file, at)
+            os.ftruncate(file, at)
         else:
             _overwrite(file, at, int(fault.options.get("length", 1)))
 
 
-def _overwrite(path: Path, offset: int, length: int) -> None:
+def _overwrite(file: int, offset: int, length: int) -> None:
     """Every byte becomes another one."""
-    with open(path, "r+b", buffering=0) as file:
-        file.seek(offset)
-        old = file.read(length)
-        file.seek(offset)
-        file.write(bytes(byte ^ 0xFF for byte in old))
+    old = os.pread(file, length, offset)
+    os.pwrite(file, bytes(byte ^ 0xFF for byte in old), offset)

@@ -18,6 +18,8 @@ from patchstorm.live.storage import Storage
 from patchstorm.target.installing import install_dir
 from patchstorm.target.model import Ready, Start, Target
 
+TRIM_POLL_S = 0.05
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
@@ -59,6 +61,13 @@ class Fleet:
         for replica in self.replicas:
             replica.resume()
         await _all_or_error([replica.start() for replica in self.replicas])
+
+    async def trim_logs(self) -> None:
+        """Keep every log from filling the disk, until cancelled."""
+        while True:
+            await asyncio.sleep(TRIM_POLL_S)
+            for one in (*self.replicas, *([] if self._companion is None else [self._companion])):
+                one.trim_log()
 
     def thaw(self) -> None:
         """Go on after the sentinel has frozen everybody."""
@@ -113,8 +122,9 @@ async def running(
     shared = _shared(target, storage, lifetime_ms, secret)
     companion = _companion(target, storage, log_dir, shared)
     replicas = _replicas(target, storage, count, log_dir, lifetime_ms, shared)
+    known = Path(shared["secret_file"]).read_bytes()  # before a server can touch the file
     async with started(replicas, companion) as fleet:
-        fleet.secret = Path(shared["secret_file"]).read_bytes()
+        fleet.secret = known
         yield fleet
 
 
@@ -124,10 +134,12 @@ async def started(
 ) -> AsyncIterator[Fleet]:
     """A fleet of ``replicas``, started, and killed at the end whatever happens."""
     fleet = Fleet(replicas, companion)
+    trimming = asyncio.create_task(fleet.trim_logs())
     try:
         await fleet.start()
         yield fleet
     finally:
+        trimming.cancel()
         await asyncio.shield(fleet.kill())
 
 

@@ -50,6 +50,14 @@ class Guard:
         """What the command of that name would remove is gone."""
         self._tell(f"-call {name}")
 
+    def adopt_mark(self, mark: str) -> None:
+        """Have every process whose environment holds ``mark`` killed if the harness dies."""
+        self._tell(f"+mark {mark}")
+
+    def release_mark(self, mark: str) -> None:
+        """No process of that mark is left."""
+        self._tell(f"-mark {mark}")
+
     def _tell(self, line: str) -> None:
         with self._lock:
             if self._pipe is None or self._owner != os.getpid():

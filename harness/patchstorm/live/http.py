@@ -27,12 +27,19 @@ import h11
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Mischief
 from patchstorm.history.no_answer import NoAnswer
+from patchstorm.legible import legible
 from patchstorm.live.host import HERE, Host
 
 CLIENT_ADDRESS = "127.0.0.2"
 SERVER_ADDRESS = "127.0.0.1"
 READ_BYTES = 64 * 1024
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
+GARBLED_CHARS_MAX = 200
+INTERIM_MAX = 100  # 1xx answers before the final one; real servers send one or two
+EVENTS_A_TURN = 200
+PIECES_MAX = 5_000  # of a body, and one more for each PIECE_BYTES_MEAN that it may have
+PIECE_BYTES_MEAN = 256
+FRAMING_BYTES_MAX = 1024 * 1024  # beside the body: heads, sizes of chunks, trailers
 PARTITIONED = NoAnswer.PARTITIONED
 NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 LOOPBACK = "127."
@@ -49,20 +56,22 @@ class Delivery:
     """What came of one delivery. ``reply`` is None when there was no (whole, wanted) answer.
 
     ``sent`` counts body bytes that ``send(2)`` took, framing of chunks not included. ``error`` says
-    why there was no answer.
+    why there was no answer, ``garbled`` what was wrong with what came instead of one.
     """
 
     reply: Reply | None
     sent: int
     error: NoAnswer | None = None
+    garbled: str | None = None
 
 
 class _Over(Exception):
     """The delivery has ended without an answer, for the reason given."""
 
-    def __init__(self, why: NoAnswer) -> None:
+    def __init__(self, why: NoAnswer, garbled: str | None = None) -> None:
         super().__init__(why)
         self.why = why
+        self.garbled = garbled
 
 
 @dataclass(slots=True)
@@ -118,6 +127,7 @@ class Client:
         limit_ms = mischief.abandon_ms if mischief.abandon_ms is not None else self.timeout_ms
         reason = NoAnswer.TIMEOUT if mischief.abandon_ms is None else NoAnswer.ABANDONED
         sock = _client_socket(host, address)
+        garbled = None
         try:
             async with asyncio.timeout(min(limit_ms, self.timeout_ms) / 1_000):
                 reply = await self._exchange(
@@ -132,16 +142,14 @@ class Client:
                 raise
             error = PARTITIONED
         except _Over as over:
-            error = over.why
+            error, garbled = over.why, over.garbled
         except ConnectionRefusedError:
             error = NoAnswer.REFUSED
-        except h11.RemoteProtocolError:
-            error = NoAnswer.GARBLED
         except OSError as failed:
             error = NoAnswer.UNREACHABLE if failed.errno in NO_WAY else NoAnswer.RESET
         finally:
             _close(sock, ending or self.ending)
-        return Delivery(reply=None, sent=progress.sent, error=error)
+        return Delivery(reply=None, sent=progress.sent, error=error, garbled=garbled)
 
     async def _exchange(
         self,
@@ -185,7 +193,7 @@ async def _cancelled(*tasks: asyncio.Future[None] | asyncio.Future[Reply]) -> No
     for task in tasks:
         task.cancel()
     for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError, OSError, _Over, h11.RemoteProtocolError):
+        with contextlib.suppress(asyncio.CancelledError, OSError, _Over):
             await task
 
 
@@ -303,31 +311,82 @@ async def _drained(sock: socket.socket) -> None:
 
 
 async def _read(sock: socket.socket, head: Head, invited: asyncio.Event, bytes_max: int) -> Reply:
-    """The final answer; _Over where the connection ends before it does. ``invited``: 100 has come."""
+    """The final answer; _Over where there is none to come. ``invited``: 100 has come.
+
+    Everything is bounded, since a server may send for ever: bytes as they come in, bytes of the body,
+    interim answers, and by h11 the size of each head. The time is the caller's to bound, so each turn gives
+    way to it: a socket that always has something to read is otherwise never waited for.
+    """
     loop = asyncio.get_running_loop()
-    parser = h11.Connection(our_role=h11.CLIENT)
-    parser.send(h11.Request(method=head.method, target="/", headers=[("Host", "parser")]))
-    found: h11.Response | None = None
-    body = bytearray()
+    parser = _Parser(head, bytes_max)
     while True:
-        event = parser.next_event()
-        if event is h11.NEED_DATA:
-            data = await loop.sock_recv(sock, READ_BYTES)
-            if not data and not _ends_with_connection(found):
-                raise _Over(NoAnswer.CLOSED)
-            parser.receive_data(data)
-        elif isinstance(event, h11.InformationalResponse):
-            invited.set()
-        elif isinstance(event, h11.Response):
-            found = event
-        elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > bytes_max:
-                raise _Over(NoAnswer.GARBLED)
-        elif isinstance(event, h11.EndOfMessage) and found is not None:
-            return _reply(found, bytes(body))
-        elif isinstance(event, h11.ConnectionClosed):
+        reply = parser.parsed(invited)
+        if reply is not None:
+            return reply
+        if parser.hungry:
+            parser.feed(await loop.sock_recv(sock, READ_BYTES))
+        await asyncio.sleep(0)
+
+
+class _Parser:
+    """What has come of one answer so far."""
+
+    def __init__(self, head: Head, bytes_max: int) -> None:
+        self._parser = h11.Connection(our_role=h11.CLIENT)
+        self._parser.send(h11.Request(method=head.method, target="/", headers=[("Host", "parser")]))
+        self._bytes_max = bytes_max
+        self._found: h11.Response | None = None
+        self._body = bytearray()
+        self._taken = self._interim = self._pieces = 0
+        self.hungry = True
+
+    def feed(self, data: bytes) -> None:
+        """More of it has come; nothing: the connection has ended."""
+        if not data and not _ends_with_connection(self._found):
             raise _Over(NoAnswer.CLOSED)
+        self._taken += len(data)
+        if self._taken > self._bytes_max + FRAMING_BYTES_MAX:
+            raise _garbled(f"more than {self._bytes_max + FRAMING_BYTES_MAX} bytes of one answer")
+        self._parser.receive_data(data)
+
+    def parsed(self, invited: asyncio.Event) -> Reply | None:
+        """The whole answer; None where more has to come, or has come and is for the next turn."""
+        for _ in range(EVENTS_A_TURN):
+            event = self._next()
+            self.hungry = event is h11.NEED_DATA
+            if self.hungry:
+                return None
+            if isinstance(event, h11.InformationalResponse):
+                invited.set()
+                self._interim += 1
+                if self._interim > INTERIM_MAX:
+                    raise _garbled(f"more than {INTERIM_MAX} interim answers and no final one")
+            elif isinstance(event, h11.Response):
+                self._found = event
+            elif isinstance(event, h11.Data):
+                self._body += event.data
+                self._pieces += 1
+                if self._pieces > PIECES_MAX + self._bytes_max // PIECE_BYTES_MEAN:
+                    raise _garbled(f"a body in more than {self._pieces - 1} pieces")
+                if len(self._body) > self._bytes_max:
+                    raise _garbled(f"a body of more than {self._bytes_max} bytes")
+            elif isinstance(event, h11.EndOfMessage) and self._found is not None:
+                return _reply(self._found, bytes(self._body))
+            elif isinstance(event, h11.ConnectionClosed):
+                raise _Over(NoAnswer.CLOSED)
+            else:
+                raise _garbled("the answer left HTTP")
+        return None
+
+    def _next(self) -> object:
+        try:
+            return self._parser.next_event()
+        except (h11.RemoteProtocolError, ValueError) as error:  # a number of 5,000 digits
+            raise _garbled(str(error)) from None
+
+
+def _garbled(why: str) -> _Over:
+    return _Over(NoAnswer.GARBLED, legible(why)[:GARBLED_CHARS_MAX])
 
 
 def _ends_with_connection(found: h11.Response | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -18,10 +19,13 @@ from pathlib import Path
 from typing import Protocol
 
 from patchstorm.errors import TargetError
+from patchstorm.live import warden
 from patchstorm.live.guard import guard
 from patchstorm.live.host import HERE, Host
 
 REAP_POLL_S = 0.004
+MARK = "PATCHSTORM_REPLICA"
+"""In the environment of a replica and all that it starts: one value for each start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +69,14 @@ Launch = Callable[[Order], Awaitable[Running]]
 
 
 class ProcessGroup:
-    """A process and its children on this host."""
+    """A process and its children on this host, those too that have left its group.
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    ``mark`` stands in the environment of all of them.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], mark: str) -> None:
         self._process = process
+        self._mark = mark
 
     @property
     def pid(self) -> int:
@@ -85,7 +93,14 @@ class ProcessGroup:
         while self._process.poll() is None:
             await asyncio.sleep(REAP_POLL_S)
         self.signal(signal.SIGKILL)  # children that outlived their leader
+        await asyncio.to_thread(warden.kill_marked, self._mark)
         guard.release_group(self._process.pid)
+        guard.release_mark(self._mark)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """A server that was started before may know where its log is, and put a link or a pipe there."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
 
 
 def processes(host: Host = HERE) -> Launch:
@@ -95,17 +110,20 @@ def processes(host: Host = HERE) -> Launch:
         if shutil.which(order.command[0]) is None:
             raise TargetError(f"{order.name}: no program `{order.command[0]}` here. {order.remedy}")
         Path(order.scratch).mkdir(parents=True, exist_ok=True)
-        with open(order.log, "ab") as log:
+        name, token = MARK, secrets.token_hex(8)
+        mark = f"{name}={token}"
+        guard.adopt_mark(mark)  # first: a harness that is killed meanwhile leaves nothing unnoted
+        with open(order.log, "ab", opener=_no_link) as log:
             process = subprocess.Popen(
                 host.enter(*order.command, directory=order.scratch),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **order.environment},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **order.environment, name: token},
                 cwd=order.scratch,
                 start_new_session=True,
             )
         guard.adopt_group(process.pid)
-        return ProcessGroup(process)
+        return ProcessGroup(process, mark)
 
     return launch

@@ -19,6 +19,7 @@ from patchstorm.history.model import UploadInfo
 from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import SERVER_ADDRESS, Client
 from patchstorm.live.launch import Launch, Order, Running
+from patchstorm.live.log import Log
 from patchstorm.target.installing import not_installed
 from patchstorm.target.model import Target
 
@@ -63,7 +64,10 @@ class Replica:
     on_spawn: Callable[[], None] | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _running: Running | None = field(default=None, repr=False)
-    _log_start: int = 0
+    _log: Log = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._log = Log(self.log)
 
     @property
     def pid(self) -> int | None:
@@ -119,7 +123,7 @@ class Replica:
             name=self._name,
             remedy=self._remedy,
         )
-        self._log_start = self.log.stat().st_size if self.log.exists() else 0
+        self._log.begin()
         self.paused = self.expected_down = False
         self._running = await self.launch(order)
         if self.expected_down:  # a fault struck while it was being launched
@@ -159,7 +163,7 @@ class Replica:
         ready = self.target.ready
         if ready.by == "line":
             assert ready.line is not None
-            found = re.search(ready.line, self._said())
+            found = self._log.search(ready.line)
             if found is None:
                 return None
             return int(found["port"]) if ready.reports_port else port
@@ -167,17 +171,13 @@ class Replica:
             return port if await _takes_connections(self.host, self.address, port) else None
         return port if await answers(self.address, port, self.target, self.host) else None
 
-    def _said(self) -> str:
-        """What it wrote since it was last started."""
-        with open(self.log, "rb") as log:
-            log.seek(self._log_start)
-            return log.read().decode("utf-8", "replace")
-
     def tail(self) -> str:
         """The end of what it wrote since it was last started."""
-        with contextlib.suppress(OSError):
-            return self._said()[-TAIL_BYTES:].strip()
-        return ""
+        return self._log.tail(TAIL_BYTES)
+
+    def trim_log(self) -> None:
+        """Keep the log from filling the disk."""
+        self._log.trim()
 
     def kill_now(self) -> None:
         """SIGKILL to all its processes without waiting: when every microsecond counts."""

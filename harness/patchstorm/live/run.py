@@ -36,6 +36,7 @@ from patchstorm.live.triggers import LiveTriggers, later, rules_of
 from patchstorm.live.view import DirectoryView
 from patchstorm.live.watch import TreeWatch
 from patchstorm.run.clients import Clients
+from patchstorm.run.last_look import Found, finals
 from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.run.publication import PublicationWatcher
 from patchstorm.run.script import Arm, Drive, Heal, Run, Until, from_seed, header_of
@@ -49,6 +50,7 @@ from patchstorm.target.places import Places
 
 NOISE_NS = 5_000_000
 REST_POLL_S = 0.01
+BYTES_MORE = 1 << 20  # read of a file beyond twice what an upload has; the rest is only counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +123,14 @@ class _LiveRun(Run):
         self.target = target
         self.recorder = recorder
         self.choosers = from_seed
-        self.fetched = []
         self.next_op = recorder.operations
         self.storage = store
         self.fleet = fleet
         self.lookout: Lookout | None = None
         self.notes: list[str] = [*store.notes]
-        self.view = DirectoryView(store.view)
+        longest = max((upload.size for upload in plan.uploads), default=0)
+        self.view = DirectoryView(store.view, bytes_max=2 * longest + BYTES_MORE)
+        self.found = Found([])
         self.places = Places(target, tuple(upload.info for upload in plan.uploads))
         self.clients = Clients(
             plan, target, recorder, time.monotonic_ns, secret=fleet.secret,
@@ -219,9 +222,12 @@ class _LiveRun(Run):
         await self.fleet.heal()
 
     async def _fetch(self) -> None:
+        if not self.by_get:  # off the loop: files are large, and a storage may be slow
+            self.found = await asyncio.to_thread(finals, self.plan, self.view, self.places)
+            return
         owed = [] if self.plan.closing == "sweeper" else self.clients.known.owed()
         until = time.monotonic() + (self.convergence_ms / 1_000 if owed else 0.0)
-        self.fetched = await fetched(self.plan, self.courier.fetch, until=until)
+        self.found = Found(await fetched(self.plan, self.courier.fetch, until=until))
         made = self.clients.probes.made if self.clients.probes is not None else ()
         given = {url: await self.courier.served(url) for url in made}
         self.served = {url: data for url, data in given.items() if data is not None}
@@ -261,6 +267,7 @@ class _LiveRun(Run):
             log_dir=log_dir,
             history=self.recorder.history() if whole else None,
             notes=tuple(notes),
+            unknown="; ".join(self.found.unread) or None,
             seconds=seconds,
             idle=tuple(self.damage.missed),
         )

@@ -11,12 +11,11 @@ import asyncio
 import contextlib
 import errno
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,6 +24,7 @@ from patchstorm.errors import InconclusiveError, UsageError
 from patchstorm.live import nsholder
 from patchstorm.live.guard import guard
 from patchstorm.live.host import Host, ThisHost
+from patchstorm.live.warden import remove_tree
 from patchstorm.scenario.units import parse_size
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -69,7 +69,7 @@ class Storage:
                 "this storage cannot be filled without filling what others use; give the scenario "
                 "a tmpfs with a size, as in `tmpfs,size=16MiB`"
             )
-        with open(self.fillable, "ab", buffering=0) as file:
+        with open(self.fillable, "ab", buffering=0, opener=_no_link) as file:
             _fill(file.fileno())
             size = file.tell()
             if leave_bytes:
@@ -81,6 +81,11 @@ class Storage:
         """Give back what :meth:`fill` took; nothing if it took nothing."""
         if self.fillable is not None:
             self.fillable.unlink(missing_ok=True)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """The servers may write beside the file that fills the disk, and so might plant a link there."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
 def _fill(descriptor: int) -> None:
@@ -233,23 +238,16 @@ def _is_tmpfs(path: Path) -> bool:
 
 
 def remove(top: Path, *, tries: int = REMOVE_TRIES) -> None:
-    """Remove ``top`` and all below it, read-only directories included.
+    """Remove ``top`` and all below it, locked directories included; no link is followed.
 
     A server that is just dying may still write, so it is tried again for a while; what then stays
     is an error that names it.
     """
     for attempt in range(tries):
-        shutil.rmtree(top, onerror=_unlock)
+        with contextlib.suppress(OSError):
+            remove_tree(str(top))
         if not os.path.lexists(top):
             return
         if attempt:
             time.sleep(REMOVE_POLL_S)
     raise OSError(errno.ENOTEMPTY, "could not be removed after the storm", str(top))
-
-
-def _unlock(function: Callable[[str], object], path: str, _: object) -> None:
-    """Make the directory writable and try once more; the caller counts the attempts."""
-    with contextlib.suppress(OSError):
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700)
-        function(path)

@@ -14,11 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from patchstorm.live import inotify
+from patchstorm.errors import UnreadableError
+from patchstorm.legible import legible_line
+from patchstorm.live import beneath, inotify
 
 What = Literal["appeared", "changed", "vanished"]
 Mark = tuple[int, int, int]
 NO_DESCRIPTOR = -1
+DEPTH_MAX = 100  # a directory that lies deeper is told of, and what it holds is not
 MASK = (
     inotify.IN_CREATE
     | inotify.IN_MOVED_TO
@@ -77,7 +80,8 @@ class Tree:
                 self._directories.pop(notice.watch, None)
             elif notice.watch in self._directories and notice.name:
                 path = _join(self._directories[notice.watch], notice.name)
-                yield from self._told(path, notice.mask)
+                for change in self._told(path, notice.mask):
+                    yield Change(legible(change.path), change.what)
 
     def _told(self, path: str, mask: int) -> Iterator[Change]:
         if mask & (inotify.IN_CREATE | inotify.IN_MOVED_TO):
@@ -85,7 +89,7 @@ class Tree:
                 self._listed.discard(path)
                 return
             yield Change(path, "appeared")
-            if mask & inotify.IN_ISDIR:
+            if mask & inotify.IN_ISDIR and _within(path):
                 yield from self._add(path)
         elif mask & (inotify.IN_DELETE | inotify.IN_MOVED_FROM):
             self._listed.discard(path)
@@ -93,26 +97,37 @@ class Tree:
         else:
             yield Change(path, "changed")
 
-    def _add(self, directory: str) -> Iterator[Change]:
-        """Watch ``directory``, then tell of what it holds already, and go on below."""
+    def _add(self, top: str) -> Iterator[Change]:
+        """Watch the directory ``top``, then tell of what it holds already, and go on below."""
         if self.descriptor == NO_DESCRIPTOR:
             return
-        full = os.path.join(self.root, directory)
+        waiting = [top]
+        while waiting:
+            directory = waiting.pop()
+            below = []
+            for entry in self._watched(directory):
+                path = _join(directory, entry.name)
+                self._listed.add(path)
+                yield Change(path, "appeared")
+                if entry.is_dir and _within(path):
+                    below.append(path)
+            waiting += reversed(below)
+
+    def _watched(self, directory: str) -> list[beneath.Entry]:
+        """Watch one directory and list it; nothing where it is gone, or never was one."""
         try:
-            watch = inotify.add_watch(self.descriptor, full, MASK)
+            with beneath.found(self.root, directory) as here:
+                if here is None:
+                    return []
+                # The directory that was found, whatever has taken its name since (proc(5)).
+                watch = inotify.add_watch(self.descriptor, f"/proc/self/fd/{here}", MASK)
             self._directories[watch] = directory
-            entries = list(os.scandir(full))
-        except (FileNotFoundError, NotADirectoryError):
-            return
+            return beneath.listed(self.root, directory)
+        except (NotADirectoryError, FileNotFoundError, PermissionError, UnreadableError):
+            return []
         except OSError:
             self._fall_back()
-            return
-        for entry in entries:
-            path = _join(directory, entry.name)
-            self._listed.add(path)
-            yield Change(path, "appeared")
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._add(path)
+            return []
 
     def _fall_back(self) -> None:
         if not self.polling:
@@ -136,24 +151,33 @@ def _join(directory: str, name: str) -> str:
     return f"{directory}/{name}" if directory else name
 
 
-def walk(root: str, directory: str = "") -> Iterator[tuple[str, Mark]]:
-    """Every path below ``root`` with its inode, size and time of last change (0 for directories)."""
-    try:
-        entries = list(os.scandir(os.path.join(root, directory)))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        path = _join(directory, entry.name)
-        with contextlib.suppress(FileNotFoundError):
-            stat = entry.stat(follow_symlinks=False)
-            is_dir = entry.is_dir(follow_symlinks=False)
-            yield path, (stat.st_ino, 0, 0) if is_dir else _mark(stat)
-            if is_dir:
-                yield from walk(root, path)
+def _within(directory: str) -> bool:
+    return directory.count("/") < DEPTH_MAX
 
 
-def _mark(stat: os.stat_result) -> Mark:
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+def legible(path: str) -> str:
+    """A path as one line of text: bytes of a name that are not UTF-8 become ``\\xff`` and the like."""
+    return legible_line(os.fsencode(path).decode("utf-8", "backslashreplace"))
+
+
+def walk(root: str) -> Iterator[tuple[str, Mark]]:
+    """Every path below ``root`` with its inode, size and time of last change (0 for directories).
+
+    No link is followed. A directory that cannot be listed, or lies too deep, counts as empty.
+    """
+    waiting = [""]
+    while waiting:
+        directory = waiting.pop()
+        with contextlib.suppress(UnreadableError):
+            for entry in beneath.listed(root, directory):
+                path = _join(directory, entry.name)
+                status = entry.status
+                if not entry.is_dir:
+                    yield legible(path), (status.st_ino, status.st_size, status.st_mtime_ns)
+                    continue
+                yield legible(path), (status.st_ino, 0, 0)
+                if _within(path):
+                    waiting.append(path)
 
 
 def paths(root: Path) -> tuple[str, ...]:

@@ -1,32 +1,31 @@
-"""A real directory as a run looks at it (:class:`patchstorm.run.view.View`)."""
+"""A real directory as a run looks at it (:class:`patchstorm.run.view.View`). No link is followed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
+from patchstorm.errors import UnreadableError
 from patchstorm.history.model import Run
-from patchstorm.live import tree
+from patchstorm.live import beneath, tree
 from patchstorm.run.view import Look
 from patchstorm.scenario import payload
 
-_NO_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-
 
 class DirectoryView:
-    """What lies below ``root``: files, and directories that are empty."""
+    """What lies below ``root``: files, and directories that are empty.
 
-    def __init__(self, root: Path) -> None:
+    ``bytes_max`` bounds what is read of one file; what lies beyond is bytes of no payload.
+    """
+
+    def __init__(self, root: Path, *, bytes_max: int) -> None:
         self._root = root
+        self._bytes_max = bytes_max
 
     def look(self, path: str) -> Look | None:
-        try:
-            stat = (self._root / path).stat()
-        except OSError:
-            return None
-        return Look(stat.st_size, stat.st_ino, stat.st_mtime_ns)
+        status = beneath.status(self._root, path)
+        return None if status is None else Look(status.st_size, status.st_ino, status.st_mtime_ns)
 
     def paths(self) -> tuple[str, ...]:
         found = tree.paths(self._root)
@@ -38,32 +37,33 @@ class DirectoryView:
         return full.is_dir() and not full.is_symlink()
 
     def begin_of(self, path: str, length: int) -> tuple[int, bytes] | None:
-        try:
-            with open(self._root / path, "rb") as file:
-                return file.seek(0, 2), os.pread(file.fileno(), length, 0)
-        except _NO_FILE:
-            return None
+        with beneath.opened(self._root, path) as file:
+            return None if file is None else (os.fstat(file).st_size, os.pread(file, length, 0))
 
     def identified(
         self, path: str, upload: int, names: dict[int, str]
     ) -> tuple[int, tuple[Run, ...]] | None:
-        try:
-            with open(self._root / path, "rb", buffering=0) as file:
-                size = file.seek(0, 2)
-                return size, payload.identify(_reader(file), size, upload, names)
-        except _NO_FILE:
-            return None
+        with beneath.opened(self._root, path) as file:
+            if file is None:
+                return None
+            size = os.fstat(file).st_size
+            read = min(size, self._bytes_max)
+            runs = payload.identify(_reader(file, path), read, upload, names)
+            unread = (Run(offset=read, length=size - read),) if size > read else ()
+            return size, (*runs, *unread)
 
 
-def _reader(file: BinaryIO) -> Callable[[int, int], bytes]:
+def _reader(file: int, path: str) -> Callable[[int, int], bytes]:
     def read(offset: int, length: int) -> bytes:
-        file.seek(offset)
         parts = bytearray()
-        while len(parts) < length:
-            part = file.read(length - len(parts))
-            if not part:
-                raise OSError("the published file became shorter while it was read")
-            parts += part
+        try:
+            while len(parts) < length:
+                part = os.pread(file, length - len(parts), offset + len(parts))
+                if not part:
+                    raise UnreadableError(path, "became shorter while it was read")
+                parts += part
+        except OSError as error:
+            raise UnreadableError(path, f"cannot be read ({error.strerror})") from None
         return bytes(parts)
 
     return read

@@ -23,6 +23,7 @@ class TreeWatch:
         self._root = root
         self._poll_only = poll_only
         self._listeners: list[Listener] = []
+        self._failed: Exception | None = None
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` on every change from now on."""
@@ -36,18 +37,24 @@ class TreeWatch:
         self._poller = asyncio.create_task(self._poll())
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: object, *_: object) -> None:
         if self._tree.descriptor != NO_DESCRIPTOR:
             asyncio.get_running_loop().remove_reader(self._tree.descriptor)
         self._tree.close()
         self._poller.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._poller
+        if self._failed is not None and kind is None:
+            raise self._failed
 
     def _tell(self, changes: Iterable[Change]) -> None:
-        for change in changes:
-            for listener in self._listeners:
-                listener(change)
+        """What goes wrong here would only be logged by the loop: it is kept, and raised when this is left."""
+        try:
+            for change in changes:
+                for listener in self._listeners:
+                    listener(change)
+        except Exception as error:
+            self._failed = self._failed or error
 
     async def _poll(self) -> None:
         while True:

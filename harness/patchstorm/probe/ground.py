@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -12,7 +13,8 @@ from pathlib import Path
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.ground import Ending, Ground
 from patchstorm.dialect.operations import Mischief
-from patchstorm.live import tree
+from patchstorm.errors import UnreadableError
+from patchstorm.live import beneath, tree
 from patchstorm.live.fleet import Fleet, running
 from patchstorm.live.http import Client
 from patchstorm.live.storage import Storage, opened
@@ -25,6 +27,7 @@ from patchstorm.target.patterns import covers, matches
 REPLICAS = 2
 POLL_S = 0.05
 Said = Callable[[str], None]
+READ_BYTES_MAX = 64 << 20  # far beyond what a probe sends
 
 
 class LiveGround:
@@ -82,9 +85,9 @@ class LiveGround:
 
     def read(self, path: str) -> bytes | None:
         try:
-            full = self._view / path
-            return full.read_bytes() if full.is_file() and not full.is_symlink() else None
-        except (OSError, ValueError):
+            with beneath.opened(self._view, path) as file:
+                return None if file is None else os.pread(file, READ_BYTES_MAX, 0)
+        except (OSError, ValueError, UnreadableError):
             return None
 
     def paths(self) -> tuple[str, ...]:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, Final
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.control import Control
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from patchstorm.legible import legible
 from patchstorm.report.causes import common, told, without
 from patchstorm.report.model import Report, RunReport
 from patchstorm.report.story import (
@@ -39,7 +43,26 @@ _STYLES: Final = {"safe": "green", "violated": "bold red", "unknown": "yellow", 
 def console_on(file: IO[str]) -> Console:
     """A console that writes plain text unless ``file`` is a terminal."""
     width = None if file.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    console.push_render_hook(_Legible())
+    return console
+
+
+class _Legible(RenderHook):
+    """Whatever is printed is made legible last, so that nothing can go past it."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [one if isinstance(one, Control) else _Spelt(one) for one in renderables]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelt:
+    inner: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self.inner, options):
+            text = segment.text if segment.control else legible(segment.text)
+            yield Segment(text, segment.style, segment.control)
 
 
 def tell(report: Report, console: Console, *, took: str, remarks: Sequence[str] = ()) -> None:

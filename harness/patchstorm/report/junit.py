@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
+from patchstorm.legible import legible
 from patchstorm.report.model import Report, RunReport
 from patchstorm.report.story import headline, rate, remark, story
 
@@ -79,8 +80,8 @@ def _properties(run: RunReport) -> list[tuple[str, str]]:
 
 
 def _clean(text: str) -> str:
-    """``text`` without the characters that XML 1.0 (section 2.2) has no place for."""
-    return _NOT_XML.sub("?", text)
+    """``text``, legible, and without characters that XML 1.0 (section 2.2) has no place for."""
+    return _NOT_XML.sub("?", legible(text))
 
 
 def _seconds(value: float) -> str:

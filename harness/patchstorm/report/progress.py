@@ -9,6 +9,7 @@ import sys
 from types import TracebackType
 from typing import Protocol
 
+from patchstorm.legible import legible_line
 from patchstorm.report.console import console_on
 
 
@@ -102,5 +103,6 @@ class Lines:
     def ended(self, name: str, said: str) -> None:
         self._ended += 1
         width = len(str(self._total))
-        sys.stderr.write(f"[{self._ended:{width}}/{self._total}] {name}: {said}\n")
+        line = f"[{self._ended:{width}}/{self._total}] {name}: {said}"
+        sys.stderr.write(f"{legible_line(line)}\n")
         sys.stderr.flush()

@@ -8,14 +8,19 @@ from typing import Final
 import msgspec
 
 from patchstorm.errors import UsageError
+from patchstorm.legible import legible
 from patchstorm.report.model import Report
 
 REPORT_FILE: Final = "report.json"
 
 
 def encode(report: Report) -> bytes:
-    """``report`` as the one JSON object that ``--json`` prints, with a line end."""
-    return msgspec.json.encode(report) + b"\n"
+    """``report`` as the one JSON object that ``--json`` prints, with a line end.
+
+    It may be printed on a terminal: what steers one is escaped, which JSON reads as the same text.
+    """
+    text = msgspec.json.encode(report).decode()
+    return legible(text, escape=lambda letter: f"\\u{ord(letter):04x}").encode() + b"\n"
 
 
 def store(report: Report, run_dir: Path) -> None:

@@ -119,12 +119,18 @@ class Clients:
         *,
         sent: int,
         error: NoAnswer | None,
+        garbled: str | None = None,
     ) -> Answer:
-        """Write down what came of a request, and know what a client would."""
+        """Write down what came of a request, and know what a client would.
+
+        ``garbled`` is what was wrong with what came instead of an answer.
+        """
         request, op = send.request, _op_of(step)
         end = self._codec.decode(
             self.wire, op, self._now_ns(), request, reply, sent=sent, error=error
         )
+        if garbled is not None:
+            end = replace(end, malformed=garbled)
         if replica is None:
             end = _doubted(end, request)
         self._recorder.add(end)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 from patchstorm.dialect.base import Prober
+from patchstorm.errors import UnreadableError
 from patchstorm.history.model import Final
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.view import View
@@ -15,16 +17,35 @@ from patchstorm.target.places import Places
 def stands(view: View, places: Places, upload: UploadPlan, sizes: Mapping[str, int]) -> bool:
     """Whether a whole file is published; of rivals, whichever of them it belongs to."""
     path = places.path(upload.id)
-    look = None if path is None else view.look(path)
-    if path is None or look is None:
+    if path is None:
+        return False
+    try:
+        look = view.look(path)
+    except UnreadableError:
+        return True  # nothing more would be seen however long it is awaited
+    if look is None:
         return False
     return look.size >= min(sizes[owner] for owner in places.published[path])
 
 
-def finals(plan: Plan, view: View, places: Places) -> list[Final]:
+class Found(NamedTuple):
+    """The finals, and why some are not among them: what cannot be read is not judged either."""
+
+    finals: list[Final]
+    unread: tuple[str, ...] = ()
+
+
+def finals(plan: Plan, view: View, places: Places) -> Found:
     """A record for each upload, in the plan's order. Reads every published file once for each."""
     names = {upload.number: upload.id for upload in plan.uploads}
-    return [_final(upload, places.path(upload.id), view, names) for upload in plan.uploads]
+    found: list[Final] = []
+    unread: list[str] = []
+    for upload in plan.uploads:
+        try:
+            found.append(_final(upload, places.path(upload.id), view, names))
+        except UnreadableError as error:
+            unread.append(f"the published file of upload {upload.id}: {error}")
+    return Found(found, tuple(unread))
 
 
 def _final(upload: UploadPlan, path: str | None, view: View, names: dict[int, str]) -> Final:
@@ -48,10 +69,13 @@ def tell_contents(
     """An event for every upload that probes made: how its file begins, or what was ``served`` for its URL."""
 
     def read(path: str) -> tuple[int, bytes] | None:
-        if not isinstance(served, Mapping):
+        if isinstance(served, Mapping):
+            data = served.get(path)
+            return None if data is None else (len(data), data[:CONTENTS_BYTES_MAX])
+        try:
             return served.begin_of(path, CONTENTS_BYTES_MAX)
-        data = served.get(path)
-        return None if data is None else (len(data), data[:CONTENTS_BYTES_MAX])
+        except UnreadableError:
+            return None
 
     for event in probes.contents(published, read, now_ns):
         recorder.add(event)

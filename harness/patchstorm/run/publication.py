@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from patchstorm.errors import UnreadableError
 from patchstorm.history.events import Beside, Sighting
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.last_look import arranged
@@ -56,7 +57,10 @@ class PublicationWatcher:
 
     def _look(self, path: str, *, asked: bool) -> None:
         began_ns = None if self._instant else self._now_ns()
-        look = self._view.look(path)
+        try:
+            look = self._view.look(path)
+        except UnreadableError:
+            return  # neither there nor absent; the last look says why
         ended_ns = None if self._instant else self._now_ns()
         seen_before = not asked and path in self._last
         if seen_before and (self._last[path] == look or self._too_soon(path, ended_ns)):

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from patchstorm.choice.chooser import Chooser
 from patchstorm.history.events import Phase
-from patchstorm.history.model import Final, Header, Residue
+from patchstorm.history.model import Header, Residue
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.clients import Clients
-from patchstorm.run.last_look import finals, left, may_go, stands, tell_contents
+from patchstorm.run.last_look import Found, left, may_go, stands, tell_contents
 from patchstorm.run.publication import PublicationWatcher
 from patchstorm.run.triggers import Triggers
 from patchstorm.run.view import View
@@ -54,9 +54,9 @@ class Heal(Struct, frozen=True):
 
 
 class Fetch(Struct, frozen=True):
-    """Ask for the bytes of every upload with GET, and hand the finals to :attr:`Run.fetched`.
+    """Read the bytes of every upload, from the storage or with GET, and hand them to :attr:`Run.found`.
 
-    What conformance cases made is handed to :attr:`Run.served`.
+    What GET gives for the URLs that conformance cases made is handed to :attr:`Run.served`.
     """
 
 
@@ -84,7 +84,7 @@ class Run:
     triggers: Triggers
     watcher: PublicationWatcher
     choosers: Choosers
-    fetched: list[Final]
+    found: Found
     served: Mapping[str, bytes] = {}
     """What GET gave for the URLs of what probes made."""
     next_op: int
@@ -132,12 +132,10 @@ class Run:
         forgotten = yield from self.forgotten()
         residue = Residue(paths=lying, swept=claimed, forgotten=forgotten)
         self.before_the_last_look()
-        if self.by_get:
-            yield Fetch()
-            if probes is not None and self.served:
-                tell_contents(probes, None, self.served, self.recorder, self.now_ns)
-        found = self.fetched if self.by_get else finals(self.plan, self.view, self.places)
-        for final in found:
+        yield Fetch()
+        if probes is not None and self.served:
+            tell_contents(probes, None, self.served, self.recorder, self.now_ns)
+        for final in self.found.finals:
             self.recorder.add(final)
         self.recorder.add(residue)
 

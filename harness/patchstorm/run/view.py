@@ -16,10 +16,13 @@ class Look(NamedTuple):
 
 
 class View(Protocol):
-    """The shared directory of one storm; paths are relative to it."""
+    """The shared directory of one storm; paths are relative to it.
+
+    A look at one path raises UnreadableError where it cannot be told what stands there.
+    """
 
     def look(self, path: str) -> Look | None:
-        """What stands under ``path`` now; None where nothing does."""
+        """The file under ``path`` now; None where there is none."""
         ...
 
     def paths(self) -> tuple[str, ...]:

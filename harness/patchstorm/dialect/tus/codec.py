@@ -14,6 +14,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
@@ -24,6 +26,7 @@ from patchstorm.dialect.wire import Wire
 from patchstorm.history.model import Completion, DocumentFields, StatusDocument, UploadInfo
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.history.recorder import outcome_of
+from patchstorm.legible import legible_line
 
 TUS_VERSION = "1.0.0"
 PATCH_TYPE = "application/offset+octet-stream"
@@ -37,6 +40,10 @@ METHODS: dict[str, str] = {
 }
 PROBLEM = "application/problem+json"
 PROBLEM_DOCUMENT = "problem document"
+SHOWN_CHARS_MAX = 100
+NUMBER_MAX = 2**63 - 1  # no file is longer (off_t)
+_DIGITS_MAX = len(str(NUMBER_MAX))
+_NOT_IN_URL = re.compile(r"[\x00-\x20\x7f-\x9f]")
 Buffer = bytes | bytearray | memoryview
 Blocks = Callable[[], Iterable[Buffer]]
 
@@ -128,10 +135,27 @@ def created_url(wire: Wire, reply: Reply) -> str | None:
     a balancer decides which replica is asked.
     """
     location = reply.headers.get("location")
-    if not 200 <= reply.status < 300 or not location:
+    if not 200 <= reply.status < 300 or not location or _location(reply) is not None:
         return None
     parts = urlsplit(urljoin(f"http://host{wire.path}", location))
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _location(reply: Reply) -> str | None:
+    """What is wrong with a Location: it cannot be parsed, or would break the line of a request."""
+    location = reply.headers.get("location", "")
+    wrong = _NOT_IN_URL.search(location) is not None
+    try:
+        urlsplit(urljoin("http://host/", location)).port  # noqa: B018 - read since it may raise
+    except ValueError:
+        wrong = True
+    return f"Location is {_shown(location)}, no URL" if wrong else None
+
+
+def _shown(text: str) -> str:
+    """What a server said, on one line and not too much of it."""
+    cut = text if len(text) <= SHOWN_CHARS_MAX else f"{text[:SHOWN_CHARS_MAX]}..."
+    return f"`{legible_line(cut)}`"
 
 
 def upload_id(wire: Wire, url: str) -> str:
@@ -141,7 +165,7 @@ def upload_id(wire: Wire, url: str) -> str:
         return unquote(parts.path.rstrip("/").rpartition("/")[2])
     parameter, _, claim = wire.id.partition(":")
     value = dict(parse_qsl(parts.query)).get(parameter, "")
-    return str(_claims(value).get(claim, "")) if claim else value
+    return legible_line(str(_claims(value).get(claim, ""))) if claim else value
 
 
 def _claims(token: str) -> dict[str, Any]:
@@ -149,7 +173,7 @@ def _claims(token: str) -> dict[str, Any]:
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
 
@@ -200,7 +224,7 @@ def decode(
         sent=sent,
         headers=reply.headers,
         document=document,
-        malformed=malformed or bad_offset or bad_length,
+        malformed=malformed or bad_offset or bad_length or _location(reply),
     )
 
 
@@ -208,9 +232,12 @@ def _integer(reply: Reply, name: str) -> tuple[int | None, str | None]:
     text = reply.headers.get(name)
     if text is None:
         return None, None
-    if text.isascii() and text.isdigit():
-        return int(text), None
-    return None, f"{name} is `{text}`, not a plain decimal number"
+    if not text.isascii() or not text.isdigit():
+        return None, f"{name} is {_shown(text)}, not a plain decimal number"
+    digits = text.lstrip("0") or "0"
+    if len(digits) > _DIGITS_MAX or int(digits) > NUMBER_MAX:
+        return None, f"{name} is {_shown(text)}, more than any file has"
+    return int(digits), None
 
 
 def _problem(request: Request, reply: Reply) -> str | None:
@@ -221,13 +248,14 @@ def _problem(request: Request, reply: Reply) -> str | None:
         return None
     try:
         told = json.loads(reply.body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f"{PROBLEM_DOCUMENT}: {error}"
     if not isinstance(told, dict) or not told:
         return f"{PROBLEM_DOCUMENT}: no object with members"
     if told.get("status", reply.status) != reply.status:
         return (
-            f"{PROBLEM_DOCUMENT}: its status is {told['status']}, that of the answer {reply.status}"
+            f"{PROBLEM_DOCUMENT}: its status is {_shown(_text(told['status']))}, "
+            f"that of the answer {reply.status}"
         )
     words = [
         name for name in ("type", "title", "detail") if not isinstance(told.get(name, ""), str)
@@ -242,19 +270,42 @@ def _document(
         return None, None
     try:
         return _status(fields, json.loads(reply.body)), None
-    except (ValueError, KeyError, TypeError) as error:
-        return None, f"status document: {type(error).__name__}: {error}"
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        return None, f"status document: {type(error).__name__}: {legible_line(str(error))}"
 
 
 def _status(fields: DocumentFields, raw: dict[str, Any]) -> StatusDocument:
     gaps: Iterator[tuple[int, int]] = (
-        (int(gap[fields.gap_offset]), int(gap[fields.gap_length])) for gap in raw[fields.missing]
+        (_count(gap[fields.gap_offset]), _count(gap[fields.gap_length]))
+        for gap in raw[fields.missing]
     )
     return StatusDocument(
-        total_size=int(raw[fields.total]),
-        committed_offset=int(raw[fields.committed]),
-        chunks_received=tuple(int(offset) for offset in raw[fields.chunks]),
+        total_size=_count(raw[fields.total]),
+        committed_offset=_count(raw[fields.committed]),
+        chunks_received=tuple(_count(offset) for offset in raw[fields.chunks]),
         missing_ranges=tuple(gaps),
-        progress_percent=float(raw[fields.percent]),
-        status=str(raw[fields.state]),
+        progress_percent=_percent(raw[fields.percent]),
+        status=legible_line(_text(raw[fields.state])),
     )
+
+
+def _count(value: Any) -> int:
+    number = int(value)
+    if abs(number) > NUMBER_MAX:
+        raise ValueError("a number beyond what any file has")
+    return number
+
+
+def _percent(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("a percentage that is no number")
+    return number
+
+
+def _text(value: Any) -> str:
+    """``str(value)``, which a value nested deeply enough has not."""
+    try:
+        return str(value)
+    except RecursionError:
+        return "nested too deeply to be shown"

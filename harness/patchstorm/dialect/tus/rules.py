@@ -19,6 +19,7 @@ from itertools import accumulate
 
 from patchstorm.case.case import EXPIRY_SLACK_NS, FAR, Case, UploadCase
 from patchstorm.dialect.base import Broken, NamedRule, Rules
+from patchstorm.dialect.tus.codec import PROBLEM_DOCUMENT
 from patchstorm.history.model import Completion, Operation
 
 _HTTP_ONLY = frozenset({401, 408, 411, 414, 417, 421, 429, 431})  # may come from before the target
@@ -209,18 +210,21 @@ def _retry_after(
     )
 
 
-def _problem(
+def _malformed(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
-    said = end.malformed or ""
-    return f"was answered with what is no {said}" if said.startswith("problem document") else None
+    if end.malformed is None or end.status is None or operation.call.kind == "status":
+        return None
+    if end.malformed.startswith(PROBLEM_DOCUMENT):
+        return f"was answered with what is no {end.malformed}"
+    return f"was answered with what cannot be read: {end.malformed}"
 
 
 _RULES_OF_ALL: tuple[NamedRule, ...] = (
     ("tus-resumable", _tus_resumable),
     ("expiry", _expiry),
     ("retry-after", _retry_after),
-    ("problem", _problem),
+    ("problem", _malformed),
 )
 _UNENDED = (("termination", _terminated), ("expiration", _expired))
 _RULES_OF: dict[str, tuple[NamedRule, ...]] = {

@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
-from patchstorm.live import tree
+from patchstorm.errors import UnreadableError
+from patchstorm.live import beneath, tree
 from patchstorm.live.tree import Change
 from patchstorm.live.watch import TreeWatch
 
@@ -36,8 +37,12 @@ class Keeper:
             self._keep(change.path)
 
     def _keep(self, path: str) -> None:
-        with contextlib.suppress(OSError):  # gone already, or a directory
-            self._open.append(os.open(self._view / path, os.O_RDONLY | os.O_NOATIME))
+        with (
+            contextlib.suppress(OSError, UnreadableError),  # gone already
+            beneath.opened(self._view, path, os.O_RDONLY | os.O_NOATIME) as file,
+        ):
+            if file is not None:
+                self._open.append(os.dup(file))
         if len(self._open) > FILES_MAX:
             os.close(self._open.popleft())
 

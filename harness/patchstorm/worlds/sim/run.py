@@ -13,7 +13,7 @@ from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Strategy
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.clients import Clients
-from patchstorm.run.last_look import finals
+from patchstorm.run.last_look import Found, finals
 from patchstorm.run.publication import PublicationWatcher
 from patchstorm.run.script import (
     Act,
@@ -114,7 +114,7 @@ class _SimRun(Run):
         self.choosers = choosers
         self.unknown: str | None = None
         self.next_op = 0
-        self.fetched = []
+        self.found = Found([])
         self.forced: list[Choice] = []
         self.storm_began = self.storm_steps = 0
         self._tidied_at = -1
@@ -230,7 +230,7 @@ class _SimRun(Run):
             elif isinstance(act, Heal):
                 self._heal()
             elif isinstance(act, Fetch):
-                self.fetched = finals(self.plan, self.view, self.places)
+                self.found = finals(self.plan, self.view, self.places)
 
     def _drive(self, workload: Workload, phase: str) -> None:
         machine = Machine(workload, client=phase, first_op=self.next_op)
