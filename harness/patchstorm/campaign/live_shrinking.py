@@ -17,7 +17,7 @@ from time import monotonic
 
 import msgspec
 
-from patchstorm.campaign.failure import Failure, read_failure, write_failure
+from patchstorm.campaign.failure import Failure, read_failure, replay_command, write_failure
 from patchstorm.campaign.plan_edits import (
     fewer_chunks,
     fewer_replicas,
@@ -25,11 +25,11 @@ from patchstorm.campaign.plan_edits import (
     without_faults,
     without_uploads,
 )
+from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.campaign.single import StormResult, run_plan
 from patchstorm.errors import InconclusiveError
 from patchstorm.history import read_history, write_history
 from patchstorm.scenario.plan import Plan
-from patchstorm.target.registry import resolve
 from patchstorm.worlds.registry import world_of
 
 FIRST_TRIES = 5
@@ -66,7 +66,8 @@ def shrink_live(failure: Failure, out: Path) -> LiveShrunk:
 
 
 async def _shrink(failure: Failure, out: Path, folder: Path) -> LiveShrunk:
-    target = resolve(failure.target)
+    target = replay_target(failure)[0]
+    failure = msgspec.structs.replace(failure, plan=plan_for(failure, target))
     with world_of(failure.world).shared(1) as shared:
 
         async def attempt(plan: Plan) -> StormResult:
@@ -151,6 +152,4 @@ def _write(found: Path, out: Path) -> None:
     beside = f"{out.stem}.jsonl"
     with (out.parent / beside).open("wb") as sink:
         write_history(read_history(found.parent / small.history), sink)
-    write_failure(
-        out, msgspec.structs.replace(small, history=beside, command=f"patchstorm replay {out}")
-    )
+    write_failure(out, msgspec.structs.replace(small, history=beside, command=replay_command(out)))

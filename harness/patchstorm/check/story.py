@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from patchstorm.case.case import Case, UploadCase
 from patchstorm.check.model import Finding, Range
-from patchstorm.check.phrases import befell, headers_told, shortened
+from patchstorm.dialect.phrases import befell, headers_told, shortened
 from patchstorm.dialect.registry import words_of
 from patchstorm.history.events import Beside, Damage, Exit, Fault, Phase
 from patchstorm.history.model import Operation

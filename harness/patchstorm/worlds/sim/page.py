@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from patchstorm.check.phrases import shortened
+from patchstorm.dialect.phrases import shortened
 from patchstorm.worlds.sim.agenda import STEP_NS
 
 LINES_MAX = 24

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from patchstorm.check.model import Finding
-from patchstorm.check.phrases import answer_headers, befell, headers_told
 from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
 from patchstorm.choice.schedule import Choice
+from patchstorm.dialect.phrases import answer_headers, befell, headers_told
 from patchstorm.dialect.registry import words_of
 from patchstorm.dialect.words import Words
 from patchstorm.history.events import Damage, Fault

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patchstorm.check.phrases import befell, headers_told, shortened
+from patchstorm.dialect.phrases import befell, headers_told, shortened
 from patchstorm.dialect.registry import words_of
 from patchstorm.history.events import Exit, Fault
 from patchstorm.history.model import Completion, Invocation, Kind, Operation, RequestHead
