@@ -13,7 +13,7 @@ def refused(said: str = "") -> Book:
     book.create(replica=1)
     if said:
         book.event("exit", replica=1, code=3, said=said)
-    book.patch(0, 16, 16, replica=1, status=None, error="refused", sent=0)
+    book.head(None, replica=1, status=None, error="refused")
     return book
 
 

@@ -34,11 +34,13 @@ def finding(
     operations: Iterable[int] = (),
     causes: Mapping[int, str] | None = None,
     notes: Iterable[str] = (),
+    in_the_end: bool = False,
 ) -> Finding:
     """A finding with its story.
 
     ``operations`` are told in order; those in ``causes`` carry an arrow and that remark. ``notes`` are
-    closing lines, such as what stands in the published file.
+    closing lines, such as what stands in the published file. ``in_the_end``: what is claimed was seen when
+    everything was over, as where there are notes, so whatever befell the upload until then is told.
     """
     remarks = dict(causes or {})
     told = sorted({*operations, *remarks, *_deletes(upload)})
@@ -49,7 +51,7 @@ def finding(
         upload=None if upload is None else upload.id,
         ranges=ranges[:RANGES_MAX],
         operations=tuple(told[:OPERATIONS_MAX]),
-        story=_story(case, upload, told, remarks, tuple(notes)),
+        story=_story(case, upload, told, remarks, tuple(notes), in_the_end=in_the_end),
     )
 
 
@@ -67,8 +69,10 @@ def _story(
     told: list[int],
     remarks: Mapping[int, str],
     notes: tuple[str, ...],
+    *,
+    in_the_end: bool,
 ) -> tuple[str, ...]:
-    lines = _lines(case, upload, told, remarks, to_the_end=bool(notes))
+    lines = _lines(case, upload, told, remarks, to_the_end=in_the_end or bool(notes))
     return tuple(shortened([*lines, *(_ARROW + note for note in notes)]))
 
 
@@ -131,7 +135,6 @@ def _lines(
     *,
     to_the_end: bool,
 ) -> list[str]:
-    """``to_the_end``: what is claimed was seen when everything was over, so what came last counts as well."""
     if not told:
         return []
     zero = case.history.operations[0].call.time_ns
@@ -141,7 +144,9 @@ def _lines(
     ]
     until = case.last_ns if to_the_end else max(_over(one) for one in chosen)
     room = max(0, LINES_MAX - len(entries))
-    events = _events(case, upload, chosen, until)
+    among = upload.operations if to_the_end and upload is not None else chosen
+    since = min(one.call.time_ns for one in (*among, *chosen))
+    events = _events(case, upload, chosen, since, until)
     entries += [(event.time_ns, -1, _event_line(event, zero)) for event in events[:room]]
     lines = [entry[2] for entry in sorted(entries, key=lambda entry: entry[:2])]
     if len(told) > len(chosen):
@@ -154,13 +159,12 @@ def _over(operation: Operation) -> int:
 
 
 def _events(
-    case: Case, upload: UploadCase | None, told: list[Operation], until: int
+    case: Case, upload: UploadCase | None, told: list[Operation], since: int, until: int
 ) -> list[_Told]:
     """What was done to the requests that are told or to the fleet meanwhile, causes first, then in time.
 
     A fault that began before and was still in force is told by its begin.
     """
-    since = min(one.call.time_ns for one in told)
     ops = {one.op for one in told}
     lasting = {id(one.fault) for one in case.faults.windows if one.until >= since}
     probed = told[0].call.probe is not None
