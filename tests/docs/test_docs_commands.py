@@ -183,6 +183,7 @@ def test_the_main_job_finds_the_reference_safe(tmp_path: Path) -> None:
 KINDS = {
     "header": r"scenario +verdict +schedules +steps +seconds +remark",
     "row": r"replaying +violated +\d+ +\d+ +\d+\.\d  [a-z, ]+",
+    "sizes": r"Sizes were scaled down .+",
     "tally": r"1 violated in \d+\.\d s",
     "headline": r"replaying against reference:append in sim, seed 1: violated",
     "finding": rf"  ({'|'.join(checker.name for checker in CHECKERS)}): .+",
