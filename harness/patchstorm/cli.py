@@ -273,6 +273,12 @@ def selftest(
         bool,
         typer.Option("--blind", help="Hunt each bug in every storm, as if nothing were known."),
     ] = False,
+    stories: Annotated[
+        bool,
+        typer.Option(
+            "--stories", help="Ask each shrunk failure's story whether it names the deed."
+        ),
+    ] = False,
     seeds: Annotated[
         int, typer.Option(metavar="N", help="Hunts for each bug, each from a seed of its own.")
     ] = 3,
@@ -296,6 +302,7 @@ def selftest(
         Request(
             only=tuple(only or ()),
             blind=blind,
+            stories=stories,
             seed=seed,
             seeds=seeds,
             budget=budget,

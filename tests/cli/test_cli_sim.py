@@ -95,17 +95,6 @@ def test_steps_that_meant_something_else_are_refused(
     assert list(tmp_path.iterdir()) == [old]
 
 
-def test_a_failure_of_real_processes_cannot_be_shrunk(
-    found: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder, lines = found
-    failure = json.loads((folder / failure_of(lines)).read_text())
-    real = tmp_path / "real.json"
-    real.write_text(json.dumps(failure | {"world": "processes", "schedule": None}))
-    assert main(["shrink", str(real), "-o", str(tmp_path / "small.json")]) == 2
-    assert "only failures of the world sim" in capsys.readouterr().err
-
-
 def test_a_shrunk_failure_replays(
     found: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -184,6 +184,7 @@ def test_the_main_job_finds_the_reference_safe(tmp_path: Path) -> None:
 KINDS = {
     "header": r"scenario +verdict +schedules +steps +seconds +remark",
     "row": r"replaying +violated +\d+ +\d+ +\d+\.\d  [a-z, ]+",
+    "sizes": r"Sizes were scaled down .+",
     "tally": r"1 violated in \d+\.\d s",
     "headline": r"replaying against reference:append in sim, seed 1: violated",
     "finding": rf"  ({'|'.join(checker.name for checker in CHECKERS)}): .+",
@@ -215,6 +216,29 @@ def test_the_readme_shows_what_really_comes(caught: tuple[Path, str]) -> None:
         assert kind in told and kind in real
     assert told[-1] == real[-1] == "replay"
     assert told[:5] == real[:5]
+
+
+def told(text: str) -> list[str]:
+    """The claims and steps that a text shows, without the indentation of its surroundings."""
+    return [line.rstrip() for line in text.splitlines() if re.match(r" *(-> )? *step +\d+ ", line)]
+
+
+def test_the_readme_shows_the_very_lines_that_come(caught: tuple[Path, str]) -> None:
+    """All but the measured seconds, and the table's padding."""
+    text = (TOP / "README.md").read_text(encoding="utf-8")
+    example = text.partition(f"$ {CAUGHT}\n")[2].partition("```")[0]
+    shown, came = example.splitlines(), [line.rstrip() for line in caught[1].splitlines()]
+    begin = next(at for at, line in enumerate(shown) if "against" in line)
+    assert shown[begin:] == came[came.index(shown[begin]) :]
+    assert shown[1].split()[:4] == came[1].split()[:4]
+
+
+@pytest.mark.parametrize("name", ["results.md", "simulator.md"])
+def test_documents_show_steps_that_come(name: str, caught: tuple[Path, str]) -> None:
+    lines = {line.strip() for line in told(caught[1])}
+    shown = [line.strip() for line in told((TOP / "docs" / name).read_text(encoding="utf-8"))]
+    assert shown
+    assert [line for line in shown if line not in lines] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(TOP)))

@@ -84,10 +84,35 @@ def handle(sock: socket.socket) -> None:
             METHODS.get(method, refuse)(sock, path.rpartition("/")[2], headers, body)
 
 
+def leave_names() -> None:
+    """Names that are no text, and links to what has no end."""
+    for name in (b"\xff-name", b"esc\x1b[31m", b"two\nlines"):
+        with open(os.path.join(ROOT.encode(), name), "wb"):
+            pass
+    for link, to in (("everything", "/"), ("loop", ".")):
+        os.symlink(to, os.path.join(ROOT, link))
+
+
+def leave_depth() -> None:
+    """More directories in one another than a path can name."""
+    at = os.open(ROOT, os.O_RDONLY)
+    for _ in range(3_000):
+        os.mkdir("d", dir_fd=at)
+        below = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+
+
+LEAVING = {"names": leave_names, "deep": leave_depth}
+
+
 def create(sock: socket.socket, name: str, headers: Headers, body: bytes) -> None:
     ident = f"u{len(LENGTHS)}"
     LENGTHS[ident], OFFSETS_NOW[ident] = int(headers["upload-length"]), 0
     plant(os.path.join(ROOT, ident))
+    if MODE in LEAVING and len(LENGTHS) == 1:
+        LEAVING[MODE]()
     answer(sock, 201, {"Location": LOCATIONS.get(MODE, f"/files/{ident}")})
 
 
@@ -123,18 +148,7 @@ OFFSETS_NOW: dict[str, int] = {}
 
 def begin() -> None:
     """What a mode does before the first request."""
-    if MODE == "names":
-        for name in (b"\xff-name", b"esc\x1b[31m", b"two\nlines"):
-            with open(os.path.join(ROOT.encode(), name), "wb"):
-                pass
-        os.symlink("/", os.path.join(ROOT, "everything"))
-        os.symlink(".", os.path.join(ROOT, "loop"))
-    elif MODE == "deep":
-        os.chdir(ROOT)
-        for _ in range(3_000):
-            os.mkdir("d")
-            os.chdir("d")
-    elif MODE == "words":
+    if MODE == "words":
         os.write(1, b"\x1b[2J\x1b]0;mine\x07\x9b31m\xff <b>bold</b> ]]>\n")
         sys.exit(3)
     elif MODE == "log":

@@ -102,9 +102,14 @@ def test_a_replica_that_ends_by_itself_is_told_of(tmp_path: Path) -> None:
         async with fleet_of(toy(), tmp_path, count=2) as fleet:
             pid = fleet.replicas[1].pid
             assert pid is not None
+            fleet.replicas[1].log.write_text("no room for me\n")
             os.kill(pid, signal.SIGSEGV)
             await until(lambda: not fleet.replicas[1].alive)
             told = fleet.deserters()
+            (event,) = fleet.exits(7)
+            assert (event.time_ns, event.replica, event.code) == (7, 1, -11)
+            assert event.said == "no room for me"
+            assert fleet.exits(8) == []
             await fleet.heal()
             assert (await ask(fleet, 1)).reply is not None
             return told

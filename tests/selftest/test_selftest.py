@@ -81,6 +81,7 @@ def test_a_bug_that_is_none_is_missed(capsys: Captured, monkeypatch: Patch) -> N
         Bug(
             name="nothing-wrong", says="", stands_for="", storms=("parallel",),
             caught_by=("bytes", "durability"),
+            deed="client PATCH",
         ),
     )  # fmt: skip
 
@@ -152,6 +153,7 @@ def test_the_table_tells_what_is_wrong_and_how_to_look(
 ) -> None:
     nothing = Bug(
         name="nothing-wrong", says="", stands_for="", storms=("sequential",), caught_by=("bytes",),
+        deed="client PATCH",
         twin=Innocent(says="not repaired at all", store=publishing.ChunksLeft),
     )  # fmt: skip
     plant(monkeypatch, nothing)

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import thread_time
 
+from patchstorm.campaign.deeds import Deed
 from patchstorm.campaign.explore import reason_to_skip
-from patchstorm.campaign.keeping import failure_place, keep_failure, small_of, write_small
+from patchstorm.campaign.keeping import (
+    failure_place,
+    keep_failure,
+    small_of,
+    story_of,
+    write_small,
+)
 from patchstorm.campaign.schedules import Search, Session, Told
 from patchstorm.campaign.shrinking import Shrunk
 from patchstorm.campaign.suspects import Innocent, Suspect
@@ -26,7 +33,7 @@ class Hunt:
     """Schedules of the bug's storms in turn until a checker that must speak does; at most ``budget``.
 
     ``shrink`` also makes the schedule small. It is written below ``out_dir`` if ``keep``, or if a checker
-    spoke that must not.
+    spoke that must not. ``stories``: its story is asked for the deed; one without it is written too.
     """
 
     suspect: Suspect
@@ -35,6 +42,7 @@ class Hunt:
     strategy: str = "portfolio"
     shrink: bool = True
     keep: bool = False
+    stories: bool = False
     out_dir: Path
 
     def run(self) -> Trial:
@@ -76,11 +84,13 @@ class Hunt:
     def _ended(
         self, session: Session, told: Told, strange: tuple[str, ...], count: int, seconds: float
     ) -> Trial:
-        choices, failure = None, None
-        if self.shrink or self.keep or strange:
+        choices, failure, told_deed = None, None, None
+        if self.shrink or self.keep or strange or self.stories:
             small = small_of(session, told, minimise=self.shrink, seconds_max=math.inf)
             choices = size(small) if self.shrink else None
-            if self.keep or strange:
+            if self.stories and not strange:
+                told_deed = Deed.told(self.suspect.deed, story_of(small))
+            if self.keep or strange or told_deed is False:
                 place = failure_place(session, told.index, self.out_dir)
                 failure = str(write_small(place, session.search, small, told.index)[0])
         return Trial(
@@ -96,6 +106,7 @@ class Hunt:
             unexpected=strange,
             choices=choices,
             failure=failure,
+            told=told_deed,
         )
 
 

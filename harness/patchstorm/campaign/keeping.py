@@ -70,17 +70,23 @@ def failure_place(session: Session, index: int, folder: Path) -> Path:
     return place
 
 
+def story_of(small: Shrunk) -> tuple[str, ...]:
+    """A shrunk failure, told step by step."""
+    ran = small.ran
+    assert ran.trace is not None, "a failure is told from a traced run"
+    return tell(
+        ran.history, ran.trace.records, small.schedule.choices, ran.outcome.paths, ran.findings,
+        ran.outcome.forced,
+    )  # fmt: skip
+
+
 def write_small(
     place: Path, search: Search, small: Shrunk, index: int, file: str = FAILURE_FILE
 ) -> tuple[Path, tuple[str, ...]]:
     """Write a schedule's failure and its history, steps included; returns the file and the story."""
-    ran = small.ran
+    ran, story = small.ran, story_of(small)
     trace = ran.trace
     assert trace is not None, "a failure is told from a traced run"
-    story = tell(
-        ran.history, trace.records, small.schedule.choices, ran.outcome.paths, ran.findings,
-        ran.outcome.forced,
-    )  # fmt: skip
     path = place / file
     history = msgspec.structs.replace(
         ran.history,

@@ -43,6 +43,7 @@ class Asked:
     out_dir: Path
     keep: bool = False
     shrink: bool = True
+    stories: bool = False
     strategy: str = "portfolio"
 
 
@@ -148,7 +149,7 @@ def _of_bug(suspect: Suspect, asked: Asked) -> _Entry:
     hunts = tuple(
         Hunt(
             suspect=suspect, seed=seed, budget=asked.budget, strategy=asked.strategy,
-            shrink=asked.shrink, keep=asked.keep, out_dir=asked.out_dir,
+            shrink=asked.shrink, keep=asked.keep, stories=asked.stories, out_dir=asked.out_dir,
         )
         for seed in asked.seeds
     )  # fmt: skip

@@ -30,12 +30,14 @@ class Suspect:
     """A planted bug, and the storms that share a hunt's schedules in turn.
 
     One of ``caught_by`` must speak, and nobody but those in ``allowed`` may; None: whoever speaks is right.
+    ``deed`` is what the story of its failure has to tell.
     """
 
     name: str
     target: str
     storms: tuple[str, ...]
     caught_by: tuple[str, ...]
+    deed: str
     allowed: frozenset[str] | None
 
 
@@ -61,6 +63,7 @@ def suspects(bugs: Sequence[Bug]) -> tuple[Suspect, ...]:
             target=bug.target,
             storms=(bug.storm,),
             caught_by=bug.caught_by,
+            deed=bug.deed,
             allowed=frozenset({*bug.caught_by, *bug.also}),
         )
         for bug in bugs
@@ -76,6 +79,7 @@ def unknown_suspects(bugs: Sequence[Bug]) -> tuple[Suspect, ...]:
             target=bug.target,
             storms=_storms(scenarios, resolve(bug.target), None),
             caught_by=tuple(checker.name for checker in CHECKERS),
+            deed=bug.deed,
             allowed=None,
         )
         for bug in bugs

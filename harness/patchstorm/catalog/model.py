@@ -32,6 +32,8 @@ class Bug:
     must then fire. ``also`` are checkers that may fire as a plain consequence; any other is a false
     alarm. ``storages`` are the flavours on which it can show; empty: any.
 
+    ``deed`` is what the story of a shrunk failure must tell, in the words of ``campaign.deeds``.
+
     ``base`` is the correct store that it is a variant of. ``twin`` is the same code repaired, where
     that is something else than the base itself.
 
@@ -44,6 +46,7 @@ class Bug:
     stands_for: str
     storms: tuple[str, ...]
     caught_by: tuple[str, ...]
+    deed: str
     also: tuple[str, ...] = ()
     storages: tuple[str, ...] = ()
     base: Base = "reference"

@@ -102,6 +102,7 @@ BUGS = (
         stands_for="no fsync before the answer, as in most released servers",
         storms=("power-loss",),
         caught_by=("durability",),
+        deed="fault power-loss",
         also=(
             "offsets",
             "status",
@@ -121,6 +122,7 @@ BUGS = (
         stands_for="fsync(2): the file's own fsync does not sync its name",
         storms=("power-loss",),
         caught_by=("durability",),
+        deed="fault power-loss",
         also=(
             "offsets",
             "status",
@@ -141,6 +143,7 @@ BUGS = (
         stands_for="write(2) taken for write-all",
         storms=("failing-disk",),
         caught_by=("availability", "durability", "bytes"),
+        deed="fault short-write",
         also=("offsets", "status", "linearizable", "completion", "publication"),
         store=ShortWriteIgnored,
         sim_only="a local file system takes every write whole",
@@ -151,6 +154,7 @@ BUGS = (
         stands_for="a fixed temporary name: transient 500s",
         storms=("parallel",),
         caught_by=("availability",),
+        deed="request open **/body_.tmp",
         also=(
             "completion",
             "durability",
@@ -168,6 +172,7 @@ BUGS = (
         stands_for="non-atomic metadata: transient 500s and 404s",
         storms=("parallel",),
         caught_by=("availability",),
+        deed="request open **/info.json",
         also=("completion",),
         store=RewrittenInPlace,
     ),

@@ -18,6 +18,7 @@ from patchstorm.check.completion import owed
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure
 from patchstorm.check.story import finding, verb
+from patchstorm.history.events import Exit
 from patchstorm.history.model import Operation
 from patchstorm.history.no_answer import NoAnswer
 
@@ -63,7 +64,7 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
     call, end = operation.call, operation.end
     if end is None or call.cut:
         return None
-    said = _said(operation)
+    said = _said(case, operation)
     if said is None:
         return None
     unsent = bodied(operation) and end.sent < (call.length or 0)
@@ -81,7 +82,7 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
     return said
 
 
-def _said(operation: Operation) -> str | None:
+def _said(case: Case, operation: Operation) -> str | None:
     end = operation.end
     assert end is not None
     if end.status is not None:
@@ -93,11 +94,20 @@ def _said(operation: Operation) -> str | None:
     if end.error is NoAnswer.TIMEOUT:
         return "was never answered"
     if end.error is NoAnswer.REFUSED:
-        return "found nobody listening"
+        return "found nobody listening" + _exit(case, operation)
     if end.error is NoAnswer.GARBLED:
         said = "was answered with what is not HTTP"
         return said if end.malformed is None else f"{said}: {end.malformed}"
     return None
+
+
+def _exit(case: Case, operation: Operation) -> str:
+    """Why nobody listened, where the history knows: the replica had ended by itself before the answer."""
+    replica, until = operation.call.replica, ended(operation)
+    for event in reversed(case.history.events):
+        if isinstance(event, Exit) and event.replica == replica and event.time_ns <= until:
+            return f": replica {replica} had ended by itself with code {event.code}"
+    return ""
 
 
 class _Contention:

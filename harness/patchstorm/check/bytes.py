@@ -64,6 +64,7 @@ def _size(case: Case, upload: UploadCase, final: Final) -> Iterator[Finding | Un
             upload=upload,
             spans=[lost],
             causes=dict.fromkeys(sent, "its bytes are not in the file"),
+            in_the_end=True,
         )
 
 

@@ -47,6 +47,7 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
             spans=[(0, upload.size)],
             operations=told,
             causes={told[-1]: "the last request about it"} if told else {},
+            in_the_end=True,
         )
 
 

@@ -154,6 +154,7 @@ def _absent(case: Case, upload: UploadCase) -> Iterator[Finding]:
         upload=upload,
         spans=[(0, upload.size)],
         causes={upload.announcer: "gave the full length as offset"},
+        in_the_end=True,
     )
 
 

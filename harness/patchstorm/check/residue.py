@@ -11,7 +11,7 @@ any time is judged always.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from patchstorm.case.case import FAR, Case, UploadCase
@@ -24,6 +24,7 @@ from patchstorm.history.names import unnamed
 
 NAME = "residue"
 PATHS_SHOWN = 8
+UPLOADS_TOLD = 2
 _WILD = {"**/": "(?:[^/]+/)*", "/**": "(?:/.+)?", "*": "[^/]*", "?": "[^/]"}
 
 
@@ -34,6 +35,7 @@ def _find(case: Case) -> Iterator[Finding]:
             case,
             NAME,
             f"{len(beside)} names were visible beside the targets, the first {beside[0]!r}",
+            causes=_whose(case, beside),
             notes=beside[:PATHS_SHOWN],
             remedy=_remedy(case, "files.internal", beside),
         )
@@ -44,6 +46,7 @@ def _find(case: Case) -> Iterator[Finding]:
             NAME,
             f"{len(residue.forgotten)} paths were left when the time of every upload was over, the first"
             f" {residue.forgotten[0]!r}",
+            causes=_whose(case, residue.forgotten),
             notes=residue.forgotten[:PATHS_SHOWN],
         )
     left = litter(case)
@@ -53,6 +56,7 @@ def _find(case: Case) -> Iterator[Finding]:
             NAME,
             f"{len(left)} paths were left after a sweep that the target does not declare, the first"
             f" {left[0]!r}",
+            causes=_whose(case, left),
             notes=left[:PATHS_SHOWN],
             remedy=_remedy(case, "files.leftovers", left),
         )
@@ -62,6 +66,34 @@ def _remedy(case: Case, key: str, paths: list[str]) -> Remedy:
     """The patterns that these paths are instances of: a star for what one upload or one moment is called."""
     names = [upload.target for upload in case.history.header.uploads]
     return Remedy(key=key, patterns=tuple(sorted({unnamed(path, names) for path in paths})))
+
+
+def _whose(case: Case, paths: Sequence[str]) -> dict[int, str]:
+    """The requests that explain what lies there: of the uploads whose it is, or of all where nobody can tell.
+
+    An upload's own files have the last part of its URL in their names, or its target's.
+    """
+    owners = [one for one in case.uploads.values() if any(map(_marks(one), paths))]
+    told: dict[int, str] = {}
+    for upload in (owners or list(case.uploads.values()))[:UPLOADS_TOLD]:
+        for operation in upload.operations:
+            if operation.call.kind == "terminate":
+                told[operation.op] = "asked for its removal"
+            elif operation.call.kind == "create" and operation.outcome != "fail":
+                told[operation.op] = "made the upload"
+        sent = [one for one in upload.by_invocation if one.call.kind == "append"]
+        for operation in sent[-1:]:
+            told[operation.op] = "the last bytes that were sent"
+    return told
+
+
+def _marks(upload: UploadCase) -> Callable[[str], bool]:
+    names = {upload.info.target}
+    for operation in upload.operations:
+        if operation.call.kind == "create" and operation.end is not None:
+            url = operation.end.headers.get("location", "")
+            names.add(url.partition("?")[0].rstrip("/").rpartition("/")[2])
+    return lambda path: any(name and name in path for name in names)
 
 
 def _beside(case: Case) -> list[Beside]:

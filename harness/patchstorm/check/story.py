@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from patchstorm.case.case import Case, UploadCase
 from patchstorm.check.model import Finding, Range, Remedy
+from patchstorm.dialect.phrases import befell, headers_told, shortened
 from patchstorm.dialect.registry import words_of
-from patchstorm.history.events import Beside, Damage, Fault, Phase, kind_of
+from patchstorm.history.events import Beside, Damage, Exit, Fault, Phase
 from patchstorm.history.model import Operation
 from patchstorm.history.ranges import Span
 
@@ -19,7 +20,8 @@ LINES_MAX = 20
 RANGES_MAX = 64
 OPERATIONS_MAX = 32
 _ARROW, _PLAIN = "-> ", "   "
-_Told = Fault | Damage | Phase | Beside
+DELETES_MAX = 3
+_Told = Fault | Exit | Damage | Phase | Beside
 
 
 def finding(
@@ -32,15 +34,17 @@ def finding(
     operations: Iterable[int] = (),
     causes: Mapping[int, str] | None = None,
     notes: Iterable[str] = (),
+    in_the_end: bool = False,
     remedy: Remedy | None = None,
 ) -> Finding:
     """A finding with its story.
 
     ``operations`` are told in order; those in ``causes`` carry an arrow and that remark. ``notes`` are
-    closing lines, such as what stands in the published file.
+    closing lines, such as what stands in the published file. ``in_the_end``: what is claimed was seen when
+    everything was over, as where there are notes, so whatever befell the upload until then is told.
     """
     remarks = dict(causes or {})
-    told = sorted({*operations, *remarks})
+    told = sorted({*operations, *remarks, *_deletes(upload)})
     ranges = tuple(Range(offset=start, length=end - start) for start, end in spans)
     return Finding(
         checker=checker,
@@ -48,9 +52,30 @@ def finding(
         upload=None if upload is None else upload.id,
         ranges=ranges[:RANGES_MAX],
         operations=tuple(told[:OPERATIONS_MAX]),
-        story=(*_lines(case, upload, told, remarks), *(_ARROW + note for note in notes)),
+        story=_story(case, upload, told, remarks, tuple(notes), in_the_end=in_the_end),
         remedy=remedy,
     )
+
+
+def _deletes(upload: UploadCase | None) -> list[int]:
+    """Requests that ask for the upload's removal: they explain what is missing, and what is left."""
+    if upload is None:
+        return []
+    deletes = [one.op for one in upload.operations if one.call.kind == "terminate"]
+    return deletes[:DELETES_MAX]
+
+
+def _story(
+    case: Case,
+    upload: UploadCase | None,
+    told: list[int],
+    remarks: Mapping[int, str],
+    notes: tuple[str, ...],
+    *,
+    in_the_end: bool,
+) -> tuple[str, ...]:
+    lines = _lines(case, upload, told, remarks, to_the_end=in_the_end or bool(notes))
+    return tuple(shortened([*lines, *(_ARROW + note for note in notes)]))
 
 
 def show(span: Span) -> str:
@@ -105,32 +130,68 @@ def answer(case: Case, operation: Operation) -> str:
 
 
 def _lines(
-    case: Case, upload: UploadCase | None, told: list[int], remarks: Mapping[int, str]
+    case: Case,
+    upload: UploadCase | None,
+    told: list[int],
+    remarks: Mapping[int, str],
+    *,
+    to_the_end: bool,
 ) -> list[str]:
     if not told:
         return []
     zero = case.history.operations[0].call.time_ns
-    chosen = _chosen(told, remarks)
-    entries: list[tuple[int, int, str]] = []
-    for op in chosen:
-        operation = case.operation(op)
-        line = _line(case, operation, zero, remarks.get(op))
-        entries.append((operation.call.time_ns, op, line))
-    probed = case.operation(chosen[0]).call.probe is not None
-    since = min(entry[0] for entry in entries)
-    until = max(entry[0] for entry in entries)
-    room = max(0, LINES_MAX - len(entries))
-    events = [
-        event
-        for event in case.history.events
-        if isinstance(event, (Fault,) if probed else (Fault, Damage, Phase, Beside))
-        if since <= event.time_ns <= until and _concerns(event, upload)
+    chosen = [case.operation(op) for op in _chosen(told, remarks)]
+    entries: list[tuple[int, int, str]] = [
+        (one.call.time_ns, one.op, _line(case, one, zero, remarks.get(one.op))) for one in chosen
     ]
+    until = case.last_ns if to_the_end else max(_over(one) for one in chosen)
+    room = max(0, LINES_MAX - len(entries))
+    among = upload.operations if to_the_end and upload is not None else chosen
+    since = min(one.call.time_ns for one in (*among, *chosen))
+    events = _events(case, upload, chosen, since, until)
     entries += [(event.time_ns, -1, _event_line(event, zero)) for event in events[:room]]
     lines = [entry[2] for entry in sorted(entries, key=lambda entry: entry[:2])]
     if len(told) > len(chosen):
         lines.append(f"{_PLAIN}... and {len(told) - len(chosen)} more requests like these")
     return lines
+
+
+def _over(operation: Operation) -> int:
+    return operation.call.time_ns if operation.end is None else operation.end.time_ns
+
+
+def _events(
+    case: Case, upload: UploadCase | None, told: list[Operation], since: int, until: int
+) -> list[_Told]:
+    """What was done to the requests that are told or to the fleet meanwhile, causes first, then in time.
+
+    A fault that began before and was still in force is told by its begin.
+    """
+    ops = {one.op for one in told}
+    lasting = {id(one.fault) for one in case.faults.windows if one.until >= since}
+    probed = told[0].call.probe is not None
+    found: list[_Told] = []
+    for event in case.history.events:
+        if isinstance(event, Fault):
+            if event.time_ns > until or event.op not in (None, *ops):
+                continue
+            if since <= event.time_ns or id(event) in lasting:
+                found.append(event)
+        elif isinstance(event, Exit):
+            silent = any(
+                one.end is not None and one.end.status is None and one.call.replica == event.replica
+                for one in told
+            )
+            if silent or since <= event.time_ns <= until:
+                found.append(event)
+        elif (
+            isinstance(event, (Damage, Phase, Beside))
+            and not probed
+            and since <= event.time_ns <= until
+            and _concerns(event, upload)
+        ):
+            found.append(event)
+    return sorted(found, key=lambda event: not _is_cause(event))
 
 
 def _chosen(told: list[int], remarks: Mapping[int, str]) -> list[int]:
@@ -144,29 +205,31 @@ def _line(case: Case, operation: Operation, zero: int, remark: str | None) -> st
     at = (call.time_ns - zero) / 1e6
     where = "balancer " if call.replica is None else f"replica {call.replica}"
     took = "" if end is None else f" after {(end.time_ns - call.time_ns) / 1e6:.3f} ms"
-    line = f"{at:10.3f} ms  {where}  {describe(case, operation)}: {answer(case, operation)}{took}"
+    asked = describe(case, operation) + headers_told(
+        words_of(case.history.header.dialect), operation
+    )
+    line = f"{at:10.3f} ms  {where}  {asked}: {answer(case, operation)}{took}"
     return _PLAIN + line if remark is None else f"{_ARROW}{line}  <- {remark}"
+
+
+def _is_cause(event: _Told) -> bool:
+    return isinstance(event, (Damage, Exit)) or (isinstance(event, Fault) and not event.ends)
 
 
 def _event_line(event: _Told, zero: int) -> str:
     at = (event.time_ns - zero) / 1e6
-    hit = event.replica if isinstance(event, Fault) else None
+    hit = event.replica if isinstance(event, (Fault, Exit)) else None
     where = "         " if hit is None else f"replica {hit}"
-    data = ", ".join(f"{name} {value}" for name, value in _told(event))
-    return f"{_PLAIN}{at:10.3f} ms  {where}  {kind_of(event)}: {data}"
+    mark = _ARROW if _is_cause(event) else _PLAIN
+    return f"{mark}{at:10.3f} ms  {where}  {_says(event)}"
 
 
-def _told(event: _Told) -> list[tuple[str, object]]:
-    """What is told of an event, by name; of a fault what it was, not what it is called to be like."""
-    if isinstance(event, Damage):
-        return [("length", event.length), ("offset", event.offset), ("upload", event.upload)]
+def _says(event: _Told) -> str:
     if isinstance(event, Phase):
-        return [("phase", event.phase)]
+        return f"phase {event.phase}"
     if isinstance(event, Beside):
-        return [("path", event.path)]
-    ends = True if event.ends else None
-    known = {"ends": ends, "fault": event.fault, "id": event.id, "op": event.op, "path": event.path}
-    return [(name, value) for name, value in known.items() if value is not None]
+        return f"visible beside the targets: {event.path}"
+    return befell(event)
 
 
 def _concerns(event: _Told, upload: UploadCase | None) -> bool:

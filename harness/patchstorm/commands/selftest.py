@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
+from patchstorm.errors import UsageError
 from patchstorm.report.selftest import SelfTest, encode, exit_code
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 
@@ -27,6 +28,7 @@ class Request:
     jobs: int | None
     out: Path | None
     blind: bool
+    stories: bool
     json: bool
 
 
@@ -50,6 +52,7 @@ def execute(request: Request) -> int:
         jobs=request.jobs or jobs_default(),
         out_dir=request.out or DEFAULT_OUT,
         keep=request.out is not None,
+        stories=request.stories,
     )
     result = selftest(asked, progress(len(bugs) + len(others)))
     drop_if_empty(DEFAULT_OUT)
@@ -66,6 +69,11 @@ def _check(request: Request) -> None:
     between("--seed", request.seed, 0, SEED_MAX - SEEDS_MAX)
     between("--budget", request.budget, 1, SCHEDULES_MAX)
     check_bounds(request.schedules, None, request.jobs)
+    if request.stories and request.blind:
+        raise UsageError(
+            "--stories --blind: a deed is known only of the storm that the catalogue names. "
+            "Leave one of the two out."
+        )
     if request.out is not None:
         writable_dir(request.out, "--out")
 

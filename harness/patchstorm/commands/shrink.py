@@ -1,12 +1,20 @@
-"""``patchstorm shrink``: a simulated failure, made smaller until every choice left is needed."""
+"""``patchstorm shrink``: a failure made smaller, in the simulator until every choice left is needed.
+
+In a live world nobody can leave out choices, for the operating system makes them; the plan can be smaller.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from patchstorm.commands.places import writable_file
 from patchstorm.commands.replay import violation
+
+if TYPE_CHECKING:
+    from patchstorm.campaign.failure import Failure
+    from patchstorm.scenario.plan import Plan
 
 
 def execute(path: Path, output: Path) -> int:
@@ -15,8 +23,10 @@ def execute(path: Path, output: Path) -> int:
     from patchstorm.campaign.simulated import shrink_file
     from patchstorm.report.console import console_on, tell_violation
 
-    read_failure(path)
+    failure = read_failure(path)
     writable_file(output, "--output")
+    if failure.world != "sim":
+        return _live(failure, output)
     sys.stderr.write(f"shrinking {path}\n")
     small = shrink_file(path, output)
     count = len(small.schedule.choices)
@@ -27,3 +37,35 @@ def execute(path: Path, output: Path) -> int:
     console.print(f"{said}\n", soft_wrap=True)
     tell_violation(violation(read_failure(output), output), console)
     return 1
+
+
+def _live(failure: Failure, output: Path) -> int:
+    """The plan made smaller by running it; says what cannot be done, and what was."""
+    from patchstorm.campaign.failure import read_failure
+    from patchstorm.campaign.live_shrinking import RUNS_MAX, SECONDS_MAX, TRIES, shrink_live
+    from patchstorm.report.console import console_on, tell_violation
+
+    sys.stderr.write(
+        f"In the world {failure.world} the operating system decides the order, so no choice can be left out "
+        "and no step repeated. What can be made smaller is the plan, by running smaller ones, up to "
+        f"{TRIES} times each: at most {RUNS_MAX} runs or {SECONDS_MAX:.0f} s.\n"
+    )
+    small = shrink_live(failure, output)
+    end = "no smaller plan failed" if small.complete else "the bound was met before the end"
+    console = console_on(sys.stdout)
+    console.print(
+        f"{_size(small.before)}, now {_size(small.after)}, after {small.runs} runs "
+        f"({small.seconds:.1f} s); {end}.\n",
+        soft_wrap=True,
+    )
+    tell_violation(violation(read_failure(output), output), console)
+    return 1
+
+
+def _size(plan: Plan) -> str:
+    """How large a plan is."""
+    counts = (
+        (len(plan.clients), "client"), (len(plan.faults), "fault"), (len(plan.uploads), "upload"),
+        (plan.replicas, "replica"), (sum(upload.size for upload in plan.uploads), "byte"),
+    )  # fmt: skip
+    return ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts)

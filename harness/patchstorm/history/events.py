@@ -37,6 +37,18 @@ class Fault(Line, frozen=True, kw_only=True, tag="fault"):
     excuses: bool = True
 
 
+class Exit(Line, frozen=True, kw_only=True, tag="exit"):
+    """A replica's process ended although nobody had told it to; noticed at ``time_ns``.
+
+    ``code`` as a shell has it, negative for a signal; ``said`` is the end of its log.
+    """
+
+    time_ns: int
+    replica: int | None = None
+    code: int
+    said: str = ""
+
+
 class Phase(Line, frozen=True, kw_only=True, tag="phase"):
     """A phase of the run begins: storm, heal, converged, swept."""
 
@@ -137,9 +149,9 @@ class Note(Line, frozen=True, kw_only=True, tag="note"):
     data: dict[str, Scalar] = msgspec.field(default_factory=dict)
 
 
-Event = Fault | Phase | Sighting | Beside | Damage | Contents | Stall | Step | Refusal | Note
+Event = Fault | Exit | Phase | Sighting | Beside | Damage | Contents | Stall | Step | Refusal | Note
 KINDS: tuple[type[Event], ...] = (
-    Fault, Phase, Sighting, Beside, Damage, Contents, Stall, Step, Refusal, Note,
+    Fault, Exit, Phase, Sighting, Beside, Damage, Contents, Stall, Step, Refusal, Note,
 )  # fmt: skip
 
 
@@ -150,4 +162,4 @@ def kind_of(event: Event) -> str:
 
 def where(event: Event) -> int | None:
     """The replica that an event is about, if it is about one."""
-    return event.replica if isinstance(event, (Fault, Step, Refusal, Note)) else None
+    return event.replica if isinstance(event, (Fault, Exit, Step, Refusal, Note)) else None

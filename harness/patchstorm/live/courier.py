@@ -28,12 +28,16 @@ FETCH_BYTES_MORE = 1 << 20
 
 
 class Courier:
-    """The network between one storm's clients and its fleet. ``on_bytes`` is told of body bytes."""
+    """The network between one storm's clients and its fleet.
+
+    ``on_bytes`` is told of body bytes, ``on_silence`` when a request got no answer.
+    """
 
     def __init__(
         self, plan: Plan, clients: Clients, fleet: Fleet, on_bytes: Callable[[int], None]
     ) -> None:
         self.network = Network()
+        self.on_silence: Callable[[], None] = _nothing
         self._clients = clients
         self._fleet = fleet
         self._on_bytes = on_bytes
@@ -69,6 +73,8 @@ class Courier:
             delivery = Delivery(reply=None, sent=0, error=NoAnswer.NO_URL)
         else:
             delivery = await self._across(send, replica, head)
+            if delivery.reply is None:
+                self.on_silence()
         return self._clients.finish(
             step, send, replica, head, delivery.reply, sent=delivery.sent, error=delivery.error,
             garbled=delivery.garbled,
@@ -139,3 +145,7 @@ class Courier:
                 if reply is not None and reply.status == 200:
                     return reply.body
         return None
+
+
+def _nothing() -> None:
+    return None

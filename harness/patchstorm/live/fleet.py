@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from patchstorm.history.events import Exit
 from patchstorm.live.host import ThisHost
 from patchstorm.live.http import SERVER_ADDRESS
 from patchstorm.live.launch import processes
@@ -19,6 +20,7 @@ from patchstorm.target.installing import install_dir
 from patchstorm.target.model import Ready, Start, Target
 
 TRIM_POLL_S = 0.05
+LAST_WORDS = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,17 @@ class Fleet:
         """Lines for the report: of faults, of the front, and of replicas that ended by themselves."""
         front = [] if self.front is None else self.front.said()
         return [*self.remarks, *front, *self.deserters()]
+
+    def exits(self, now_ns: int) -> list[Exit]:
+        """An event for each replica that ended by itself since this was last asked, with its last words."""
+        return [
+            Exit(
+                time_ns=now_ns, replica=replica.index, code=replica.exit_code,
+                said=replica.tail()[-LAST_WORDS:],
+            )
+            for replica in self.replicas
+            if replica.exit_untold() and replica.exit_code is not None
+        ]  # fmt: skip
 
     def deserters(self) -> list[str]:
         """A line for each replica that ended by itself."""

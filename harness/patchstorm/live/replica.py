@@ -65,6 +65,7 @@ class Replica:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _running: Running | None = field(default=None, repr=False)
     _log: Log = field(init=False, repr=False)
+    _exit_told: bool = False
 
     def __post_init__(self) -> None:
         self._log = Log(self.log)
@@ -124,7 +125,7 @@ class Replica:
             remedy=self._remedy,
         )
         self._log.begin()
-        self.paused = self.expected_down = False
+        self.paused = self.expected_down = self._exit_told = False
         self._running = await self.launch(order)
         if self.expected_down:  # a fault struck while it was being launched
             self.signal(signal.SIGKILL)
@@ -244,6 +245,12 @@ class Replica:
     def exit_code(self) -> int | None:
         """How it ended by itself; None while it runs or after it was taken down."""
         return None if self._running is None else self._running.poll()
+
+    def exit_untold(self) -> bool:
+        """Whether it has ended by itself and nobody has asked so far."""
+        untold = not (self.expected_down or self._exit_told) and self.exit_code is not None
+        self._exit_told |= untold
+        return untold
 
     @property
     def _name(self) -> str:

@@ -142,6 +142,7 @@ class _LiveRun(Run):
         scene = Scene(
             fleet=fleet, storage=store, network=self.courier.network, damage=self.damage.strike
         )
+        self.courier.on_silence = self._note_exits
         self.faults = Faults(scene, recorder, setting.stage.kinds)
         stack.callback(self.faults.cancel)
         # Of a target whose file grows under its name only some changes are telling.
@@ -183,6 +184,11 @@ class _LiveRun(Run):
         if self.lookout is not None:
             self.lookout.tell(published=list(self.places.published))
 
+    def _note_exits(self) -> None:
+        """Who ended by itself, with which words: nobody else can tell why nobody listens."""
+        for event in self.fleet.exits(time.monotonic_ns()):
+            self.recorder.add(event)
+
     # -- the acts -----------------------------------------------------------------------------------
 
     async def go(self, *, broken_off: bool) -> None:
@@ -216,6 +222,7 @@ class _LiveRun(Run):
     async def _heal(self) -> None:
         """Every fault ends, everything is up again; only then does healing count as begun."""
         await self.faults.end()
+        self._note_exits()
         self.notes += self.fleet.deserters()
         self.courier.network.heal()
         self.storage.free()
@@ -236,6 +243,9 @@ class _LiveRun(Run):
 
     def now_ns(self) -> int:
         return time.monotonic_ns()
+
+    def before_the_last_look(self) -> None:
+        self._note_exits()
 
     def tell_strangers(self) -> None:
         self.watcher.tell_strangers(self._shown.items())

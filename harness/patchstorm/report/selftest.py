@@ -22,7 +22,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     ``schedules`` is how many were run, the last of them the one that ended the hunt; ``seconds`` those of
     one processor, shrinking apart. ``checkers`` is who spoke in that schedule, ``unexpected`` those
     among them who must not. ``choices`` is how many choices of the shrunk schedule are not dull, None
-    where nothing was shrunk. ``reason`` says why a hunt could not be made.
+    where nothing was shrunk. ``reason`` says why a hunt could not be made. ``told`` says whether the
+    failure's story names the deed, None where nobody asked.
     """
 
     seed: int
@@ -38,6 +39,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     choices: int | None = None
     failure: str | None = None
     reason: str | None = None
+    told: bool | None = None
 
 
 class BugResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +124,8 @@ def bug_result(
 def whole(bugs: tuple[BugResult, ...], innocents: tuple[InnocentResult, ...]) -> Whole:
     """Failed beats unknown beats passed; if nothing was tried, the whole is unknown."""
     if any(bug.verdict != "found" for bug in bugs):
+        return "failed"
+    if any(trial.told is False for bug in bugs for trial in bug.trials):
         return "failed"
     verdicts = {one.verdict for one in innocents}
     if "accused" in verdicts:

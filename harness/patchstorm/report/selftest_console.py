@@ -100,6 +100,9 @@ def _sums(result: SelfTest) -> Iterator[str]:
     if result.bugs:
         found = sum(bug.verdict == "found" for bug in result.bugs)
         said.append(f"{found} of {len(result.bugs)} planted bugs found")
+    asked = [trial.told for bug in result.bugs for trial in bug.trials if trial.told is not None]
+    if asked:
+        said.append(f"{sum(asked)} of {len(asked)} stories name the deed")
     if result.innocents:
         accused = sum(one.verdict == "accused" for one in result.innocents)
         schedules = sum(one.schedules for one in result.innocents)
@@ -127,6 +130,13 @@ def _wrong(result: SelfTest) -> Iterator[str]:
                 yield (
                     f"{bug.name} was accused from seed {trial.seed} by {', '.join(trial.unexpected)}, "
                     "whom the catalogue does not expect"
+                )
+                yield f"patchstorm replay {shlex.quote(str(trial.failure))}"
+            elif trial.told is False:
+                yield ""
+                yield (
+                    f"{bug.name} was found from seed {trial.seed}, and its story does not name the deed "
+                    "that the catalogue says"
                 )
                 yield f"patchstorm replay {shlex.quote(str(trial.failure))}"
     for one in result.innocents:

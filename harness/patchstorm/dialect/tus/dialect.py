@@ -8,7 +8,7 @@ from typing import cast
 from patchstorm.dialect.base import Codec, Dialect, Minting, Prober
 from patchstorm.dialect.tus import codec
 from patchstorm.dialect.tus.capabilities import CAPABILITIES
-from patchstorm.dialect.tus.codec import announced
+from patchstorm.dialect.tus.codec import PATCH_TYPE, announced
 from patchstorm.dialect.tus.minting import Minter, showing
 from patchstorm.dialect.tus.probes import Probes, own_name
 from patchstorm.dialect.tus.probing.all import probed_on
@@ -16,6 +16,19 @@ from patchstorm.dialect.tus.refusals import excused
 from patchstorm.dialect.tus.rules import RULES
 from patchstorm.dialect.wire import Wire
 from patchstorm.dialect.words import Words
+
+PLAIN = frozenset({
+    "tus-resumable", "authorization", "cookie", "host", "user-agent", "content-length",
+})  # fmt: skip
+"""The same in every request, or nobody's business."""
+USUAL: dict[str, dict[str, str | None]] = {
+    "create": {"upload-length": None, "upload-metadata": None},
+    "query": {},
+    "append": {"content-type": PATCH_TYPE, "upload-offset": None},
+    "status": {},
+    "terminate": {},
+}
+PLAIN_ANSWER = frozenset({"date", "server", "content-length", "connection", "x-powered-by"})
 
 
 def _minter(wire: Wire, secret: bytes, now_s: Callable[[], int]) -> Minting:
@@ -39,6 +52,9 @@ TUS = Dialect(
             "probe": "PROBE",
         },
         offset="Upload-Offset",
+        plain=PLAIN,
+        usual=USUAL,
+        plain_answer=PLAIN_ANSWER,
     ),
     codec=cast(Codec, codec),
     capabilities=CAPABILITIES,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from patchstorm.choice.schedule import Choice
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.storage.errors import failure
 from patchstorm.storage.faults import Faults
@@ -60,6 +61,10 @@ def needs_watching(plan: Plan) -> bool:
     return any(fault.kind in INJECTED for fault in plan.world_faults)
 
 
+STRUCK_MAX = 64
+"""Calls that are remembered for the story; a fault that is in force for long strikes very many."""
+
+
 @dataclass(slots=True)
 class _Active:
     fault: FaultPlan
@@ -84,6 +89,8 @@ class Injections(Observer):
         self._active: list[_Active] = []
         self._idle: dict[str, None] = {}  # a set whose order repeats
         self._silly = 0
+        self.struck: list[Choice] = []
+        """Which step of which task each fault struck, as choices of the fault's kind."""
 
     def begin(self, fault: FaultPlan, hit: tuple[int, ...]) -> Callable[[], None]:
         """Put ``fault`` in force; the result takes it back."""
@@ -119,6 +126,9 @@ class Injections(Observer):
             if active.hits(replica, call, relative):
                 active.left -= 1
                 self._idle.pop(active.fault.id, None)
+                task = self._kernel.current
+                if task is not None and len(self.struck) < STRUCK_MAX:
+                    self.struck.append(Choice(task.path, self._kernel.local, active.fault.kind, 1))
                 return self._substitute(active.fault, call, path, execute)
         return None
 

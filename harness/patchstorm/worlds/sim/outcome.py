@@ -14,7 +14,8 @@ class SimOutcome:
     """What a schedule came to. ``unknown`` says why nothing can be concluded.
 
     ``paths`` maps the paths of deliveries' tasks to their operations. ``forced`` are choices that a fault
-    of the plan made, and no strategy. ``idle`` are ids of faults that were in force and hit nothing.
+    of the plan made, and no strategy, and under the fault's own kind the calls that it struck. ``idle`` are
+    ids of faults that were in force and hit nothing.
     """
 
     recorder: Recorder

@@ -370,7 +370,7 @@ class _SimRun(Run):
             stuck=tuple(task.path for task in kernel.stuck),
             storm_steps=self.storm_steps,
             paths=self.network.paths,
-            forced=tuple(self.forced),
+            forced=(*self.forced, *self.injections.struck),
             idle=(*self.faults.missed, *self.injections.idle),
         )
 

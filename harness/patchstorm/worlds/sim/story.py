@@ -1,37 +1,42 @@
 """A failing schedule told in at most a screen: the few steps that matter, by replica, the cause marked.
 
-What matters: the requests that the finding names; each choice that was not dull; and around it the
-*causal pair*, which is what one task had learnt before it was held up, and what another changed
-meanwhile. When a cache answered with something old, the pair is that answer and the change it missed.
+What matters: the requests that the finding names, and what they changed on the storage; each fault, and
+each call that it made fail; each choice that was not dull; what the sweepers took away; and around a choice
+or a pause the *causal pair*, which is what one task had learnt before it was held up, and what another
+changed meanwhile. When a cache answered with something old, the pair is that answer and the change it missed.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from patchstorm.check.model import Finding
 from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
 from patchstorm.choice.schedule import Choice
-from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES
+from patchstorm.dialect.phrases import answer_headers, befell, headers_told
 from patchstorm.dialect.registry import words_of
 from patchstorm.dialect.words import Words
+from patchstorm.history.events import Damage, Fault
 from patchstorm.history.model import History, Operation
+from patchstorm.history.no_answer import NoAnswer
 from patchstorm.worlds.sim.agenda import STEP_NS
+from patchstorm.worlds.sim.causes import looked_last, missed, pair, relied
+from patchstorm.worlds.sim.changes import O_TRUNC, began_at, passes, seen
+from patchstorm.worlds.sim.injection import INJECTED, STALE
+from patchstorm.worlds.sim.page import Order, Page, Weight
 from patchstorm.worlds.sim.tracing import StepRecord
 
-LINES_MAX = 24
-_LONG = re.compile(r"[0-9a-f]{12,}")
-_STRIKES = {PROCESS_DIES: "its process is killed", HOST_LOSES_POWER: "its host loses power"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    time_ns: int
-    order: int
-    text: str
-    cause: bool
+ALIKE_MAX = 3
+SWEPT_TOLD = 3
+STRUCK_MAX = 8
+DEEDS_MAX = 10
+PAIRS_MAX = 2
+DIED_MAX = 2
+FINDINGS_MAX = 3
+SWEEPER = "/sweeper"
+SERVER_ERROR = 500
+_REMOVALS = ("unlink", "rmdir")
+_ABOUT_ANSWERS = ("protocol", "conformance")
 
 
 def tell(
@@ -44,24 +49,25 @@ def tell(
 ) -> tuple[str, ...]:
     """The story's lines, first to last; the causal ones begin with ``->``.
 
-    ``forced`` are choices that a fault made; those of the requests in the first finding are told.
+    ``forced`` are choices that a fault made, and calls that one made fail.
     """
     story = _Story(history, steps, paths)
     for choice in choices:
         story.choice(choice)
-    told = findings[0].operations if findings else ()
-    for choice in forced:
-        if paths.get(choice.task) in told:
-            story.old_answer(choice)
-    for op in told:
-        story.operation(op)
-    return story.lines()
+    story.forced(forced, findings)
+    story.findings(findings)
+    story.faults()
+    if not findings or findings[0].checker not in _ABOUT_ANSWERS:
+        story.swept()
+    return story.page.lines()
 
 
 class _Story:
     def __init__(
         self, history: History, steps: Sequence[StepRecord], paths: Mapping[str, int]
     ) -> None:
+        self.page = Page()
+        self._history = history
         self._operations = history.operations
         self._words = words_of(history.header.dialect)
         self._by_task: dict[str, list[StepRecord]] = {}
@@ -69,7 +75,13 @@ class _Story:
             self._by_task.setdefault(record.task, []).append(record)
         self._steps = steps
         self._paths = paths
-        self._lines: dict[tuple[int, int, str], _Line] = {}
+        self._tasks = {op: task for task, op in paths.items()}
+        self._told: set[int] = set()
+        self._counted: set[int] = set()
+        self._struck_by: set[str] = set()
+        self._struck_ops: set[int] = set()
+
+    # -- choices --------------------------------------------------------------------------------------
 
     def choice(self, choice: Choice) -> None:
         """What one choice did."""
@@ -78,7 +90,7 @@ class _Story:
         elif choice.kind == STRIKE:
             self._struck(choice)
         elif choice.kind.startswith(("nfs.", "nfs3.")):
-            self.old_answer(choice, alone=True)
+            self._old_answer(choice, alone=True)
         elif choice.kind.startswith("power."):
             return
         self._request_of(choice.task)
@@ -90,42 +102,27 @@ class _Story:
         pending = after[0] if after else None
         if pending is not None:
             began = before[-1].time_ns if before else pending.time_ns
-            text = f"{choice.task} is held up before {_call(pending)}; {choice.target} goes on"
-            self._add(began + 1, pending.replica, text, cause=False)
-        pair = self._pair(before, after)
-        if pair is None:
-            return
-        learnt, changed = pair
+            call = _call(
+                pending, began_at(pending, self._steps, before[-1].step if before else pending.step)
+            )
+            text = f"{choice.task} is held up before {call}; {choice.target} goes on"
+            self.page.add(began + 1, pending.replica, text, Weight.HELD)
+        self._pair(before, after)
+
+    def _pair(self, before: Sequence[StepRecord], after: Sequence[StepRecord]) -> bool:
+        """Tell what was learnt, changed meanwhile and done all the same; whether there was such a pair."""
+        found = pair(self._steps, before, after)
+        if found is None:
+            return False
+        learnt, changed = found
         self._step(learnt, "what it then relied on")
         self._step(changed, "changed meanwhile")
-        relied = next((one for one in after if one.footprint.writes), None)
-        if relied is not None:
-            self._step(relied, "done on what had changed")
+        done = relied(after)
+        if done is not None:
+            self._step(done, "done on what had changed")
+        return True
 
-    def _pair(
-        self, before: Sequence[StepRecord], after: Sequence[StepRecord]
-    ) -> tuple[StepRecord, StepRecord] | None:
-        """The last thing that the task had looked at and that another changed while it stood still."""
-        if not before or not after:
-            return None
-        since, until = before[-1].step, after[0].step
-        meanwhile = [
-            one
-            for one in self._steps
-            if since < one.step < until and one.task != before[-1].task and one.footprint.writes
-        ]
-        for learnt in reversed(before):
-            if learnt.footprint.call in ("open", "close"):
-                continue
-            touched = {*learnt.footprint.reads, *learnt.footprint.writes} - {
-                name for name in learnt.footprint.writes if name.startswith("!")
-            }
-            for changed in meanwhile:
-                if touched & set(changed.footprint.writes):
-                    return learnt, changed
-        return None
-
-    def old_answer(self, choice: Choice, *, alone: bool = False) -> None:
+    def _old_answer(self, choice: Choice, *, alone: bool = False) -> None:
         """An answer out of a cache and the change by another replica that it misses.
 
         Where there is no such change it is told only if it may stand ``alone``.
@@ -133,30 +130,17 @@ class _Story:
         _, after = self._around(choice.task, choice.step)
         if not after:
             return
-        asked = after[0]
-        wanted = {*asked.footprint.reads, *asked.footprint.writes}
-        missed = next(
-            (
-                one
-                for one in reversed(self._steps)
-                if one.step < asked.step
-                and one.replica != asked.replica
-                and wanted & set(one.footprint.writes)
-            ),
-            None,
-        )
-        if missed is not None:
-            self._step(missed, "the change that it misses")
-        if missed is not None or alone:
-            self._step(asked, f"answered from an old cache ({choice.kind})")
+        change = missed(self._steps, after[0])
+        if change is not None:
+            self._step(change, "the change that it misses")
+        if change is not None or alone:
+            self._step(after[0], f"answered from an old cache ({choice.kind})")
 
     def _struck(self, choice: Choice) -> None:
+        """The fault itself is in the history, as those of the plan are."""
         before, _ = self._around(choice.task, choice.step)
-        what = _STRIKES.get(choice.value, "the storage loses power")
         if before:
-            last = before[-1]
-            self._step(last, "its last step")
-            self._add(last.time_ns + 1, last.replica, f"{choice.task}: {what}", cause=True)
+            self._step(before[-1], "its last step")
 
     def _around(self, task: str, local: int) -> tuple[list[StepRecord], list[StepRecord]]:
         records = self._by_task.get(task, [])
@@ -165,82 +149,247 @@ class _Story:
             [one for one in records if one.local >= local],
         )
 
+    # -- faults ---------------------------------------------------------------------------------------
+
+    def forced(self, forced: Sequence[Choice], findings: Sequence[Finding]) -> None:
+        """Calls that a fault made fail, and old answers that it made caches give."""
+        told = findings[0].operations if findings else ()
+        struck = 0
+        for choice in forced:
+            if not choice.kind.startswith(("nfs.", "nfs3.")):
+                struck += 1
+                self._struck_by.add(choice.kind)
+                self._struck_ops.add(self._paths.get(choice.task, -1))
+                if struck <= STRUCK_MAX:
+                    self._made_to_fail(choice)
+            elif self._paths.get(choice.task) in told:
+                self._old_answer(choice)
+
+    def _made_to_fail(self, choice: Choice) -> None:
+        record = next(
+            (one for one in self._by_task.get(choice.task, ()) if one.local >= choice.step), None
+        )
+        if record is not None:
+            self._step(record, f"fault {choice.kind} struck here", Weight.FAULT)
+            self._request_of(choice.task)
+
+    def faults(self) -> None:
+        """Whatever was done to the fleet or to a request that is told, and what took it back.
+
+        Of a fault of single calls it is the calls that are told, where any was made to fail.
+        """
+        for event in self._history.events:
+            if isinstance(event, Damage):
+                self.page.add(event.time_ns, None, befell(event), Weight.FAULT)
+            elif isinstance(event, Fault) and (event.op is None or event.op in self._told):
+                if event.fault == "damage":
+                    continue  # what was damaged stands beside it
+                if event.deadly and not event.ends:
+                    self._last_steps(event)
+                single = event.fault in INJECTED and event.fault not in STALE
+                if event.ends and (single or event.op is not None or self._at_once(event)):
+                    continue
+                if single and event.fault in self._struck_by:
+                    continue
+                weight = Weight.OVER if event.ends or single else Weight.FAULT
+                self.page.add(event.time_ns, event.replica, befell(event), weight)
+                if event.fault == "pause" and event.ends:
+                    self._stood_still(event)
+
+    def _last_steps(self, death: Fault) -> None:
+        """What the requests that died with a replica had come to."""
+        died = [
+            one
+            for one in self._operations
+            if one.end is not None
+            and one.end.error is NoAnswer.RESET
+            and abs(one.end.time_ns - death.time_ns) < STEP_NS
+            and death.replica in (None, one.call.replica)
+        ]
+        for one in died[:DIED_MAX]:
+            self.operation(one.op, weight=Weight.ASIDE)
+            self._deeds(one.op)
+            records = self._by_task.get(self._tasks.get(one.op, ""), [])
+            before = [record for record in records if record.time_ns <= death.time_ns]
+            if before:
+                self._step(before[-1], "its last step")
+
+    def _stood_still(self, end: Fault) -> None:
+        """What tasks of a replica that was paused had learnt, and others changed before it went on."""
+        began = self._begin_of(end)
+        if began is None:
+            return
+        told = 0
+        for records in self._by_task.values():
+            if records[0].replica == end.replica and told < PAIRS_MAX:
+                before = [one for one in records if one.time_ns <= began.time_ns]
+                after = [one for one in records if one.time_ns >= end.time_ns]
+                told += self._pair(before, after)
+
+    def _at_once(self, end: Fault) -> bool:
+        """Whether a fault was over as soon as it had begun."""
+        began = self._begin_of(end)
+        return began is None or end.time_ns - began.time_ns < STEP_NS
+
+    def _begin_of(self, end: Fault) -> Fault | None:
+        key = (end.fault, end.id, end.replica)
+        begins = [
+            one
+            for one in self._history.events
+            if isinstance(one, Fault)
+            and not one.ends
+            and (one.fault, one.id, one.replica) == key
+            and one.time_ns <= end.time_ns
+        ]
+        return begins[-1] if begins else None
+
+    # -- requests -------------------------------------------------------------------------------------
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """The requests of the first finding with what they did; those of others where there is room."""
+        if findings:
+            about = findings[0].checker in _ABOUT_ANSWERS
+            for op in self._varied(findings[0].operations):
+                self.operation(op, headers=about)
+                self._deeds(op)
+                self._failed(op)
+        for finding in findings[1:FINDINGS_MAX]:
+            for op in self._varied(finding.operations):
+                if op not in self._told:
+                    self.operation(op, weight=Weight.ASIDE)
+                    self._deeds(op)
+
+    def _varied(self, told: Iterable[int]) -> Iterator[int]:
+        """Of many requests that ask the same and are answered the same only the first and the last."""
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for op in told:
+            if op < len(self._operations) and op not in self._counted:
+                alike.setdefault(_likeness(self._operations[op]), []).append(op)
+        for ops in alike.values():
+            yield from ops if len(ops) <= ALIKE_MAX else (ops[0], ops[-1])
+            self._counted.update(ops)
+            if len(ops) > ALIKE_MAX:
+                call = self._operations[ops[0]].call
+                text = f"... and {len(ops) - 2} more requests like op {ops[0]}"
+                self.page.add(call.time_ns, None, text, Weight.ANSWER, Order.ENDS)
+
     def _request_of(self, task: str) -> None:
         op = self._paths.get(task)
         if op is not None:
             self.operation(op)
 
-    def operation(self, op: int) -> None:
+    def operation(self, op: int, *, headers: bool = False, weight: Weight = Weight.REQUEST) -> None:
         """A request's begin and end."""
         if op >= len(self._operations):
             return
+        self._told.add(op)
         operation = self._operations[op]
         call, end = operation.call, operation.end
-        self._add(call.time_ns, call.replica, _asks(operation, self._words), cause=False, order=0)
+        asks = _asks(operation, self._words)
+        self.page.add(call.time_ns, call.replica, asks, weight, Order.BEGINS)
         if end is not None:
-            answer = end.error if end.status is None else str(end.status)
-            offset = "" if end.offset is None else f", {self._words.offset} {end.offset}"
-            self._add(
-                end.time_ns, call.replica, f"op {op} is answered {answer}{offset}", cause=False,
-                order=2,
-            )  # fmt: skip
+            text = f"op {op} is answered {end.error if end.status is None else end.status}"
+            if end.offset is not None:
+                text += f", {self._words.offset} {end.offset}"
+            if headers:
+                text += answer_headers(self._words, operation)
+            lighter = min(weight, Weight.ANSWER)
+            self.page.add(end.time_ns, call.replica, text, lighter, Order.ENDS)
 
-    def _step(self, record: StepRecord, remark: str) -> None:
-        text = f"{record.task} {_call(record)}"
-        if record.result:
-            text += f" -> {record.result}"
-        self._add(record.time_ns, record.replica, f"{text}   <- {remark}", cause=True)
+    def _deeds(self, op: int) -> None:
+        """What a request changed on the storage, for others to see; what it removed, in one line."""
+        records = self._by_task.get(self._tasks.get(op, ""), [])
+        changes = seen(records)
+        for record in [one for one in changes if one.call not in _REMOVALS][-DEEDS_MAX:]:
+            self._deed(record, Weight.DEED)
+        self._removed([one for one in changes if one.call in _REMOVALS], Weight.DEED)
 
-    def _add(
-        self, time_ns: int, replica: int | None, text: str, *, cause: bool, order: int = 1
-    ) -> None:
-        where = "" if replica is None else f"replica {replica}"
-        mark = "-> " if cause else "   "
-        line = f"{mark}step {time_ns // STEP_NS:>5}  {where:<10} {_short(text)}"
-        self._lines.setdefault((time_ns, order, line), _Line(time_ns, order, line, cause))
+    def _deed(self, record: StepRecord, weight: Weight) -> None:
+        self.page.add(record.time_ns, record.replica, _did(record), weight)
 
-    def lines(self) -> tuple[str, ...]:
-        """In order of time, at most a screen: what goes first is answers, then who was held up, and
-        of the causes the earliest."""
-        ordered = sorted(self._lines.values(), key=lambda one: (one.time_ns, one.order, one.text))
-        for keeps_steps in (True, False):
-            surplus = len(ordered) - LINES_MAX
-            kept: list[_Line] = []
-            for line in ordered:
-                if surplus > 0 and not line.cause and not (keeps_steps and line.order == 1):
-                    surplus -= 1
-                else:
-                    kept.append(line)
-            ordered = kept
-        return tuple(line.text for line in ordered[-LINES_MAX:])
+    def _failed(self, op: int) -> None:
+        """What a request that was answered with an error had looked at last, and who had changed it last."""
+        end = self._operations[op].end
+        if end is None or end.status is None or end.status < SERVER_ERROR:
+            return
+        if op in self._struck_ops:
+            return  # the fault is the reason
+        look, change = looked_last(self._steps, self._by_task.get(self._tasks.get(op, ""), []))
+        if look is not None and change is not None:
+            self._step(change, "the last change of what it looked at")
+            self._step(look, "the last thing it looked at")
+
+    # -- sweepers -------------------------------------------------------------------------------------
+
+    def swept(self) -> None:
+        """What each pass of a sweeper took away or published: often the whole story of what is missing."""
+        for task, records in self._by_task.items():
+            if not task.endswith(SWEEPER):
+                continue
+            for one in passes(records):
+                changes = seen(one)
+                for record in changes:
+                    if record.call in ("replace", "link") and not _private(record):
+                        self._deed(record, Weight.DEED)
+                self._removed(
+                    [record for record in changes if record.call in _REMOVALS], Weight.SWEPT
+                )
+
+    def _removed(self, removals: Sequence[StepRecord], weight: Weight) -> None:
+        if removals:
+            first = removals[0]
+            more = len(removals) - SWEPT_TOLD
+            names = ", ".join(record.path for record in removals[:SWEPT_TOLD])
+            text = f"{first.task} {first.call} {names}" + f" and {more} more" * (more > 0)
+            self.page.add(first.time_ns, first.replica, text, weight)
+
+    def _step(self, record: StepRecord, remark: str, weight: Weight = Weight.CAUSE) -> None:
+        self.page.add(record.time_ns, record.replica, f"{_did(record)}   <- {remark}", weight)
+
+
+def _private(record: StepRecord) -> bool:
+    """Whether a name was only exchanged for a newer one within the server's own files."""
+    return str(record.detail.get("to", "")).startswith(".")
+
+
+def _likeness(operation: Operation) -> tuple[object, ...]:
+    call, end = operation.call, operation.end
+    answer = None if end is None else (end.status, end.error, end.offset)
+    return (call.kind, call.upload, call.client, call.offset, call.content, answer)
 
 
 def _asks(operation: Operation, words: Words) -> str:
     call = operation.call
+    told = headers_told(words, operation)
+    if call.probe is not None:
+        to = call.probe.to or "the creation URL"
+        return f"op {call.op} {call.probe.case} {call.probe.method} {to}{told}"
     text = f"op {call.op} {call.client} {words.verb(call.kind)}"
     if call.length is not None:
         start = call.offset or 0
         text += f" [{start}, {start + call.length})"
     if call.content:
         text += f" content {call.content}"
-    return text if call.replay_of is None else f"{text}, op {call.replay_of} again"
+    if call.checksum != "none":
+        text += f" checksum {call.checksum}"
+    if call.replay_of is not None:
+        text += f", op {call.replay_of} again"
+    return text + told
 
 
-def _call(record: StepRecord) -> str:
+def _did(record: StepRecord) -> str:
+    text = f"{record.task} {_call(record, began_at(record))}"
+    return f"{text} -> {record.result}" if record.result else text
+
+
+def _call(record: StepRecord, at: int | None) -> str:
+    """What was asked, of what begins ``at`` a place in the file; None: nobody knows."""
     detail = record.detail
     text = f"{record.call} {record.path}"
     if "to" in detail:
         text += f" to {detail['to']}"
+    if detail.get("flags", 0) & O_TRUNC:
+        text += ", truncating it"
     if "length" in detail:
-        at = detail.get("offset", detail.get("size"))
         text += f" {detail['length']} bytes" + ("" if at is None else f" at {at}")
     return text
-
-
-def _short(text: str) -> str:
-    """Long identifiers by their last four characters."""
-    return _LONG.sub(lambda found: "~" + found[0][-4:], text)
-
-
-def joined(lines: Iterable[str]) -> str:
-    return "\n".join(lines)

@@ -34,6 +34,11 @@ class StepRecord:
     result: str
     footprint: Footprint
 
+    @property
+    def failed(self) -> bool:
+        """Whether the call was answered with an error; a reply that was lost looks like one as well."""
+        return self.result.isupper() and self.result.startswith("E")
+
     def event(self, phase: str) -> Step:
         """The step as a history has it."""
         detail = self.detail

@@ -213,16 +213,26 @@ class WatchedPort(SimPort):
         return written
 
     def write(self, fd: int, data: Data) -> int:
+        """Told with where it really began: by then others may have moved the end of the file."""
         path = self._path(fd)
         handle = self.client.fds.get(fd)
-        detail = {} if handle is None else {"size": handle.inode.size}
+        detail: Detail = {}
+        if handle is not None:
+            detail = {"size": handle.inode.size, "appends": handle.append, "began": {}}
         written: int = self._call(
-            steps.writing("write", path), path, partial(self.client.write, fd, data),
-            length=len(data), **detail,
+            steps.writing("write", path), path,
+            partial(self._written, fd, data, detail.get("began", {})), length=len(data), **detail,
         )  # fmt: skip
         if self._hot_fds:
             self._warmed(fd)
         return written
+
+    def _written(self, fd: int, data: Data, began: Detail) -> int:
+        handle = self.client.fds.get(fd)
+        count = self.client.write(fd, data)
+        if handle is not None:
+            began["at"] = handle.position - count
+        return count
 
     def ftruncate(self, fd: int, length: int) -> None:
         path = self._path(fd)

@@ -1,0 +1,102 @@
+"""Which two steps a schedule's failure hangs on: what a task had learnt, and who changed it meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from patchstorm.worlds.sim.tracing import StepRecord
+
+CHANGES = ("write", "pwrite", "ftruncate", "replace", "link", "unlink", "rmdir")
+"""Calls that change bytes or names; opening a file may make one, closing and locking change neither."""
+_OPENINGS = ("open", "mkdir")
+_READING = ("pread", "listdir")
+_HANDLING = ("open", "close", "flock")
+
+
+def pair(
+    steps: Sequence[StepRecord], before: Sequence[StepRecord], after: Sequence[StepRecord]
+) -> tuple[StepRecord, StepRecord] | None:
+    """The last thing that a task had looked at and that another changed while it stood still.
+
+    A change of bytes or of a name that both know comes before one of a directory in which both work, since
+    that one mostly harms nobody; and locks, which are there to be waited for, come last.
+    """
+    if not before or not after:
+        return None
+    since, until, task = before[-1].step, after[0].step, before[-1].task
+    meanwhile = [
+        one
+        for one in steps
+        if since < one.step < until and one.task != task and one.footprint.writes
+    ]
+    return next(_pairs(before, meanwhile), None)
+
+
+def _pairs(
+    before: Sequence[StepRecord], meanwhile: Sequence[StepRecord]
+) -> Iterator[tuple[StepRecord, StepRecord]]:
+    changes = [one for one in meanwhile if one.call in CHANGES and not one.failed]
+    made = [one for one in meanwhile if one.call in (*CHANGES, *_OPENINGS) and not one.failed]
+    looks = [one for one in reversed(before) if one.call not in _HANDLING]
+    yield from _meeting(looks, changes, same_file=True)
+    yield from _meeting(looks, made, same_file=True)
+    yield from _meeting(looks, changes, same_file=False)
+    yield from _meeting(looks, meanwhile, same_file=False)
+
+
+def _meeting(
+    looks: Iterable[StepRecord], changes: Sequence[StepRecord], *, same_file: bool
+) -> Iterator[tuple[StepRecord, StepRecord]]:
+    for learnt in looks:
+        own = {name for name in learnt.footprint.writes if name.startswith("!")}
+        touched = {*learnt.footprint.reads, *learnt.footprint.writes} - own
+        for changed in changes:
+            if same_file and learnt.path not in (changed.path, changed.detail.get("to")):
+                continue
+            if touched & set(changed.footprint.writes):
+                yield learnt, changed
+
+
+def relied(after: Sequence[StepRecord]) -> StepRecord | None:
+    """What a task then did all the same: a change if it made one, else what it opened or locked."""
+    changed = next((one for one in after if one.call in CHANGES), None)
+    others = (one for one in after if one.footprint.writes and one.call != "close")
+    return changed or next(others, None)
+
+
+def missed(steps: Sequence[StepRecord], asked: StepRecord) -> StepRecord | None:
+    """The last change by another replica that an answer out of a cache does not show."""
+    wanted = {*asked.footprint.reads, *asked.footprint.writes}
+    before = [
+        one
+        for one in steps
+        if one.step < asked.step
+        and one.replica != asked.replica
+        and wanted & set(one.footprint.writes)
+    ]
+    changes = [one for one in before if one.call in (*CHANGES, *_OPENINGS)]
+    among = changes or before
+    return among[-1] if among else None
+
+
+def looked_last(
+    steps: Sequence[StepRecord], own: Sequence[StepRecord]
+) -> tuple[StepRecord | None, StepRecord | None]:
+    """The last thing that a task read, or met with an error, which another had changed; and that change."""
+    read = [one for one in own if one.call in _READING or (one.failed and one.call != "flock")]
+    for look in reversed(read):
+        change = next(
+            (
+                one
+                for one in reversed(steps)
+                if one.step < look.step
+                and one.task != look.task
+                and one.call in (*CHANGES, *_OPENINGS)
+                and look.path in (one.path, one.detail.get("to"))
+                and set(look.footprint.reads) & set(one.footprint.writes)
+            ),
+            None,
+        )
+        if change is not None:
+            return look, change
+    return None, None
