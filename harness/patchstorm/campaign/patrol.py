@@ -1,8 +1,8 @@
 """The patrol: every innocent in every storm on every storage that it claims, and nobody may be accused.
 
-A cell is an innocent, a storm and a storage. Which schedules a cell runs depends on the cell's place, the seed
-and the budget alone: neither on the processes nor on the share of the whole that is run here. No two cells of
-one storm run a schedule of the same number, so that each is a plan of its own.
+A cell is an innocent, a storm and a storage. Which schedules a cell runs depends on the cell's place,
+the seed and the budget alone: neither on the processes nor on the share of the whole that is run here.
+No two cells of one storm run a schedule of the same number, so that each is a plan of its own.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from patchstorm.target.registry import resolve
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What to patrol. ``schedules`` are those of all cells that apply, whatever ``share`` of them is run here.
+    """What to patrol. ``schedules`` are those of all cells that apply, run here or not.
 
-    ``share`` (k, n): the k-th of n parts, counted from 1.
+    ``share`` (k, n): what is run here is the k-th of n parts, counted from 1.
     """
 
     targets: tuple[str, ...]
@@ -70,7 +70,7 @@ def every_cell(targets: Sequence[str]) -> tuple[tuple[Cell, ...], tuple[tuple[Ce
 
 
 def counts(cells: Sequence[Cell], schedules: int, seed: int) -> dict[Cell, int]:
-    """How many schedules each cell gets: as many as the others, or one more; a sample where they do not suffice.
+    """How many schedules each cell gets: all as many, some one more; a sample if they do not suffice.
 
     Which cells are in the sample, or get one more, is drawn from ``seed``.
     """
@@ -240,7 +240,7 @@ class _Work:
 
 
 def _in_general(reason: str, cell: Cell) -> str:
-    """A reason without the names of the cell's innocent and storage, so that equal ones are counted together."""
+    """A reason without the names of innocent and storage, so that equal ones are counted together."""
     reason = reason.removesuffix("; --unclaimed runs it all the same")
     reason = reason.replace(f": {cell.storage} in this storm", ": the storage in this storm")
     return reason.replace(f"which {cell.target} needs", "which the target needs")

@@ -49,7 +49,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 class Patrols(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one patrol found.
 
-    ``applying`` is how many cells there are that apply, run here or not; ``share`` (k, n): the k-th of n parts.
+    ``applying`` is how many cells there are that apply, run here or not; ``share`` (k, n): the k-th of
+    n parts was run.
     """
 
     verdict: Verdict
