@@ -391,3 +391,30 @@ def test_what_the_targets_file_may_have_left_out_is_named_as_a_pattern() -> None
     assert finding.remedy is not None
     assert finding.remedy.key == "files.leftovers"
     assert finding.remedy.patterns == ("*.info", "lost+found")
+
+
+def _published_twice(*, announced: bool) -> Book:
+    """A file was seen, power was lost, and another stands there."""
+    book = Book()
+    book.create()
+    book.patch(0, 48, 48)
+    book.sight(present=False)
+    if announced:
+        book.patch(48, 64, 64)
+    else:
+        book.ask("append", None, start=48, end=64, error="reset")
+    book.sight()
+    book.event("fault", fault="power-loss")
+    book.sight(mtime_ns=90)
+    book.head(64)
+    book.heal()
+    book.final()
+    return book
+
+
+def test_a_file_of_which_nobody_was_told_may_be_published_again_after_a_loss_of_power() -> None:
+    assert "publication" not in fired(_published_twice(announced=False).history())
+
+
+def test_a_file_that_was_announced_may_not() -> None:
+    assert "publication" in fired(_published_twice(announced=True).history())
