@@ -418,3 +418,25 @@ def test_a_file_of_which_nobody_was_told_may_be_published_again_after_a_loss_of_
 
 def test_a_file_that_was_announced_may_not() -> None:
     assert "publication" in fired(_published_twice(announced=True).history())
+
+
+def _without_room(storage: str) -> set[str]:
+    book = Book(storage=storage, size=64 * 1024)
+    book.create()
+    book.patch(0, 1024, 1024)
+    book.patch(1024, 2048, status=507)
+    book.heal()
+    book.head(1024, phase="heal")
+    book.patch(1024, 64 * 1024, status=507, phase="heal")
+    book.final(present=False)
+    return fired(book.history())
+
+
+@pytest.mark.parametrize("storage", ["tmpfs,size=128KiB", "tmpfs,size=131072"])
+def test_a_storage_that_is_full_explains_failures_without_any_fault(storage: str) -> None:
+    assert _without_room(storage) == set()
+
+
+@pytest.mark.parametrize("storage", ["tmpfs", "tmpfs,size=4MiB"])
+def test_a_storage_with_room_explains_none(storage: str) -> None:
+    assert _without_room(storage) == {"availability", "completion"}
