@@ -440,3 +440,15 @@ def test_a_storage_that_is_full_explains_failures_without_any_fault(storage: str
 @pytest.mark.parametrize("storage", ["tmpfs", "tmpfs,size=4MiB"])
 def test_a_storage_with_room_explains_none(storage: str) -> None:
     assert _without_room(storage) == {"availability", "completion"}
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_what_a_dead_nfs_client_renamed_aside_is_no_litter_of_the_store(died: bool) -> None:
+    book = addressed()
+    book.event("fault", fault="power-loss" if died else "crash")
+    book.heal()
+    book.head(64)
+    book.final()
+    book.residue(".upload/.nfs000000000000001e00000012")
+
+    assert ("residue" in fired(book.history())) is not died
