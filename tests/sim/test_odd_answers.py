@@ -1,4 +1,4 @@
-"""A store that fails every creation is told as failing, in every storm, and not as a fault of the run."""
+"""Stores that answer oddly: what is legal is not accused, and what fails is told as the server's failure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from patchstorm.scenario import library
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.port import SimPort
+from patchstorm.worlds.sim.serving import reply_of
 from patchstorm.worlds.sim.whole import Request, Response, WholeRequests
 
 TUS = (("Tus-Resumable", "1.0.0"),)
@@ -35,3 +36,8 @@ def test_a_server_that_fails_every_post_is_told_as_failing(storm) -> None:  # ty
 
     if not storm.faults and not storm.name.startswith("conformance"):
         assert "availability" in {finding.checker for finding in told.findings}
+
+
+def test_blanks_round_a_header_are_no_part_of_it() -> None:
+    answer = Response(status=204, headers=(("Upload-Offset", " 12\t"), ("Via", "a"), ("via", " b")))
+    assert reply_of(answer).headers == {"upload-offset": "12", "via": "a, b"}
