@@ -69,8 +69,8 @@ def reply_of(answer: Answer) -> Reply:
     """
     headers: dict[str, str] = {}
     for name, value in answer.headers:
-        key, value = name.lower(), value.strip(" \t")
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+        key, text = name.lower(), value.strip(" \t")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return Reply(status=answer.status, headers=headers, body=answer.body)
 
 
