@@ -314,6 +314,44 @@ def selftest(
     )
 
 
+@app.command()
+def patrol(
+    *,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="This innocent only; may be repeated."),
+    ] = None,
+    schedules: Annotated[
+        int, typer.Option(metavar="N", help="Schedules in all; fewer than cells: a sample.")
+    ] = 20_000,
+    share: Annotated[
+        str, typer.Option(metavar="K/N", help="Run the K-th of N parts of it here.")
+    ] = "1/1",
+    seed: Annotated[int, typer.Option(metavar="N", help="Gives the schedules.")] = DEFAULT_SEED,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes; none: all cores.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the failures of the accused here.")
+    ] = None,
+    json: _Json = False,
+) -> int:
+    """Prove that no correct store is accused, in any storm, on any storage that it claims."""
+    from patchstorm.commands.patrol import Request, execute
+
+    return execute(
+        Request(
+            only=tuple(only or ()),
+            schedules=schedules,
+            share=share,
+            seed=seed,
+            jobs=jobs,
+            out=out,
+            json=json,
+        )
+    )
+
+
 @app.command(name="list")
 def list_(
     what: Annotated[

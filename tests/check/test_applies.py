@@ -391,3 +391,64 @@ def test_what_the_targets_file_may_have_left_out_is_named_as_a_pattern() -> None
     assert finding.remedy is not None
     assert finding.remedy.key == "files.leftovers"
     assert finding.remedy.patterns == ("*.info", "lost+found")
+
+
+def _published_twice(*, announced: bool) -> Book:
+    """A file was seen, power was lost, and another stands there."""
+    book = Book()
+    book.create()
+    book.patch(0, 48, 48)
+    book.sight(present=False)
+    if announced:
+        book.patch(48, 64, 64)
+    else:
+        book.ask("append", None, start=48, end=64, error="reset")
+    book.sight()
+    book.event("fault", fault="power-loss")
+    book.sight(mtime_ns=90)
+    book.head(64)
+    book.heal()
+    book.final()
+    return book
+
+
+def test_a_file_of_which_nobody_was_told_may_be_published_again_after_a_loss_of_power() -> None:
+    assert "publication" not in fired(_published_twice(announced=False).history())
+
+
+def test_a_file_that_was_announced_may_not() -> None:
+    assert "publication" in fired(_published_twice(announced=True).history())
+
+
+def _without_room(storage: str) -> set[str]:
+    book = Book(storage=storage, size=64 * 1024)
+    book.create()
+    book.patch(0, 1024, 1024)
+    book.patch(1024, 2048, status=507)
+    book.heal()
+    book.head(1024, phase="heal")
+    book.patch(1024, 64 * 1024, status=507, phase="heal")
+    book.final(present=False)
+    return fired(book.history())
+
+
+@pytest.mark.parametrize("storage", ["tmpfs,size=128KiB", "tmpfs,size=131072"])
+def test_a_storage_that_is_full_explains_failures_without_any_fault(storage: str) -> None:
+    assert _without_room(storage) == set()
+
+
+@pytest.mark.parametrize("storage", ["tmpfs", "tmpfs,size=4MiB"])
+def test_a_storage_with_room_explains_none(storage: str) -> None:
+    assert _without_room(storage) == {"availability", "completion"}
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_what_a_dead_nfs_client_renamed_aside_is_no_litter_of_the_store(died: bool) -> None:
+    book = addressed()
+    book.event("fault", fault="power-loss" if died else "crash")
+    book.heal()
+    book.head(64)
+    book.final()
+    book.residue(".upload/.nfs000000000000001e00000012")
+
+    assert ("residue" in fired(book.history())) is not died

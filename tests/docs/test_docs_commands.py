@@ -94,6 +94,8 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
                 "--jobs",
                 "1",
             ]
+        if arguments[0] == "patrol":
+            arguments += ["--schedules", "4", "--jobs", "1"]
         if arguments[0] == "matrix":
             arguments += ["--storms", "sequential", "--repeat", "1", "--jobs", "2"]
             arguments += [] if "--targets" in arguments else ["--targets", "reference"]

@@ -5,6 +5,7 @@ It stores what it is sent in ROOT under names of its own. Each mode is one way t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -94,10 +95,14 @@ def leave_names() -> None:
 
 
 def leave_depth() -> None:
-    """More directories in one another than a path can name."""
+    """A file beside more directories in one another than a path can name."""
+    os.mkdir(os.path.join(ROOT, "d"))
+    with open(os.path.join(ROOT, "d", "left"), "wb"):
+        pass
     at = os.open(ROOT, os.O_RDONLY)
     for _ in range(3_000):
-        os.mkdir("d", dir_fd=at)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir("d", dir_fd=at)
         below = os.open("d", os.O_RDONLY, dir_fd=at)
         os.close(at)
         at = below

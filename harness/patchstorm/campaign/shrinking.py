@@ -1,11 +1,12 @@
 """From a failing schedule to a small one: fewer clients, replicas, faults, chunks, then fewer choices.
 
 What counts as progress. A candidate replaces the best so far when it still fails for the *same cause*
-(one of the checkers that found the original also finds it) and is smaller in this order: clients,
-uploads, faults, replicas, bytes, choices. Choices that clearly do not matter go first; then the plan is
-shrunk, since a smaller plan runs faster and needs fewer choices. After an edit of the plan the recorded
-choices often miss their place; then a few schedules with few deviations are tried on the edited plan,
-which is cheap and usually finds the failure again with fewer choices than before.
+(one of the checkers that found the original also finds it, on storage where the target claims
+something) and is smaller in this order: clients, uploads, faults, replicas, bytes, choices. Choices that
+clearly do not matter go first; then the plan is shrunk, since a smaller plan runs faster and needs
+fewer choices. After an edit of the plan the recorded choices often miss their place; then a few
+schedules with few deviations are tried on the edited plan, which is cheap and usually finds the failure
+again with fewer choices than before.
 
 Where many choices are left after that, two passes do what leaving out cannot: turns of one task are joined as
 long as the order still fails, and the failure is looked for in a plan of a few tiny chunks at once.
@@ -35,7 +36,10 @@ from patchstorm.choice.schedule import Choice, Schedule
 from patchstorm.choice.shrink import fewer, smaller
 from patchstorm.choice.strategy import Strategy
 from patchstorm.errors import PatchstormError
+from patchstorm.history.events import Fault
+from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import Plan
+from patchstorm.target.claims import unclaimed
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.workers import Workers
 
@@ -136,6 +140,7 @@ class _Shrinking:
                 "the schedule does not fail when it is repeated, so there is nothing to shrink; "
                 "replay the failure first"
             )
+        self._storage = plan.storage
         self._cause = first.findings[0].checker  # the plainest: checkers are asked in that order
         self.best = Small(
             plan=plan, choices=tuple(first.outcome.choices), draws=schedule.draws or ()
@@ -155,7 +160,21 @@ class _Shrinking:
         )
 
     def _fails(self, ran: Ran) -> bool:
-        return any(finding.checker == self._cause for finding in ran.findings)
+        return any(one.checker == self._cause for one in ran.findings) and self._claimed(ran)
+
+    def _claimed(self, ran: Ran) -> bool:
+        """Whether a plainer storage is one where the target owes something: else it fails for another cause.
+
+        What struck is read from the run, since a strategy can strike without the plan.
+        """
+        if ran.plan.storage in (None, self._storage):
+            return True
+        struck = {
+            one.fault
+            for one in ran.history.events
+            if isinstance(one, Fault) and one.fault in FAULTS
+        }
+        return unclaimed(self._subject.target, ran.plan.storage or "", struck) is None
 
     def _holds(self, small: Small) -> bool:
         """Whether ``small`` still fails; if so it becomes the best, with the choices it really took."""

@@ -118,13 +118,18 @@ def _storms(scenarios: Sequence[Scenario], target: Target, storage: str | None) 
 
 
 def _claimed(scenario: Scenario, target: Target, storage: str | None) -> bool:
+    return unclaimed_because(scenario, target, storage) is None
+
+
+def unclaimed_because(scenario: Scenario, target: Target, storage: str | None) -> str | None:
+    """Why ``target`` claims nothing in this storm on this storage; None where it does."""
     kinds = {fault.kind for fault in scenario.faults}
     phases = tuple(target.phases)
     reason = runnable(
         scenario, WORLD, target.capabilities, all_means(), storage=storage, phases=phases
     )
     on = storage or scenario.fleet.storage or MIXED[0]
-    return reason is None and unclaimed(target, on, kinds) is None
+    return reason or unclaimed(target, on, kinds)
 
 
 def chosen(

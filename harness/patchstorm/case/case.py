@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -18,6 +19,7 @@ from patchstorm.history.ranges import Ranges
 
 FAR = 1 << 62  # later than any time, in nanoseconds
 EXPIRY_SLACK_NS = 2_000_000_000  # tokens carry whole seconds, and clocks are read twice
+BLOCK_BYTES = 4_096
 Effect = Literal["done", "maybe", "none"]
 
 
@@ -143,6 +145,20 @@ class Case:
 
     def operation(self, op: int) -> Operation:
         return self.history.operations[op]
+
+    @cached_property
+    def crowded(self) -> bool:
+        """The storage has a limit, and what the storm brought may have filled it without any fault.
+
+        A store needs room for an upload's bytes and for the file made of them, and file systems give room in
+        blocks: at least one for each request that leaves something.
+        """
+        limit = re.search(r"\bsize=(\d+)([KMG])?", self.history.header.storage)
+        if limit is None:
+            return False
+        room = int(limit[1]) << {"K": 10, "M": 20, "G": 30}.get(limit[2] or "", 0)
+        brought = sum(2 * upload.size for upload in self.uploads.values())
+        return room <= brought + BLOCK_BYTES * len(self.history.operations)
 
     @cached_property
     def checks_checksums(self) -> bool:

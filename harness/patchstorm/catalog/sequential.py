@@ -231,6 +231,10 @@ class SequentialStore:
                 self.port.close(fd)
             if isinstance(error, BlockingIOError):
                 raise Busy("Another request holds the upload's lock.") from None
+            if (
+                isinstance(error, OSError) and error.errno in GONE
+            ):  # NFS: unlinked since it was opened
+                raise Busy("The upload's lock is being replaced.") from None
             raise
         return fd
 

@@ -11,12 +11,14 @@ from patchstorm.catalog import (
     bodies,
     edges,
     locking,
+    pooled,
     publishing,
     sequential,
     sequential_bytes,
     sequential_ends,
     sequential_locks,
     sequential_records,
+    server_named,
     storing,
     windows,
     wire,
@@ -46,9 +48,12 @@ BY_NAME: dict[str, Bug] = {bug.name: bug for bug in BUGS}
 
 INNOCENTS: dict[str, Innocent] = {
     "sequential": sequential.INNOCENT,
+    "server-named": server_named.INNOCENT,
+    "pooled": pooled.INNOCENT,
     **{bug.name: bug.twin for bug in BUGS if bug.twin is not None},
 }
-"""By the name after ``innocent:``: a base's, or that of the bug whose twin it is."""
+"""By the name after ``innocent:``: that of a store by itself, with a target's file beside it, or that of
+the bug whose twin it is."""
 
 
 def planted(target: str) -> Bug | Innocent:
@@ -64,7 +69,7 @@ def planted(target: str) -> Bug | Innocent:
 
 
 def base_of(target: str) -> str:
-    """The correct store whose capabilities the target has: ``reference`` or ``sequential``."""
+    """The correct store whose target's file this one has: ``reference``, or one of the catalogue's."""
     found = planted(target)
     if isinstance(found, Bug):
         return found.base

@@ -5,7 +5,8 @@ when nothing but refusals came after healing and the upload is unfinished in the
 HEAD is owed an answer where the target declares ``head-after-finish``. tus 1.0.0 leaves the answer to a
 busy lock open, so on a sequential target a 5xx beside another request about the same upload counts as a
 busy lock. HEAD of a target that declares ``patient-head`` is answered 423 where the storage fails: clients
-drop an upload for any other error. A request that the client itself cut is owed no answer.
+drop an upload for any other error. A storage of limited size that what was sent can have filled explains
+a 5xx as a fault does. A request that the client itself cut is owed no answer.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
         return f"{said}: its code raised {end.headers[RAISED]}"
     if case.faults.explains(operation, end.time_ns):
         return None
+    if end.status is not None and case.crowded:
+        return None  # a storage of limited size that is full
     busy = contention.get(call.upload or "")
     if case.sequential and end.status in (500, 503) and busy is not None and busy.beside(operation):
         return None

@@ -95,6 +95,8 @@ def owed(case: Case, upload: UploadCase) -> bool:
         return False
     if upload.owner not in (None, upload.id):
         return False  # a rival owns the name
+    if case.crowded:
+        return False  # there may be no room for it, and there never will be
     if upload.size and upload.acked.covers(0, upload.size):
         return case.history.header.closing == "client" or case.can("completes-unattended")
     if case.history.header.closing == "sweeper":

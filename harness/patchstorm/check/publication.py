@@ -127,6 +127,9 @@ def _changed(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iter
             before = sighting if sighting.present else None
             continue
         what = _difference(before, sighting)
+        if what is not None and _undone(case, family, before, sighting):
+            before = sighting if sighting.present else None
+            continue
         if what == "absent" and _removable(case, family, family[0]):
             continue
         if what is not None:
@@ -141,12 +144,32 @@ def _changed(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iter
             return
 
 
+def _undone(case: Case, family: list[UploadCase], before: Sighting, after: Sighting) -> bool:
+    """Whether power was lost between two looks, before anybody had been told of the file.
+
+    A name shows before its directory can be synced. What is lost of it then is published again.
+    """
+    announced = min(one.announced for one in family)
+    return any(
+        window.fault.loses_power
+        and window.since < announced
+        and before.began <= window.until
+        and window.since <= after.time_ns
+        for window in case.faults.windows
+    )
+
+
 def _too_often(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterator[Finding]:
     """Each upload is published once, so under one name no more files follow each other than there are.
 
-    A creation that got no answer may have left another upload, which of no bytes is complete at once.
+    A creation that got no answer may have left another upload, which of no bytes is complete at once. A loss
+    of power can bring the file before back, and the one that nobody had been told of is published again.
     """
     times = sum(max(1, sum(map(_may_have_created, one.operations))) for one in family)
+    last = max(one.announced for one in family)
+    times += 2 * sum(
+        window.fault.loses_power and window.since < last for window in case.faults.windows
+    )
     stood: list[Sighting] = []
     for sighting in seen:
         if not sighting.present or (stood and sighting.began < stood[-1].time_ns):

@@ -25,6 +25,7 @@ from patchstorm.history.names import unnamed
 NAME = "residue"
 PATHS_SHOWN = 8
 UPLOADS_TOLD = 2
+_SILLY = re.compile(r"\.nfs[0-9a-f]{8,}$")  # fs/nfs/unlink.c: .nfs, the file's number, a count
 _WILD = {"**/": "(?:[^/]+/)*", "/**": "(?:/.+)?", "*": "[^/]*", "?": "[^/]"}
 
 
@@ -39,15 +40,15 @@ def _find(case: Case) -> Iterator[Finding]:
             notes=beside[:PATHS_SHOWN],
             remedy=_remedy(case, "files.internal", beside),
         )
-    residue = case.history.residue
-    if residue is not None and residue.forgotten:
+    forgotten = _forgotten(case)
+    if forgotten:
         yield finding(
             case,
             NAME,
-            f"{len(residue.forgotten)} paths were left when the time of every upload was over, the first"
-            f" {residue.forgotten[0]!r}",
-            causes=_whose(case, residue.forgotten),
-            notes=residue.forgotten[:PATHS_SHOWN],
+            f"{len(forgotten)} paths were left when the time of every upload was over, the first"
+            f" {forgotten[0]!r}",
+            causes=_whose(case, forgotten),
+            notes=forgotten[:PATHS_SHOWN],
         )
     left = litter(case)
     if left and not _unfinished(case):
@@ -100,6 +101,22 @@ def _beside(case: Case) -> list[Beside]:
     return [event for event in case.history.events if isinstance(event, Beside)]
 
 
+def _forgotten(case: Case) -> list[str]:
+    """What was left when the time of every upload was over."""
+    residue = case.history.residue
+    told = () if residue is None else residue.forgotten or ()
+    return [one for one in told if not _silly(case, one)]
+
+
+def _silly(case: Case, path: str) -> bool:
+    """A file that a dead NFS client renamed instead of unlinking, and that nobody unlinks any more.
+
+    It stays until the administrator of the file server takes it away. A client that lives does that itself
+    as soon as the file is closed, so without a death it is the store that keeps it open.
+    """
+    return case.faults.power and _SILLY.match(path.rpartition("/")[2]) is not None
+
+
 def litter(case: Case) -> list[str]:
     """Paths that no pattern of the target allows, sorted."""
     residue = case.history.residue
@@ -107,7 +124,11 @@ def litter(case: Case) -> list[str]:
         return []
     patterns = case.history.header.leftovers
     paths = [path.rstrip("/") for path in residue.paths]
-    kept = [path for path in paths if any(matches(path, pattern) for pattern in patterns)]
+    kept = [
+        path
+        for path in paths
+        if _silly(case, path) or any(matches(path, pattern) for pattern in patterns)
+    ]
     stands = [*kept, *(upload.target for upload in case.history.header.uploads)]
     parents = {path[:at] for path in stands for at, letter in enumerate(path) if letter == "/"}
     return sorted(set(paths) - set(kept) - parents)
@@ -152,7 +173,7 @@ def _applies(case: Case) -> str | None:
     residue = case.history.residue
     if residue is None:
         return "the storage was not listed in the end"
-    if residue.forgotten:
+    if _forgotten(case):
         return None
     if not residue.swept:
         return "no sweep is known to have ended"

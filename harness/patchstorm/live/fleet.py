@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patchstorm.history.events import Exit
+from patchstorm.live.environment import home_of
 from patchstorm.live.host import ThisHost
 from patchstorm.live.http import SERVER_ADDRESS
 from patchstorm.live.launch import processes
@@ -165,7 +166,11 @@ def _companion(
     program = Target(
         name=f"{target.name}, the companion",
         capabilities=target.capabilities,
-        start=Start(command=target.companion.command, missing=target.start.missing),
+        start=Start(
+            command=target.companion.command,
+            inherit=target.start.inherit,
+            missing=target.start.missing,
+        ),
         ready=Ready(by="tcp", within_ms=target.companion.within_ms),
         wire=target.wire,
         install=target.install,
@@ -177,7 +182,7 @@ def _companion(
         command=program.start.command,
         values={**shared, "replica": "0", "scratch": str(storage.scratch / "companion")},
         log=log_dir / "companion.log",
-        launch=processes(ThisHost(storage.entry)),
+        launch=processes(home_of(storage.scratch), ThisHost(storage.entry)),
     )
 
 
@@ -210,6 +215,7 @@ def _replicas(
     lifetime_ms: int | None,
     shared: dict[str, str],
 ) -> list[Replica]:
+    home = home_of(storage.scratch)
     return [
         Replica(
             target=target,
@@ -221,7 +227,7 @@ def _replicas(
                 "scratch": str(storage.scratch / f"replica-{index}"),
             },
             log=log_dir / f"replica-{index}.log",
-            launch=processes(storage.host(index)),
+            launch=processes(home, storage.host(index)),
             host=storage.host(index),
         )
         for index in range(count)

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from patchstorm.errors import TargetError
 from patchstorm.live import warden
+from patchstorm.live.environment import environment
 from patchstorm.live.guard import guard
 from patchstorm.live.host import HERE, Host
 
@@ -103,8 +104,8 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
 
 
-def processes(host: Host = HERE) -> Launch:
-    """Launches process groups on ``host``."""
+def processes(home: Path, host: Host = HERE) -> Launch:
+    """Launches process groups on ``host``, at home in ``home``."""
 
     async def launch(order: Order) -> Running:
         if shutil.which(order.command[0]) is None:
@@ -119,7 +120,7 @@ def processes(host: Host = HERE) -> Launch:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **order.environment, name: token},
+                env={**environment(home), **order.environment, name: token},
                 cwd=order.scratch,
                 start_new_session=True,
             )

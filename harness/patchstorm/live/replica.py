@@ -16,6 +16,7 @@ from patchstorm.dialect.operations import Request
 from patchstorm.dialect.registry import dialect_of
 from patchstorm.errors import TargetError
 from patchstorm.history.model import UploadInfo
+from patchstorm.live.environment import inherited
 from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import SERVER_ADDRESS, Client
 from patchstorm.live.launch import Launch, Order, Running
@@ -118,7 +119,10 @@ class Replica:
         start = self.target.start
         order = Order(
             command=tuple(part.format(**values) for part in self.command),
-            environment={key: text.format(**values) for key, text in start.environment.items()},
+            environment={
+                **inherited(start.inherit),
+                **{key: text.format(**values) for key, text in start.environment.items()},
+            },
             scratch=self.values["scratch"],
             log=self.log,
             name=self._name,

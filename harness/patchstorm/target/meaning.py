@@ -49,6 +49,14 @@ def _check_start(target: Target) -> None:
     _check_templates(target, target.start.lifetime, "start.lifetime", LIFETIME)
     for key, value in target.start.environment.items():
         _check_templates(target, (value,), f"start.environment.{key}")
+    for name in target.start.inherit:
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
+            raise Mistake(
+                "start.inherit",
+                f"start.inherit: `{name}` is no name of an environment variable. Give names only; "
+                "`start.environment` gives values.",
+                name,
+            )
     if target.companion is not None:
         if not target.companion.command:
             raise Mistake(

@@ -27,6 +27,7 @@ class Start(_Table, frozen=True, kw_only=True):
     """How one replica is started and stopped.
 
     ``command`` may hold the placeholders of :data:`patchstorm.target.vocabulary.PLACEHOLDERS`.
+    ``inherit`` names variables of the harness's own environment that the server gets as they are.
     ``lifetime`` are further arguments for a storm whose uploads expire, with ``{lifetime_ms}`` or
     ``{lifetime_s}``; without them such storms are skipped. ``missing`` tells a person how to
     install the program when it is not there.
@@ -34,6 +35,7 @@ class Start(_Table, frozen=True, kw_only=True):
 
     command: tuple[str, ...]
     environment: dict[str, str] = {}
+    inherit: tuple[str, ...] = ()
     stop: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL"] = "SIGTERM"
     stop_ms: int = 2_000
     lifetime: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ capabilities = ["sequential", "creation"]
 #   {{scratch}} a directory of the replica's own     {{here}}  the directory of this file
 command = ["my-server", "--listen", "127.0.0.1:{{port}}", "--dir", "{{root}}"]
 # environment = {{ MY_SERVER_LOG = "warning" }}
+# inherit  = ["MY_SERVER_LICENSE"]      # variables of your own that it gets; few others are handed on
 # stop     = "SIGTERM"                   # and after stop_ms it is killed
 # lifetime = ["--expire-after", "{{lifetime_s}}"]      # further arguments where uploads are to expire
 

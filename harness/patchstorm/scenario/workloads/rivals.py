@@ -57,4 +57,5 @@ KIND = WorkloadKind(
     says="several uploads with one target, finished at the same moment",
     run=rivals,
     uploads_min=2,
+    needs=("named-targets",),
 )

@@ -9,6 +9,7 @@ client did, not on what others did.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from patchstorm.dialect.exchange import Reply
@@ -55,6 +56,8 @@ class Network:
         self._sends: dict[str, int] = {}
         self._under_way: dict[int, Delivery] = {}
         self._machine: Machine | None = None
+        self._due: deque[Step] = deque()
+        self._carrying = False
 
     # -- driving a workload -----------------------------------------------------------------------
 
@@ -70,19 +73,36 @@ class Network:
         if self._machine is not None:
             self._machine.close()
             self._machine = None
+        self._due.clear()
         for delivery in list(self._under_way.values()):
             delivery.gone = True
 
     def _carry_out(self, steps: list[Step]) -> None:
-        for step in steps:
-            action = step.action
-            if isinstance(action, Sleep):
-                self._kernel.after(action.ms * MS, self._resumer(step))
-            elif isinstance(action, Mint):
-                self._clients.mint(action.upload)
-                self._kernel.after(0, self._resumer(step))
-            else:
-                self._send(step, action)
+        """Begin ``steps`` in their order.
+
+        A request that nobody can carry, such as one to an upload without a URL, ends while it is begun, and
+        its workload goes on at once. What comes of that waits until all steps before it have begun, since
+        operations are begun in the order of their numbers.
+        """
+        self._due.extend(steps)
+        if self._carrying:
+            return
+        self._carrying = True
+        try:
+            while self._due:
+                self._begin(self._due.popleft())
+        finally:
+            self._carrying = False
+
+    def _begin(self, step: Step) -> None:
+        action = step.action
+        if isinstance(action, Sleep):
+            self._kernel.after(action.ms * MS, self._resumer(step))
+        elif isinstance(action, Mint):
+            self._clients.mint(action.upload)
+            self._kernel.after(0, self._resumer(step))
+        else:
+            self._send(step, action)
 
     def _resumer(self, step: Step) -> Callable[[], None]:
         return lambda: self._resume(step, None)

@@ -46,6 +46,7 @@ from patchstorm.worlds.sim.network import Network
 from patchstorm.worlds.sim.outcome import SimOutcome
 from patchstorm.worlds.sim.port import EPOCH_NS, SimPort, Watch
 from patchstorm.worlds.sim.replica import MS, Replica
+from patchstorm.worlds.sim.sealed import sealed
 from patchstorm.worlds.sim.stamps import Stamps
 from patchstorm.worlds.sim.triggers import SimTriggers
 from patchstorm.worlds.sim.truth import ROOT
@@ -85,7 +86,8 @@ def run_schedule(
     collects = gc.isenabled()
     gc.disable()  # a run makes no garbage worth stopping for, and ends within milliseconds
     try:
-        run.go()
+        with sealed(kernel.fail):
+            run.go()
         return run.outcome()
     finally:
         kernel.close()

@@ -63,11 +63,14 @@ def serve(
 
 
 def reply_of(answer: Answer) -> Reply:
-    """An answer as the client reads it: names in lower case, repeated fields joined."""
+    """An answer as the client reads it: names in lower case, repeated fields joined.
+
+    Blanks round a value are no part of it (RFC 9110, 5.5), and no parser hands them on.
+    """
     headers: dict[str, str] = {}
     for name, value in answer.headers:
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+        key, text = name.lower(), value.strip(" \t")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return Reply(status=answer.status, headers=headers, body=answer.body)
 
 

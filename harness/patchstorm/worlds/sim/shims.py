@@ -5,8 +5,9 @@ here, everything else from the real interpreter. ``pathlib``, ``shutil``, ``temp
 ``secrets`` are the standard library's own sources, executed over the simulated ``os``; so they behave as
 they do in production, call by call.
 
-Each start of a replica loads the module anew, as a new process does. Threads cannot be simulated; locks
-of ``threading`` can, since the requests of one replica are tasks that share its memory.
+Each start of a replica loads the module anew, as a new process does. Threads cannot be simulated, and a
+start of one ends the run with an error that says so (:mod:`patchstorm.worlds.sim.sealed`); locks of
+``threading`` can, since the requests of one replica are tasks that share its memory.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from patchstorm.worlds.sim.port import SimPort
+from patchstorm.worlds.sim.sealed import THREAD, refuse
 from patchstorm.worlds.sim.shim_files import Opener
 from patchstorm.worlds.sim.shim_os import SimOs
 from patchstorm.worlds.sim.truth import ROOT
@@ -185,6 +187,17 @@ class Process:
             local=real_threading.local,
             get_ident=lambda: _task_number(port),
         )
+
+        class Thread:
+            """Refuses to start; there may be one that a store never needs."""
+
+            def __init__(self, *_: Any, **__: Any) -> None:
+                self.daemon = False
+
+            def start(self) -> None:
+                refuse(THREAD, port.kernel.fail)
+
+        vars(module).update(Thread=Thread, Timer=Thread)
         return module
 
 

@@ -1,0 +1,112 @@
+"""While simulated code runs, nothing real may be started in its name: no thread, no process.
+
+What a real thread does happens at moments that nobody chose, in the middle of other tasks' steps, so a
+correct store with a thread pool would be accused, and differently each time. An audit hook (PEP 578)
+sees every start of a process; of threads only newer interpreters tell it, so the two functions by which
+Python code starts one are watched besides. Both cost nothing while nobody starts anything, stay for good,
+and do nothing outside of runs.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from pathlib import Path
+from threading import get_ident
+from types import FrameType
+from typing import Any, Final
+
+from patchstorm.errors import UsageError
+
+THREAD: Final = "thread"
+PROCESS: Final = "process"
+_STARTS: Final = {
+    "_thread.start_new_thread": THREAD,
+    "_thread.start_joinable_thread": THREAD,
+    "subprocess.Popen": PROCESS,
+    "os.fork": PROCESS,
+    "os.forkpty": PROCESS,
+    "os.posix_spawn": PROCESS,
+    "os.spawn": PROCESS,
+    "os.exec": PROCESS,
+    "os.system": PROCESS,
+}
+Fail = Callable[[BaseException], None]
+_running: dict[int, Fail] = {}
+"""By the thread in which the simulated code runs: other threads may start what they like."""
+
+
+@contextmanager
+def sealed(fail: Fail) -> Iterator[None]:
+    """Within it, a start in this thread is told to ``fail`` and raised where it was tried.
+
+    Both, because the code under test may swallow what is raised.
+    """
+    _listen()
+    me = get_ident()
+    before = _running.get(me)
+    _running[me] = fail
+    try:
+        yield
+    finally:
+        if before is None:
+            del _running[me]
+        else:
+            _running[me] = before
+
+
+def refuse(what: str, fail: Fail) -> None:
+    """Raise the UsageError that names ``what`` was started and where; ``fail`` is told first."""
+    place = _place(sys._getframe(1))
+    error = UsageError(
+        f"{place}: the store starts a {what}, and what it does there cannot be simulated: its steps "
+        "would come at moments that nobody chose. Requests of one replica run beside each other as they "
+        "are, so give the simulator an adapter that calls the store directly (docs/adapting-a-store.md), "
+        "or run it in the world processes."
+    )
+    fail(error)
+    raise error
+
+
+@cache
+def _listen() -> None:
+    sys.addaudithook(_heard)
+    for module in (_thread, threading):
+        for name in ("start_new_thread", "start_joinable_thread"):
+            for known in (name, f"_{name}"):
+                if (real := getattr(module, known, None)) is not None:
+                    setattr(module, known, _watched(real))
+
+
+def _watched(real: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(real)
+    def start(*given: Any, **named: Any) -> Any:
+        _heard("_thread.start_new_thread", ())
+        return real(*given, **named)
+
+    return start
+
+
+def _heard(event: str, _: tuple[Any, ...]) -> None:
+    what = _STARTS.get(event)
+    if what is not None and (fail := _running.get(get_ident())) is not None:
+        refuse(what, fail)
+
+
+def _place(frame: FrameType | None) -> str:
+    """The line of the store that led to a start: the innermost outside of Python's library and of this."""
+    library = Path(sysconfig.get_paths()["stdlib"])
+    harness = Path(__file__).parents[2]
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        mine = path.is_relative_to(harness / "worlds" / "sim")
+        inside = path.is_relative_to(library) and "site-packages" not in path.parts
+        if not (mine or inside or frame.f_code.co_filename.startswith("<")):
+            return f"{path}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "(no line of the store's)"

@@ -1,0 +1,43 @@
+"""Stores that answer oddly: what is legal is not accused, and what fails is told as the server's failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from patchstorm.campaign.schedules import Search, Session
+from patchstorm.campaign.suspects import unclaimed_because
+from patchstorm.scenario import library
+from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.app import Subject
+from patchstorm.worlds.sim.port import SimPort
+from patchstorm.worlds.sim.serving import reply_of
+from patchstorm.worlds.sim.whole import Request, Response, WholeRequests
+
+TUS = (("Tus-Resumable", "1.0.0"),)
+TARGET = resolve("innocent:sequential")
+STORMS = [one for one in library.load_all() if unclaimed_because(one, TARGET, None) is None]
+
+
+def no_uploads(port: SimPort, root: str) -> WholeRequests:
+    """Answers every POST with 500, and knows no upload."""
+
+    def handle(request: Request) -> Response:
+        return Response(status=500 if request.method == "POST" else 404, headers=TUS)
+
+    return WholeRequests(handle)
+
+
+@pytest.mark.parametrize("storm", STORMS, ids=lambda storm: storm.name)
+def test_a_server_that_fails_every_post_is_told_as_failing(storm) -> None:  # type: ignore[no-untyped-def]
+    subject = Subject(target=TARGET, build=no_uploads, sweep_ms=0)
+    session = Session(Search(scenario=storm, target=TARGET.name), subject)
+
+    told = session.tell(0)
+
+    if not storm.faults and not storm.name.startswith("conformance"):
+        assert "availability" in {finding.checker for finding in told.findings}
+
+
+def test_blanks_round_a_header_are_no_part_of_it() -> None:
+    answer = Response(status=204, headers=(("Upload-Offset", " 12\t"), ("Via", "a"), ("via", " b")))
+    assert reply_of(answer).headers == {"upload-offset": "12", "via": "a, b"}
