@@ -14,6 +14,7 @@ from typing import Literal
 import pytest
 from book import SEQUENTIAL, Book, addressed, fired, found, run, sequential
 
+from patchstorm.check import judge
 from patchstorm.history.model import ProbeSent, Progress, Residue, UploadInfo
 
 TUS = {"tus-resumable": "1.0.0"}
@@ -794,3 +795,14 @@ def test_sequential_capabilities_do_not_owe_what_they_do_not_declare() -> None:
     book.final(run(0, 32))
 
     assert fired(book.history()) == set()
+
+
+def test_only_a_complaint_about_a_header_is_one_about_a_header() -> None:
+    book = addressed()
+    book.head(64, headers={"tus-resumable": "1.0.0"})
+    told = [one for judged in judge(book.history()) for one in judged.findings]
+    assert [one.header for one in told] == ["HEAD was answered without Cache-Control: no-store"]
+    book = addressed()
+    book.head(64, status=299)
+    told = [one for judged in judge(book.history()) for one in judged.findings]
+    assert [(one.checker, one.header) for one in told] == [("protocol", None)]

@@ -25,7 +25,11 @@ from patchstorm.target.model import Known
 from target.tiny_targets import tiny
 
 COMMAND = "patchstorm run replaying --target mine --world processes --seed 1"
-HEADERS = finding(checker="protocol", summary="HEAD without Cache-Control")
+HEADERS = finding(
+    checker="protocol",
+    summary="HEAD (op 3) without Cache-Control",
+    header="HEAD without Cache-Control",
+)
 BYTES = finding(checker="bytes", summary="7 bytes too long")
 
 
@@ -194,3 +198,13 @@ def test_what_is_asked_wrongly_is_refused_before_anything_starts(
     said = capsys.readouterr()
     assert said.out == ""
     assert re.search(re.escape(says), said.err)
+
+
+def test_a_cell_is_safe_but_for_headers_or_it_is_not() -> None:
+    plain = cell("parallel", [violated(findings=(HEADERS,)), run_report()], COMMAND)
+    assert (plain.verdict, word(plain)) == ("violated", "safe but for headers")
+    worse = cell("parallel", [violated(findings=(HEADERS,)), violated(findings=(BYTES,))], COMMAND)
+    assert word(worse) == "1/2 bytes"
+    status = finding(checker="protocol", summary="PATCH (op 3) was answered 200, expected 204")
+    assert word(cell("parallel", [violated(findings=(status,))], COMMAND)) == "1/1 protocol"
+    assert word(cell("parallel", [run_report()], COMMAND)) == "safe"

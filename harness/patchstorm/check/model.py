@@ -33,8 +33,9 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A violation: which checker, which bytes, which operations, and the story in a few lines.
 
-    ``summary`` is one sentence; ``story`` is at most a screen, the causal lines first to last. ``remedy`` is
-    what the target's file may have left out, where that would be enough.
+    ``summary`` is one sentence; ``story`` is at most a screen, the causal lines first to last. ``remedy``
+    is what the target's file may have left out, where that would be enough. ``header``: the complaint,
+    where it is one about a header of answers and nothing else.
     """
 
     checker: str
@@ -44,6 +45,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     operations: tuple[int, ...] = ()
     story: tuple[str, ...] = ()
     remedy: Remedy | None = None
+    header: str | None = None
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):

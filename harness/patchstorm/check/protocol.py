@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from patchstorm.case.case import Case
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding, verb
+from patchstorm.dialect.base import HeaderComplaint
 from patchstorm.dialect.registry import DIALECTS
 
 NAME = "protocol"
@@ -30,13 +33,17 @@ def _find(case: Case) -> Iterator[Finding]:
             complaint = judge(case, upload, operation, end)
             if complaint is not None:
                 told.add(name)
-                yield finding(
+                spoken = verb(case, operation.call.kind)
+                found = finding(
                     case,
                     NAME,
-                    f"{verb(case, operation.call.kind)} (op {operation.op}) {complaint}",
+                    f"{spoken} (op {operation.op}) {complaint}",
                     upload=upload,
                     causes={operation.op: complaint},
                 )
+                if isinstance(complaint, HeaderComplaint):
+                    found = msgspec.structs.replace(found, header=f"{spoken} {complaint}")
+                yield found
     for upload in case.uploads.values():
         for broken in rules.of_upload(case, upload):
             kind = case.operation(broken.op).call.kind

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -81,6 +81,12 @@ def execute(request: Request) -> int:
     if request.world is not None and cannot[request.world] is not None:
         raise UsageError(cannot[request.world])
     jobs = _jobs(request, scenarios)
+    unfit = tuple(
+        (job, _skipped(job, target, request, _reason(job.world, why)))
+        for job in jobs
+        if (why := cannot[job.world]) is not None
+    )
+    jobs = [job for job in jobs if cannot[job.world] is None]
     began = time.monotonic()
     with ExitStack() as stack:
         pool = stack.enter_context(Pool())
@@ -88,11 +94,12 @@ def execute(request: Request) -> int:
             name: stack.enter_context(world_of(name).shared(request.jobs or 1))
             for name in request.worlds
         }
-        play = _player(request, target, pool, shared, cannot)
+        play = _player(request, target, pool, shared)
         at_once = request.jobs or default_jobs()
         played = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs)))
         if request.confirm and not played.interrupted:
             played = confirmed(played, play, request.confirm, at_once=at_once)
+    played = replace(played, reports=(*unfit, *played.reports))
     report = _report(played, allow_unreached=request.allow_unreached)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
@@ -102,6 +109,11 @@ def execute(request: Request) -> int:
         sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} of {len(jobs)}\n")
         return INTERRUPTED
     return exit_code(report.verdict)
+
+
+def _reason(world: str, why: str) -> str:
+    """Why no storm can be run there; nobody who named no world is to be told how it could be simulated."""
+    return NOT_SIMULATED if world_of(world).searches else why
 
 
 def _jobs(request: Request, scenarios: Sequence[Scenario]) -> list[Job]:
@@ -146,14 +158,11 @@ def _player(
     target: Target,
     pool: Pool,
     shared: Mapping[str, Any],
-    cannot: Mapping[str, str | None],
 ) -> Play:
     """How one job is played: claimed or not, then the whole storm."""
 
     async def play(job: Job) -> RunReport:
-        world, unfit = world_of(job.world), cannot[job.world]
-        if unfit is not None:
-            return _skipped(job, target, request, NOT_SIMULATED if world.searches else unfit)
+        world = world_of(job.world)
         wanted = job.scenario.fleet.storage
         storage = request.storage or world.storage_for(None, wanted) or wanted or DEFAULT_STORAGE
         reason = _reason_to_skip(request, target, job, storage)

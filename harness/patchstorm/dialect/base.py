@@ -117,6 +117,16 @@ class Minting(Protocol):
         ...
 
 
+class HeaderComplaint(str):
+    """A complaint about a header beside the answer's status, offset and bytes, none of which is in question.
+
+    Servers send their headers alike in every answer, so one mistake shows in every storm; whoever reads a
+    verdict wants to know that nothing else was wrong.
+    """
+
+    __slots__ = ()
+
+
 class Broken(NamedTuple):
     """A rule about a whole upload that an operation broke: what is said of it, and which bytes and others."""
 

@@ -1,4 +1,7 @@
-"""What one missing line of a target's file did to many storms is told once, not in each of their stories."""
+"""One cause that hit many storms is told once, not in each of their stories.
+
+A line that a target's file lacks is such a cause, and so is a header that a server never sends.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,15 @@ from patchstorm.report.model import RunReport
 
 STORMS_MIN: Final = 2
 NAMES_TOLD: Final = 4
+HEADER: Final = ""
 Line = tuple[str, str]
-"""A key of the target's file and one pattern under it."""
+"""A key of the target's file and one pattern under it; or HEADER and what was complained of."""
 
 
 def common(runs: Sequence[RunReport]) -> dict[Line, list[RunReport]]:
-    """The lines whose want several storms were violated for, each with those storms."""
+    """The lines whose want, and the headers for which, several storms were violated for, each with those
+    storms.
+    """
     hit: dict[Line, list[RunReport]] = {}
     for run in runs:
         for line in dict.fromkeys(line for one in run.findings for line in _lines(one)):
@@ -36,6 +42,10 @@ def told(causes: Mapping[Line, Sequence[RunReport]]) -> Iterator[str]:
             )
         )
         names = ", ".join(storms[:NAMES_TOLD]) + (", ..." if len(storms) > NAMES_TOLD else "")
+        if key == HEADER:
+            yield f"protocol, one cause in {len(storms)} storms ({names}): {patterns[0]}"
+            yield from (f"  and {pattern}" for pattern in patterns[1:])
+            continue
         told_as, may = _WORDS[key]
         listed = ", ".join(f"`{pattern}`" for pattern in patterns)
         yield f"residue, one cause in {len(storms)} storms ({names}): {told_as} {listed}"
@@ -57,7 +67,14 @@ def without(run: RunReport, causes: Mapping[Line, object]) -> RunReport:
     return msgspec.structs.replace(run, findings=rest)
 
 
+def headers_alone(run: RunReport) -> bool:
+    """Whether whatever was found is about headers of answers, and nothing that was stored is in question."""
+    return all(one.header is not None for one in run.findings)
+
+
 def _lines(finding: Finding) -> list[Line]:
+    if finding.header is not None:
+        return [(HEADER, finding.header)]
     if finding.remedy is None:
         return []
     return [(finding.remedy.key, pattern) for pattern in finding.remedy.patterns]

@@ -26,6 +26,7 @@ from patchstorm.report.story import (
     remark,
     remarks_below,
     scaled_down,
+    skipped_alike,
     skips,
     story,
     tally,
@@ -129,7 +130,7 @@ def table(runs: Sequence[RunReport], *, width: int) -> Table:
 
 def _table_of_worlds(runs: Sequence[RunReport], *, width: int) -> Table:
     """Scenario, a verdict for each world, seconds, remark; skips are told below the table."""
-    worlds = _worlds(runs)
+    worlds = [world for world in _worlds(runs) if not skipped_alike(runs, world)] or _worlds(runs)
     figures = ["seconds"] if width >= NARROW_COLUMNS else []
     grid = _grid("scenario", *worlds, *figures)
     rows: dict[tuple[str, str, int], dict[str, RunReport]] = {}

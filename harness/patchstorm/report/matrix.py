@@ -9,6 +9,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from patchstorm.check.verdict import Verdict
+from patchstorm.report.causes import headers_alone
 from patchstorm.report.combine import combined
 from patchstorm.report.model import RunReport
 from patchstorm.report.reached import released
@@ -27,6 +28,7 @@ TELLING: Final = (
 """Checkers, the one whose finding is the plainest first; header rules last, as they go wrong everywhere."""
 FENCE: Final = "```"
 HEADERS: Final = "headers"  # the section of what every storm shows
+SAFE_BUT: Final = "safe but for headers"
 STORY_LINES_MAX: Final = 16
 EVERY: Final = "*"  # in a reading's storms
 
@@ -60,7 +62,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     ``rates`` says in how many each checker found something. ``finding`` is the plainest one in a
     phrase, ``claims`` are all of that run, ``story`` is what happened, ``failure`` the run's file, and
     ``command`` runs that plan again from nothing. ``verdict`` is None where the storm was ``skipped``.
-    ``readings`` are what people concluded.
+    ``readings`` are what people concluded. ``headers_alone``: whatever was found is about headers of answers.
     """
 
     storm: str
@@ -78,6 +80,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     failure: str | None = None
     command: str = ""
     readings: tuple[Reading, ...] = ()
+    headers_alone: bool = False
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +148,7 @@ def cell(
         story=tuple(story(_plainest_first(shown))[:-1]) if shown.findings else (),
         failure=shown.failure,
         command=command,
+        headers_alone=worst == "violated" and all(headers_alone(run) for run in judged),
         readings=tuple(
             Reading(kind=one.kind, says=one.says, source=one.source)
             for one in known
@@ -188,6 +192,8 @@ def word(one: Cell) -> str:
     """A cell in a word or two: how often out of how many where it is not plainly safe."""
     if one.verdict is None:
         return "-"
+    if one.headers_alone:
+        return SAFE_BUT
     if one.verdict == "violated":
         checker, count = next(iter(one.rates.items()))
         return f"{count}/{one.runs} {checker}"
@@ -226,18 +232,13 @@ def _linked(row: Row, storm: str) -> str:
     said = word(found)
     if found.verdict != "violated":
         return said
-    anchor = HEADERS if _only_headers(found) else storm
+    anchor = HEADERS if found.headers_alone else storm
     return f"[{said}](servers/{page(row.target)}#{anchor})"
 
 
 def page(target: str) -> str:
     """The name of the page with the stories of ``target``."""
     return f"{target.replace('/', '_').replace(':', '-')}.md"
-
-
-def _only_headers(one: Cell) -> bool:
-    """Whether nothing was found but header rules, which go wrong alike in every storm."""
-    return set(one.rates) == {"protocol"}
 
 
 def configurations(matrix: Matrix) -> list[str]:
@@ -249,7 +250,7 @@ def configurations(matrix: Matrix) -> list[str]:
             lines.append(f"| {row.target} | {row.version} | {row.skipped} | | | | | |")
             continue
         count = Counter(one.verdict for one in row.cells)
-        headers = sum(_only_headers(one) for one in row.cells)
+        headers = sum(one.headers_alone for one in row.cells)
         figures = [count["safe"], count["violated"], headers, count["unknown"], count[None]]
         said = " | ".join(str(figure) for figure in figures)
         lines.append(f"| {row.target} | {row.version} | {row.configuration} | {said} |")
@@ -264,9 +265,9 @@ def stories(row: Row) -> list[str]:
     lines = [f"# {row.target}", "", f"{row.title}. Version {row.version}; {row.configuration}.", ""]
     violated = [one for one in row.cells if one.verdict == "violated"]
     for one in violated:
-        if not _only_headers(one):
+        if not one.headers_alone:
             lines += _section(one, one.storm)
-    headers = [one for one in violated if _only_headers(one)]
+    headers = [one for one in violated if one.headers_alone]
     if headers:
         named = ", ".join(f"`{one.storm}`" for one in headers)
         lines += _section(headers[0], HEADERS)

@@ -38,7 +38,9 @@ def remark(run: RunReport) -> str:
     if run.rate is not None:
         parts.append(rate(run.rate))
     if run.findings:
-        parts.append(", ".join(dict.fromkeys(finding.checker for finding in run.findings)))
+        checkers = ", ".join(dict.fromkeys(finding.checker for finding in run.findings))
+        alone = all(finding.header is not None for finding in run.findings)
+        parts.append(f"{checkers}, about headers alone" if alone else checkers)
     notes = _notes(run)
     if len(notes) > NOTES_IN_TABLE:
         notes = [notes[0], f"{len(notes) - 1} more remarks"]
@@ -167,6 +169,12 @@ def counted(words: Sequence[str]) -> str:
             one: text for one, text in said.items() if one != "safe"
         }
     return ", ".join(said.values()) or "nothing ran"
+
+
+def skipped_alike(runs: Sequence[RunReport], world: str) -> bool:
+    """Whether every storm was skipped in ``world`` for one reason, so that a line says it all."""
+    reasons = {run.skipped for run in runs if run.world == world}
+    return len(reasons) == 1 and None not in reasons
 
 
 def skips(runs: Sequence[RunReport]) -> list[str]:

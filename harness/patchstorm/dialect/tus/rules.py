@@ -18,7 +18,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 from patchstorm.case.case import EXPIRY_SLACK_NS, FAR, Case, UploadCase
-from patchstorm.dialect.base import Broken, NamedRule, Rules
+from patchstorm.dialect.base import Broken, HeaderComplaint, NamedRule, Rules
 from patchstorm.dialect.tus.codec import PROBLEM_DOCUMENT
 from patchstorm.history.model import Completion, Operation
 
@@ -39,7 +39,7 @@ def _tus_resumable(
         return None
     if end.headers.get("tus-resumable") == "1.0.0":
         return None
-    return f"was answered {end.status} without Tus-Resumable: 1.0.0"
+    return HeaderComplaint(f"was answered {end.status} without Tus-Resumable: 1.0.0")
 
 
 def _options(
@@ -52,7 +52,9 @@ def _options(
     if not end.headers:
         return None
     versions = [part.strip() for part in end.headers.get("tus-version", "").split(",")]
-    return None if "1.0.0" in versions else "was answered without 1.0.0 in Tus-Version"
+    if "1.0.0" in versions:
+        return None
+    return HeaderComplaint("was answered without 1.0.0 in Tus-Version")
 
 
 def _head(
@@ -69,11 +71,11 @@ def _head(
     if end.offset is None:
         return "was answered without Upload-Offset"
     if end.upload_length is None and not case.can("defer-length"):
-        return "was answered without Upload-Length, which is known"
+        return HeaderComplaint("was answered without Upload-Length, which is known")
     if end.upload_length not in (None, upload.size):
         return f"was answered Upload-Length {end.upload_length}, declared {upload.size}"
     if end.headers and "no-store" not in end.headers.get("cache-control", "").lower():
-        return "was answered without Cache-Control: no-store"
+        return HeaderComplaint("was answered without Cache-Control: no-store")
     return None
 
 
@@ -102,7 +104,7 @@ def _expires_header(
         return None
     if end.offset is None or end.offset >= upload.size or "upload-expires" in end.headers:
         return None
-    return "was answered without Upload-Expires although the upload expires"
+    return HeaderComplaint("was answered without Upload-Expires although the upload expires")
 
 
 @lru_cache(maxsize=64)  # every answer about an upload tells the same moment
