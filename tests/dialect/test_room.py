@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HARNESS = ROOT / "harness" / "patchstorm"
-LINT = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
 OWN = ("dialect/", "catalog/")
 """The room itself, and the planted bugs of the wire."""
 OLDER = "history/upgrade.py"
@@ -55,7 +55,12 @@ def linted(tree: Path) -> subprocess.CompletedProcess[str]:
     """What the contracts say of the packages below ``tree``."""
     where = {**os.environ, "PYTHONPATH": str(tree)}
     return subprocess.run(
-        [sys.executable, "-c", LINT], cwd=tree, env=where, capture_output=True, text=True, check=False
+        [sys.executable, "-c", LINT],
+        cwd=tree,
+        env=where,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

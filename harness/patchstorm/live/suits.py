@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from patchstorm.scenario.plan import FaultPlan, Plan
-from patchstorm.scenario.workloads.conformance import unasked
 from patchstorm.target.model import Target
 
 
@@ -16,9 +15,6 @@ def reason_to_skip(
 
     ``kinds`` are the faults that its world knows. ``bounded``: its disk has a size.
     """
-    reason = unasked(plan, target.dialect)
-    if reason is not None:
-        return reason
     for fault in plan.world_faults:
         reason = _fault(fault, target, kinds, bounded)
         if reason is not None:

@@ -63,7 +63,7 @@ class _Asking:
 
 def conformance(ctx: Context, options: Options) -> Workload:
     suite = suite_of(ctx.dialect)
-    assert suite is not None, "worlds skip storms whose target brings no cases"
+    assert suite is not None, "a storm whose target brings no cases is skipped"
     lifetime = any(upload.info.expires_ms is not None for upload in ctx.uploads)
     terms = suite.terms_of(ctx.capabilities, None, lifetime=lifetime)
     if suite.first is not None:

@@ -31,7 +31,6 @@ from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.machine import Machine
 from patchstorm.scenario.plan import FaultPlan, Plan, Trigger, UploadPlan
-from patchstorm.scenario.workloads.conformance import unasked
 from patchstorm.storage.client import Client
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.storage.server import Server
@@ -378,9 +377,6 @@ class _SimRun(Run):
 
 def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
     """Why this plan cannot be run in the simulator; None if it can."""
-    reason = unasked(plan, subject.target.dialect)
-    if reason is not None:
-        return reason
     flavour = parse_flavour(plan.storage or "tmpfs")
     for fault in plan.world_faults:
         phase = fault.trigger.phase
