@@ -94,14 +94,18 @@ class ShelfProbes:
         if probe.what.creates is not None and box is not None:
             self.boxes[probe.case, probe.attempt, probe.what.creates] = box
 
+    @property
+    def made(self) -> tuple[str, ...]:
+        return tuple(self.boxes.values())
+
     def contents(
         self,
-        published: str,
+        published: str | None,
         read: Callable[[str], tuple[int, bytes] | None],
         now: Callable[[], int],
     ) -> Iterator[Contents]:
-        for key in self.boxes:
-            found = read(_file(key))
+        for key, box in self.boxes.items():
+            found = read(box if published is None else _file(key))
             size, data = found or (0, b"")
             case, attempt, name = key
             yield Contents(
@@ -122,6 +126,7 @@ def _prober(wire: Wire, minting: Minting | None, internal: Iterable[str]) -> She
 SUITE = Suite(
     cases={case.name: case for case in CASES},
     rules={rule.name: rule for rule in (ANSWERED, TOLD, GAPLESS, HELD)},
+    chapters=("boxes", "gaps"),
     answered=ANSWERED,
     source=lambda section: f"the shelf's rules, {section}",
     told=lambda name: name.startswith("x-"),

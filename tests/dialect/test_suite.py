@@ -26,7 +26,7 @@ from patchstorm.scenario.model import always
 from patchstorm.scenario.schema import parse
 from patchstorm.worlds.registry import names
 
-from .shelf_cases import WITH_CASES
+from .shelf_cases import SUITE, WITH_CASES
 from .test_toy import HERE, TARGET, subject, target
 from .toy import SHELF
 
@@ -131,7 +131,7 @@ def test_another_dialect_s_chapter_is_a_reason_to_skip() -> None:
 def test_the_tables_are_those_of_the_dialect_named() -> None:
     shown = rewritten("<!-- table: rules -->\n<!-- end -->", tables("shelf"))
 
-    assert re.findall(r"^\| `([a-z.]+)`", shown, re.MULTILINE) == list(WITH_CASES.suite.rules)  # type: ignore[union-attr]
+    assert re.findall(r"^\| `([a-z.]+)`", shown, re.MULTILINE) == list(SUITE.rules)
 
 
 # ---- a dialect without
@@ -216,6 +216,11 @@ def test_a_failure_of_another_dialect_s_cases_is_not_replayed(tmp_path: Path) ->
 def test_without_a_suite_there_are_no_tables() -> None:
     with pytest.raises(UsageError, match="dialect shelf: it brings no conformance cases"):
         tables("shelf")
+
+
+def test_a_case_of_a_chapter_that_is_not_listed_is_refused() -> None:
+    with pytest.raises(ValueError, match="case box-with-a-gap: there is no chapter `gaps`"):
+        replace(SUITE, chapters=("boxes",))
 
 
 def test_a_suite_that_nobody_can_ask_is_not_registered() -> None:

@@ -44,7 +44,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """The cases and rules of a dialect, by name.
+    """The cases and rules of a dialect, by name, and the chapters in the order in which they are listed.
 
     ``first`` is the case to begin with, whose answer decides which others apply; None where a server
     announces nothing. ``always`` is what every answer is held to besides what its step expects, ``answered``
@@ -55,6 +55,7 @@ class Suite:
 
     cases: Mapping[str, Case]
     rules: Mapping[str, Rule]
+    chapters: tuple[str, ...]
     answered: Rule
     first: Case | None = None
     always: tuple[Expect, ...] = ()
@@ -63,10 +64,11 @@ class Suite:
     source: Callable[[str], str] = lambda section: section
     told: Callable[[str], bool] = lambda name: True
 
-    @property
-    def chapters(self) -> tuple[str, ...]:
-        """The names of its chapters, in order."""
-        return tuple(dict.fromkeys(case.chapter for case in self.cases.values()))
+    def __post_init__(self) -> None:
+        """Raises ValueError for a case of a chapter that nobody could ask for."""
+        for case in self.cases.values():
+            if case.chapter not in self.chapters:
+                raise ValueError(f"case {case.name}: there is no chapter `{case.chapter}`")
 
     def chapter(self, name: str) -> Sequence[Case]:
         """The cases of a chapter, in order; of all for ``ALL``."""

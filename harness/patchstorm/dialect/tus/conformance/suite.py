@@ -101,6 +101,10 @@ def _told(name: str) -> bool:
 SUITE = Suite(
     cases=CASES,
     rules=RULES,
+    chapters=(
+        "core", "creation", "defer-length", "creation-with-upload", "expiration", "checksum",
+        "termination", "concatenation", "http", "contract", "minted",
+    ),
     first=negotiation.OPTIONS_CASE,
     always=(*always.ALWAYS, *contract.ALWAYS),
     answered=always.ANSWERED,
@@ -108,4 +112,4 @@ SUITE = Suite(
     announced_max=announced_max,
     source=_source,
     told=_told,
-)
+)  # fmt: skip
