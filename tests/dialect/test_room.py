@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-HARNESS = Path(__file__).resolve().parents[2] / "harness" / "patchstorm"
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HARNESS = ROOT / "harness" / "patchstorm"
+LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
 OWN = ("dialect/", "catalog/")
 """The room itself, and the planted bugs of the wire."""
 OLDER = "history/upgrade.py"
@@ -41,3 +49,36 @@ def test_no_verb_is_a_kind_of_operation_outside() -> None:
 def test_the_measure_works() -> None:
     codec = (HARNESS / "dialect" / "tus" / "codec.py").read_text(encoding="utf-8")
     assert HEADERS.search(codec) and VERBS.search(codec)
+
+
+def linted(tree: Path) -> subprocess.CompletedProcess[str]:
+    """What the contracts say of the packages below ``tree``."""
+    where = {**os.environ, "PYTHONPATH": str(tree)}
+    return subprocess.run(
+        [sys.executable, "-c", LINT],
+        cwd=tree,
+        env=where,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_whoever_imports_a_protocol_past_the_registry_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("importlinter")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in (HARNESS, ROOT / "reference_impl" / "chunkstore"):
+        kept = shutil.ignore_patterns("__pycache__", "*.toml", "*.so")
+        shutil.copytree(package, tmp_path / package.name, ignore=kept)
+    right = linted(tmp_path)
+    rooms = ("check", "commands", "dialect", "scenario/workloads")
+    for room in rooms:
+        planted = "from patchstorm.dialect.tus.codec import announced\n"
+        (tmp_path / "patchstorm" / room / "planted.py").write_text(planted)
+    wrong = linted(tmp_path)
+
+    assert right.returncode == 0, right.stdout + right.stderr
+    assert wrong.returncode == 1, wrong.stdout + wrong.stderr
+    assert "1 broken" in wrong.stdout
+    for room in rooms:
+        assert f"patchstorm.{room.replace('/', '.')}.planted" in wrong.stdout

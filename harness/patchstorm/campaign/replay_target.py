@@ -8,6 +8,7 @@ from patchstorm.campaign.failure import Failure, Maker
 from patchstorm.errors import UsageError
 from patchstorm.scenario.draw import configured
 from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.workloads.conformance import unasked
 from patchstorm.target.model import Target
 from patchstorm.target.registry import from_text, is_path, resolve, text_of
 
@@ -39,8 +40,14 @@ def replay_target(failure: Failure, instead: str | None = None) -> tuple[Target,
 
 
 def plan_for(failure: Failure, target: Target) -> Plan:
-    """The failure's plan for ``target``, which is judged by what it claims itself."""
+    """The failure's plan for ``target``, which is judged by what it claims itself.
+
+    Raises UsageError where it asks conformance cases that the target's dialect does not bring.
+    """
     plan = failure.plan
+    reason = unasked(plan, target.dialect)
+    if reason is not None:
+        raise UsageError(f"this failure cannot be replayed against {target.name}: {reason}.")
     has = tuple(sorted(configured(frozenset(target.capabilities), plan.creation)))
     return msgspec.structs.replace(plan, capabilities=has, reading=target.reading)
 

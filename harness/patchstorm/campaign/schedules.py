@@ -40,6 +40,7 @@ from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.workloads.conformance import unasked
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.registry import resolve
@@ -379,7 +380,8 @@ class Session:
 
     def skip_reason(self) -> str | None:
         """Why the storm cannot be run in the simulator; judged by its first plan."""
-        return reason_to_skip(self.first_plan, self.subject)
+        plan = self.first_plan
+        return unasked(plan, self.subject.target.dialect) or reason_to_skip(plan, self.subject)
 
 
 def fingerprint(ran: Ran) -> str:

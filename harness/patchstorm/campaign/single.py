@@ -34,6 +34,7 @@ from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.runnable import runnable
+from patchstorm.scenario.workloads.conformance import unasked
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve, text_of
 from patchstorm.worlds.registry import all_means, world_of
@@ -186,6 +187,9 @@ def _worth_keeping(result: StormResult, out_dir: Path | None, keep_safe: bool) -
 
 
 async def _lived(folder: Path, plan: Plan, target: Target, world: str, shared: Any) -> Outcome:
+    reason = unasked(plan, target.dialect)
+    if reason is not None:
+        return Outcome(log_dir=folder, skipped=reason)
     place = world_of(world)
     if shared is not None:
         return await place.run(plan, target, out_dir=folder, shared=shared)

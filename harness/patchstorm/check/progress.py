@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from patchstorm.case.case import UploadCase
-from patchstorm.history.model import Operation, Progress, StatusDocument
+from patchstorm.history.model import DocumentFields, Operation, Progress, StatusDocument
 from patchstorm.history.ranges import Ranges, Span
 
 _ROUNDING = 0.01
@@ -104,7 +104,9 @@ def _percent(
     return f"{name} is {text}, between {low:.2f} and {high:.2f} can be stored"
 
 
-def miscounted(upload: UploadCase, told_in: Progress) -> Iterator[tuple[Operation, Operation, str]]:
+def miscounted(
+    upload: UploadCase, told_in: Progress, named: DocumentFields
+) -> Iterator[tuple[Operation, Operation, str]]:
     """A PATCH, a later status document whose list is not as long as the PATCH had counted, and why."""
     counts = [
         (one, count) for one in upload.operations if (count := _count(one, told_in)) is not None
@@ -123,7 +125,7 @@ def miscounted(upload: UploadCase, told_in: Progress) -> Iterator[tuple[Operatio
                 yield (
                     operation,
                     asked,
-                    f"chunks_received lists {listed}, {told_in.chunks} was {count}",
+                    f"{named.chunks} lists {listed}, {told_in.chunks} was {count}",
                 )
 
 

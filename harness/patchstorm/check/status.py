@@ -3,7 +3,7 @@
 Its fields must describe one set of bytes. That set must have been handed over (an offset-addressed
 target counts bodies only whole), and it must still be there in every later answer: otherwise resending
 ``missing_ranges`` alone would not complete the upload. A document that misses *acknowledged* bytes is
-told by ``durability``.
+told by ``durability``. Findings call the fields what the target does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from patchstorm.check.model import Finding
 from patchstorm.check.progress import miscounted, wrong_progress
 from patchstorm.check.rule import Rule, either, needs, survives_power
 from patchstorm.check.story import finding, show, shows, verb
-from patchstorm.history.model import Operation, Progress, StatusDocument
+from patchstorm.history.model import DocumentFields, Operation, Progress, StatusDocument
 from patchstorm.history.ranges import Ranges, Span
 
 NAME = "status"
@@ -50,7 +50,7 @@ def _progress(case: Case, upload: UploadCase, told_in: Progress) -> Iterator[Fin
 
 
 def _miscounted(case: Case, upload: UploadCase, told_in: Progress) -> Iterator[Finding]:
-    for operation, asked, said in miscounted(upload, told_in):
+    for operation, asked, said in miscounted(upload, told_in, case.history.header.document):
         yield finding(
             case,
             NAME,
@@ -93,7 +93,7 @@ def _disagreeing(case: Case, upload: UploadCase, documents: list[Operation]) -> 
     for one in documents:
         document = _document(one)
         assert document is not None
-        wrong = disagreement(upload, document, case.history.header.document.reading)
+        wrong = disagreement(upload, document, case.history.header.document)
         if wrong is not None:
             yield finding(
                 case,
@@ -105,40 +105,40 @@ def _disagreeing(case: Case, upload: UploadCase, documents: list[Operation]) -> 
             return
 
 
-def disagreement(
-    upload: UploadCase, document: StatusDocument, reading: str = "either"
-) -> str | None:
-    """The first contradiction between the fields of one document, or None."""
+def disagreement(upload: UploadCase, document: StatusDocument, named: DocumentFields) -> str | None:
+    """The first contradiction between the fields of one document, ``named`` as the server does, or None."""
     size, missing = upload.size, _missing(document)
     if document.total_size != size:
-        return f"total_size is {document.total_size}, declared {size}"
+        return f"{named.total} is {document.total_size}, declared {size}"
     at = 0
     for start, end in missing:
         if start < at or end <= start or end > size:
-            return f"missing_ranges are not in order within the upload at {show((start, end))}"
+            return f"{named.missing} are not in order within the upload at {show((start, end))}"
         at = end
     first = missing[0][0] if missing else size
     if document.committed_offset != first:
-        return f"committed_offset is {document.committed_offset}, the first gap begins at {first}"
+        return f"{named.committed} is {document.committed_offset}, the first gap begins at {first}"
     received = Ranges(missing).gaps(0, size)
-    wrong = _percent(size, document, received, reading)
-    return wrong if wrong is not None or upload.damages else _chunks(document, received)
+    wrong = _percent(size, document, received, named)
+    return wrong if wrong is not None or upload.damages else _chunks(document, received, named)
 
 
-def _percent(size: int, document: StatusDocument, received: list[Span], reading: str) -> str | None:
+def _percent(
+    size: int, document: StatusDocument, received: list[Span], named: DocumentFields
+) -> str | None:
     if size == 0:
         return None
     if not 0 <= document.progress_percent <= 100:
-        return f"progress_percent is {document.progress_percent}"
+        return f"{named.percent} is {document.progress_percent}"
     stored = sum(end - start for start, end in received)
     legal = {"all": 100.0 * stored / size, "prefix": 100.0 * document.committed_offset / size}
-    counted = legal.values() if reading == "either" else (legal[reading],)
+    counted = legal.values() if named.reading == "either" else (legal[named.reading],)
     if any(abs(document.progress_percent - one) <= PERCENT_TOLERANCE for one in counted):
         return None
-    return f"progress_percent is {document.progress_percent}, received are {stored} of {size} bytes"
+    return f"{named.percent} is {document.progress_percent}, received are {stored} of {size} bytes"
 
 
-def _chunks(document: StatusDocument, received: list[Span]) -> str | None:
+def _chunks(document: StatusDocument, received: list[Span], named: DocumentFields) -> str | None:
     """Chunks lie in received ranges, and every received range begins with a chunk.
 
     Once all is there the target may have thrown the chunks away; whether it says so everywhere is another
@@ -149,7 +149,7 @@ def _chunks(document: StatusDocument, received: list[Span]) -> str | None:
     stored, offsets = Ranges(received), set(document.chunks_received)
     for offset in sorted(offsets):
         if not stored.covers(offset, offset + 1):
-            return f"chunks_received names {offset}, which missing_ranges calls missing"
+            return f"{named.chunks} names {offset}, which {named.missing} calls missing"
     for start, end in received:
         if start not in offsets:
             return f"{show((start, end))} is not missing and no chunk begins at {start}"
@@ -237,7 +237,7 @@ def _denied(operation: Operation, claimed: Ranges) -> list[Span]:
 
 RULE = Rule(
     name=NAME,
-    says="status fields agree with each other and with the requests; resending missing_ranges"
+    says="status fields agree with each other and with the requests; resending what is missing"
     " completes",
     find=_find,
     applies=either(needs("status"), survives_power),

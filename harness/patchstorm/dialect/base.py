@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from patchstorm.case.case import Case, UploadCase
+from patchstorm.dialect.cases.suite import Suite
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.ground import Ground
 from patchstorm.dialect.operations import Probe, Request
@@ -164,10 +165,11 @@ class Dialect:
     """One protocol.
 
     ``capabilities`` are words that a target may declare, with what each promises; ``announced`` is what an
-    answer to discovery says of extensions, in a phrase. ``prober`` and ``minter``
-    make what one storm needs of them: from the wire, the fleet's secret, what its clocks show in unix
-    seconds, and a name that no user's file may have; None where the protocol has no such thing. ``showing``
-    is the wire of clients that show the secret with every request. ``probed`` finds out what a server does.
+    answer to discovery says of extensions, in a phrase. ``suite`` are its conformance cases, and ``prober``
+    is who asks them: a dialect has both or neither. ``prober`` and ``minter`` make what one storm needs of
+    them: from the wire, the fleet's secret, what its clocks show in unix seconds, and a name that no user's
+    file may have; None where the protocol has no such thing. ``showing`` is the wire of clients that show the
+    secret with every request. ``probed`` finds out what a server does.
     """
 
     name: str
@@ -178,6 +180,7 @@ class Dialect:
     rules: Rules = Rules()
     excuses: Excuse = _never
     minter: Callable[[Wire, bytes, Callable[[], int]], Minting] | None = None
+    suite: Suite | None = None
     prober: Callable[[Wire, Minting | None, Iterable[str]], Prober] | None = None
     showing: Callable[[Wire, bytes], Wire] | None = None
     probed: Callable[[Ground], Awaitable[Checked]] | None = None

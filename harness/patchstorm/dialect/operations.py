@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from patchstorm.dialect.tus.conformance.model import Step
+from patchstorm.dialect.cases.model import Step
 from patchstorm.history.model import Checksum, Kind
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """A request of a conformance case, header by header (:class:`patchstorm.dialect.tus.conformance.Step`).
+    """A request of a conformance case, header by header (:class:`patchstorm.dialect.cases.model.Step`).
 
     ``max_size`` fills ``{max+1}``; the other placeholders are filled by whoever knows the URLs.
     """

@@ -112,7 +112,9 @@ class Run:
         self.phase("storm")
         self.triggers.arm()
         self.storm_begins()
-        yield Drive(storms.storm(self.plan, self.choosers("storm")), "storm")
+        yield Drive(
+            storms.storm(self.plan, self.choosers("storm"), dialect=self.target.dialect), "storm"
+        )
         self.storm_ends()
         self.triggers.disarm()
 

@@ -11,6 +11,7 @@ The functions ``count``, ``size``, ``millis``, ``permille``, ``words`` and ``fla
 from __future__ import annotations
 
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -58,9 +59,9 @@ def permille(says: str) -> Any:
     return msgspec.Meta(ge=0, le=1000, description=says, extra={"unit": "permille"})
 
 
-def words(says: str) -> Any:
-    """Metadata of a ``Literal`` of strings, or of a plain string."""
-    return msgspec.Meta(description=says, extra={"unit": "word"})
+def words(says: str, among: Callable[[], tuple[str, ...]] | None = None) -> Any:
+    """Metadata of a ``Literal`` of strings, or of a plain string; ``among`` tells which, once it is asked."""
+    return msgspec.Meta(description=says, extra={"unit": "word", "among": among})
 
 
 def flag(says: str) -> Any:
@@ -79,7 +80,8 @@ def _option(name: str, hint: Any, default: Scalar) -> Option:
     if typing.get_origin(hint) is not Annotated:
         raise TypeError(f"option {name} needs metadata: Annotated[..., count(...)] or the like")
     base, meta = typing.get_args(hint)[:2]
-    literal = typing.get_origin(base) is Literal
+    known = typing.get_args(base) if typing.get_origin(base) is Literal else ()
+    among = meta.extra.get("among")
     return Option(
         name=name,
         unit=meta.extra["unit"],
@@ -87,5 +89,5 @@ def _option(name: str, hint: Any, default: Scalar) -> Option:
         default=default,
         low=meta.ge,
         high=meta.le,
-        words=typing.get_args(base) if literal else (),
+        words=known if among is None else among(),
     )

@@ -46,11 +46,11 @@ def opening(plan: Plan, chooser: Chooser | None = None) -> Move[tuple[str, ...]]
     return tuple(ident for lane in failed for ident in lane)
 
 
-def storm(plan: Plan, chooser: Chooser | None = None) -> Workload:
-    """All clients at once, under the plan's network faults."""
+def storm(plan: Plan, chooser: Chooser | None = None, *, dialect: str = "tus") -> Workload:
+    """All clients at once, under the plan's network faults; ``dialect`` is the name of the target's."""
     choices = chooser or seeded(plan.seed, plan.scenario, plan.index, "storm")
     network = Network([fault for fault in plan.faults if fault.in_workload], choices, plan.replicas)
-    return network.around(_clients(plan, choices))
+    return network.around(_clients(plan, choices, dialect))
 
 
 def closing(plan: Plan, chooser: Chooser | None = None) -> Workload:
@@ -98,11 +98,12 @@ def context(plan: Plan, choices: Chooser, client: str, uploads: Iterable[UploadP
     )
 
 
-def client_workload(plan: Plan, client: ClientPlan, choices: Chooser) -> Workload:
+def client_workload(plan: Plan, client: ClientPlan, choices: Chooser, dialect: str) -> Workload:
     """One client's generator, its options complete with their defaults."""
     kind = WORKLOADS[client.kind]
     by_id = {upload.id: upload for upload in plan.uploads}
     ctx = context(plan, choices, client.name, [by_id[ident] for ident in client.uploads])
+    ctx = replace(ctx, dialect=dialect)
     options = msgspec.convert(client.options, kind.options)
     if client.start_ms:
         yield Sleep(ms=client.start_ms)
@@ -110,8 +111,8 @@ def client_workload(plan: Plan, client: ClientPlan, choices: Chooser) -> Workloa
     return result
 
 
-def _clients(plan: Plan, choices: Chooser) -> Workload:
-    parts = tuple(client_workload(plan, client, choices) for client in plan.clients)
+def _clients(plan: Plan, choices: Chooser, dialect: str) -> Workload:
+    parts = tuple(client_workload(plan, client, choices, dialect) for client in plan.clients)
     yield Together(workloads=parts, names=tuple(client.name for client in plan.clients))
 
 

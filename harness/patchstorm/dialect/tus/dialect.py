@@ -9,6 +9,7 @@ from patchstorm.dialect.base import Codec, Dialect, Minting, Prober
 from patchstorm.dialect.tus import codec
 from patchstorm.dialect.tus.capabilities import CAPABILITIES
 from patchstorm.dialect.tus.codec import PATCH_TYPE, announced
+from patchstorm.dialect.tus.conformance import SUITE
 from patchstorm.dialect.tus.minting import Minter, showing
 from patchstorm.dialect.tus.probes import Probes, own_name
 from patchstorm.dialect.tus.probing.all import probed_on
@@ -62,6 +63,7 @@ TUS = Dialect(
     rules=RULES,
     excuses=excused,
     minter=_minter,
+    suite=SUITE,
     prober=_prober,
     showing=showing,
     probed=probed_on,

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 
 from patchstorm.dialect.wire import Wire
 
+FORM = "@"
+"""Between the name of a form and a resource's: ``status@a`` is the status document of ``a``."""
 _HUGE = 20_000  # letters, more than any server takes for a name
 
 

@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from patchstorm.dialect.cases.model import CREATION, UNKNOWN, Fields, Step
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Probe
 from patchstorm.dialect.tus.codec import created_url, metadata, published_path
-from patchstorm.dialect.tus.conformance.model import CREATION, FORM, UNKNOWN, Fields, Step
-from patchstorm.dialect.tus.forms import FORMS
+from patchstorm.dialect.tus.forms import FORM, FORMS
 from patchstorm.dialect.tus.minting import LIFETIME_S, Minter
 from patchstorm.dialect.wire import Wire
 from patchstorm.history.events import Contents

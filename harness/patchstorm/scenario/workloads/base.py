@@ -27,7 +27,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     ``choices`` is the run's chooser, ``task`` the name under which this client draws; a workload
     that starts others gives each its own (``part``), so that the order in which they happen to run
     does not shift anybody's choices. ``tries`` bounds attempts without progress, and a pause
-    between two of them lasts ``pause_ms`` at first and ``pause_ms_max`` at last.
+    between two of them lasts ``pause_ms`` at first and ``pause_ms_max`` at last. ``dialect`` is
+    the name of the target's.
     """
 
     client: str
@@ -37,6 +38,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: frozenset[str]
     reading: Reading
     replicas: int
+    dialect: str = "tus"
     tries: int = 8
     pause_ms: int = 20
     pause_ms_max: int = 320

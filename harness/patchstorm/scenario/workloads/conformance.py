@@ -1,38 +1,29 @@
-"""conformance: tus 1.0.0 request by request, each case with resources of its own.
+"""conformance: a protocol request by request, each case with resources of its own.
 
-OPTIONS comes first; what it announces, and what the target's description claims, decides which cases
-apply. They are sent in a few lanes, each case in order, and last the plan's own upload goes through as a
-plain client sends it. With ``across`` every request of a case goes to the next replica, since their
-state is shared; without it a case stays with one. A case that got no answer where one was owed is
-begun anew, with new resources: a reset is no answer, and what was applied is not known.
+The cases are those of the suite that the target's dialect brings. Its first asks what the server announces;
+that, and what the target's description claims, decides which others apply. They are sent in a few lanes, each
+case in order, and last the plan's own upload goes through as a plain client sends it. With ``across`` every
+request of a case goes to the next replica, since their state is shared; without it a case stays with one. A
+case that got no answer where one was owed is begun anew, with new resources: a reset is no answer, and what
+was applied is not known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
+from patchstorm.dialect.cases.model import Case, Seen, Step, Terms, View
+from patchstorm.dialect.cases.suite import ALL, Suite, content, reason_to_skip, stopped
 from patchstorm.dialect.operations import Mischief, Probe, Request
-from patchstorm.dialect.tus.conformance import (
-    FIRST,
-    Case,
-    Seen,
-    Step,
-    Terms,
-    View,
-    announced_max,
-    chapter,
-    content,
-    reason_to_skip,
-    stopped,
-    terms_of,
-)
+from patchstorm.dialect.registry import DIALECTS, suite_of
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.actions import Answer, Mint, Send, Sleep, Together, Workload
 from patchstorm.scenario.options import count, flag, words
+from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
 from patchstorm.scenario.workloads.client import Move, advance, head, lanes
 from patchstorm.scenario.workloads.creating import create
@@ -43,14 +34,15 @@ BUSY_TRIES = 6
 BUSY_MS = 100
 ASK_AGAIN_MS = 50
 
-Chapters = Literal[
-    "all", "core", "creation", "defer-length", "creation-with-upload", "expiration", "checksum",
-    "termination", "concatenation", "http", "contract", "minted",
-]  # fmt: skip
+
+def chapters() -> tuple[str, ...]:
+    """What may be asked for, in any dialect that is there."""
+    names = [name for one in DIALECTS.values() if one.suite for name in one.suite.chapters]
+    return (ALL, *dict.fromkeys(names))
 
 
 class Options(msgspec.Struct, frozen=True):
-    chapter: Annotated[Chapters, words("which cases are asked")] = "all"
+    chapter: Annotated[str, words("which cases are asked", chapters)] = ALL
     across: Annotated[bool, flag("every request of a case goes to the next replica")] = False
     strict: Annotated[bool, flag("a should that is not kept is a violation, too")] = False
     at_once: Annotated[int, count(1, 64, "how many cases are under way at once")] = 6
@@ -63,24 +55,28 @@ class _Asking:
     ctx: Context
     case: Case
     attempt: int
+    suite: Suite
     terms: Terms
     options: Options
     replica: int
 
 
 def conformance(ctx: Context, options: Options) -> Workload:
+    suite = suite_of(ctx.dialect)
+    assert suite is not None, "a storm whose target brings no cases is skipped"
     lifetime = any(upload.info.expires_ms is not None for upload in ctx.uploads)
-    unknown = terms_of(ctx.capabilities, None, lifetime=lifetime)
-    seen = yield from _ask(ctx, FIRST, unknown, options)
-    headers = seen[0].headers if seen else {}
-    terms = terms_of(ctx.capabilities, headers, lifetime=lifetime)
+    terms = suite.terms_of(ctx.capabilities, None, lifetime=lifetime)
+    if suite.first is not None:
+        seen = yield from _ask(ctx, suite, suite.first, terms, options)
+        headers = seen[0].headers if seen else {}
+        terms = suite.terms_of(ctx.capabilities, headers, lifetime=lifetime)
     cases = [
         case
-        for case in chapter(options.chapter)
-        if case is not FIRST and reason_to_skip(case, terms) is None
+        for case in suite.chapter(options.chapter)
+        if case is not suite.first and reason_to_skip(case, terms) is None
     ]
     parts = [
-        _lane(ctx.part(i), lane, terms, options)
+        _lane(ctx.part(i), suite, lane, terms, options)
         for i, lane in enumerate(lanes(cases, options.at_once))
     ]
     yield Together(workloads=tuple(parts))
@@ -95,17 +91,21 @@ def conformance(ctx: Context, options: Options) -> Workload:
             yield from head(ctx, upload)
 
 
-def _lane(ctx: Context, cases: Sequence[Case], terms: Terms, options: Options) -> Workload:
+def _lane(
+    ctx: Context, suite: Suite, cases: Sequence[Case], terms: Terms, options: Options
+) -> Workload:
     for case in cases:
-        yield from _ask(ctx, case, terms, options)
+        yield from _ask(ctx, suite, case, terms, options)
 
 
-def _ask(ctx: Context, case: Case, terms: Terms, options: Options) -> Move[list[Seen]]:
+def _ask(
+    ctx: Context, suite: Suite, case: Case, terms: Terms, options: Options
+) -> Move[list[Seen]]:
     """One case, begun anew while it gets no answers; what was seen of the last attempt."""
     seen: list[Seen] = []
     for attempt in range(ATTEMPTS):
         asking = _Asking(
-            ctx=ctx, case=case, attempt=attempt, terms=terms, options=options,
+            ctx=ctx, case=case, attempt=attempt, suite=suite, terms=terms, options=options,
             replica=ctx.replica(),
         )  # fmt: skip
         seen = yield from _attempt(asking)
@@ -151,7 +151,7 @@ def _until_content(
                 what=step,
                 strict=asking.options.strict,
                 chapter=asking.options.chapter,
-                max_size=announced_max(before),
+                max_size=asking.suite.announced_max(before),
             ),
         )
         mischief = Mischief(cut_after=step.cut, chunked=step.framing == "chunked")
@@ -175,6 +175,25 @@ def _until_content(
             yield Sleep(ms=ASK_AGAIN_MS)
         else:
             return view
+
+
+def unasked(plan: Plan, dialect: str) -> str | None:
+    """Why the cases that a plan asks for are not to be had in the target's dialect; None if they are."""
+    asking = [client for client in plan.clients if client.kind == KIND.name]
+    if not asking:
+        return None
+    suite = suite_of(dialect)
+    if suite is None:
+        return f"the target speaks {dialect}, which brings no conformance cases"
+    known = (ALL, *suite.chapters)
+    for client in asking:
+        chapter = client.options.get("chapter", ALL)
+        if chapter not in known:
+            return (
+                f"the target speaks {dialect}, whose conformance cases have no chapter `{chapter}`; "
+                f"there are {', '.join(known)}"
+            )
+    return None
 
 
 KIND = WorkloadKind(

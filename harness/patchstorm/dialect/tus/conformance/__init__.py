@@ -1,46 +1,14 @@
 """tus 1.0.0 request by request: what a server is asked, and what its answers may be.
 
-``CASES`` are the requests, ``RULES`` the demands with the section each comes from. Pure data: the
-workload ``conformance`` sends the cases and the checker ``conformance`` judges the answers.
+``CASES`` are the requests, ``RULES`` the demands with the section each comes from; ``SUITE`` is both, as the
+dialect brings it. Pure data.
+
+Header values of its steps may hold three placeholders: ``{metadata}``, the pairs without which the target
+creates nothing (``{metadata:own}``: with a name among the target's own files); ``{url:NAME}``, the URL of a
+resource that an earlier step created; ``{max}`` and ``{max+1}``, the announced ``Tus-Max-Size`` and one byte
+more. ``FORM@NAME`` in the place of a resource's name is a URL made by hand (``dialect.tus.forms``).
 """
 
-from patchstorm.dialect.tus.conformance.model import Case, Rule, Seen, Step, Terms, View
-from patchstorm.dialect.tus.conformance.suite import (
-    CASES,
-    FIRST,
-    RULES,
-    Ruling,
-    Stop,
-    announced_max,
-    chapter,
-    content,
-    held_by,
-    reason_to_skip,
-    rulings,
-    stopped,
-    terms_of,
-    unanswered,
-)
+from patchstorm.dialect.tus.conformance.suite import CASES, RULES, SUITE
 
-__all__ = [
-    "CASES",
-    "FIRST",
-    "RULES",
-    "Case",
-    "Rule",
-    "Ruling",
-    "Seen",
-    "Step",
-    "Stop",
-    "Terms",
-    "View",
-    "announced_max",
-    "chapter",
-    "content",
-    "held_by",
-    "reason_to_skip",
-    "rulings",
-    "stopped",
-    "terms_of",
-    "unanswered",
-]
+__all__ = ["CASES", "RULES", "SUITE"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from patchstorm.dialect.tus.conformance.claims import date, has, lists, number, says, status
-from patchstorm.dialect.tus.conformance.model import FORM, VERSION, Expect, Rule, View
+from patchstorm.dialect.cases.claims import date, has, lists, number, says, status
+from patchstorm.dialect.cases.model import Expect, Rule, View
+from patchstorm.dialect.tus.conformance.requests import VERSION
+from patchstorm.dialect.tus.forms import FORM
 
 HTTP_ONLY = frozenset({401, 408, 411, 414, 417, 421, 426, 429, 431})
 """Refusals that may come from before the target, by a proxy or an HTTP library."""

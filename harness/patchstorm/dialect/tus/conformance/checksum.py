@@ -5,13 +5,8 @@ from __future__ import annotations
 import hashlib
 import zlib
 
-from patchstorm.dialect.tus.conformance.claims import (
-    client_error,
-    listed,
-    lists,
-    not_accepted,
-    status,
-)
+from patchstorm.dialect.cases.claims import client_error, listed, lists, not_accepted, status
+from patchstorm.dialect.cases.model import Case, Expect, Rule, Step, View
 from patchstorm.dialect.tus.conformance.core import (
     accepted,
     complete,
@@ -19,7 +14,6 @@ from patchstorm.dialect.tus.conformance.core import (
     stands_at,
     unmodified,
 )
-from patchstorm.dialect.tus.conformance.model import Case, Expect, Rule, Step, View
 from patchstorm.dialect.tus.conformance.requests import base64, create, head, options, patch
 
 ALGORITHMS = ("sha1", "sha256", "sha512", "md5", "crc32")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from patchstorm.dialect.tus.conformance.claims import (
+from patchstorm.dialect.cases.claims import (
     after_ok,
     after_refusal,
     all_of,
@@ -13,17 +13,16 @@ from patchstorm.dialect.tus.conformance.claims import (
     has,
     not_accepted,
     not_served,
-    offset,
     ok,
-    pairs,
     says,
     shown,
     status,
     success,
 )
+from patchstorm.dialect.cases.model import UNKNOWN, Case, Expect, Holds, Rule, Step, View
 from patchstorm.dialect.tus.conformance.core import accepted, stands_at
 from patchstorm.dialect.tus.conformance.creation import UNSUPPORTED
-from patchstorm.dialect.tus.conformance.model import UNKNOWN, Case, Expect, Holds, Rule, Step, View
+from patchstorm.dialect.tus.conformance.fields import offset, pairs
 from patchstorm.dialect.tus.conformance.requests import create, head, patch
 
 PARTIAL = Rule(

@@ -9,28 +9,26 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from patchstorm.dialect.tus.conformance.claims import (
+from patchstorm.dialect.cases.claims import (
     all_of,
     client_refusal,
     lacks,
     lists,
     not_accepted,
-    offset,
     status,
     success,
 )
+from patchstorm.dialect.cases.model import UNKNOWN, Case, Claim, Expect, Rule, Step, View
 from patchstorm.dialect.tus.conformance.core import accepted
-from patchstorm.dialect.tus.conformance.model import (
+from patchstorm.dialect.tus.conformance.fields import offset
+from patchstorm.dialect.tus.conformance.requests import (
     RESUMABLE,
-    UNKNOWN,
-    Case,
-    Claim,
-    Expect,
-    Rule,
-    Step,
-    View,
+    base64,
+    create,
+    delete,
+    head,
+    patch,
 )
-from patchstorm.dialect.tus.conformance.requests import base64, create, delete, head, patch
 
 OWN = frozenset(
     {

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from patchstorm.dialect.tus.conformance.claims import (
+from patchstorm.dialect.cases.claims import (
     after_refusal,
     all_of,
     client_error,
     lacks,
     not_accepted,
-    offset,
-    offset_at_most,
     ok,
     status,
     success,
 )
-from patchstorm.dialect.tus.conformance.model import (
-    UNKNOWN,
-    Case,
-    Expect,
-    Holds,
-    Rule,
-    View,
-)
+from patchstorm.dialect.cases.model import UNKNOWN, Case, Expect, Holds, Rule, View
+from patchstorm.dialect.tus.conformance.fields import offset, offset_at_most
 from patchstorm.dialect.tus.conformance.requests import (
     create,
     head,

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from patchstorm.dialect.tus.conformance.claims import (
+from patchstorm.dialect.cases.claims import (
     after_ok,
     all_of,
     client_error,
     has,
     not_accepted,
-    offset,
     ok,
-    pairs,
     says,
     shown,
     status,
     success,
 )
+from patchstorm.dialect.cases.model import Case, Expect, Rule, View
 from patchstorm.dialect.tus.conformance.core import (
     NOT_THERE,
 )
-from patchstorm.dialect.tus.conformance.model import (
-    Case,
-    Expect,
-    Rule,
-    View,
-)
+from patchstorm.dialect.tus.conformance.fields import offset, pairs
 from patchstorm.dialect.tus.conformance.requests import (
     base64,
     create,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patchstorm.dialect.tus.conformance.claims import (
+from patchstorm.dialect.cases.claims import (
     NUMBER,
     after_ok,
     all_of,
@@ -11,11 +11,11 @@ from patchstorm.dialect.tus.conformance.claims import (
     lacks,
     not_accepted,
     not_served,
-    offset_at_most,
     says,
     status,
     success,
 )
+from patchstorm.dialect.cases.model import Case, Expect, Holds, Rule, Step, View
 from patchstorm.dialect.tus.conformance.core import (
     PATCH_BOUNDED,
     accepted,
@@ -24,14 +24,7 @@ from patchstorm.dialect.tus.conformance.core import (
     stands_at,
 )
 from patchstorm.dialect.tus.conformance.creation import LATER, REFUSED_LENGTH, UNSUPPORTED
-from patchstorm.dialect.tus.conformance.model import (
-    Case,
-    Expect,
-    Holds,
-    Rule,
-    Step,
-    View,
-)
+from patchstorm.dialect.tus.conformance.fields import offset_at_most
 from patchstorm.dialect.tus.conformance.requests import (
     create,
     head,

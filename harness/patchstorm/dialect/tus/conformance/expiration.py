@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from patchstorm.dialect.tus.conformance.claims import (
-    DATE,
-    gone,
-    has,
-    offset,
-    ok,
-    one_of,
-    status,
-    success,
-)
+from patchstorm.dialect.cases.claims import DATE, gone, has, ok, one_of, status, success
+from patchstorm.dialect.cases.model import Case, Expect, Rule, View
 from patchstorm.dialect.tus.conformance.core import PATCH_ACCEPTED, PATCH_SUM
-from patchstorm.dialect.tus.conformance.model import Case, Expect, Rule, View
+from patchstorm.dialect.tus.conformance.fields import offset
 from patchstorm.dialect.tus.conformance.requests import create, head, patch
 
 RETURN_MS = 3_500

@@ -4,27 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from patchstorm.dialect.tus.conformance.claims import (
-    all_of,
-    client_error,
-    not_accepted,
-    offset,
-    offset_at_most,
-    ok,
-    status,
-    success,
-)
-from patchstorm.dialect.tus.conformance.model import (
-    CREATION,
-    RESUMABLE,
-    Case,
-    Expect,
-    Rule,
-    Step,
-    View,
-)
+from patchstorm.dialect.cases.claims import all_of, client_error, not_accepted, ok, status, success
+from patchstorm.dialect.cases.model import CREATION, Case, Expect, Rule, Step, View
+from patchstorm.dialect.tus.conformance.fields import offset, offset_at_most
 from patchstorm.dialect.tus.conformance.negotiation import NOTHING_DONE, WRONG_VERSION
-from patchstorm.dialect.tus.conformance.requests import create, head, patch
+from patchstorm.dialect.tus.conformance.requests import RESUMABLE, create, head, patch
 
 NAMES = Rule(
     name="http.header-names", level="should", section="RFC 9110, 5.1",

@@ -5,9 +5,9 @@ tus leaves much of this open; of targets that claim ``strict-tus`` it is demande
 
 from __future__ import annotations
 
-from patchstorm.dialect.tus.conformance.claims import client_refusal, status, success
+from patchstorm.dialect.cases.claims import client_refusal, status, success
+from patchstorm.dialect.cases.model import Case, Expect, Rule
 from patchstorm.dialect.tus.conformance.core import accepted
-from patchstorm.dialect.tus.conformance.model import Case, Expect, Rule
 from patchstorm.dialect.tus.conformance.requests import create, options, patch
 
 SETTLED = Rule(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from patchstorm.dialect.tus.conformance.claims import client_refusal, gone, listed, status, success
+from patchstorm.dialect.cases.claims import client_refusal, gone, listed, status, success
+from patchstorm.dialect.cases.model import Case, Claims, Expect, Rule, Step, View
 from patchstorm.dialect.tus.conformance.core import accepted, complete, holding, stands_at
-from patchstorm.dialect.tus.conformance.model import Case, Claims, Expect, Rule, Step, View
 from patchstorm.dialect.tus.conformance.requests import create, delete, head, options, patch
 
 SERVED = Rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patchstorm.dialect.tus.conformance.claims import (
+from patchstorm.dialect.cases.claims import (
     after_refusal,
     all_of,
     client_error,
@@ -12,20 +12,15 @@ from patchstorm.dialect.tus.conformance.claims import (
     lists,
     not_accepted,
     number,
-    offset,
     refused,
     status,
     success,
 )
+from patchstorm.dialect.cases.model import Case, Expect, Rule, View
 from patchstorm.dialect.tus.conformance.core import stands_at
-from patchstorm.dialect.tus.conformance.model import (
-    VERSION,
-    Case,
-    Expect,
-    Rule,
-    View,
-)
+from patchstorm.dialect.tus.conformance.fields import offset
 from patchstorm.dialect.tus.conformance.requests import (
+    VERSION,
     create,
     delete,
     disguised,

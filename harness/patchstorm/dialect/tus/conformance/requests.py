@@ -9,8 +9,10 @@ from base64 import b64encode
 from dataclasses import replace
 from typing import Any
 
-from patchstorm.dialect.tus.conformance.model import CREATION, RESUMABLE, Expect, Fields, Step
+from patchstorm.dialect.cases.model import CREATION, Expect, Fields, Step
 
+VERSION = "1.0.0"
+RESUMABLE = ("Tus-Resumable", VERSION)
 PATCH_TYPE = "application/offset+octet-stream"
 More = dict[str, str | None]
 

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from patchstorm.dialect.tus.conformance.claims import (
-    client_error,
-    gone,
-    lacks,
-    not_accepted,
-    status,
-)
+from patchstorm.dialect.cases.claims import client_error, gone, lacks, not_accepted, status
+from patchstorm.dialect.cases.model import UNKNOWN, Case, Expect, Rule
 from patchstorm.dialect.tus.conformance.core import accepted
-from patchstorm.dialect.tus.conformance.model import UNKNOWN, Case, Expect, Rule
 from patchstorm.dialect.tus.conformance.requests import create, delete, head, patch
 
 TERMINATED = Rule(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from patchstorm.dialect.tus.conformance.claims import (
+from patchstorm.dialect.cases.claims import (
     after_ok,
     all_of,
     client_error,
     has,
     not_served,
-    offset,
-    offset_at_most,
     ok,
     says,
     status,
     success,
 )
+from patchstorm.dialect.cases.model import Case, Expect, Holds, Rule, Step, View
 from patchstorm.dialect.tus.conformance.core import (
     PATCH_BOUNDED,
     accepted,
@@ -24,14 +23,7 @@ from patchstorm.dialect.tus.conformance.core import (
 )
 from patchstorm.dialect.tus.conformance.creation import CREATED_201, LATER, UNSUPPORTED
 from patchstorm.dialect.tus.conformance.defer_length import DEFERRED_TOLD
-from patchstorm.dialect.tus.conformance.model import (
-    Case,
-    Expect,
-    Holds,
-    Rule,
-    Step,
-    View,
-)
+from patchstorm.dialect.tus.conformance.fields import offset, offset_at_most
 from patchstorm.dialect.tus.conformance.requests import (
     create,
     head,

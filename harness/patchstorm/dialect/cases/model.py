@@ -1,14 +1,11 @@
 """What a conformance case is: requests in order, and of each answer what the specification says.
 
-Rules of residence: plain data and pure functions of answers; no world, no history, no plan. The
-workload ``conformance`` sends what stands here, the checker ``conformance`` judges by it, and
-``docs/conformance.md`` prints it.
+Rules of residence: plain data and pure functions of answers; no dialect, no world, no history, no plan. A
+dialect makes a :class:`patchstorm.dialect.cases.suite.Suite` of such cases; the workload ``conformance``
+sends them, and the checker ``conformance`` judges the answers.
 
-A case is written once for every server. Header values may hold three placeholders that are filled in
-where a request is sent: ``{metadata}``, the pairs without which the target creates nothing
-(``{metadata:own}``: with a name among the target's own files);
-``{url:NAME}``, the URL of a resource that an earlier step created; ``{max}`` and ``{max+1}``, the
-announced ``Tus-Max-Size`` and one byte more.
+A case is written once for every server of its dialect. Header values may hold placeholders, which the
+dialect's prober fills in where a request is sent.
 """
 
 from __future__ import annotations
@@ -21,10 +18,6 @@ Level = Literal["must", "should", "open"]
 """``must``: a violation. ``should``: a remark, unless strictness is asked for. ``open``: the
 specification leaves a set of answers; one outside of it is a remark."""
 Framing = Literal["length", "chunked", "raw"]
-Chapter = Literal[
-    "core", "creation", "defer-length", "creation-with-upload", "expiration", "checksum",
-    "termination", "concatenation", "http", "contract", "minted",
-]  # fmt: skip
 Fields = tuple[tuple[str, str], ...]
 Claims = tuple[tuple[str, int | str | bool], ...]
 
@@ -32,16 +25,11 @@ CREATION = ""
 """Where a step goes that is about no resource: the creation URL."""
 UNKNOWN = "?"
 """Before a resource's name: its URL, changed so that it is nobody's."""
-FORM = "@"
-"""Between the name of a form and a resource's: ``status@a`` is the status document of ``a``, and the other
-forms are URLs made by hand (``patchstorm.dialect.tus.forms``)."""
-VERSION = "1.0.0"
-RESUMABLE = ("Tus-Resumable", VERSION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One demand. ``section`` is a heading of tus 1.0.0, or names the RFC it comes from."""
+    """One demand. ``section`` is a heading of the dialect's specification, or names the RFC it comes from."""
 
     name: str
     level: Level
@@ -74,14 +62,14 @@ class Step:
     """One request.
 
     ``to`` is CREATION or a resource's name, with UNKNOWN before it for one that is not there.
-    ``creates`` names the resource that the answer's Location stands for. ``framing`` "length" adds
+    ``creates`` names the resource whose URL the answer gives out. ``framing`` "length" adds
     Content-Length, "chunked" the chunked coding, "raw" nothing: the body is the bytes after the head.
     ``minted``: the resource's URL is minted anew for this request, with these claims in the place of the
     usual ones. ``cut``: the connection ends after so many of the body's bytes. ``patience_ms``: repeat until
     what is expected holds, at most so long. ``wait_ms``: let time pass first. ``silence``: no answer is one
     too, as where HTTP lets a server close the connection. ``odd``: HTTP itself may refuse it, so what
-    tus demands of every answer is not demanded. ``stays``: this request goes to the replica of the
-    one before, even where they are to change. ``expects`` empty: it prepares, and has to succeed.
+    the dialect demands of every answer need not be demanded. ``stays``: this request goes to the replica of
+    the one before, even where they are to change. ``expects`` empty: it prepares, and has to succeed.
     """
 
     method: str
@@ -101,7 +89,7 @@ class Step:
 
     @property
     def acts_as(self) -> str:
-        """The method that counts (tus 1.0.0, X-HTTP-Method-Override)."""
+        """The method that counts: X-HTTP-Method-Override is for clients that cannot send every one."""
         names = [value for name, value in self.headers if name.lower() == "x-http-method-override"]
         return names[0] if names else self.method
 
@@ -130,7 +118,7 @@ class Case:
     """
 
     name: str
-    chapter: Chapter
+    chapter: str
     says: str
     steps: tuple[Step, ...]
     needs: tuple[str, ...] = ("creation",)

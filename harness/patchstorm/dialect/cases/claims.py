@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from patchstorm.dialect.tus.conformance.model import Claim, Condition, View
+from patchstorm.dialect.cases.model import Claim, Condition, View
 
 NUMBER = re.compile(r"[0-9]+", re.ASCII)
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110, 5.6.2
@@ -138,23 +138,6 @@ def says(name: str, value: str) -> Claim:
     return claim
 
 
-def offset(value: int) -> Claim:
-    """Upload-Offset is exactly this."""
-    return says("Upload-Offset", str(value))
-
-
-def offset_at_most(limit: int) -> Claim:
-    """Upload-Offset, where it is given, does not exceed this."""
-
-    def claim(view: View) -> str | None:
-        found = view.header("Upload-Offset")
-        if found is None or not NUMBER.fullmatch(found) or int(found) <= limit:
-            return None
-        return f"was answered with Upload-Offset: {found}, of at most {limit} bytes"
-
-    return claim
-
-
 def number(name: str) -> Claim:
     """The header, where it is given, is a non-negative decimal integer."""
 
@@ -226,12 +209,3 @@ def either(values: Iterable[int]) -> str:
     """Statuses as people list them."""
     names = [str(value) for value in values]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def pairs(metadata: str) -> dict[str, str]:
-    """Upload-Metadata as a mapping; an empty value is "" with or without its space."""
-    found: dict[str, str] = {}
-    for pair in listed(metadata):
-        key, _, value = pair.partition(" ")
-        found[key] = value.strip()
-    return found
