@@ -9,9 +9,10 @@ Exit codes: 0 nothing violated, 1 a violation, 2 unknown or a usage error, 130 i
 
 from __future__ import annotations
 
-import os
+import errno
 import sys
 import traceback
+from bdb import BdbQuit
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,11 +21,17 @@ import typer
 from typer.core import TyperGroup
 
 from patchstorm.commands.signals import ended_as_by_ctrl_c
+from patchstorm.commands.streams import code_when_told, forgiving_streams
 from patchstorm.errors import PatchstormError, UsageError
 from patchstorm.legible import legible
 
 INTERRUPTED = 130
 DEFAULT_SEED = 1
+_OF_THE_MACHINE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE,
+    errno.EFBIG, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENOENT,
+}  # fmt: skip
+"""What the system says when a place of the user's is at fault. Any other refusal is a mistake of ours."""
 
 
 class _Commands(TyperGroup):
@@ -527,6 +534,11 @@ def target_install(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. What a user did wrong is one message, no traceback."""
+    with forgiving_streams() as (out, err):
+        return code_when_told(_code(arguments), out, err)
+
+
+def _code(arguments: Sequence[str] | None) -> int:
     try:
         with ended_as_by_ctrl_c():
             code = app(
@@ -534,18 +546,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 prog_name="patchstorm",
                 standalone_mode=False,
             )
-        sys.stdout.flush()
     except PatchstormError as error:
         return _refuse(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _refuse("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        return _reader_gone()
+    except OSError as error:
+        return _refused_by_the_system(error)
+    except (SystemExit, BdbQuit) as error:
+        return _not_finished(error)
+    except MemoryError:
+        return _refuse("there is not enough memory for this; nothing was concluded", 2)
     except Exception as error:
         said = getattr(error, "format_message", None)  # the parser's own, in any release of it
         if said is None:
             return _broken()
-        return _refuse(f"{said().rstrip('.')}. `patchstorm --help` shows what there is.", 2)
+        return _asked_wrongly(error, said())
     return code if isinstance(code, int) else 0
 
 
@@ -554,16 +569,38 @@ def _refuse(message: str, code: int) -> int:
     return code
 
 
+def _asked_wrongly(error: Exception, said: str) -> int:
+    """What the parser says of a request, in one line, and where help is; help alone if nothing was asked."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # its place differs from release to release
+        sys.stderr.write(f"{said}\n")
+        return UsageError.exit_code
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", None) or "patchstorm"
+    said = " ".join(said.split()).rstrip(".")
+    return _refuse(f"{said}. `{path} --help` shows what there is.", UsageError.exit_code)
+
+
+def _refused_by_the_system(error: OSError) -> int:
+    """A file of the user's that cannot be read or written is told as such; anything else is our mistake."""
+    if error.errno not in _OF_THE_MACHINE:
+        return _broken()
+    where = "" if error.filename is None else f"{error.filename}: "
+    return _refuse(
+        f"{where}{error.strerror}; nothing was concluded. Give a place that can be written to and has room.",
+        2,
+    )
+
+
+def _not_finished(error: BaseException) -> int:
+    """The code under test ended the program, or whoever debugs it did: that is no verdict."""
+    why = "a debugger was quit" if isinstance(error, BdbQuit) else "something ended the program"
+    return _refuse(f"not finished ({why}); nothing was concluded", 2)
+
+
 def _broken() -> int:
     """A mistake of the harness itself: told in full, and never taken for a violation."""
     traceback.print_exc()
     return _refuse("this is a bug in patchstorm, not in the target; nothing was concluded", 2)
-
-
-def _reader_gone() -> int:
-    """Whoever read our output left (``patchstorm ... | head``): say nothing more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return UsageError.exit_code
 
 
 if __name__ == "__main__":
