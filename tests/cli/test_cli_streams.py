@@ -1,4 +1,4 @@
-"""Standard output and error that fail: exit code 1 stays what it is, a violation, and nobody sees a traceback."""
+"""Standard output and error that fail: exit code 1 stays what it is, a violation, and never a traceback."""
 
 from __future__ import annotations
 

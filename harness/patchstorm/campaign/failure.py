@@ -17,6 +17,7 @@ from patchstorm import __version__
 from patchstorm.check.model import Finding
 from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import UsageError
+from patchstorm.reading import FAILURE_BYTES_MAX, read_bytes
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.registry import is_path
 
@@ -100,13 +101,11 @@ def replay_command(path: Path) -> str:
 
 def read_failure(path: Path) -> Failure:
     """The failure in the file at ``path``; UsageError if it holds none that this version can read."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error.strerror}). Give the path of a failure file; "
-            "a violated run names its own in its last line."
-        ) from None
+    data = read_bytes(
+        path,
+        "Give the path of a failure file; a violated run names its own in its last line.",
+        FAILURE_BYTES_MAX,
+    )
     try:
         mark = msgspec.json.decode(data, type=_Mark)
         if (mark.format, mark.version) != (FORMAT, VERSION):

@@ -116,4 +116,4 @@ def _fill_gaps() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-            os.set_inheritable(number, True)  # noqa: FBT003 - positional only
+            os.set_inheritable(number, True)

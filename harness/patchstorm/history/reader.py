@@ -18,6 +18,7 @@ from patchstorm.history.build import Malformed, assemble
 from patchstorm.history.events import KINDS
 from patchstorm.history.model import FORMAT, VERSION, History, Record
 from patchstorm.history.upgrade import READS, upgraded
+from patchstorm.reading import HISTORY_BYTES_MAX, read_bytes
 
 _TYPES = (
     "header", "invoke", "complete", "final", "residue", *(kind.__struct_config__.tag for kind in KINDS),
@@ -35,11 +36,7 @@ class _Probe(msgspec.Struct):
 
 def read_history(path: Path) -> History:
     """Read and check one history file. Raises :class:`UsageError` naming file and line."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(f"{path}: cannot be read ({reason}); give the path of a history") from None
+    data = read_bytes(path, "Give the path of a history.", HISTORY_BYTES_MAX)
     return parse_history(data, str(path))
 
 
