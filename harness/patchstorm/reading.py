@@ -12,6 +12,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from patchstorm.errors import UsageError
 
 MIB: Final = 1 << 20
@@ -20,6 +22,8 @@ CONFIG_BYTES_MAX: Final = 4 * MIB
 FAILURE_BYTES_MAX: Final = 256 * MIB
 HISTORY_BYTES_MAX: Final = 2048 * MIB
 _NESTED_MAX: Final = 100
+NOT_DECODED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises where bytes are no document of the kind that was expected, or none that can be read."""
 
 
 def read_bytes(path: Path, remedy: str, bytes_max: int) -> bytes:
@@ -31,9 +35,7 @@ def read_bytes(path: Path, remedy: str, bytes_max: int) -> bytes:
         _check(path, path.stat(), remedy, bytes_max)  # before it is opened: that may wait (fifo(7))
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error.strerror or error}). {remedy}"
-        ) from None
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error}). {remedy}") from None
     except ValueError:
         raise UsageError(f"{str(path)!r}: is no path (it holds a NUL). {remedy}") from None
     return data.removeprefix(codecs.BOM_UTF8)

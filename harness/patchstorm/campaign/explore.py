@@ -286,11 +286,23 @@ class _Exploration:
         stories: list[tuple[str, ...]] = []
         findings: list[Finding] = []
         for told in causes:
-            path, story, found = keep_failure(self._session, told, folder, minimise=minimise)
+            path, story, found = self._keep(told, folder, minimise)
             paths.append(path)
             stories.append(story)
             findings += found
         return tuple(paths), tuple(stories), tuple(findings)
+
+    def _keep(
+        self, told: Told, folder: Path, minimise: bool
+    ) -> tuple[Path, tuple[str, ...], tuple[Finding, ...]]:
+        """Write a failure down, small. Who is in a hurry by now gets it as it was found, but gets it."""
+        try:
+            return keep_failure(
+                self._session, told, folder, minimise=minimise and not self._interrupted
+            )
+        except KeyboardInterrupt:
+            self._interrupted = True
+            return keep_failure(self._session, told, folder, minimise=False)
 
 
 _NOTHING = Seen().coverage()

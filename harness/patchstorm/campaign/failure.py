@@ -17,8 +17,9 @@ from patchstorm import __version__
 from patchstorm.check.model import Finding
 from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import UsageError
-from patchstorm.reading import FAILURE_BYTES_MAX, read_bytes
+from patchstorm.reading import FAILURE_BYTES_MAX, NOT_DECODED, read_bytes
 from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.plausible import check_plan
 from patchstorm.target.registry import is_path
 
 FORMAT = "patchstorm-failure"
@@ -116,8 +117,9 @@ def read_failure(path: Path) -> Failure:
         if mark.schedule is not None:
             check_version(mark.schedule.get("version"), str(path))
         failure = msgspec.json.decode(data, type=Failure)
-    except msgspec.DecodeError as error:
+    except NOT_DECODED as error:
         raise UsageError(f"{path}: is not a failure file: {error}.") from None
+    check_plan(failure.plan, str(path))
     return _whole(failure, path)
 
 

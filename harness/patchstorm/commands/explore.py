@@ -12,7 +12,7 @@ from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.commands.simulate import with_story
 from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, exit_code, overall
-from patchstorm.report.stored import encode
+from patchstorm.report.stored import encode, store
 from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
 
 if TYPE_CHECKING:
@@ -61,15 +61,26 @@ def execute(request: Request) -> int:
     resolve(request.target)
     scenarios = [library.load(name) for name in dict.fromkeys(request.scenarios)]
     found: list[Explored] = []
-    for scenario in scenarios:
-        found.append(_explore(request, scenario))
-        if found[-1].interrupted:
-            break
+    interrupted = False
+    try:
+        for scenario in scenarios:
+            found.append(_explore(request, scenario))
+            if found[-1].interrupted:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:  # also between two searches: what had ended is told
+        interrupted = True
     drop_if_empty(DEFAULT_OUT)
-    _tell(request, found)
-    if found[-1].interrupted:
+    runs = tuple(with_story(one) for one in found)
+    report = Report(verdict=overall(runs), runs=runs)
+    if request.out is not None:
+        store(report, request.out)
+    _tell(request, found, report)
+    if interrupted:
+        sys.stderr.write(
+            f"patchstorm: interrupted in search {max(1, len(found))} of {len(scenarios)}\n"
+        )
         return INTERRUPTED
-    return exit_code(overall(tuple(one.report for one in found)))
+    return exit_code(report.verdict)
 
 
 def _explore(request: Request, scenario: Scenario) -> Explored:
@@ -95,15 +106,13 @@ def _explore(request: Request, scenario: Scenario) -> Explored:
         )
 
 
-def _tell(request: Request, found: list[Explored]) -> None:
-    runs = tuple(with_story(one) for one in found)
-    report = Report(verdict=overall(runs), runs=runs)
+def _tell(request: Request, found: list[Explored], report: Report) -> None:
     if request.json:
         sys.stdout.write(encode(report).decode())
         return
     from patchstorm.report.console import console_on, tell
 
-    took = sum(run.seconds for run in runs)
+    took = sum(run.seconds for run in report.runs)
     covered = [_covered(one) for one in found if one.report.verdict is not None]
     tell(report, console_on(sys.stdout), took=f"{took:.1f} s", remarks=covered)
 

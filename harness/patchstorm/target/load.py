@@ -27,6 +27,7 @@ from patchstorm.target.model import (
     Target,
     Variant,
 )
+from patchstorm.target.sanity import check_values
 
 TABLES: dict[str, type[msgspec.Struct]] = {
     "start": Start,
@@ -65,6 +66,7 @@ def parse_target(text: str, *, source: str, here: str = ".", origin: str = "") -
     try:
         _check_keys(document)
         target = _converted(document | {"here": here, "origin": origin})
+        check_values(target)
         check_meaning(target)
     except Mistake as mistake:
         line = line_of(text, mistake.where, mistake.word)
