@@ -9,10 +9,7 @@ Exit codes: 0 nothing violated, 1 a violation, 2 unknown or a usage error, 130 i
 
 from __future__ import annotations
 
-import errno
 import sys
-import traceback
-from bdb import BdbQuit
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,18 +17,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from patchstorm.commands.signals import ended_as_by_ctrl_c
+from patchstorm.commands.ending import code_of
 from patchstorm.commands.streams import code_when_told, forgiving_streams
-from patchstorm.errors import PatchstormError, UsageError
-from patchstorm.legible import legible
+from patchstorm.errors import UsageError
 
-INTERRUPTED = 130
 DEFAULT_SEED = 1
-_OF_THE_MACHINE = {
-    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE,
-    errno.EFBIG, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENOENT,
-}  # fmt: skip
-"""What the system says when a place of the user's is at fault. Any other refusal is a mistake of ours."""
 
 
 class _Commands(TyperGroup):
@@ -287,12 +277,21 @@ def selftest(
         ),
     ] = False,
     seeds: Annotated[
-        int, typer.Option(metavar="N", help="Hunts for each bug, each from a seed of its own.")
-    ] = 3,
+        int | None,
+        typer.Option(
+            metavar="N", help="Hunts for each bug, each from a seed of its own.", show_default="3"
+        ),
+    ] = None,
     budget: Annotated[
-        int, typer.Option(metavar="N", help="Schedules after which a hunt is given up.")
-    ] = 3_000,
-    schedules: Annotated[int, typer.Option(metavar="N", help="Schedules for each innocent.")] = 100,
+        int | None,
+        typer.Option(
+            metavar="N", help="Schedules after which a hunt is given up.", show_default="3000"
+        ),
+    ] = None,
+    schedules: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Schedules for each innocent.", show_default="100"),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="The first seed.")] = DEFAULT_SEED,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", help="Processes; none: all cores.")
@@ -534,73 +533,16 @@ def target_install(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. What a user did wrong is one message, no traceback."""
+
+    def call() -> object:
+        return app(
+            args=None if arguments is None else list(arguments),
+            prog_name="patchstorm",
+            standalone_mode=False,
+        )
+
     with forgiving_streams() as (out, err):
-        return code_when_told(_code(arguments), out, err)
-
-
-def _code(arguments: Sequence[str] | None) -> int:
-    try:
-        with ended_as_by_ctrl_c():
-            code = app(
-                args=None if arguments is None else list(arguments),
-                prog_name="patchstorm",
-                standalone_mode=False,
-            )
-    except PatchstormError as error:
-        return _refuse(str(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        return _refuse("interrupted", INTERRUPTED)
-    except OSError as error:
-        return _refused_by_the_system(error)
-    except (SystemExit, BdbQuit) as error:
-        return _not_finished(error)
-    except MemoryError:
-        return _refuse("there is not enough memory for this; nothing was concluded", 2)
-    except Exception as error:
-        said = getattr(error, "format_message", None)  # the parser's own, in any release of it
-        if said is None:
-            return _broken()
-        return _asked_wrongly(error, said())
-    return code if isinstance(code, int) else 0
-
-
-def _refuse(message: str, code: int) -> int:
-    sys.stderr.write(f"patchstorm: {legible(message)}\n")
-    return code
-
-
-def _asked_wrongly(error: Exception, said: str) -> int:
-    """What the parser says of a request, in one line, and where help is; help alone if nothing was asked."""
-    if type(error).__name__ == "NoArgsIsHelpError":  # its place differs from release to release
-        sys.stderr.write(f"{said}\n")
-        return UsageError.exit_code
-    context = getattr(error, "ctx", None)
-    path = getattr(context, "command_path", None) or "patchstorm"
-    said = " ".join(said.split()).rstrip(".")
-    return _refuse(f"{said}. `{path} --help` shows what there is.", UsageError.exit_code)
-
-
-def _refused_by_the_system(error: OSError) -> int:
-    """A file of the user's that cannot be read or written is told as such; anything else is our mistake."""
-    if error.errno not in _OF_THE_MACHINE:
-        return _broken()
-    where = "" if error.filename is None else f"{error.filename}: "
-    return _refuse(
-        f"{where}{error.strerror}; nothing was concluded. Give a place that can be written to and has room.",
-        2,
-    )
-
-
-def _not_finished(error: BaseException) -> int:
-    """The code under test ended the program, or whoever debugs it did: that is no verdict."""
-    why = "a debugger was quit" if isinstance(error, BdbQuit) else "something ended the program"
-    return _refuse(f"not finished ({why}); nothing was concluded", 2)
-
-
-def _broken() -> int:
-    """A mistake of the harness itself: told in full, and never taken for a violation."""
-    traceback.print_exc()
-    return _refuse("this is a bug in patchstorm, not in the target; nothing was concluded", 2)
+        return code_when_told(code_of(call), out, err)
 
 
 if __name__ == "__main__":

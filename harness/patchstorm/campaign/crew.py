@@ -1,8 +1,9 @@
 """Worker processes that end with their parent, and leave Ctrl-C to it.
 
 They are fresh interpreters (spawned), so nothing of this process leaks into them. Ctrl-C reaches a whole
-process group, and so may SIGTERM; a worker never sees them, not even while it starts, since a blocked signal stays blocked
-across fork and exec (POSIX ``pthread_sigmask``). A parent that is killed takes them with it.
+process group, and so may SIGTERM; a worker never sees them, not even while it starts, since a blocked
+signal stays blocked across fork and exec (POSIX ``pthread_sigmask``). A parent that is killed takes the
+workers with it.
 """
 
 from __future__ import annotations

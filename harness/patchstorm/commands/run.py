@@ -6,7 +6,6 @@ and a directory of its own. Progress goes to standard error, the result to stand
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from patchstorm.commands.confirming import confirmed
+from patchstorm.campaign.cores import cores
 from patchstorm.commands.places import (
     DEFAULT_OUT,
     drop_if_empty,
@@ -127,8 +126,7 @@ def _jobs(request: Request, scenarios: Sequence[Scenario]) -> list[Job]:
 
 def default_jobs() -> int:
     """How many storms at once: one and a half a core, since replicas mostly wait for one another."""
-    cores = len(os.sched_getaffinity(0))
-    return max(2, min(8, cores * 3 // 2))
+    return max(2, min(8, cores() * 3 // 2))
 
 
 def _check(request: Request) -> None:

@@ -14,6 +14,9 @@ from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_b
 
 INTERRUPTED: Final = 130
 SEEDS_MAX: Final = 1_000
+SEEDS_DEFAULT: Final = 3
+BUDGET_DEFAULT: Final = 3_000
+SCHEDULES_DEFAULT: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +25,9 @@ class Request:
 
     only: tuple[str, ...]
     seed: int
-    seeds: int
-    budget: int
-    schedules: int
+    seeds: int | None
+    budget: int | None
+    schedules: int | None
     jobs: int | None
     out: Path | None
     blind: bool
@@ -34,7 +37,7 @@ class Request:
 
 def execute(request: Request) -> int:
     """Try every bug and every innocent that was asked for; the exit code."""
-    from patchstorm.campaign.fleet import jobs_default
+    from patchstorm.campaign.cores import cores
     from patchstorm.campaign.selftest import Asked, selftest
     from patchstorm.campaign.suspects import chosen, innocents, suspects, unknown_suspects
     from patchstorm.catalog.table import BUGS, INNOCENTS
@@ -43,13 +46,14 @@ def execute(request: Request) -> int:
     _check(request)
     all_bugs = unknown_suspects(BUGS) if request.blind else suspects(BUGS)
     bugs, others = chosen(request.only, all_bugs, innocents(BUGS, INNOCENTS))
+    _tell_unused(request, bugs=bool(bugs), innocents=bool(others))
     asked = Asked(
         suspects=bugs,
         innocents=others,
-        seeds=tuple(range(request.seed, request.seed + request.seeds)),
-        budget=request.budget,
-        schedules=request.schedules,
-        jobs=request.jobs or jobs_default(),
+        seeds=tuple(range(request.seed, request.seed + (request.seeds or SEEDS_DEFAULT))),
+        budget=request.budget or BUDGET_DEFAULT,
+        schedules=request.schedules or SCHEDULES_DEFAULT,
+        jobs=request.jobs or cores(),
         out_dir=request.out or DEFAULT_OUT,
         keep=request.out is not None,
         stories=request.stories,
@@ -65,9 +69,11 @@ def execute(request: Request) -> int:
 
 
 def _check(request: Request) -> None:
-    between("--seeds", request.seeds, 1, SEEDS_MAX)
+    if request.seeds is not None:
+        between("--seeds", request.seeds, 1, SEEDS_MAX)
     between("--seed", request.seed, 0, SEED_MAX - SEEDS_MAX)
-    between("--budget", request.budget, 1, SCHEDULES_MAX)
+    if request.budget is not None:
+        between("--budget", request.budget, 1, SCHEDULES_MAX)
     check_bounds(request.schedules, None, request.jobs)
     if request.stories and request.blind:
         raise UsageError(
@@ -76,6 +82,18 @@ def _check(request: Request) -> None:
         )
     if request.out is not None:
         writable_dir(request.out, "--out")
+
+
+def _tell_unused(request: Request, *, bugs: bool, innocents: bool) -> None:
+    """Options that were given and change nothing are named: they were given for a purpose."""
+    unused = [] if bugs else [("--seeds", request.seeds), ("--budget", request.budget)]
+    unused += [] if innocents else [("--schedules", request.schedules)]
+    for option, value in unused:
+        if value is not None:
+            whom = "planted bugs" if option != "--schedules" else "innocents"
+            sys.stderr.write(f"{option} is for {whom}, and none was asked for\n")
+    if request.blind and not bugs:
+        sys.stderr.write("--blind is for planted bugs, and none was asked for\n")
 
 
 def _tell(result: SelfTest, request: Request) -> None:

@@ -13,8 +13,8 @@ from patchstorm.report.model import Report
 
 REPORT_FILE: Final = "report.json"
 _REMEDY: Final = (
-    "Give a directory that `patchstorm run --out DIR` or `explore --out DIR` filled, one with failures in it, "
-    "or what `--json` printed."
+    "Give a directory that `patchstorm run --out DIR` or `explore --out DIR` filled, one that holds "
+    "failures, or what `--json` printed."
 )
 
 

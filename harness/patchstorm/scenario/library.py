@@ -37,7 +37,7 @@ def load(name_or_path: str) -> Scenario:
 
 def load_file(path: Path) -> Scenario:
     """The storm in a file; its name is the file's stem. Raises UsageError."""
-    text = read_text(path, "Check the path: a storm is a file in TOML.")
+    text = read_text(path, "A storm is a file in TOML; check the path.")
     return parse(text, name=path.stem, file=str(path))
 
 
