@@ -15,15 +15,23 @@ from typing import Any, Final
 import msgspec
 
 from patchstorm.errors import UsageError
+from patchstorm.legible import legible_line
 
 MIB: Final = 1 << 20
 CONFIG_BYTES_MAX: Final = 4 * MIB
 """Of what people write by hand: targets and scenarios."""
 FAILURE_BYTES_MAX: Final = 256 * MIB
 HISTORY_BYTES_MAX: Final = 2048 * MIB
+TOLD_MAX: Final = 2_000
 _NESTED_MAX: Final = 100
 NOT_DECODED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises where bytes are no document of the kind that was expected, or none that can be read."""
+
+
+def told(message: str) -> str:
+    """``message`` as one line of bounded length, whatever of a file's contents it repeats."""
+    line = legible_line(message)
+    return line if len(line) <= TOLD_MAX else f"{line[:TOLD_MAX]}..."
 
 
 def read_bytes(path: Path, remedy: str, bytes_max: int) -> bytes:

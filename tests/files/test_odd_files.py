@@ -252,7 +252,7 @@ def test_numbers_of_a_storm_are_bounded(tmp_path: Path) -> None:
     for line in ('convergence = "1' + "0" * 30 + 'ms"', "convergence = 1" + "0" * 30):
         path = tmp_path / "mine.toml"
         path.write_text(f"{line}\n{text}", encoding="utf-8")
-        with pytest.raises(UsageError, match="convergence: .*too large"):
+        with pytest.raises(UsageError, match=r"convergence: .*too large"):
             load_file(path)
 
 

@@ -17,6 +17,7 @@ from patchstorm import __version__
 from patchstorm.check.model import Finding
 from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import UsageError
+from patchstorm.legible import legible_line
 from patchstorm.reading import FAILURE_BYTES_MAX, NOT_DECODED, read_bytes
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.plausible import check_plan
@@ -111,7 +112,7 @@ def read_failure(path: Path) -> Failure:
         mark = msgspec.json.decode(data, type=_Mark)
         if (mark.format, mark.version) != (FORMAT, VERSION):
             raise UsageError(
-                f"{path}: is `{mark.format}` version {mark.version}; this patchstorm reads "
+                f"{path}: is `{legible_line(mark.format)}` version {mark.version}; this patchstorm reads "
                 f"`{FORMAT}` version {VERSION}. Replay it with the version that wrote it."
             )
         if mark.schedule is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
+from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty
 from patchstorm.commands.simulate import with_story
 from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, exit_code, overall
@@ -55,8 +55,7 @@ def execute(request: Request) -> int:
         raise UsageError(f"--seconds {request.seconds}: give a number above 0.")
     if request.storage is not None:
         check_storage(request.storage, ["sim"])
-    if request.out is not None:
-        writable_dir(request.out, "--out")
+    check_out(request.out)
     check_name(request.strategy)
     resolve(request.target)
     scenarios = [library.load(name) for name in dict.fromkeys(request.scenarios)]

@@ -18,8 +18,8 @@ from typing import Any, Final
 from patchstorm.campaign.cores import cores
 from patchstorm.commands.places import (
     DEFAULT_OUT,
+    check_out,
     drop_if_empty,
-    writable_dir,
     writable_file,
 )
 from patchstorm.commands.simulate import Pool, Simulation, schedules_default
@@ -137,8 +137,7 @@ def _check(request: Request) -> None:
     check_bounds(request.schedules, request.replicas, request.jobs)
     if request.storage is not None:
         check_storage(request.storage, request.worlds)
-    if request.out is not None:
-        writable_dir(request.out, "--out")
+    check_out(request.out)
     if request.junit is not None:
         writable_file(request.junit, "--junit")
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
-from patchstorm.errors import UsageError
+from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty
 from patchstorm.report.selftest import SelfTest, encode, exit_code
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 
@@ -75,13 +74,7 @@ def _check(request: Request) -> None:
     if request.budget is not None:
         between("--budget", request.budget, 1, SCHEDULES_MAX)
     check_bounds(request.schedules, None, request.jobs)
-    if request.stories and request.blind:
-        raise UsageError(
-            "--stories --blind: a deed is known only of the storm that the catalogue names. "
-            "Leave one of the two out."
-        )
-    if request.out is not None:
-        writable_dir(request.out, "--out")
+    check_out(request.out)
 
 
 def _tell_unused(request: Request, *, bugs: bool, innocents: bool) -> None:

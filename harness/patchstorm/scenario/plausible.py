@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from patchstorm.errors import UsageError
+from patchstorm.reading import told
 from patchstorm.scenario.bounds import REPLICAS_MAX, SEED_MAX
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.model import Scalar
@@ -33,9 +34,8 @@ class _Checked:
         self._where = where
 
     def fail(self, key: str, says: str) -> NoReturn:
-        raise UsageError(
-            f"{self._where}: plan.{key}: {says}. Take the file as it was written, or search again."
-        )
+        remedy = "Take the file as it was written, or search again."
+        raise UsageError(told(f"{self._where}: plan.{key}: {says}. {remedy}"))
 
     def number(self, key: str, value: int | None, low: int, high: int) -> None:
         if value is not None and not low <= value <= high:

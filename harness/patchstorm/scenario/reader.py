@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from patchstorm.errors import UsageError
+from patchstorm.reading import told
 from patchstorm.scenario.model import Scalar, Spread
 from patchstorm.scenario.options import Option, Unit
 from patchstorm.scenario.units import nearest, parse_count, parse_duration_ms, parse_size
@@ -48,7 +49,7 @@ class Table:
 
     def fail(self, key: str, message: str) -> NoReturn:
         where = ".".join(part for part in (self.path, key) if part)
-        raise UsageError(f"{self.file}: {where or 'the file'}: {message}")
+        raise UsageError(told(f"{self.file}: {where or 'the file'}: {message}"))
 
     def has(self, key: str) -> bool:
         return key in self.data

@@ -10,7 +10,7 @@ import msgspec
 from patchstorm.dialect.wire import Wire
 from patchstorm.errors import UsageError
 from patchstorm.history.model import DocumentFields, Progress
-from patchstorm.reading import parse_toml
+from patchstorm.reading import parse_toml, told
 from patchstorm.reading import read_text as read
 from patchstorm.scenario.units import nearest
 from patchstorm.target.lines import Mistake, line_of
@@ -71,7 +71,7 @@ def parse_target(text: str, *, source: str, here: str = ".", origin: str = "") -
     except Mistake as mistake:
         line = line_of(text, mistake.where, mistake.word)
         place = source if line is None else f"{source}:{line}"
-        raise UsageError(f"{place}: {mistake.says}") from None
+        raise UsageError(told(f"{place}: {mistake.says}")) from None
     return target
 
 
