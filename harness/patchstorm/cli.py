@@ -9,9 +9,7 @@ Exit codes: 0 nothing violated, 1 a violation, 2 unknown or a usage error, 130 i
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,11 +17,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from patchstorm.commands.signals import ended_as_by_ctrl_c
-from patchstorm.errors import PatchstormError, UsageError
-from patchstorm.legible import legible
+from patchstorm.commands.ending import code_of
+from patchstorm.commands.streams import code_when_told, forgiving_streams
+from patchstorm.errors import UsageError
 
-INTERRUPTED = 130
 DEFAULT_SEED = 1
 
 
@@ -280,12 +277,21 @@ def selftest(
         ),
     ] = False,
     seeds: Annotated[
-        int, typer.Option(metavar="N", help="Hunts for each bug, each from a seed of its own.")
-    ] = 3,
+        int | None,
+        typer.Option(
+            metavar="N", help="Hunts for each bug, each from a seed of its own.", show_default="3"
+        ),
+    ] = None,
     budget: Annotated[
-        int, typer.Option(metavar="N", help="Schedules after which a hunt is given up.")
-    ] = 3_000,
-    schedules: Annotated[int, typer.Option(metavar="N", help="Schedules for each innocent.")] = 100,
+        int | None,
+        typer.Option(
+            metavar="N", help="Schedules after which a hunt is given up.", show_default="3000"
+        ),
+    ] = None,
+    schedules: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Schedules for each innocent.", show_default="100"),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="The first seed.")] = DEFAULT_SEED,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", help="Processes; none: all cores.")
@@ -527,43 +533,16 @@ def target_install(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. What a user did wrong is one message, no traceback."""
-    try:
-        with ended_as_by_ctrl_c():
-            code = app(
-                args=None if arguments is None else list(arguments),
-                prog_name="patchstorm",
-                standalone_mode=False,
-            )
-        sys.stdout.flush()
-    except PatchstormError as error:
-        return _refuse(str(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        return _refuse("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        return _reader_gone()
-    except Exception as error:
-        said = getattr(error, "format_message", None)  # the parser's own, in any release of it
-        if said is None:
-            return _broken()
-        return _refuse(f"{said().rstrip('.')}. `patchstorm --help` shows what there is.", 2)
-    return code if isinstance(code, int) else 0
 
+    def call() -> object:
+        return app(
+            args=None if arguments is None else list(arguments),
+            prog_name="patchstorm",
+            standalone_mode=False,
+        )
 
-def _refuse(message: str, code: int) -> int:
-    sys.stderr.write(f"patchstorm: {legible(message)}\n")
-    return code
-
-
-def _broken() -> int:
-    """A mistake of the harness itself: told in full, and never taken for a violation."""
-    traceback.print_exc()
-    return _refuse("this is a bug in patchstorm, not in the target; nothing was concluded", 2)
-
-
-def _reader_gone() -> int:
-    """Whoever read our output left (``patchstorm ... | head``): say nothing more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return UsageError.exit_code
+    with forgiving_streams() as (out, err):
+        return code_when_told(code_of(call), out, err)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import argparse
 import errno
 import gc
 import os
+import resource
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,13 @@ from typing import TYPE_CHECKING
 
 from . import cli_values as values
 from .cli_values import UsageError
-from .config import LIFETIME_S_DEFAULT, SIZE_MAX_DEFAULT, ServerConfig, Settings
+from .config import (
+    CONNECTIONS_MAX_DEFAULT,
+    LIFETIME_S_DEFAULT,
+    SIZE_MAX_DEFAULT,
+    ServerConfig,
+    Settings,
+)
 from .layout import UPLOADS
 from .log import LEVELS
 
@@ -137,6 +144,7 @@ def _config(options: argparse.Namespace) -> ServerConfig:
         grace_s=options.grace,
         sweep_s=options.sweep_seconds,
         workers=options.workers,
+        connections=options.connections,
         log_level=options.log_level,
     )
 
@@ -204,6 +212,20 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     add("--grace", type=values.positive_seconds, default=10.0, metavar="TIME", help="for a stop")
     add("--sweep-seconds", type=values.positive_seconds, default=1.0, metavar="TIME", help="1s")
     add("--workers", type=values.count, default=_workers_default(), metavar="N", help="threads")
+    add(
+        "--connections",
+        type=values.count,
+        default=_connections_default(),
+        metavar="N",
+        help="at once",
+    )
+
+
+def _connections_default() -> int:
+    """As many as leave each one a second descriptor, for its body, of those that this process may open."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    most = CONNECTIONS_MAX_DEFAULT
+    return most if allowed == resource.RLIM_INFINITY else max(16, min(most, allowed // 2 - 32))
 
 
 def _workers_default() -> int:

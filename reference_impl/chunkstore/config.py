@@ -9,6 +9,7 @@ Creation = Literal["on", "off", "bearer"]
 
 SIZE_MAX_DEFAULT = 1 << 40
 LIFETIME_S_DEFAULT = 24 * 3600
+CONNECTIONS_MAX_DEFAULT = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class ServerConfig:
 
     ``lock_wait_s``: how long a request waits for a busy upload before it answers 423.
     ``idle_s``: how long a body may stand still. ``grace_s``: how long a stop waits for requests.
+    ``connections``: how many there may be at once; each takes some memory and a descriptor, and a body
+    on its way in another one.
     """
 
     root: str
@@ -48,4 +51,5 @@ class ServerConfig:
     grace_s: float = 10.0
     sweep_s: float = 1.0
     workers: int = 8
+    connections: int = CONNECTIONS_MAX_DEFAULT
     log_level: str = "info"

@@ -78,5 +78,11 @@ class ChecksumMismatch(StoreError):
     status, title = 460, "Checksum mismatch"
 
 
+class UnknownCoding(StoreError):
+    """A transfer coding that is not undone here (RFC 9112, section 6.1)."""
+
+    status, title = 501, "Transfer coding not implemented"
+
+
 class OutOfSpace(StoreError):
     status, title = 507, "Insufficient storage"

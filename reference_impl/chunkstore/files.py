@@ -24,6 +24,13 @@ from .hashing import Digest
 from .port import Data, Port, Stat
 
 GONE = (errno.ENOENT, errno.ESTALE)
+SAFELY = os.O_NONBLOCK | os.O_NOFOLLOW
+"""How what lies in a session is opened: a FIFO does not hold its reader up, and a link leads nowhere else."""
+NO_FILE = (errno.ESPIPE, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV)
+"""What reading at an offset answers where there is no regular file (open(2), pread(2))."""
+JSON_BYTES_MAX = 256 << 20
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, or not yet: a cut may fall within a character."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 READ_BYTES = 1 << 20
 _T = TypeVar("_T")
@@ -104,21 +111,21 @@ class Files:
         self.port.close(fd)
 
     def read_json(self, path: str, decode: Callable[[bytes], _T]) -> _T:
-        """The JSON object or list in a file; ``msgspec.DecodeError`` when it is none.
+        """The JSON object or list in a file; one of ``NOT_JSON`` when it is none.
 
         Such a text tells by itself where it ends, so a read that came short shows as one that does not
         parse yet, and the usual read is not followed by one that only finds the end of the file.
         """
         port = self.port
-        fd = port.open(path, os.O_RDONLY)
+        fd = port.open(path, os.O_RDONLY | SAFELY)
         try:
             data = port.pread(fd, READ_BYTES, 0)
             while True:
                 try:
                     return decode(data)
-                except msgspec.DecodeError:
+                except NOT_JSON:
                     more = port.pread(fd, READ_BYTES, len(data))
-                    if not more:
+                    if not more or len(data) > JSON_BYTES_MAX:
                         raise
                     data += more
         finally:
@@ -209,9 +216,12 @@ class Files:
         The flock is held meanwhile, so that whoever has just made the file cannot take it for his.
         """
         try:
-            fd = self.port.open(path, os.O_RDWR)
+            fd = self.port.open(path, os.O_RDWR | SAFELY)
         except OSError as error:
             if error.errno in GONE:
+                return True
+            if error.errno == errno.ELOOP:
+                self.discard(path)  # nothing of ours: we make no links here
                 return True
             raise
         try:
@@ -225,7 +235,7 @@ class Files:
 
     @contextmanager
     def opened(self, path: str, flags: int) -> Iterator[int]:
-        fd = self.port.open(path, flags)
+        fd = self.port.open(path, flags | SAFELY)
         try:
             yield fd
         finally:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .errors import Conflict, Gone, TooLarge
-from .files import GONE
+from .files import GONE, SAFELY
 from .model import Claims, Identity, Info, View
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class LateBody:
 
     def _found(self, path: str) -> int | None:
         try:
-            return self._port.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            return self._port.open(path, os.O_RDONLY | SAFELY)
         except OSError as error:
             if error.errno in _ANOTHER:
                 return None

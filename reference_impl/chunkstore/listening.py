@@ -5,6 +5,7 @@ aiohttp answers a malformed request with the line it stumbled over, and that lin
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,15 @@ from .log import Log
 from .responses import Response, problem
 
 BLOCK_BYTES = 1 << 20
+READ_BYTES = 64 << 10
+"""Of a body that nobody takes yet, aiohttp keeps up to twice as much before the sender has to wait."""
+_FULL = b"All connections are taken; come back later.\n"
+_NO_ROOM = (
+    b"HTTP/1.1 423 Locked\r\nRetry-After: 1\r\nConnection: close\r\n"
+    b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b" % (len(_FULL), _FULL)
+)
+"""423, as for everything that is only a matter of time: after any other error to a HEAD, tus-js-client
+begins a new upload."""
 _KEEPALIVE_S = 75.0
 _REASONS = {460: "Checksum Mismatch"}
 
@@ -35,11 +45,37 @@ def as_web(response: Response) -> web.Response:
 
 
 class _Connection(RequestHandler):
-    __slots__ = ("_log",)
+    __slots__ = ("_log", "_most", "_refused")
 
-    def __init__(self, log: Log, manager: web.Server, **options: Any) -> None:
+    def __init__(self, log: Log, most: int, manager: web.Server, **options: Any) -> None:
         super().__init__(manager, **options)
         self._log = log
+        self._most = most
+        self._refused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Serve it, or say at once that there is no room; the client comes back."""
+        assert self._manager is not None
+        if len(self._manager.connections) < self._most:
+            super().connection_made(transport)
+            return
+        self._refused = True
+        self._log.write("warning", "no-room", connections=self._most)
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(_NO_ROOM)
+        transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._refused:
+            super().data_received(data)
+
+    def eof_received(self) -> None:
+        if not self._refused:
+            super().eof_received()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if not self._refused:
+            super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -69,17 +105,21 @@ class Listener(web.Server):
     """Makes one connection's protocol for each client."""
 
     def __init__(
-        self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], log: Log
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        log: Log,
+        connections: int,
     ) -> None:
         super().__init__(
             handler,
-            read_bufsize=BLOCK_BYTES,
+            read_bufsize=READ_BYTES,
             lingering_time=0,
             keepalive_timeout=_KEEPALIVE_S,
             auto_decompress=False,
             access_log=None,
         )
         self._log = log
+        self._most = connections
 
     def __call__(self) -> RequestHandler:
-        return _Connection(self._log, self, loop=self._loop, **self._kwargs)
+        return _Connection(self._log, self._most, self, loop=self._loop, **self._kwargs)

@@ -12,19 +12,41 @@ import sys
 import time
 import traceback
 from typing import TextIO
+from urllib.parse import unquote
 
 import msgspec
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _SECRET_LIKE = re.compile(
-    r"token=[^&\s'\"\\]+|eyJ[\w-]+\.[\w-]*\.?[\w-]*|Bearer\s+\S+", re.IGNORECASE
+    r"token\s*=[^&\s'\"\\]+|eyJ[\w-]+\.[\w-]*\.?[\w-]*|Bearer\s+\S+", re.IGNORECASE
 )
+_LONG_WORD = re.compile(r"[\w+=-]{16,}")
 _TEXT_CHARS_MAX = 4000
+_PATH_CHARS_MAX = 200
 
 
 def redacted(text: str) -> str:
-    """The text without anything that looks like a token."""
-    return _SECRET_LIKE.sub("[redacted]", text)[:_TEXT_CHARS_MAX]
+    """The text without anything that looks like a token, however often it was percent-encoded."""
+    text = text[:_TEXT_CHARS_MAX]
+    plain = _decoded(text)
+    if plain != text and _SECRET_LIKE.search(plain):
+        text = plain
+    return _SECRET_LIKE.sub("[redacted]", text)
+
+
+def redacted_path(path: str) -> str:
+    """A request's path without anything that may be part of a token, for a path that nothing is served at.
+
+    A client that builds its address wrongly puts the token, or one of its parts, into the path.
+    """
+    return _LONG_WORD.sub("[redacted]", redacted(_decoded(path[:_PATH_CHARS_MAX])))
+
+
+def _decoded(text: str) -> str:
+    """Percent-decoded until there is nothing to decode; every turn makes it shorter."""
+    while (plain := unquote(text)) != text:
+        text = plain
+    return text
 
 
 class Log:

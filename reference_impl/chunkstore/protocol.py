@@ -160,6 +160,9 @@ class Exchange:
                 received=fields.shown(self._method),
             )
         self._check_version()
+        fields.body_length(
+            head
+        )  # of any request: what cannot be framed is refused before it has effect
         return handler(self)
 
     def _resource(self, path: str) -> dict[str, Callable[[Exchange], Response | None]]:

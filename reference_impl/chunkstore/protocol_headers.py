@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from .errors import BadRequest
+from .errors import BadRequest, UnknownCoding
 
 DIGEST_BYTES = {"sha1": 20, "sha256": 32}
 _DECIMAL = re.compile(r"[0-9]{1,19}", re.ASCII)
@@ -70,8 +70,18 @@ def decimal(name: str, text: str | None) -> int:
 
 
 def body_length(head: Head) -> int | None:
-    """The body's length in bytes; ``None`` if only its end will tell (RFC 9112, section 6)."""
-    if head.joined("transfer-encoding") is not None:
+    """The body's length in bytes; ``None`` if only its end will tell (RFC 9112, section 6).
+
+    ``UnknownCoding`` for any transfer coding but chunked: its bytes would be stored as they travel.
+    """
+    coding = head.joined("transfer-encoding")
+    if coding is not None:
+        if coding.lower() != "chunked":
+            raise UnknownCoding(
+                "The body comes in a transfer coding that is not undone here.",
+                expected="chunked",
+                received=shown(coding),
+            )
         return None
     text = head.get("content-length")
     return 0 if text is None else decimal("Content-Length", text)

@@ -29,7 +29,7 @@ from .cleanup import Cleaner
 from .errors import Busy, TargetTaken
 from .files import GONE, no_space
 from .model import Claims, Identity, Info, Intent, Record
-from .session import Session
+from .session import Session, require_covered
 
 if TYPE_CHECKING:
     from .layout import Paths
@@ -76,6 +76,7 @@ class Publisher:
                     self._require_free(info)
                     self._leave_to_others(session)
                     records = session.records()
+                    require_covered(info, records)
                     stage = self._claim_stage(paths)
             if pending:
                 info = self._assemble_and_publish(claims, stage, records)

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from .errors import StoreError
 from .listening import BLOCK_BYTES, Listener, as_web
-from .log import LibraryHandler, Log, redacted
+from .log import LibraryHandler, Log, redacted, redacted_path
 from .protocol import Exchange, Head, Response
 from .responses import problem
 from .turn import Cut, Turn, drain
@@ -56,7 +56,9 @@ class Replica:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        runner = web.ServerRunner(Listener(self.handle, self._log), shutdown_timeout=_LAST_S)
+        runner = web.ServerRunner(
+            Listener(self.handle, self._log, self._config.connections), shutdown_timeout=_LAST_S
+        )
         await runner.setup()
         site = web.SockSite(runner, listener, backlog=1024)
         await site.start()
@@ -104,14 +106,13 @@ class Replica:
             refusal.status, refusal.title = cut.status, "Body cut off"
             response = problem(refusal)
         except Exception as error:
-            self._log.failure("unexpected", error, method=head.method, path=head.path)
+            self._log.failure("unexpected", error, **self._named(head))
             response = problem(StoreError("The server met an error it did not expect."))
         failed = response.status in (500, 507)
         self._log.write(
             "error" if failed else "info",
             "request",
-            method=head.method,
-            path=head.path[:200],
+            **self._named(head),
             status=response.status,
             session=exchange.claims.session if exchange.claims else None,
             received=exchange.received,
@@ -119,6 +120,13 @@ class Replica:
             **({"problem": response.body.decode()} if failed else {}),
         )
         return response
+
+    def _named(self, head: Head) -> dict[str, str]:
+        """What a log may say of a request: nothing that a client may have put a token into."""
+        base = self._config.settings.base_path
+        served = head.path in (base, f"{base}/", f"{base}/status")
+        path = head.path if served else redacted_path(head.path)
+        return {"method": redacted_path(head.method), "path": path}
 
     async def _respond(self, request: web.BaseRequest, response: Response) -> web.StreamResponse:
         """Send the response; a body nobody wants is drained within bounds, so that it arrives."""

@@ -24,8 +24,9 @@ from types import TracebackType
 
 import msgspec
 
+from . import ranges
 from .errors import Busy, StoreError
-from .files import GONE, Files
+from .files import GONE, NO_FILE, NOT_JSON, SAFELY, Files
 from .layout import INFO, LOCK, Paths
 from .model import FORMAT_VERSION, Info, Record, Segment
 
@@ -45,6 +46,24 @@ class DamagedInfo(StoreError):
     """
 
     status, title = 500, "Damaged session"
+
+
+def require_covered(info: Info, records: list[Record]) -> None:
+    """``DamagedInfo`` unless these are all the records, and hold exactly the ranges that ``info`` claims.
+
+    Otherwise the assembled file would be short, or hold bytes that nobody sent, and look whole.
+    """
+    at, covered = 0, 0
+    for record in sorted(records, key=lambda one: one.offset):
+        if record.length <= 0 or record.offset < at:
+            raise DamagedInfo("The session's records overlap or are empty.")
+        at, covered = record.end, covered + record.length
+    claimed = sum(end - start for start, end in info.ranges)
+    held = info.ranges and all(not ranges.gaps(info.ranges, one.offset, one.end) for one in records)
+    if covered != claimed or not (held or not records) or at > info.size:
+        raise DamagedInfo(
+            "The session claims ranges that its records do not hold.", claimed=claimed, held=covered
+        )
 
 
 class Missing(Exception):
@@ -85,7 +104,7 @@ class Session:
 
     def _stands(self, info: Info) -> bool:
         """Whether this is the state on record; no other has its generation and its contents."""
-        with suppress(OSError, msgspec.DecodeError):
+        with suppress(OSError, *NOT_JSON):
             return self.files.read_json(self.paths.info, _decode_info) == info
         return False
 
@@ -99,7 +118,11 @@ class Session:
     def segment(self, segment: Segment) -> list[Record]:
         try:
             return self.files.read_json(self.paths.segment(segment.name), _decode_records)
-        except msgspec.DecodeError as error:
+        except OSError as error:
+            if error.errno in NO_FILE:
+                raise DamagedInfo(f"The session's {segment.name} is no regular file.") from None
+            raise
+        except NOT_JSON as error:
             raise DamagedInfo(f"The session's {segment.name} does not parse: {error}") from None
 
     def records(self) -> list[Record]:
@@ -153,7 +176,7 @@ class Sessions:
 
     def _lock(self, paths: Paths, create: bool) -> int:
         port = self.files.port
-        flags = os.O_RDWR | (os.O_CREAT if create else 0)
+        flags = os.O_RDWR | SAFELY | (os.O_CREAT if create else 0)
         try:
             fd = port.open(paths.lock, flags)
         except OSError as error:
@@ -210,11 +233,15 @@ class Sessions:
         except OSError as error:
             if error.errno in GONE:
                 raise FileNotFoundError(paths.info) from None
+            if error.errno in NO_FILE:
+                raise DamagedInfo("The session's info.json is no regular file.") from None
             raise
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise DamagedInfo(f"The session's info.json does not parse: {error}") from None
         if info.version != FORMAT_VERSION:
             raise DamagedInfo(f"The session's info.json has version {info.version}.")
+        if not info.segments and not info.finished:
+            require_covered(info, info.recent)
         return info
 
     def _settle(self, session: Session) -> None:

@@ -198,3 +198,27 @@ def test_the_search_for_processes_finds_one() -> None:
     ) as child:
         wait_for(lambda: len(marked(mark)) == 1)
         child.communicate(b"\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("explore", "sequential", "--jobs", "2", "--schedules", ENDLESS),
+        ("selftest", "--jobs", "2", "--schedules", ENDLESS, "--only", "innocent:sequential"),
+    ],
+    ids=["explore", "selftest"],
+)
+def test_sigterm_to_a_whole_job_tells_what_had_ended(
+    command: tuple[str, ...], start: Start, tmp_path: Path
+) -> None:
+    """What CI does to a job that takes too long: the workers get the signal as well."""
+    running = start(*command, "--json")
+    wait_for(lambda: len(running.workers()) == 2)
+    os.killpg(running.process.pid, signal.SIGTERM)
+    code, out, err = running.end()
+    assert code == 130
+    assert isinstance(json.loads(out), dict)
+    assert err.splitlines()[-1].startswith("patchstorm: interrupted ")
+    assert "Traceback" not in err
+    wait_for(lambda: gone(running.mark))
+    assert list(tmp_path.iterdir()) == []

@@ -115,7 +115,7 @@ def test_a_storm_names_one_storage_or_several() -> None:
 
 
 WRONG: dict[str, tuple[str, str]] = {
-    "not TOML": (GOOD + "=", "this is not TOML"),
+    "not TOML": (GOOD + "=", "not valid TOML"),
     "no title": (GOOD.replace('title = "A storm"', ""), "title: is missing"),
     "no why": (GOOD.replace('why   = "To be read."', ""), "why: is missing"),
     "empty title": (GOOD.replace('"A storm"', '" "'), "title: expected a string that is not empty"),

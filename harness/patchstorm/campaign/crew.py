@@ -1,8 +1,9 @@
 """Worker processes that end with their parent, and leave Ctrl-C to it.
 
 They are fresh interpreters (spawned), so nothing of this process leaks into them. Ctrl-C reaches a whole
-process group; a worker never sees it, not even while it starts, since a blocked signal stays blocked
-across fork and exec (POSIX ``pthread_sigmask``). A parent that is killed takes them with it.
+process group, and so may SIGTERM; a worker never sees them, not even while it starts, since a blocked
+signal stays blocked across fork and exec (POSIX ``pthread_sigmask``). A parent that is killed takes the
+workers with it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any, TypeVar
 from patchstorm.errors import WorkerDiedError
 from patchstorm.worlds.sim.collector import look_seldom
 
+_ENDINGS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+"""A CI system sends SIGTERM to all processes of a job; the parent tells what it has, and ends the workers."""
 _AHEAD = 2  # tasks for each process, so that none waits for the next
 
 Task = TypeVar("Task")
@@ -90,7 +93,7 @@ def told_of_deaths() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     try:
         yield
     finally:

@@ -16,8 +16,9 @@ from time import monotonic
 
 import msgspec
 
+from patchstorm.campaign.cores import cores
 from patchstorm.campaign.failure import replay_call
-from patchstorm.campaign.fleet import Fleet, jobs_default
+from patchstorm.campaign.fleet import Fleet
 from patchstorm.campaign.keeping import keep_failure
 from patchstorm.campaign.schedules import MIXED, Search, Session, Told
 from patchstorm.check.model import Finding
@@ -115,7 +116,7 @@ def explore(
     if subject is not None:
         jobs = 1
     if jobs is None:
-        jobs = 1 if schedules is not None and schedules <= SMALL_BUDGET else jobs_default()
+        jobs = 1 if schedules is not None and schedules <= SMALL_BUDGET else cores()
     run = _Exploration(search, session, schedules, seconds, collect, progress)
     run.go(jobs)
     explored = run.explored(out_dir, minimise)
@@ -286,11 +287,23 @@ class _Exploration:
         stories: list[tuple[str, ...]] = []
         findings: list[Finding] = []
         for told in causes:
-            path, story, found = keep_failure(self._session, told, folder, minimise=minimise)
+            path, story, found = self._keep(told, folder, minimise)
             paths.append(path)
             stories.append(story)
             findings += found
         return tuple(paths), tuple(stories), tuple(findings)
+
+    def _keep(
+        self, told: Told, folder: Path, minimise: bool
+    ) -> tuple[Path, tuple[str, ...], tuple[Finding, ...]]:
+        """Write a failure down, small. Who is in a hurry by now gets it as it was found, but gets it."""
+        try:
+            return keep_failure(
+                self._session, told, folder, minimise=minimise and not self._interrupted
+            )
+        except KeyboardInterrupt:
+            self._interrupted = True
+            return keep_failure(self._session, told, folder, minimise=False)
 
 
 _NOTHING = Seen().coverage()

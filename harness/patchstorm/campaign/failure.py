@@ -17,7 +17,10 @@ from patchstorm import __version__
 from patchstorm.check.model import Finding
 from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import UsageError
+from patchstorm.legible import legible_line
+from patchstorm.reading import FAILURE_BYTES_MAX, NOT_DECODED, read_bytes
 from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.plausible import check_plan
 from patchstorm.target.registry import is_path
 
 FORMAT = "patchstorm-failure"
@@ -100,25 +103,24 @@ def replay_command(path: Path) -> str:
 
 def read_failure(path: Path) -> Failure:
     """The failure in the file at ``path``; UsageError if it holds none that this version can read."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error.strerror}). Give the path of a failure file; "
-            "a violated run names its own in its last line."
-        ) from None
+    data = read_bytes(
+        path,
+        "Give the path of a failure file; a violated run names its own in its last line.",
+        FAILURE_BYTES_MAX,
+    )
     try:
         mark = msgspec.json.decode(data, type=_Mark)
         if (mark.format, mark.version) != (FORMAT, VERSION):
             raise UsageError(
-                f"{path}: is `{mark.format}` version {mark.version}; this patchstorm reads "
+                f"{path}: is `{legible_line(mark.format)}` version {mark.version}; this patchstorm reads "
                 f"`{FORMAT}` version {VERSION}. Replay it with the version that wrote it."
             )
         if mark.schedule is not None:
             check_version(mark.schedule.get("version"), str(path))
         failure = msgspec.json.decode(data, type=Failure)
-    except msgspec.DecodeError as error:
+    except NOT_DECODED as error:
         raise UsageError(f"{path}: is not a failure file: {error}.") from None
+    check_plan(failure.plan, str(path))
     return _whole(failure, path)
 
 

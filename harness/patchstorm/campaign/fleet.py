@@ -7,7 +7,6 @@ ends them; an error in one is raised here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -16,11 +15,6 @@ from patchstorm.campaign.crew import Crew
 from patchstorm.campaign.schedules import Search, Session, Told
 
 Batch = list[Told]
-
-
-def jobs_default() -> int:
-    """As many as there are processors that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 class Fleet(AbstractContextManager["Fleet"]):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
+from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty
 from patchstorm.commands.simulate import with_story
 from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, exit_code, overall
-from patchstorm.report.stored import encode
+from patchstorm.report.stored import encode, store
 from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
 
 if TYPE_CHECKING:
@@ -55,21 +55,31 @@ def execute(request: Request) -> int:
         raise UsageError(f"--seconds {request.seconds}: give a number above 0.")
     if request.storage is not None:
         check_storage(request.storage, ["sim"])
-    if request.out is not None:
-        writable_dir(request.out, "--out")
+    check_out(request.out)
     check_name(request.strategy)
     resolve(request.target)
     scenarios = [library.load(name) for name in dict.fromkeys(request.scenarios)]
     found: list[Explored] = []
-    for scenario in scenarios:
-        found.append(_explore(request, scenario))
-        if found[-1].interrupted:
-            break
+    interrupted = False
+    try:
+        for scenario in scenarios:
+            found.append(_explore(request, scenario))
+            if found[-1].interrupted:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:  # also between two searches: what had ended is told
+        interrupted = True
     drop_if_empty(DEFAULT_OUT)
-    _tell(request, found)
-    if found[-1].interrupted:
+    runs = tuple(with_story(one) for one in found)
+    report = Report(verdict=overall(runs), runs=runs)
+    if request.out is not None:
+        store(report, request.out)
+    _tell(request, found, report)
+    if interrupted:
+        sys.stderr.write(
+            f"patchstorm: interrupted in search {max(1, len(found))} of {len(scenarios)}\n"
+        )
         return INTERRUPTED
-    return exit_code(overall(tuple(one.report for one in found)))
+    return exit_code(report.verdict)
 
 
 def _explore(request: Request, scenario: Scenario) -> Explored:
@@ -95,15 +105,13 @@ def _explore(request: Request, scenario: Scenario) -> Explored:
         )
 
 
-def _tell(request: Request, found: list[Explored]) -> None:
-    runs = tuple(with_story(one) for one in found)
-    report = Report(verdict=overall(runs), runs=runs)
+def _tell(request: Request, found: list[Explored], report: Report) -> None:
     if request.json:
         sys.stdout.write(encode(report).decode())
         return
     from patchstorm.report.console import console_on, tell
 
-    took = sum(run.seconds for run in runs)
+    took = sum(run.seconds for run in report.runs)
     covered = [_covered(one) for one in found if one.report.verdict is not None]
     tell(report, console_on(sys.stdout), took=f"{took:.1f} s", remarks=covered)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from patchstorm.campaign.cores import cores
 from patchstorm.worlds.base import Row
 
 ASK_S: Final = 10
@@ -27,8 +28,7 @@ def machine() -> Iterator[Row]:
 
 
 def _python() -> Row:
-    cores = len(os.sched_getaffinity(0))
-    return Row("Python", "yes", f"{platform.python_version()}, {cores} cores")
+    return Row("Python", "yes", f"{platform.python_version()}, {cores()} cores")
 
 
 def _linux() -> Row:

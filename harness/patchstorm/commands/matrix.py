@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -15,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.check.verdict import folded
+from patchstorm.campaign.cores import cores
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.commands.run import INTERRUPTED, default_jobs
 from patchstorm.commands.storms import Job, Played, play_all
@@ -99,6 +98,9 @@ def _check(request: Request) -> None:
     between("--repeat", request.repeat, 1, SCHEDULES_MAX)
     between("--confirm", request.confirm, 0, SCHEDULES_MAX)
     check_bounds(None, request.replicas, request.jobs)
+    if 0 < request.confirm <= request.repeat:
+        said = f"--confirm {request.confirm} adds nothing to --repeat {request.repeat}: it counts all runs"
+        sys.stderr.write(f"{said}\n")
 
 
 def _all_played(
@@ -238,7 +240,7 @@ def _matrix(rows: tuple[Row, ...], played: Played, request: Request, seconds: fl
         verdict=folded(one.verdict for row in rows for one in row.cells),
         patchstorm=version("patchstorm"),
         date=datetime.now(UTC).date().isoformat(),
-        machine=f"Linux {platform.release()}, {len(os.sched_getaffinity(0))} cores",
+        machine=f"Linux {platform.release()}, {cores()} cores",
         seed=request.seed,
         repeat=request.repeat,
         confirm=max(request.repeat, request.confirm),

@@ -13,6 +13,19 @@ from patchstorm.errors import UsageError
 DEFAULT_OUT: Final = Path("patchstorm-runs")  # stays only if there is something to look at
 
 
+def check_out(out: Path | None) -> None:
+    """UsageError unless failures can be kept: in ``out``, or in the default directory, of which nothing stays."""
+    if out is not None:
+        writable_dir(out, "--out")
+        return
+    new = not DEFAULT_OUT.exists()
+    try:
+        writable_dir(DEFAULT_OUT, "the default of --out,")
+    finally:
+        if new:
+            drop_if_empty(DEFAULT_OUT)
+
+
 def drop_if_empty(folder: Path) -> None:
     """Remove a directory that nothing was put into."""
     with contextlib.suppress(OSError):  # not there, or not empty: both are right

@@ -50,6 +50,8 @@ def execute(
     if failure.world == "sim":
         if times is not None:
             sys.stderr.write("--times is for real processes: a simulated run repeats bit for bit\n")
+        if out is not None:
+            sys.stderr.write("--out takes only what is found near a simulated failure\n")
         count = NEAR_DEFAULT if near is None else near
         return _simulated(failure, path, aim, target, count, out)
     if near is not None:

@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from patchstorm.campaign.failure import FAILURE_FILE, read_failure
 from patchstorm.commands.places import writable_file
-from patchstorm.report.model import Report
-from patchstorm.report.stored import read
+from patchstorm.commands.replay import violation
+from patchstorm.report.model import Report, overall
+from patchstorm.report.stored import REPORT_FILE, read
 
 
 def execute(run_dir: Path, *, output: Path | None) -> int:
     """Tell the report in ``run_dir``; 0 once it is told, whatever it says."""
-    report = read(run_dir)
+    report = _found(run_dir)
     if output is None:
         _tell(report, sys.stdout)
     else:
@@ -22,6 +24,18 @@ def execute(run_dir: Path, *, output: Path | None) -> int:
         output.write_text(_rendered(report, output), encoding="utf-8")
         sys.stderr.write(f"wrote {output}\n")
     return 0
+
+
+def _found(run_dir: Path) -> Report:
+    """The report that a command left in ``run_dir``; where none did, the failures that lie there.
+
+    A command without ``--out`` keeps only those (``patchstorm-runs``), each in a directory of its own.
+    """
+    kept = sorted((*run_dir.glob(FAILURE_FILE), *run_dir.glob(f"*/{FAILURE_FILE}")))
+    if (run_dir / REPORT_FILE).exists() or not kept:
+        return read(run_dir)
+    runs = tuple(violation(read_failure(path), path) for path in kept)
+    return Report(verdict=overall(runs), runs=runs)
 
 
 def _rendered(report: Report, output: Path) -> str:

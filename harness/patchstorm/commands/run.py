@@ -6,7 +6,6 @@ and a directory of its own. Progress goes to standard error, the result to stand
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,11 +15,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from patchstorm.commands.confirming import confirmed
+from patchstorm.campaign.cores import cores
 from patchstorm.commands.places import (
     DEFAULT_OUT,
+    check_out,
     drop_if_empty,
-    writable_dir,
     writable_file,
 )
 from patchstorm.commands.simulate import Pool, Simulation, schedules_default
@@ -127,8 +126,7 @@ def _jobs(request: Request, scenarios: Sequence[Scenario]) -> list[Job]:
 
 def default_jobs() -> int:
     """How many storms at once: one and a half a core, since replicas mostly wait for one another."""
-    cores = len(os.sched_getaffinity(0))
-    return max(2, min(8, cores * 3 // 2))
+    return max(2, min(8, cores() * 3 // 2))
 
 
 def _check(request: Request) -> None:
@@ -139,8 +137,7 @@ def _check(request: Request) -> None:
     check_bounds(request.schedules, request.replicas, request.jobs)
     if request.storage is not None:
         check_storage(request.storage, request.worlds)
-    if request.out is not None:
-        writable_dir(request.out, "--out")
+    check_out(request.out)
     if request.junit is not None:
         writable_file(request.junit, "--junit")
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
-from patchstorm.errors import UsageError
+from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty
 from patchstorm.report.selftest import SelfTest, encode, exit_code
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 
 INTERRUPTED: Final = 130
 SEEDS_MAX: Final = 1_000
+SEEDS_DEFAULT: Final = 3
+BUDGET_DEFAULT: Final = 3_000
+SCHEDULES_DEFAULT: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +24,9 @@ class Request:
 
     only: tuple[str, ...]
     seed: int
-    seeds: int
-    budget: int
-    schedules: int
+    seeds: int | None
+    budget: int | None
+    schedules: int | None
     jobs: int | None
     out: Path | None
     blind: bool
@@ -34,7 +36,7 @@ class Request:
 
 def execute(request: Request) -> int:
     """Try every bug and every innocent that was asked for; the exit code."""
-    from patchstorm.campaign.fleet import jobs_default
+    from patchstorm.campaign.cores import cores
     from patchstorm.campaign.selftest import Asked, selftest
     from patchstorm.campaign.suspects import chosen, innocents, suspects, unknown_suspects
     from patchstorm.catalog.table import BUGS, INNOCENTS
@@ -43,13 +45,14 @@ def execute(request: Request) -> int:
     _check(request)
     all_bugs = unknown_suspects(BUGS) if request.blind else suspects(BUGS)
     bugs, others = chosen(request.only, all_bugs, innocents(BUGS, INNOCENTS))
+    _tell_unused(request, bugs=bool(bugs), innocents=bool(others))
     asked = Asked(
         suspects=bugs,
         innocents=others,
-        seeds=tuple(range(request.seed, request.seed + request.seeds)),
-        budget=request.budget,
-        schedules=request.schedules,
-        jobs=request.jobs or jobs_default(),
+        seeds=tuple(range(request.seed, request.seed + (request.seeds or SEEDS_DEFAULT))),
+        budget=request.budget or BUDGET_DEFAULT,
+        schedules=request.schedules or SCHEDULES_DEFAULT,
+        jobs=request.jobs or cores(),
         out_dir=request.out or DEFAULT_OUT,
         keep=request.out is not None,
         stories=request.stories,
@@ -65,17 +68,25 @@ def execute(request: Request) -> int:
 
 
 def _check(request: Request) -> None:
-    between("--seeds", request.seeds, 1, SEEDS_MAX)
+    if request.seeds is not None:
+        between("--seeds", request.seeds, 1, SEEDS_MAX)
     between("--seed", request.seed, 0, SEED_MAX - SEEDS_MAX)
-    between("--budget", request.budget, 1, SCHEDULES_MAX)
+    if request.budget is not None:
+        between("--budget", request.budget, 1, SCHEDULES_MAX)
     check_bounds(request.schedules, None, request.jobs)
-    if request.stories and request.blind:
-        raise UsageError(
-            "--stories --blind: a deed is known only of the storm that the catalogue names. "
-            "Leave one of the two out."
-        )
-    if request.out is not None:
-        writable_dir(request.out, "--out")
+    check_out(request.out)
+
+
+def _tell_unused(request: Request, *, bugs: bool, innocents: bool) -> None:
+    """Options that were given and change nothing are named: they were given for a purpose."""
+    unused = [] if bugs else [("--seeds", request.seeds), ("--budget", request.budget)]
+    unused += [] if innocents else [("--schedules", request.schedules)]
+    for option, value in unused:
+        if value is not None:
+            whom = "planted bugs" if option != "--schedules" else "innocents"
+            sys.stderr.write(f"{option} is for {whom}, and none was asked for\n")
+    if request.blind and not bugs:
+        sys.stderr.write("--blind is for planted bugs, and none was asked for\n")
 
 
 def _tell(result: SelfTest, request: Request) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Final
 
-_ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
+_ENDINGS: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 """What a CI system sends when a job is cancelled or takes too long, and a terminal that is closed."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -102,10 +101,11 @@ class Pool:
 
     async def play(self, asked: Simulation) -> RunReport:
         """Explore in a worker. A search that is given up ends the workers; nobody waits for them."""
+        from patchstorm.campaign.cores import cores
         from patchstorm.campaign.crew import Crew, told_of_deaths
 
         if self._crew is None:
-            self._crew = Crew(len(os.sched_getaffinity(0)))
+            self._crew = Crew(cores())
         try:
             with told_of_deaths():
                 loop = asyncio.get_running_loop()

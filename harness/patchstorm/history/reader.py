@@ -18,6 +18,7 @@ from patchstorm.history.build import Malformed, assemble
 from patchstorm.history.events import KINDS
 from patchstorm.history.model import FORMAT, VERSION, History, Record
 from patchstorm.history.upgrade import READS, upgraded
+from patchstorm.reading import HISTORY_BYTES_MAX, NOT_DECODED, read_bytes
 
 _TYPES = (
     "header", "invoke", "complete", "final", "residue", *(kind.__struct_config__.tag for kind in KINDS),
@@ -35,11 +36,7 @@ class _Probe(msgspec.Struct):
 
 def read_history(path: Path) -> History:
     """Read and check one history file. Raises :class:`UsageError` naming file and line."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(f"{path}: cannot be read ({reason}); give the path of a history") from None
+    data = read_bytes(path, "Give the path of a history.", HISTORY_BYTES_MAX)
     return parse_history(data, str(path))
 
 
@@ -71,7 +68,7 @@ def _check_header(name: str, number: int, line: bytes) -> int:
     """The version that the header names; UsageError where this release does not read it."""
     try:
         probe = msgspec.json.decode(line, type=_Probe)
-    except msgspec.MsgspecError as error:
+    except NOT_DECODED as error:
         raise UsageError(
             f"{name}:{number}: is not a JSON record ({error}); a history is JSON Lines and begins"
             " with a header"
@@ -101,7 +98,7 @@ def _record(name: str, number: int, line: bytes, version: int, *, cut: bool) -> 
         older = msgspec.json.decode(line, type=dict[str, Any])
         record: Record = msgspec.convert(upgraded(older, version), Record)
         return record
-    except msgspec.MsgspecError as error:
+    except NOT_DECODED as error:
         wrong = _broken(line, cut=cut) or _wrong(line, error)
         raise UsageError(f"{name}:{number}: {wrong}") from None
 
@@ -110,7 +107,7 @@ def _broken(line: bytes, *, cut: bool) -> str | None:
     """What is wrong with a line that is no JSON at all."""
     try:
         msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except NOT_DECODED as error:
         if cut:
             return (
                 "the last line is cut off, so the recorder was stopped while it wrote; delete that"
@@ -120,10 +117,10 @@ def _broken(line: bytes, *, cut: bool) -> str | None:
     return None
 
 
-def _wrong(line: bytes, error: msgspec.MsgspecError) -> str:
+def _wrong(line: bytes, error: Exception) -> str:
     try:
         kind = msgspec.json.decode(line, type=_Probe).type
-    except msgspec.MsgspecError:
+    except NOT_DECODED:
         return f"is not a record ({error}); every line is an object with a string `type`"
     if kind not in _TYPES:
         known = ", ".join(map(str, _TYPES))

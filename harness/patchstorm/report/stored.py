@@ -1,4 +1,4 @@
-"""The report that ``run --out`` leaves in its directory, written and read back."""
+"""The report that ``run --out`` or ``explore --out`` leaves in its directory, written and read back."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Final
 import msgspec
 
 from patchstorm.errors import UsageError
-from patchstorm.legible import legible
+from patchstorm.reading import FAILURE_BYTES_MAX, NOT_DECODED, read_bytes
 from patchstorm.report.model import Report
 
 REPORT_FILE: Final = "report.json"
+_REMEDY: Final = (
+    "Give a directory that `patchstorm run --out DIR` or `explore --out DIR` filled, one that holds "
+    "failures, or what `--json` printed."
+)
 
 
 def encode(report: Report) -> bytes:
@@ -31,15 +35,8 @@ def store(report: Report, run_dir: Path) -> None:
 def read(run_dir: Path) -> Report:
     """The report in ``run_dir``, or in the file it names; UsageError if there is none."""
     path = run_dir / REPORT_FILE if run_dir.is_dir() else run_dir
+    data = read_bytes(path, _REMEDY, FAILURE_BYTES_MAX)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Report)
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error.strerror}). Give the directory that "
-            "`patchstorm run --out DIR` filled, or what `--json` printed."
-        ) from None
-    except msgspec.DecodeError as error:
-        raise UsageError(
-            f"{path}: not a report of this tool ({error}). Give the directory that "
-            "`patchstorm run --out DIR` filled, or what `--json` printed."
-        ) from None
+        return msgspec.json.decode(data, type=Report)
+    except NOT_DECODED as error:
+        raise UsageError(f"{path}: not a report of this tool ({error}). {_REMEDY}") from None

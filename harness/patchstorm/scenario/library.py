@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from patchstorm.errors import UsageError
+from patchstorm.reading import read_text
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.schema import parse
 from patchstorm.scenario.units import nearest
@@ -36,12 +37,7 @@ def load(name_or_path: str) -> Scenario:
 
 def load_file(path: Path) -> Scenario:
     """The storm in a file; its name is the file's stem. Raises UsageError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"{path}: there is no such file; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
+    text = read_text(path, "A storm is a file in TOML; check the path.")
     return parse(text, name=path.stem, file=str(path))
 
 

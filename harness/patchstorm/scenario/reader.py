@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from patchstorm.errors import UsageError
+from patchstorm.reading import told
 from patchstorm.scenario.model import Scalar, Spread
 from patchstorm.scenario.options import Option, Unit
 from patchstorm.scenario.units import nearest, parse_count, parse_duration_ms, parse_size
 
+_SHOWN_MAX = 200
 _RANGE = re.compile(r"\s*(?P<low>[^.].*?)\s*\.\.\s*(?P<high>.*?)\s*")
 _PARSERS: dict[Unit, Callable[[str], int]] = {
     "count": parse_count,
@@ -32,6 +34,10 @@ _EXPECTED: dict[Unit, str] = {
 }
 
 
+_MOST: dict[Unit, int] = {"count": 10**9, "bytes": 1 << 50, "ms": 7 * 24 * 3_600_000}
+"""Where an option has no bound of its own: beyond, somebody has mistaken the unit or the key."""
+
+
 @dataclass(slots=True)
 class Table:
     """One table of the file, at ``path`` ("client[0]"); ``close`` complains about what is left."""
@@ -43,7 +49,7 @@ class Table:
 
     def fail(self, key: str, message: str) -> NoReturn:
         where = ".".join(part for part in (self.path, key) if part)
-        raise UsageError(f"{self.file}: {where or 'the file'}: {message}")
+        raise UsageError(told(f"{self.file}: {where or 'the file'}: {message}"))
 
     def has(self, key: str) -> bool:
         return key in self.data
@@ -68,6 +74,12 @@ class Table:
             self.fail(key, f'is missing; write {key} = "..."')
         if not isinstance(value, str) or not value.strip():
             self.fail(key, f"expected a string that is not empty, not {_shown(value)}")
+        return self._sound(key, value)
+
+    def _sound(self, key: str, value: str) -> str:
+        """``value``, unless it holds what no path, command or name can."""
+        if "\0" in value:
+            self.fail(key, "holds a NUL; take it out")
         return value
 
     def optional_text(self, key: str) -> str | None:
@@ -89,6 +101,8 @@ class Table:
             return ()
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self.fail(key, f"expected a list of strings, not {_shown(value)}")
+        for item in value:
+            self._sound(key, item)
         if words is not None:
             for item in value:
                 self.known_word(key, item, words)
@@ -159,7 +173,11 @@ class Table:
         if option.unit == "flag" and isinstance(value, bool):
             return value
         if option.unit == "word" and isinstance(value, str):
-            return self.known_word(key, value, option.words) if option.words else value
+            return (
+                self.known_word(key, value, option.words)
+                if option.words
+                else self._sound(key, value)
+            )
         if option.unit in _PARSERS and isinstance(value, str):
             try:
                 return _PARSERS[option.unit](value)
@@ -177,9 +195,15 @@ class Table:
             self.fail(key, f"{value} is negative; it takes {_EXPECTED[option.unit]}, 0 or more")
         if option.low is not None and value < option.low:
             self.fail(key, f"{value} is too small; the least is {option.low}")
-        if option.high is not None and value > option.high:
-            self.fail(key, f"{value} is too large; the most is {option.high}")
+        high = _MOST.get(option.unit) if option.high is None else option.high
+        if high is not None and value > high:
+            self.fail(key, f"{value} is too large; the most is {high}")
 
 
 def _shown(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else f"{value!r} ({type(value).__name__})"
+    """``value`` for a message; what is long is cut, and a number too long to be written is only named."""
+    try:
+        said = f'"{value}"' if isinstance(value, str) else f"{value!r} ({type(value).__name__})"
+    except ValueError:  # int.__repr__ of more digits than Python converts
+        return "a number of thousands of digits"
+    return said if len(said) <= _SHOWN_MAX else f"{said[:_SHOWN_MAX]}..."

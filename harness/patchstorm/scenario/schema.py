@@ -8,10 +8,9 @@ schema for people.
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import Any
 
-from patchstorm.errors import UsageError
+from patchstorm.reading import parse_toml
 from patchstorm.scenario.coherence import check
 from patchstorm.scenario.faults import FAULTS, OPS, TRIGGERS, Fault
 from patchstorm.scenario.model import (
@@ -42,11 +41,7 @@ _CLOSINGS = ("client", "sweeper")
 
 def parse(text: str, *, name: str, file: str) -> Scenario:
     """The scenario in ``text``; ``file`` is what errors call it. Raises UsageError."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file}: this is not TOML: {error}") from error
-    return _scenario(Table(file, "", data), name)
+    return _scenario(Table(file, "", parse_toml(text, file)), name)
 
 
 def _scenario(root: Table, name: str) -> Scenario:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import msgspec
 from patchstorm.dialect.wire import Wire
 from patchstorm.errors import UsageError
 from patchstorm.history.model import DocumentFields, Progress
+from patchstorm.reading import parse_toml, told
+from patchstorm.reading import read_text as read
 from patchstorm.scenario.units import nearest
 from patchstorm.target.lines import Mistake, line_of
 from patchstorm.target.meaning import check_meaning
@@ -26,6 +27,7 @@ from patchstorm.target.model import (
     Target,
     Variant,
 )
+from patchstorm.target.sanity import check_values
 
 TABLES: dict[str, type[msgspec.Struct]] = {
     "start": Start,
@@ -52,29 +54,24 @@ def load_target(path: Path) -> Target:
 
 def read_text(path: Path) -> str:
     """What the file at ``path`` holds; UsageError if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error}). Give the path of a target's TOML file; "
-            "`patchstorm target new FILE` writes one to start from."
-        ) from None
+    return read(
+        path,
+        "Give the path of a target's TOML file; `patchstorm target new FILE` writes one to start from.",
+    )
 
 
 def parse_target(text: str, *, source: str, here: str = ".", origin: str = "") -> Target:
     """As :func:`load_target`, from text; ``source`` names it in errors."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{source}: not valid TOML: {error}. Correct that line.") from None
+    document = parse_toml(text, source)
     try:
         _check_keys(document)
         target = _converted(document | {"here": here, "origin": origin})
+        check_values(target)
         check_meaning(target)
     except Mistake as mistake:
         line = line_of(text, mistake.where, mistake.word)
         place = source if line is None else f"{source}:{line}"
-        raise UsageError(f"{place}: {mistake.says}") from None
+        raise UsageError(told(f"{place}: {mistake.says}")) from None
     return target
 
 

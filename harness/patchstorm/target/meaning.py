@@ -127,12 +127,17 @@ def _check_templates(
 def check_template(text: str, known: Iterable[str], where: str) -> None:
     """Mistake unless ``text`` holds only ``{placeholders}`` that are ``known``."""
     try:
-        names = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+        fields = [
+            (one[1], one[2] or one[3]) for one in Formatter().parse(text) if one[1] is not None
+        ]
     except ValueError as error:
         raise Mistake(
             where, f"{where}: {error} in `{text}`. Write a literal brace twice.", text
         ) from None
-    for name in names:
+    for name, how in fields:
+        if how:
+            says = f"{where}: `{{{name}}}` stands for its value as it is. Write it without `:` and `!`."
+            raise Mistake(where, says, text)
         if name not in known:
             says = f"{where}: unknown placeholder `{{{name}}}`: {nearest(name, list(known))}"
             raise Mistake(where, says, text)

@@ -33,7 +33,8 @@ def _expression(pattern: str) -> str:
 
 def _segment(text: str) -> str:
     wild = {"*": "[^/]*", "?": "[^/]"}
-    return "".join(wild.get(letter) or re.escape(letter) for letter in text)
+    single = re.sub(r"\*+", "*", text)  # of several, each would be tried with each: for ever
+    return "".join(wild.get(letter) or re.escape(letter) for letter in single)
 
 
 def matches(path: str, patterns: tuple[str, ...]) -> bool:

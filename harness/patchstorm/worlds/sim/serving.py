@@ -7,11 +7,13 @@ their jitter, since the scheduler varies what the jitter would.
 
 from __future__ import annotations
 
+from bdb import BdbQuit
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from patchstorm.dialect.exchange import Head, Reply
+from patchstorm.errors import TargetError
 from patchstorm.worlds.sim.app import Answer, App, Conversation
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.steps import NETWORK
@@ -53,8 +55,14 @@ def serve(
     try:
         conversation = app.exchange(head.method, head.path, head.framed(chunked=chunked))
         answer = _answered(kernel, app, conversation, body, gone, lock_wait_ns)
-    except Broken:
+    except (Broken, BdbQuit):  # whoever quits a debugger wants no verdict
         raise
+    except SystemExit as ending:
+        raise TargetError(
+            f"the store ended the program (SystemExit {ending.code}) while it served {head.method} "
+            f"{head.path}. A simulated store must not: raise what its server would answer with 500, and "
+            "leave crashes to the storm."
+        ) from None
     except Exception as error:
         header = RAISED if not isinstance(error, OSError) else "X-Simulator-Failed-Call"
         answer = _Failed(500, ((header, type(error).__name__),), str(error).encode())
