@@ -24,6 +24,7 @@ capabilities = ["sequential", "creation"]
 [start]
 command = ["{python}", "-S", "SERVER", "MODE", "{port}", "{root}"]
 stop_ms = 300
+inherit = ["VICTIM", "LOG_MB", "MARK"]
 [ready]
 by = "READY"
 [wire]

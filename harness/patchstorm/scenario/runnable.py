@@ -45,7 +45,7 @@ def runnable(
 def _missing_capability(scenario: Scenario, has: frozenset[str]) -> str | None:
     wanted = dict.fromkeys(scenario.requires, "the storm")
     for client in scenario.clients:
-        wanted |= dict.fromkeys(WORKLOADS[client.kind].needs, client.kind)
+        wanted = dict.fromkeys(WORKLOADS[client.kind].needs, client.kind) | wanted
     for fault in scenario.faults:
         wanted |= dict.fromkeys(FAULTS[fault.kind].needs, fault.kind)
     for capability, who in wanted.items():
