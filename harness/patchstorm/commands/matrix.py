@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from patchstorm.campaign.cores import cores
+from patchstorm.check.verdict import folded
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.commands.run import INTERRUPTED, default_jobs
 from patchstorm.commands.storms import Job, Played, play_all

@@ -32,7 +32,7 @@ class Request:
 
 def execute(request: Request) -> int:
     """Patrol beside every innocent that was asked for; the exit code."""
-    from patchstorm.campaign.fleet import jobs_default
+    from patchstorm.campaign.cores import cores
     from patchstorm.campaign.patrol import Asked, patrol
     from patchstorm.report.progress import progress
 
@@ -45,7 +45,7 @@ def execute(request: Request) -> int:
         targets=_targets(request.only),
         schedules=request.schedules,
         seed=request.seed,
-        jobs=request.jobs or jobs_default(),
+        jobs=request.jobs or cores(),
         out_dir=request.out or DEFAULT_OUT,
         share=share,
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from patchstorm.campaign.cores import cores
+from patchstorm.commands.confirming import confirmed
 from patchstorm.commands.places import (
     DEFAULT_OUT,
     check_out,

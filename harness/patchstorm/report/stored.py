@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from patchstorm.errors import UsageError
+from patchstorm.legible import legible
 from patchstorm.reading import FAILURE_BYTES_MAX, NOT_DECODED, read_bytes
 from patchstorm.report.model import Report
 
