@@ -159,7 +159,7 @@ REFUSALS = {
     ),
     "back in time": (changed(2, '"time_ns":9', '"time_ns":4'), "h:3: operation 0 is completed"),
     "foreign upload": (changed(1, '"upload":"u"', '"upload":"v"'), "h:2: upload 'v' is not in"),
-    "patch without offset": (changed(3, '"offset":0,', ""), "h:4: a PATCH without offset"),
+    "patch without offset": (changed(3, '"offset":0,', ""), "h:4: an append without offset"),
     "negative offset": (changed(3, '"offset":0', '"offset":-1'), "h:4: a negative offset"),
     "two finals": (
         "".join([*LINES[:-1], LINES[-2], LINES[-1]]),

@@ -14,9 +14,7 @@ DEFAULT_OUT: Final = Path("patchstorm-runs")  # stays only if there is something
 
 
 def check_out(out: Path | None) -> None:
-    """UsageError unless failures can be kept: in ``out``, or in the default directory, of which nothing
-    stays.
-    """
+    """UsageError unless failures can be kept, in ``out`` or the default directory; none is left of that."""
     if out is not None:
         writable_dir(out, "--out")
         return

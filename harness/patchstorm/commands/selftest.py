@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty
+from patchstorm.errors import UsageError
 from patchstorm.report.selftest import SelfTest, encode, exit_code
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 
@@ -74,6 +75,11 @@ def _check(request: Request) -> None:
     if request.budget is not None:
         between("--budget", request.budget, 1, SCHEDULES_MAX)
     check_bounds(request.schedules, None, request.jobs)
+    if request.stories and request.blind:
+        raise UsageError(
+            "--stories --blind: a deed is known only of the storm that the catalogue names. "
+            "Leave one of the two out."
+        )
     check_out(request.out)
 
 
