@@ -99,9 +99,7 @@ def _check_requests(target: Target) -> None:
     for name in wire.metadata:
         if not name or not name.isascii() or re.search(r"[\s,\x00-\x1f\x7f]", name):
             where = f"wire.metadata.{name}"
-            raise Mistake(
-                where, f"{where}: a key of Upload-Metadata is ASCII, without spaces and commas."
-            )
+            raise Mistake(where, f"{where}: a key of metadata is ASCII, without spaces and commas.")
 
 
 def _check_environment(target: Target) -> None:
