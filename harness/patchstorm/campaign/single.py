@@ -40,18 +40,23 @@ from patchstorm.target.registry import resolve, text_of
 from patchstorm.worlds.registry import all_means, world_of
 
 PLAN_FILE = "plan.json"
+AIMS_MAX = 12
 USUAL = "processes"
 """The world of a storm for which nobody names one; the name of a run leaves it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StormResult:
-    """A run and its judgement. ``history`` and ``plan`` are None where the storm was not run."""
+    """A run and its judgement. ``history`` and ``plan`` are None where the storm was not run.
+
+    ``missed`` are ids of faults that came too late in it (:class:`~patchstorm.run.outcome.Outcome`).
+    """
 
     report: RunReport
     history: History | None = None
     plan: Plan | None = None
     judgements: tuple[Judgement, ...] = ()
+    missed: tuple[str, ...] = ()
     failure: Path | None = None
     history_path: Path | None = None
 
@@ -158,8 +163,7 @@ async def run_plan(
     kept = False
     folder = _folder(plan, target, world, out_dir)
     try:
-        result = await _run_in(folder, plan, target, world, shared)
-        stop_if_cancelled()
+        result = await _aimed(folder, plan, target, world, shared)
         report = held(result.report, allow_unreached=allow_unreached)
         result = replace(result, report=report)
         kept = _worth_keeping(result, out_dir, keep_safe)
@@ -167,6 +171,28 @@ async def run_plan(
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _aimed(folder: Path, plan: Plan, target: Target, world: str, shared: Any) -> StormResult:
+    """Run the plan until its faults hit the moments that they wait for, AIMS_MAX times at most.
+
+    A run in which one came too late tells nothing, unless it was violated all the same.
+    """
+    for run in range(1, AIMS_MAX + 1):
+        result = await _run_in(folder, plan, target, world, shared)
+        stop_if_cancelled()
+        if not result.missed or result.report.verdict != "safe":
+            break
+        if run < AIMS_MAX:
+            shutil.rmtree(folder)
+            folder.mkdir()
+    if run > 1:
+        note = f"run {run} times, until its faults hit the moments that they wait for"
+        if result.missed:
+            note = f"run {run} times; each time too late: {', '.join(result.missed)}"
+        report = msgspec.structs.replace(result.report, notes=(*result.report.notes, note))
+        result = replace(result, report=report)
+    return result
 
 
 def stop_if_cancelled() -> None:
@@ -265,6 +291,7 @@ def _judged(
         history=history,
         plan=plan,
         judgements=judgements,
+        missed=outcome.missed,
         failure=failure,
         history_path=history_path,
     )

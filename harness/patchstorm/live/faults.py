@@ -8,6 +8,7 @@ workloads apply them to single requests.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from patchstorm.live.fault_kinds import FaultKind, Scene
 from patchstorm.run.strikes import Hit, hit_by, note
 from patchstorm.run.triggers import Seen
 from patchstorm.scenario.plan import FaultPlan
+
+Identity = tuple[int, int]
 
 
 class Faults:
@@ -53,26 +56,44 @@ class Faults:
             task.cancel()
 
     def _acting(self, path: str | None) -> int | None:
-        """The replica that has ``path`` open just now, by /proc/PID/fd; None if none shows."""
+        """The replica that has ``path`` open just now, under whichever of its names.
+
+        A server may close a file before it gets its name. Then it is the one replica that has anything
+        open on the storage. None where nobody or more than one may be meant.
+        """
         if path is None:
             return None
-        wanted = str(self.scene.storage.root / path)
-        for replica in self.scene.fleet.replicas:
-            if replica.pid is not None and _has_open(replica.pid, wanted):
-                return replica.index
-        return None
+        root = str(self.scene.storage.root)
+        opened = {
+            replica.index: _opened(replica.pid, root)
+            for replica in self.scene.fleet.replicas
+            if replica.pid is not None
+        }
+        wanted = _identity(f"{root}/{path}")
+        for index, files in opened.items():
+            if f"{root}/{path}" in files or (wanted is not None and wanted in files.values()):
+                return index
+        busy = [index for index, files in opened.items() if files]
+        return busy[0] if len(busy) == 1 else None
 
 
-def _has_open(pid: int, wanted: str) -> bool:
+def _opened(pid: int, root: str) -> dict[str, Identity | None]:
+    """What ``pid`` has open below ``root``, by name, with what it is (proc(5), fd)."""
     folder = f"/proc/{pid}/fd"
+    found: dict[str, Identity | None] = {}
+    with contextlib.suppress(OSError):
+        for number in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                name = os.readlink(f"{folder}/{number}")
+                if name.startswith(f"{root}/"):
+                    found[name] = _identity(f"{folder}/{number}")
+    return found
+
+
+def _identity(path: str) -> Identity | None:
+    """The device and inode of a file; None if it is not there."""
     try:
-        numbers = os.listdir(folder)
+        stat = os.stat(path)
     except OSError:
-        return False
-    for number in numbers:
-        try:
-            if os.readlink(f"{folder}/{number}") == wanted:
-                return True
-        except OSError:
-            continue
-    return False
+        return None
+    return stat.st_dev, stat.st_ino

@@ -9,20 +9,31 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from patchstorm.errors import InconclusiveError
 from patchstorm.live.guard import guard
 
 ARMED_S_MAX = 20.0
-Seen = Callable[[str, str, int], None]  # rule, path, time_ns
+
+
+class Sight(NamedTuple):
+    """What a rule waits for was seen; ``held``: it was still going on when the fleet stood still."""
+
+    rule: str
+    path: str
+    time_ns: int
+    held: bool
 
 
 class Lookout:
-    """Speaks with the sentinel process. ``seen`` is called while the whole fleet stands still."""
+    """Speaks with the sentinel process.
+
+    ``seen`` is called while the whole fleet stands still, with all that was seen of it in that state.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.seen: Seen | None = None
+        self.seen: Callable[[list[Sight]], None] | None = None
         self._process = process
         self._waiting = b""
         self._armed = asyncio.Event()
@@ -59,7 +70,7 @@ class Lookout:
             if message.get("armed"):
                 self._armed.set()
             elif self.seen is not None:
-                self.seen(message["rule"], message["path"], message["time_ns"])
+                self.seen([Sight(**sight) for sight in message["sights"]])
 
 
 @contextlib.asynccontextmanager

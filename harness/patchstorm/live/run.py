@@ -26,7 +26,7 @@ from patchstorm.live.fault_kinds import Scene
 from patchstorm.live.faults import Faults
 from patchstorm.live.fetching import fetched
 from patchstorm.live.fleet import Fleet
-from patchstorm.live.lookout import Lookout, looking_out
+from patchstorm.live.lookout import Lookout, Sight, looking_out
 from patchstorm.live.pulse import beating
 from patchstorm.live.stage import HERE, Stage
 from patchstorm.live.storage import Storage, UnavailableStorage
@@ -169,9 +169,10 @@ class _LiveRun(Run):
     def look_out(self, lookout: Lookout) -> None:
         """A fault strikes while all stand still; then those that it spared go on."""
 
-        def seen(rule: str, path: str, time_ns: int) -> None:
+        def seen(sights: list[Sight]) -> None:
             try:
-                self.triggers.saw(rule, path, time_ns)
+                for sight in sights:
+                    self.triggers.saw(sight)
             finally:
                 self.fleet.thaw()
 
@@ -280,6 +281,7 @@ class _LiveRun(Run):
             unknown="; ".join(self.found.unread) or None,
             seconds=seconds,
             idle=tuple(self.damage.missed),
+            missed=self.triggers.missed,
         )
 
 

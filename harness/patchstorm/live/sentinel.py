@@ -1,11 +1,14 @@
 """A process of its own that sees what the storage shows and freezes the fleet in the same breath.
 
 A window of a few hundred microseconds is not hit by a harness that is just streaming a body. So this
-process does nothing but wait for inotify; when a rule matches, it stops every replica (SIGSTOP) and
-says so. The harness then strikes at leisure at a fleet that stands still, and lets the others go on.
+process does nothing but wait for inotify; when a rule matches, it stops every replica (SIGSTOP), waits
+until all stand, and looks whether what it saw is still going on. On a busy machine it may be over by then:
+that sight was missed, and the rule waits for the next one. The harness strikes at leisure at a fleet that
+stands still, and lets the others go on.
 
 Lines in, JSON: ``{"watch": ROOT, "rules": [...]}`` (answered by ``{"armed": true}``), ``{"pids": [...]}``,
-``{"published": [...]}``. Lines out: ``{"rule": ID, "path": PATH, "time_ns": T}``, T on CLOCK_MONOTONIC.
+``{"published": [...]}``. A line out for each time that the fleet was stopped, with all that was seen then:
+``{"sights": [{"rule": ID, "path": PATH, "time_ns": T, "held": BOOL}, ...]}``, T on CLOCK_MONOTONIC.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import signal
 import struct
 import sys
 import time
+from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from patchstorm.live.tree import NO_DESCRIPTOR, Change, Tree
@@ -28,6 +33,9 @@ from patchstorm.target.patterns import matches
 PUBLISHED = "{published}"
 POLL_S = 0.002
 SLICE_NS = 100_000
+STANDS = "tTZX"
+LOOKS_MAX = 400
+LOOK_S = 0.0005
 SYS_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 
 
@@ -56,22 +64,58 @@ class Sentinel:
         """Take note of what happened on the storage."""
         if self._tree is None:
             return
-        for change in self._tree.changes():
-            self._saw(change)
-        if self._tree.polling:
-            for change in self._tree.look():
-                self._saw(change)
+        sights: list[dict[str, Any]] = []
+        news = deque(self._news(self._tree))
+        while news:
+            change = news.popleft()
+            for rule in self._due(change):
+                if not sights:
+                    self._stop()
+                    news.extend(self._news(self._tree))
+                held = self._holds(rule, change, news)
+                at = time.monotonic_ns()
+                sights.append(
+                    {"rule": rule["id"], "path": change.path, "time_ns": at, "held": held}
+                )
+                if held:
+                    self._rules.remove(rule)
+        if sights:
+            _say({"sights": sights})
 
-    def _saw(self, change: Change) -> None:
-        for rule in [rule for rule in self._rules if self._shows(rule, change)]:
+    @staticmethod
+    def _news(tree: Tree) -> Iterable[Change]:
+        yield from tree.changes()
+        if tree.polling:
+            yield from tree.look()
+
+    def _due(self, change: Change) -> list[dict[str, Any]]:
+        """The rules that ``change`` is the awaited sight of, or one after that."""
+        shown = [rule for rule in self._rules if self._shows(rule, change)]
+        for rule in shown:
             rule["nth"] -= 1
-            if rule["nth"] > 0:
-                continue
-            for pid in self._pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGSTOP)
-            _say({"rule": rule["id"], "path": change.path, "time_ns": time.monotonic_ns()})
-            self._rules.remove(rule)
+        return [rule for rule in shown if rule["nth"] <= 0]
+
+    def _stop(self) -> None:
+        """Stop the fleet, and come back when it stands: a stop reaches a thread when it gets its turn."""
+        for pid in self._pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGSTOP)
+        for _ in range(LOOKS_MAX):
+            if all(map(_stands, self._pids)):
+                return
+            time.sleep(LOOK_S)
+
+    def _holds(self, rule: dict[str, Any], change: Change, since: Iterable[Change]) -> bool:
+        """Whether what ``change`` showed is still going on, after all that happened ``since``.
+
+        A file that is there for the phase alone tells by its presence. A published name stays, and
+        what vanished or was written to says nothing of the end: there the phase is over with the next
+        step that was completed, which shows by something that goes away, a temporary name or a lock.
+        """
+        gone = [one for one in since if one.what == "vanished"]
+        if change.what == "appeared" and change.path not in self._published:
+            return all(one.path != change.path for one in gone)
+        return all(self._shows(rule, one) for one in gone)
 
     def _shows(self, rule: dict[str, Any], change: Change) -> bool:
         patterns = rule.get(change.what, ())
@@ -91,6 +135,20 @@ class Sentinel:
         return POLL_S if self._tree is not None and self._tree.polling else None
 
 
+def _stands(pid: int) -> bool:
+    """Whether every thread of ``pid`` is stopped or gone (proc(5), state)."""
+    folder = f"/proc/{pid}/task"
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(folder):
+            with (
+                contextlib.suppress(FileNotFoundError),
+                open(f"{folder}/{thread}/stat", "rb") as stat,
+            ):
+                if stat.read().rpartition(b")")[2].split()[0].decode() not in STANDS:
+                    return False
+    return True
+
+
 def _say(message: dict[str, Any]) -> None:
     os.write(1, json.dumps(message).encode() + b"\n")
 
@@ -99,7 +157,7 @@ def _hurry() -> None:
     """Ask the scheduler to be run as soon as there is something to see (sched(7)).
 
     Real-time priority where it is permitted; else, from Linux 6.12 on, the shortest time slice,
-    which makes a task that wakes overtake those that compute. Without either it is a matter of luck.
+    which makes a task that wakes overtake those that compute. Without either more sights are missed.
     """
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from patchstorm.run.triggers import Seen, Triggers, patterns_of
+from patchstorm.live.lookout import Sight
+from patchstorm.run.triggers import After, Seen, Strike, Triggers, patterns_of
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 
@@ -14,13 +16,27 @@ _ON_STORAGE = ("path", "phase")
 
 
 class LiveTriggers(Triggers):
-    """The triggers of one storm."""
+    """The triggers of one storm. ``late`` counts, by fault, the sights that were over before they could
+    be struck at; none of them is a try."""
 
-    def saw(self, rule: str, path: str, time_ns: int) -> None:
+    def __init__(self, plan: Plan, after: After, strike: Strike) -> None:
+        super().__init__(plan, after, strike)
+        self.late: Counter[str] = Counter()
+
+    def saw(self, sight: Sight) -> None:
         """The sentinel saw what the fault of that id waits for."""
         for fault in tuple(self.waiting):
-            if fault.id == rule:
-                self.fire(fault, Seen(path=path, time_ns=time_ns))
+            if fault.id != sight.rule:
+                continue
+            if sight.held:
+                self.fire(fault, Seen(path=sight.path, time_ns=sight.time_ns))
+            else:
+                self.late[fault.id] += 1
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """The faults that have not struck for being late."""
+        return tuple(fault.id for fault in self.waiting if self.late[fault.id])
 
 
 def later(ms: int, callback: Callable[[], None]) -> Callable[[], None]:

@@ -17,6 +17,8 @@ class Outcome:
 
     ``unknown`` says why nothing can be concluded, ``skipped`` why the storm was not run at all. ``idle`` are
     ids of faults that were in force and hit nothing; ``scaled`` says which sizes the world made smaller.
+    ``missed`` are ids of faults whose moment came and was over before they could strike: the same plan, run
+    again, may hit.
     """
 
     log_dir: Path
@@ -26,4 +28,5 @@ class Outcome:
     skipped: str | None = None
     seconds: float = 0.0
     idle: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
     scaled: tuple[str, ...] = ()

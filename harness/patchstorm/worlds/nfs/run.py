@@ -66,6 +66,7 @@ async def run_nfs(
         history=read_history(path) if whole else None,
         notes=tuple(done["notes"]),
         idle=tuple(done["idle"]),
+        missed=tuple(done["missed"]),
         unknown=done["unknown"],
         skipped=done["skipped"],
         seconds=time.monotonic() - began,

@@ -117,6 +117,7 @@ def _told(outcome: Outcome) -> dict[str, Any]:
     return {
         "notes": list(outcome.notes),
         "idle": list(outcome.idle),
+        "missed": list(outcome.missed),
         "unknown": outcome.unknown,
         "skipped": outcome.skipped,
         "seconds": outcome.seconds,
