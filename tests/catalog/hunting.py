@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from itertools import count, islice
 
 import msgspec
 
@@ -18,7 +20,8 @@ from patchstorm.target.registry import resolve
 
 SEED = 1
 SCHEDULES_MAX = 400
-STORMS_MAX = 8
+STORMS_MAX = 60  # of real processes, which race as they please: a bound of the search, no time
+PLANS = 24
 PATIENCE_MS = 4_000
 
 
@@ -41,14 +44,16 @@ def fired(told: Told) -> set[str]:
     return {finding.checker for finding in told.findings}
 
 
-def with_a_client_in_the_end(scenario: Scenario, target: Target) -> list[int]:
-    """The first plans that close with a client, who sees more than a sweeper; any if none does."""
-    plans = [
-        draw_plan(scenario, seed=SEED, index=index, capabilities=target.capabilities)
-        for index in range(3 * STORMS_MAX)
-    ]
-    closing = [plan.index for plan in plans if plan.closing == "client"]
-    return (closing or [plan.index for plan in plans])[:STORMS_MAX]
+def with_a_client_in_the_end(scenario: Scenario, target: Target) -> Iterator[int]:
+    """The plans that close with a client, who sees more than a sweeper; any if none does."""
+
+    def closing(index: int) -> str:
+        plan = draw_plan(scenario, seed=SEED, index=index, capabilities=target.capabilities)
+        return plan.closing
+
+    if any(closing(index) == "client" for index in range(PLANS)):
+        return (index for index in count() if closing(index) == "client")
+    return count()
 
 
 def storms(storm: str, target_name: str, *, patience_ms: int | None = None) -> list[StormResult]:
@@ -62,7 +67,7 @@ def storms(storm: str, target_name: str, *, patience_ms: int | None = None) -> l
         settle = msgspec.structs.replace(target.settle, convergence_ms=patience_ms)
         target = msgspec.structs.replace(target, settle=settle)
     results = []
-    for index in with_a_client_in_the_end(scenario, target):
+    for index in islice(with_a_client_in_the_end(scenario, target), STORMS_MAX):
         results.append(run_storm(scenario, target, seed=SEED, index=index))
         if results[-1].report.verdict == "violated":
             break

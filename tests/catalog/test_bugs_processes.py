@@ -29,7 +29,7 @@ def test_the_storm_shows_the_bug_to_its_checkers_and_to_no_others(bug: Bug) -> N
 @pytest.mark.parametrize("storm", STORMS)
 def test_the_reference_is_safe_in_the_same_storm(storm: str) -> None:
     reference = resolve("reference")
-    index = with_a_client_in_the_end(load(storm), reference)[0]
+    index = next(with_a_client_in_the_end(load(storm), reference))
 
     report = run_storm(storm, reference, seed=1, index=index).report
 
