@@ -86,7 +86,7 @@ def _opened(pid: int, root: str) -> dict[str, Identity | None]:
             with contextlib.suppress(OSError):
                 name = os.readlink(f"{folder}/{number}")
                 if name.startswith(f"{root}/"):
-                    found[name] = _identity(f"{folder}/{number}")
+                    found[name.removesuffix(" (deleted)")] = _identity(f"{folder}/{number}")
     return found
 
 
