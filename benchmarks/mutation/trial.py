@@ -134,7 +134,7 @@ class Trial:
             return _found(name, index, ("crash",), f"{type(error).__name__}: {error}")
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        self._met[name].update(told.met)
+        self._met[name].update(point.name for point in told.points if point.reached)
         if told.verdict == "violated":
             checkers = tuple(dict.fromkeys(one.checker for one in told.findings))
             return _found(name, index, checkers, told.findings[0].summary)
