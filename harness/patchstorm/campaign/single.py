@@ -40,7 +40,7 @@ from patchstorm.target.registry import resolve, text_of
 from patchstorm.worlds.registry import all_means, world_of
 
 PLAN_FILE = "plan.json"
-AIMS_MAX = 12
+AIMS_MAX = 24
 USUAL = "processes"
 """The world of a storm for which nobody names one; the name of a run leaves it out."""
 
