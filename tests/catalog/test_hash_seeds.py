@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 SCHEDULES = 2
 _DIGESTS = f"""
 from patchstorm.campaign.simulated import digests
@@ -19,6 +21,7 @@ for bug in BUGS:
 """
 
 
+@pytest.mark.slow
 def test_histories_are_the_same_under_another_hash_seed() -> None:
     children = [
         subprocess.Popen(

@@ -194,6 +194,7 @@ KINDS = {
     "request": r"     step +\d+  (replica \d)? +op \d+ .+",
     "step": r"     step +\d+  (replica \d)? +.+",
     "cause": r"  -> step +\d+  (replica \d)? +.+ <- .+",
+    "scaled": r"Sizes were scaled down for the simulator in .+",
     "rest": r"  and by [a-z, ]+",
     "replay": rf"patchstorm replay {SIMULATED}\d+/failure\.json",
 }

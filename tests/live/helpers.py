@@ -15,6 +15,7 @@ from patchstorm.live.storage import opened
 from patchstorm.target.load import parse_target
 from patchstorm.target.model import Target
 
+PATIENCE_S = 60.0  # only what never comes takes that long
 TOY = Path(__file__).with_name("toy.py")
 
 
@@ -66,7 +67,7 @@ def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def gone_soon(pid: int, within_s: float = 10.0) -> bool:
+def gone_soon(pid: int, within_s: float = PATIENCE_S) -> bool:
     """Wait until ``pid`` is gone; False if it never goes."""
     deadline = time.monotonic() + within_s
     while is_alive(pid) and time.monotonic() < deadline:
@@ -74,7 +75,7 @@ def gone_soon(pid: int, within_s: float = 10.0) -> bool:
     return not is_alive(pid)
 
 
-async def until(condition: object, within_s: float = 10.0) -> None:
+async def until(condition: object, within_s: float = PATIENCE_S) -> None:
     """Wait until ``condition()`` holds; an error if it never does."""
     assert callable(condition)
     deadline = time.monotonic() + within_s

@@ -14,6 +14,8 @@ from patchstorm.history.events import Damage
 
 from .storms import fault, faults_of, phases_of, ran, replaying
 
+STORMS_MAX = 60  # until the race was met
+
 
 def test_replayed_patches_leave_the_reference_whole(tmp_path: Path) -> None:
     result = ran(replaying(), out_dir=tmp_path)
@@ -38,7 +40,7 @@ def test_the_history_on_disk_is_the_history(tmp_path: Path) -> None:
 
 
 def test_the_old_design_is_convicted_and_leaves_a_failure_file(tmp_path: Path) -> None:
-    for seed in range(8):
+    for seed in range(STORMS_MAX):
         result = ran(replaying(), "reference:append", seed=seed, out_dir=tmp_path)
         if result.report.verdict == "violated":
             break
@@ -90,7 +92,14 @@ def test_a_paused_replica_answers_late_and_loses_nothing() -> None:
     result = ran(scenario)
     assert result.report.verdict == "safe", result.report
     begin, end = faults_of(result)
-    assert end.time_ns - begin.time_ns >= 350_000_000
+    assert result.history is not None
+    waited = [
+        one
+        for one in result.history.operations
+        if one.call.replica == begin.replica and one.end is not None
+        if one.call.time_ns < end.time_ns <= one.end.time_ns
+    ]
+    assert waited
 
 
 def test_a_partition_is_felt_by_clients_and_not_by_the_replica() -> None:

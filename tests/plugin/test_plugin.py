@@ -9,7 +9,7 @@ pytest_plugins = "pytester"
 MORE_WORDS = ("CI", "BUILD_NUMBER")  # set, they make pytest repeat a whole failure in its summary
 QUIET = ("-p", "no:cacheprovider")
 STORM = ("--patchstorm-target", "reference", "--patchstorm-scenarios", "sequential")
-RACE = ("--patchstorm-target", "reference:append", "--patchstorm-scenarios", "replaying")
+WRONG = ("--patchstorm-target", "bug:chunks-left", "--patchstorm-scenarios", "sequential")
 
 BROKEN_SERVER = """
 name = "broken"
@@ -79,8 +79,8 @@ def test_a_correct_server_passes_and_leaves_nothing(pytester: pytest.Pytester) -
     assert not (pytester.path / "patchstorm-runs").exists()
 
 
-def test_a_racing_server_fails_with_a_story_and_its_replay(pytester: pytest.Pytester) -> None:
-    result = pytester.runpytest_subprocess(*QUIET, *RACE)
+def test_a_wrong_server_fails_with_a_story_and_its_replay(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess(*QUIET, *WRONG)
     result.assert_outcomes(failed=1)
     said = result.outlines
     command = [line for line in said if line.startswith("patchstorm replay ")]
