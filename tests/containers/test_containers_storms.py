@@ -15,8 +15,8 @@ from patchstorm.worlds.containers.images import OWN
 
 from .contained import needs_containers
 
-pytestmark = [needs_containers, pytest.mark.slow]
-CONVICTION_TRIES = 5
+pytestmark = needs_containers
+CONVICTION_TRIES = 30  # until the race was met
 
 STORM = """
 title = "every PATCH reaches several replicas"
@@ -62,6 +62,7 @@ def test_the_reference_is_safe_under_replays(tmp_path: Path) -> None:
     assert {item.call.replica for item in result.history.operations} == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_appending_replicas_are_convicted_and_the_failure_can_be_run_again(tmp_path: Path) -> None:
     for seed in range(1, CONVICTION_TRIES + 1):  # a race: nearly every time, not every time
         result = ran("reference:append", seed=seed, out_dir=tmp_path)
@@ -92,6 +93,7 @@ FAULTS = {
 @pytest.mark.parametrize("pair", [("crash", "pause"), ("partition", "memory-limit"),
                                   ("rolling-restart", "packet-loss"),
                                   ("rolling-update", "disk-full")], ids="+".join)  # fmt: skip
+@pytest.mark.slow
 def test_the_reference_survives_what_a_deployment_meets(pair: tuple[str, str]) -> None:
     faults = "".join(f'[[fault]]\nkind = "{kind}"\n{FAULTS[kind]}\n' for kind in pair)
     fleet = 'storage = "tmpfs,size=32MiB"' if "disk-full" in pair else ""
@@ -100,6 +102,7 @@ def test_the_reference_survives_what_a_deployment_meets(pair: tuple[str, str]) -
     assert struck(result) == set(pair)
 
 
+@pytest.mark.slow
 def test_what_only_another_world_can_do_is_skipped_with_the_reason() -> None:
     result = ran(faults='[[fault]]\nkind = "power-loss"\nwhom = "storage"\n')
     assert result.report.verdict is None
@@ -116,6 +119,7 @@ for = "600ms"
 """
 
 
+@pytest.mark.slow
 def test_a_balancer_sends_again_what_is_not_answered_in_time(tmp_path: Path) -> None:
     result = ran(fleet="balancer = true", client="sequential", faults=BALANCED, out_dir=tmp_path)
     assert result.report.verdict == "safe", result.report
@@ -150,6 +154,7 @@ leftovers = [".upload", ".upload/*/info.json", ".upload/*/.lock"]
 """
 
 
+@pytest.mark.slow
 def test_a_server_that_only_an_image_holds_is_stormed_there(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(DOCKERFILE, encoding="utf-8")
     (tmp_path / "mine.toml").write_text(MINE, encoding="utf-8")
@@ -157,6 +162,7 @@ def test_a_server_that_only_an_image_holds_is_stormed_there(tmp_path: Path) -> N
     assert result.report.verdict == "safe", result.report
 
 
+@pytest.mark.slow
 def test_an_image_that_is_not_to_be_had_is_unknown_not_safe(tmp_path: Path) -> None:
     text = MINE.replace('dockerfile = "Dockerfile"', 'image = "127.0.0.1:1/nobody/sells-it:1"')
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
@@ -165,6 +171,7 @@ def test_an_image_that_is_not_to_be_had_is_unknown_not_safe(tmp_path: Path) -> N
     assert "its image is not to be had" in (result.report.unknown or "")
 
 
+@pytest.mark.slow
 def test_a_container_that_does_not_start_says_why(tmp_path: Path) -> None:
     text = MINE.replace('dockerfile = "Dockerfile"', f'image = "{OWN}"')
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
@@ -173,6 +180,7 @@ def test_a_container_that_does_not_start_says_why(tmp_path: Path) -> None:
     assert "mine" in (result.report.unknown or "") and "not found" in (result.report.unknown or "")
 
 
+@pytest.mark.slow
 def test_a_target_without_an_image_is_skipped(tmp_path: Path) -> None:
     plain = MINE.replace("[container]", "[settle]").replace('dockerfile = "Dockerfile"', "")
     plain = plain[: plain.index('command = ["mine",')] + plain[plain.index("[wire]") :]

@@ -8,9 +8,10 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ RECIPES = sorted(TOP.glob("ci/*.yml"))
 MAIN_JOB = "patchstorm run"
 CAUGHT = "patchstorm run replaying --target reference:append --world sim --seed 1"
 CAUGHT_LIVE = "patchstorm run replaying --target reference:append --world processes"
-CONVICTION_TRIES = 5
+CONVICTION_TRIES = 60
 GUEST = "--world nfs"
 SIMULATED = "patchstorm-runs/replaying-reference-append-sim-1-"
 
@@ -61,6 +62,19 @@ def shown(path: Path) -> Iterator[str]:
 
 
 COMMANDS = sorted({command for path in [*DOCUMENTS, *RECIPES] for command in shown(path)})
+FIRST_READ = {
+    command
+    for name in ("README.md", "docs/your-server.md", "docs/cli.md")
+    for command in shown(TOP / name)
+}
+"""What a newcomer types: tried by every run of the tests. CI tries all others as well."""
+
+
+def as_parameters(commands: Iterable[str]) -> list[Any]:
+    """The commands, those marked that the usual run leaves out."""
+    return [
+        pytest.param(one, marks=[] if one in FIRST_READ else pytest.mark.slow) for one in commands
+    ]
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -156,7 +170,7 @@ def skip_without_a_guest() -> None:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("command", [one for one in COMMANDS if one != MAIN_JOB])
+@pytest.mark.parametrize("command", as_parameters(one for one in COMMANDS if one != MAIN_JOB))
 def test_a_shown_command_runs(command: str, caught: tuple[Path, str], tmp_path: Path) -> None:
     skip_without_servers(command)
     if GUEST in command or ("litmus" in command and "nfs" in command):

@@ -19,7 +19,13 @@ def test_there_are_rows() -> None:
     assert all(re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", thread) for _, thread, _ in ROWS)
 
 
-@pytest.mark.parametrize("command", [command for _, _, command in ROWS])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=pytest.mark.slow if number else [])
+        for number, (_, _, command) in enumerate(ROWS)
+    ],
+)
 def test_the_command_ends_with_a_violation_and_how_to_replay_it(
     command: str,
     tmp_path: Path,
