@@ -12,6 +12,9 @@ from patchstorm.dialect.operations import Mischief
 from patchstorm.live.http import Client, Delivery
 
 from .fakes import Seen, absorbing, reply, serving
+from .helpers import until
+
+STALL_MS = 399
 
 BODY = bytes(range(1, 251)) * 400  # 100,000 bytes
 NO_CONTENT = reply(204, "Upload-Offset: 100000", "X-Twice: a", "X-Twice: b")
@@ -89,14 +92,24 @@ def test_a_dropped_response_was_preceded_by_the_whole_body() -> None:
     assert seen.body() == BODY
 
 
-def test_a_stall_delays_the_rest_of_the_body_and_nothing_else() -> None:
+def test_a_stall_delays_the_rest_of_the_body_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def run() -> tuple[int, Seen, Delivery]:
-        seen = Seen()
-        mischief = Mischief(stall_after=40_000, stall_ms=400)
+        seen, over, rest = Seen(), asyncio.Event(), asyncio.sleep
+
+        async def sleep(seconds: float) -> None:
+            """The stall lasts until the test ends it."""
+            await (over.wait() if seconds == STALL_MS / 1_000 else rest(seconds))
+
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        mischief = Mischief(stall_after=40_000, stall_ms=STALL_MS)
         async with serving(absorbing(seen, NO_CONTENT, after=len(BODY))) as port:
             task = asyncio.create_task(Client().deliver(port, head(), blocks(), mischief))
-            await asyncio.sleep(0.2)
+            await until(lambda: seen.data and len(seen.body()) >= 40_000)
+            await rest(0.05)  # time for what must not come
             before = len(seen.body())
+            over.set()
             return before, seen, await task
 
     before, seen, delivery = asyncio.run(run())

@@ -25,7 +25,6 @@ def watched(
         watch = TreeWatch(root, poll_only=poll_only)
         watch.listen(seen.append)
         async with watch:
-            await asyncio.sleep(0.03)  # a poll has taken its first look
             act()
             await until(lambda: wanted in seen)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -136,13 +137,19 @@ def test_checksums_over_the_wire(fleet: Fleet) -> None:
     assert patch(fleet, location, 0, DATA, Upload_Checksum=f"sha256 {right}").status == 204
 
 
+def takes_nobody(fleet: Fleet, replica: int) -> bool:
+    """Whether a replica has stopped listening, though it may still end what it began."""
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", fleet.replicas[replica].port)) != 0
+
+
 def test_a_stopped_replica_ends_what_is_in_flight(fleet: Fleet) -> None:
     location = create(fleet, len(DATA))
     with connect(fleet, 0) as slow:
         slow.sendall(patch_head(location, 0, len(DATA)) + DATA[:500_000])
         assert eventually(lambda: bool(temporary_files(fleet)))
         fleet.replicas[0].send(signal.SIGTERM)
-        time.sleep(0.2)
+        assert eventually(lambda: takes_nobody(fleet, 0))
         slow.sendall(DATA[500_000:])
         assert slow.recv(4096).startswith(b"HTTP/1.1 204")
     assert fleet.replicas[0].stop() == 0
