@@ -53,6 +53,7 @@ def test_the_lost_update_on_nfs_needs_a_stale_name_and_few_switches() -> None:
     _assert_every_choice_is_needed(session, small)
 
 
+@pytest.mark.slow
 def test_a_look_that_takes_as_long_as_all_the_rest_needs_no_rest() -> None:
     """One early HEAD that answers last: the long storm in which it was found has nothing to do with it."""
     session, small = _shrunk("crash-committing", "bug:hook-lost")
