@@ -189,6 +189,16 @@ def test_a_cut_body_leaves_a_prefix_where_the_target_keeps_partial_bodies(
     assert fired(book.history()) == expected
 
 
+def test_a_death_within_a_write_leaves_a_part_whatever_the_target_promises() -> None:
+    book = sequential(chunks=1, capabilities=("sequential",))
+    book.lost(16, 32)
+    book.head(21)
+    assert fired(book.history()) == set()
+
+    book.head(20)
+    assert fired(book.history()) == {"offsets", "linearizable"}, "what was there once stays"
+
+
 # -- faults and stalls -------------------------------------------------------------------------
 
 

@@ -1,10 +1,10 @@
 """The moments of one upload that the search has to put in order.
 
 A request may have two: a PATCH commits, and later, before it is answered, the prefix that its answer
-announces is read. (A store that reads the prefix within its commit has both at once; demanding that
-would accuse one that reads it a moment later.) On a sequential target that keeps partial bodies a body
-arrives in parts, cut at every offset that anybody observed or asked for, so that whatever others saw of
-it can be explained, and an unanswered one may stop after any part.
+announces is read. (A store that reads the prefix within its commit has both at once; demanding that would
+accuse one that reads it a moment later.) On a sequential target a body whose fate is unknown, or any body
+where partial ones are kept, arrives in parts, cut at every offset that anybody observed or asked for, so
+that whatever others saw of it can be explained, and an unanswered one may stop after any part.
 
 Refusals (4xx) have no moment: what they owe is for other checkers to say. Except that an upload said
 to be gone, where a DELETE may be the reason, must be gone from then on.
@@ -240,7 +240,9 @@ def _append(case: Case, problem: Problem, write: Write, content: int) -> int:
     """
     first, told = problem.cell(write.start), problem.cell(write.acked)
     last = problem.cell(write.reach)
-    every = case.keeps_partial
+    # A process that dies within its write(2) leaves a part of what it was writing, whatever the server
+    # promises.
+    every = case.keeps_partial or write.effect == "maybe"
     stops = range(first + 1, last + 1) if every else sorted({told, last} - {first})
     start, index = first, -1
     for stop in stops:
