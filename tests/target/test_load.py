@@ -65,6 +65,12 @@ def test_the_least_a_target_can_say() -> None:
         ("[wire]", 'origin = "x"\n[wire]', ["start.origin"]),
         ('name = "mine"', "", ["name"]),
         ("[start]", "[start", ["not valid TOML", "line"]),
+        ("[start]", '[wire.headers]\nHost = "a"\n[start]', ["wire.headers.Host", "Take it out"]),
+        (
+            "[start]",
+            '[wire.headers]\ncontent-length = "7"\n[start]',
+            ["wire.headers.content-length", "Take it out"],
+        ),
         ("[start]", "[wire.progress]\n[start]", ["wire.progress names no header", "`chunks`"]),
         ("[start]", '[wire.progress]\nchunks = ""\n[start]', ["wire.progress.chunks", "a token"]),
         (

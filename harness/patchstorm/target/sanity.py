@@ -17,6 +17,10 @@ from patchstorm.target.model import Files, Target
 
 MS_MAX: Final = 24 * 3_600_000
 """A day: whoever writes more than that has mistaken the unit."""
+OF_THE_CONNECTION: Final = frozenset({
+    "connection", "content-length", "expect", "host", "keep-alive", "te", "trailer",
+    "transfer-encoding", "upgrade",
+})  # fmt: skip
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FIELD_BREAKS: Final = re.compile(r"[\r\n\x00]")
 _NO_URL: Final = re.compile(r"[\x00-\x20\x7f#]")
@@ -88,6 +92,12 @@ def _check_requests(target: Target) -> None:
             )
     for name, value in wire.headers.items():
         where = f"wire.headers.{name}"
+        if name.lower() in OF_THE_CONNECTION:
+            raise Mistake(
+                where,
+                f"{where}: the harness writes this header itself, as it frames each request and says to whom "
+                "it goes (RFC 9112, 3.2 and 6). Take it out.",
+            )
         if _TOKEN.fullmatch(name) is None:
             raise Mistake(where, f"{where}: {name!r} is no name of a header (RFC 9110, 5.6.2).")
         if _FIELD_BREAKS.search(value):
