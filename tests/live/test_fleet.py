@@ -36,6 +36,16 @@ def test_a_fleet_is_up_when_it_says_so_and_gone_afterwards(ready: str, tmp_path:
     assert not any(is_alive(pid) for pid in pids)
 
 
+@pytest.mark.parametrize("line", [r"(?P<port>listening) on", r"listening on (?P<port>)"])
+def test_a_port_that_is_none_is_told(line: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        async with fleet_of(toy(ready=f"by = \"line\"\nline = '{line}'"), tmp_path):
+            pass
+
+    with pytest.raises(TargetError, match=r"ready\.line reads the port"):
+        asyncio.run(run())
+
+
 def test_a_kill_is_a_kill_and_a_restart_keeps_the_port(tmp_path: Path) -> None:
     async def run() -> None:
         async with fleet_of(toy(), tmp_path) as fleet:

@@ -27,6 +27,8 @@ from patchstorm.target.model import Target
 POLL_S = 0.004
 PORT_TRIES = 6
 TAIL_BYTES = 2_000
+PORT_MAX = 65_535
+PORT_SHOWN = 40  # letters
 WAITED_FOR = {
     "http": 'by = "http": OPTIONS on wire.path was not answered below 500',
     "tcp": 'by = "tcp": it took no connection',
@@ -171,10 +173,20 @@ class Replica:
             found = self._log.search(ready.line)
             if found is None:
                 return None
-            return int(found["port"]) if ready.reports_port else port
+            return self._reported(found["port"]) if ready.reports_port else port
         if ready.by == "tcp":
             return port if await _takes_connections(self.host, self.address, port) else None
         return port if await answers(self.address, port, self.target, self.host) else None
+
+    def _reported(self, port: str | None) -> int:
+        """The port that the server says; TargetError for what is none."""
+        digits = port or ""
+        if re.fullmatch("[0-9]{1,5}", digits) and 0 < int(digits) <= PORT_MAX:
+            return int(digits)
+        raise TargetError(
+            f"{self._name}: ready.line reads the port {digits[:PORT_SHOWN]!r}, which is none. Let "
+            "the group `port` match the digits of the port alone, as in (?P<port>[0-9]+)."
+        )
 
     def tail(self) -> str:
         """The end of what it wrote since it was last started."""
