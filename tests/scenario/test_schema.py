@@ -208,6 +208,14 @@ WRONG: dict[str, tuple[str, str]] = {
         GOOD + '[[fault]]\nkind = "response-lost"\nfor = "1s"\n',
         "is over at once; leave it out",
     ),
+    "never": (
+        GOOD + '[[fault]]\nkind = "crash"\ntimes = 0\n',
+        "strikes 0 times is none; take its table out",
+    ),
+    "for no time": (
+        GOOD + '[[fault]]\nkind = "delay"\nfor = "0ms"\n',
+        "lasts no time",
+    ),
     "option of another": (
         GOOD + '[[fault]]\nkind = "crash"\nskew = "1s"\n',
         "fault[0].skew: unknown key",

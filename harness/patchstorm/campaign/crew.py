@@ -93,11 +93,32 @@ def told_of_deaths() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
+    """Whatever ends a command waits until this is over.
+
+    A mask is one thread's own: where another takes the signal, Python still calls the handler in the main
+    thread (signal, "Signals and threads"), and a process that is half started then dies with a traceback.
+    An event loop's handler does nothing by itself, so it may stay.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    came: list[int] = []
+    kept: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: signal.getsignal(number) for number in _ENDINGS}
+        kept = {number: one for number, one in handlers.items() if _acts(one)}
+        for number in kept:
+            signal.signal(number, lambda taken, _: came.append(taken))
     try:
         yield
     finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for taken in dict.fromkeys(came):
+            signal.raise_signal(taken)
+
+
+def _acts(handler: Any) -> bool:
+    return callable(handler) and not getattr(handler, "__module__", "").startswith("asyncio")
 
 
 @contextlib.contextmanager

@@ -289,7 +289,7 @@ BUGS = (
         says="what has come is kept as one range, from the first byte to the last",
         stands_for="holes taken for bytes: a sparse file's size for its contents",
         storms=("parallel",),
-        caught_by=("bytes", "offsets", "status"),
+        caught_by=("bytes", "offsets", "status", "availability"),
         deed="answer 409",
         also=(
             "refusal",
@@ -298,7 +298,6 @@ BUGS = (
             "publication",
             "completion",
             "replay",
-            "availability",
         ),
         store=GapsForgotten,
     ),

@@ -80,13 +80,13 @@ def execute(request: Request) -> int:
     cannot = {name: world_of(name).cannot_run(target) for name in request.worlds}
     if request.world is not None and cannot[request.world] is not None:
         raise UsageError(cannot[request.world])
-    jobs = _jobs(request, scenarios)
+    every = _jobs(request, scenarios)
     unfit = tuple(
         (job, _skipped(job, target, request, _reason(job.world, why)))
-        for job in jobs
+        for job in every
         if (why := cannot[job.world]) is not None
     )
-    jobs = [job for job in jobs if cannot[job.world] is None]
+    jobs = [job for job in every if cannot[job.world] is None]
     began = time.monotonic()
     with ExitStack() as stack:
         pool = stack.enter_context(Pool())
@@ -99,7 +99,12 @@ def execute(request: Request) -> int:
         played = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs)))
         if request.confirm and not played.interrupted:
             played = confirmed(played, play, request.confirm, at_once=at_once)
-    played = replace(played, reports=(*unfit, *played.reports))
+    place = {(job.world, job.scenario.name, job.index): at for at, job in enumerate(every)}
+    reports = sorted(
+        (*unfit, *played.reports),
+        key=lambda one: place[one[0].world, one[0].scenario.name, one[0].index],
+    )
+    played = replace(played, reports=tuple(reports))
     report = _report(played, allow_unreached=request.allow_unreached)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)

@@ -161,7 +161,7 @@ def _fault(table: Table) -> FaultSpec:
         kind=fault.name,
         whom=_whom(table, fault),
         when=_trigger(table, fault),
-        times=_spread(table, "times", _option("count", 0, 1_000), 1),
+        times=_strikes(table),
         for_ms=_lasting(table, fault),
         options=_options(table, options_of(fault.options)),
     )
@@ -198,7 +198,21 @@ def _lasting(table: Table, fault: Fault) -> Spread | None:
     spread = table.spread("for", _option("ms", 0))
     if spread is not None and not fault.lasting:
         table.fail("for", f"{fault.name} is over at once; leave it out")
+    if spread is not None and _never_more_than_zero(spread) and not fault.deadly:
+        table.fail("for", f"a {fault.name} that lasts no time strikes nobody; give it a duration")
     return spread
+
+
+def _strikes(table: Table) -> Spread:
+    """How often it strikes; now and then not at all, but not never: that would be green without a try."""
+    spread = _spread(table, "times", _option("count", 0, 1_000), 1)
+    if _never_more_than_zero(spread):
+        table.fail("times", "a fault that strikes 0 times is none; take its table out")
+    return spread
+
+
+def _never_more_than_zero(spread: Spread) -> bool:
+    return all(value == 0 for value in spread.values)
 
 
 def _trigger(table: Table, fault: Fault) -> TriggerSpec | None:
