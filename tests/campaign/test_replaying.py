@@ -91,6 +91,28 @@ def test_a_choice_that_finds_no_step_cannot_tell(
     assert "patchstorm explore replaying --target reference:append" in said
 
 
+@pytest.mark.parametrize("key", ["choises", None])
+def test_a_schedule_without_choices_is_refused(
+    key: str | None, found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change(failure: dict[str, Any]) -> None:
+        choices = failure["schedule"].pop("choices")
+        if key is not None:
+            failure["schedule"][key] = choices
+
+    assert main(["replay", str(edited(found, tmp_path, change)), "--near", "0"]) == 2
+    assert "choices" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["schedule", "plan"])
+def test_an_unknown_key_below_is_refused(
+    place: str, found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = edited(found, tmp_path, lambda failure: failure[place].update(sped=1))
+    assert main(["replay", str(path)]) == 2
+    assert "sped" in capsys.readouterr().err
+
+
 def test_an_unknown_key_is_refused(
     found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

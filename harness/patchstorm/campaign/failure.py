@@ -117,6 +117,11 @@ def read_failure(path: Path) -> Failure:
             )
         if mark.schedule is not None:
             check_version(mark.schedule.get("version"), str(path))
+            if "choices" not in mark.schedule:  # without them it is another run, and mostly safe
+                raise UsageError(
+                    f"{path}: schedule.choices is missing, so nothing says what to repeat. Take the "
+                    "file as it was written, or search again with its scenario, target and seed."
+                )
         failure = msgspec.json.decode(data, type=Failure)
     except NOT_DECODED as error:
         raise UsageError(f"{path}: is not a failure file: {error}.") from None

@@ -36,7 +36,9 @@ class Choice(msgspec.Struct, frozen=True, array_like=True):
         return (self.task, self.step, self.kind)
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+class Schedule(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False, forbid_unknown_fields=True
+):
     """All choices of one run: the scheduler's, and the ``draws`` of its workloads (None: from the seed).
 
     ``digest`` is that of the history; None: never measured.

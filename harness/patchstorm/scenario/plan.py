@@ -21,7 +21,7 @@ Reading = Literal["offset-addressed", "sequential"]
 Whom = Literal["replica", "acting", "all", "storage", "network"]
 
 
-class UploadPlan(msgspec.Struct, frozen=True, kw_only=True):
+class UploadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An upload: ``number`` is what its payload carries, ``chunk`` the usual length of a PATCH."""
 
     number: int
@@ -37,7 +37,7 @@ class UploadPlan(msgspec.Struct, frozen=True, kw_only=True):
         return self.info.size
 
 
-class ClientPlan(msgspec.Struct, frozen=True, kw_only=True):
+class ClientPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A client: its workload, the uploads it works on (ids), and the workload's options, drawn."""
 
     name: str
@@ -47,7 +47,9 @@ class ClientPlan(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Scalar] = {}
 
 
-class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Trigger(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What has to be seen for a fault to strike. Only the fields of its ``kind`` are filled.
 
     ``step``            the file-system step of that number, counted over all replicas from the storm's start
@@ -70,7 +72,9 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     nth: int = 1
 
 
-class FaultPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FaultPlan(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """One strike of one fault.
 
     ``whom`` "replica" hits ``replica``; "acting" hits the replica that did what the trigger saw, and
@@ -93,7 +97,7 @@ class FaultPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.whom == "network"
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One concrete storm."""
 
     scenario: str

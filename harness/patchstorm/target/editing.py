@@ -72,6 +72,8 @@ def correct(
     path: Path, capabilities: Sequence[str], variant: str = "", values: Values | None = None
 ) -> None:
     """Rewrite the file at ``path``. What would no longer be a target's file is never written."""
-    text = corrected(read_text(path), capabilities, variant, values)
+    before = read_text(path)
+    ends = "\r\n" if "\r\n" in before else "\n"
+    text = corrected(before.replace("\r\n", "\n"), capabilities, variant, values)
     parse_target(text, source=str(path), here=str(path.parent))
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", newline=ends)
