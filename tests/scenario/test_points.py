@@ -70,3 +70,22 @@ def test_a_server_that_takes_nothing_was_not_stormed() -> None:
     assert missing(drawn, replace(history, operations=refused)) == {
         "served": "no upload was ever created or acknowledged"
     }
+
+
+def test_a_partition_from_a_replica_that_nobody_asked_hit_nothing() -> None:
+    fault = replace(crash(), kind="partition", id="partition-0.0")
+    drawn, history = ran(fault)
+    asked = {one.call.replica for one in history.operations}
+    last = max(one.end.time_ns for one in history.operations if one.end is not None)
+    somebody = min(one for one in asked if one is not None)
+
+    def cut_off(replica: int, at: int) -> History:
+        begin = struck("partition", time_ns=at, replica=replica, id=fault.id)
+        end = struck("partition", time_ns=at + 1, replica=replica, id=fault.id, ends=True)
+        return replace(history, events=(*history.events, begin, end))
+
+    first = next(one for one in history.operations if one.call.replica == somebody)
+    assert missing(drawn, cut_off(somebody, first.call.time_ns)) == {}
+    idle = {"partition-0": "it was in force, and hit nothing"}
+    assert missing(drawn, cut_off(77, first.call.time_ns)) == idle
+    assert missing(drawn, cut_off(somebody, last + 1)) == idle

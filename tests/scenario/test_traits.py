@@ -13,6 +13,7 @@ TRAITS = {
     "loses_host": {"partition-storage", "power-loss"},
     "loses_locks": {"local-locks", "lock-loss"},
     "needs_server": {"partition-storage", "storage-restart"},
+    "of_traffic": {"partition", "packet-delay", "packet-loss"},
     "brings_grace": {"power-loss", "storage-restart"},
 }
 

@@ -90,8 +90,9 @@ class Fault:
     ``loses_power``: what was not synced may be gone; ``shifts_clock``: no bound of wall-clock time can be
     judged; ``loses_host``: a host goes and may keep its locks; ``loses_locks``: locks exclude no more;
     ``needs_server``: only storage with a server of its own can have it; ``brings_grace``: an NFS server
-    comes back with its grace period. ``excuses``: it explains that requests fail. What does what man pages
-    allow at any time (read(2), write(2)) excuses nobody, nor do stored bytes that are no more what they
+    comes back with its grace period; ``of_traffic``: it hits what clients ask of a replica meanwhile, and
+    nothing where nobody asks. ``excuses``: it explains that requests fail. What does what man pages allow
+    at any time (read(2), write(2)) excuses nobody, nor do stored bytes that are no more what they
     were: these are to be missing again, and not in the way.
     """
 
@@ -111,6 +112,7 @@ class Fault:
     loses_locks: bool = False
     needs_server: bool = False
     brings_grace: bool = False
+    of_traffic: bool = False
     excuses: bool = True
     options: type[msgspec.Struct] = NoOptions
 
@@ -144,13 +146,13 @@ _ROWS = (
     Fault(name="reordering", says="several requests are held back, each for another time",
           triggers=_COUNTED, aims=_NETWORK,
           lasting="how long at most each is held back", default_ms=100, options=WindowOptions),
-    Fault(name="partition", says="clients cannot reach a replica, which goes on running",
+    Fault(name="partition", of_traffic=True, says="clients cannot reach a replica, which goes on running",
           aims=_REPLICA, lasting="how long it is out of reach", default_ms=500),
     Fault(name="rolling-update", says="one replica after the other is replaced by one of a new image",
           aims=("all",), lasting="how long each stays down", default_ms=50),
-    Fault(name="packet-delay", says="a replica's packets come late", aims=_REPLICA,
+    Fault(name="packet-delay", of_traffic=True, says="a replica's packets come late", aims=_REPLICA,
           lasting="how long they do", default_ms=1_000, options=DelayOptions),
-    Fault(name="packet-loss", says="packets to and from a replica get lost",
+    Fault(name="packet-loss", of_traffic=True, says="packets to and from a replica get lost",
           aims=_REPLICA, lasting="how long they do", default_ms=1_000,
           options=LossOptions),
     Fault(name="memory-limit",

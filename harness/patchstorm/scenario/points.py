@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from patchstorm.history.events import Fault
-from patchstorm.history.model import History
+from patchstorm.history.model import History, Operation
+from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import FaultPlan, Plan, Trigger
 from patchstorm.scenario.reach import reached
 
@@ -55,10 +56,33 @@ def _struck(plan: Plan, history: History, idle: Collection[str]) -> Iterator[Sig
             for fault in faults
             if fault.id in ids or (fault.in_workload and fault.kind in of_requests)
         ]
-        struck = any(fault.id not in idle for fault in begun)
+        struck = any(fault.id not in idle and _hit(fault, history) for fault in begun)
         unseen = f"never triggered: {_due(faults[0].trigger)}"
         why = "it was in force, and hit nothing" if begun else unseen
         yield Sight(name, struck, "" if struck else why)
+
+
+def _hit(fault: FaultPlan, history: History) -> bool:
+    """Whether anybody asked a replica for anything while ``fault`` lay between them."""
+    if not FAULTS[fault.kind].of_traffic:
+        return True
+    events = [one for one in history.events if isinstance(one, Fault) and one.id == fault.id]
+    for begin in events:
+        if begin.ends:
+            continue
+        ends = [one.time_ns for one in events if one.ends and one.replica == begin.replica]
+        over = min((at for at in ends if at >= begin.time_ns), default=None)
+        if any(_met(one, begin, over) for one in history.operations):
+            return True
+    return False
+
+
+def _met(operation: Operation, begin: Fault, over: int | None) -> bool:
+    call, end = operation.call, operation.end
+    if begin.replica is not None and call.replica != begin.replica:
+        return False
+    before_its_end = over is None or call.time_ns <= over
+    return before_its_end and (end is None or end.time_ns >= begin.time_ns)
 
 
 def _due(trigger: Trigger) -> str:
