@@ -56,16 +56,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_second_round_finds_nothing_to_say(folder: Path) -> None:
     said = json.loads(ran("patchstorm target check my-own.toml --json", folder))
     assert said["proposals"] == [] and said["remarks"] == []
     assert set(said["declared"]) == set(said["capabilities"])
 
 
+@pytest.mark.slow
 def test_one_client_alone_is_safe(folder: Path) -> None:
     assert "safe" in ran(shown("patchstorm run sequential"), folder)
 
 
+@pytest.mark.slow
 def test_no_row_of_the_matrix_accuses_it(folder: Path) -> None:
     said = json.loads(ran(f"{shown('patchstorm matrix')} --jobs 2 --json", folder))
     (row,) = said["rows"]

@@ -83,6 +83,7 @@ def test_the_result_is_the_same_in_one_process_and_in_two(capsys: Captured) -> N
     assert without_seconds(results[0]) == without_seconds(results[1])
 
 
+@pytest.mark.slow
 def test_a_guilty_store_is_accused_and_its_failure_replays(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

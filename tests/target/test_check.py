@@ -68,6 +68,7 @@ def test_keep_leaves_the_file_as_it_is(tmp_path: Path, capsys: pytest.CaptureFix
     assert path.read_text() == before
 
 
+@pytest.mark.slow
 def test_replicas_that_share_nothing_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
