@@ -17,6 +17,7 @@ from patchstorm.scenario.schema import parse
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import subject_of
+from scenario.storm_texts import TINY
 
 DEAF = """
 import socket, sys
@@ -46,17 +47,6 @@ published = "{id}"
 [settle]
 convergence_ms = 100
 sweep_ms = 100
-"""
-TINY = """
-title = "one small upload"
-why = "a test"
-[fleet]
-replicas = 1
-[[upload]]
-size = "64"
-chunk = "32"
-[[client]]
-kind = "sequential"
 """
 STRIPPED = '[[fault]]\nkind = "eio"\nwhen = { after_requests = 0 }\npath = "nowhere/*"\n'
 

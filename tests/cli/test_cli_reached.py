@@ -9,21 +9,8 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from patchstorm.cli import main
+from scenario.storm_texts import NEVER
 
-NEVER = """
-title = "a replica dies after more requests than there are"
-why = "a test"
-[fleet]
-replicas = 1
-[[upload]]
-size = "64"
-chunk = "32"
-[[client]]
-kind = "sequential"
-[[fault]]
-kind = "crash"
-when = { after_requests = 100000 }
-"""
 WAYS = {
     "run in processes": ["run", "never.toml", "--world", "processes"],
     "run in sim": ["run", "never.toml", "--world", "sim", "--schedules", "2"],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scenario.storm_texts import NEVER
+
 pytest_plugins = "pytester"
 
 MORE_WORDS = ("CI", "BUILD_NUMBER")  # set, they make pytest repeat a whole failure in its summary
@@ -132,22 +134,6 @@ def test_a_wrong_option_is_a_usage_error(
     result = pytester.runpytest_subprocess(*QUIET, *arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {remedy}"])
-
-
-NEVER = """
-title = "a replica dies after more requests than there are"
-why = "a test"
-[fleet]
-replicas = 1
-[[upload]]
-size = "64"
-chunk = "32"
-[[client]]
-kind = "sequential"
-[[fault]]
-kind = "crash"
-when = { after_requests = 100000 }
-"""
 
 
 def test_a_storm_that_did_not_come_to_its_point_fails_unless_that_is_allowed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from patchstorm.scenario import library
 from patchstorm.scenario.faults import FAULTS, OF_REQUESTS, TRIGGERS
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.runnable import runnable
+from patchstorm.worlds.base import World
 from patchstorm.worlds.registry import (
     DEFAULT_STORAGE,
     all_means,
@@ -32,12 +34,18 @@ from .toy import Desert
 CAPABILITIES = ("offset-addressed", "creation")
 
 
+@contextmanager
+def registered(world: World) -> Iterator[None]:
+    register(world)
+    yield
+    forget(world.name)
+
+
 @pytest.fixture
 def desert() -> Iterator[Desert]:
     world = Desert()
-    register(world)
-    yield world
-    forget(world.name)
+    with registered(world):
+        yield world
 
 
 @pytest.mark.usefixtures("desert")
@@ -155,11 +163,9 @@ class Oasis(Desert):
 
 
 @pytest.fixture
-def oasis() -> Iterator[Oasis]:
-    world = Oasis()
-    register(world)
-    yield world
-    forget(world.name)
+def oasis() -> Iterator[None]:
+    with registered(Oasis()):
+        yield
 
 
 @pytest.mark.usefixtures("oasis")

@@ -79,6 +79,21 @@ class Crew(ProcessPoolExecutor):
         self.shutdown(wait=True, cancel_futures=True)
 
 
+def outcomes(
+    work: Callable[[Task], Result], tasks: Iterator[Task], jobs: int
+) -> Iterator[tuple[Task, Result]]:
+    """Each task with what ``work`` made of it: in this process, or in ``jobs`` others."""
+    if jobs <= 1:
+        for task in tasks:
+            yield task, work(task)
+        return
+    crew = Crew(jobs)
+    try:
+        yield from crew.each(work, tasks)
+    finally:
+        crew.kill()
+
+
 @contextlib.contextmanager
 def told_of_deaths() -> Iterator[None]:
     """A worker that was killed is an error that says so; for where its results are taken."""

@@ -11,13 +11,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from patchstorm.campaign.schedules import Ran, listed, replayed, run_and_judge
-from patchstorm.choice.keeping import Keeping
+from patchstorm.campaign.schedules import Ran, guessed_length, listed, replayed, run_and_judge
+from patchstorm.choice.keeping import Keeping, besides_order
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.pct import Pct
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.random_walk import RandomWalk
-from patchstorm.choice.replay import NEXT, SWITCH
 from patchstorm.choice.schedule import Choice, Schedule
 from patchstorm.choice.strategy import Strategy
 from patchstorm.scenario.plan import Plan
@@ -80,12 +79,10 @@ def _ordered(
     plan: Plan, schedule: Schedule, subject: Subject, workers: Workers, prng: Prng, turn: int
 ) -> Ran:
     """The plan in an order of few deviations, every second time with the recorded choices of other kinds."""
-    kept = [choice for choice in schedule.choices if choice.kind not in (SWITCH, NEXT)]
-    length = max(50, 100 * sum(-(-one.size // max(1, one.chunk)) for one in plan.uploads))
-    order: Strategy = Pct(prng, depth=DEPTHS[turn % len(DEPTHS)], length=length)
+    order: Strategy = Pct(prng, depth=DEPTHS[turn % len(DEPTHS)], length=guessed_length(plan))
     if turn % 8 == 7:
         order = RandomWalk(prng)
-    held = kept if turn % 4 == 1 else []
+    held = besides_order(schedule.choices) if turn % 4 == 1 else []
     return run_and_judge(
         plan, subject, Keeping(held, order, Odds(prng)), workers,
         choosers=listed(schedule.draws),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from patchstorm.campaign.crew import Crew
+from patchstorm.campaign.crew import outcomes
 from patchstorm.campaign.hunting import Patrol, Patrolled
 from patchstorm.campaign.suspects import Innocent, unclaimed_because
 from patchstorm.choice.prng import Prng
@@ -92,7 +92,7 @@ def patrol(asked: Asked, shown_for: Callable[[int], Progress]) -> Patrols:
     interrupted = False
     try:
         with work.shown:
-            for (cell, _), outcome in _outcomes(work.begun(tasks), asked.jobs):
+            for (cell, _), outcome in outcomes(_run, work.begun(tasks), asked.jobs):
                 work.take(cell, outcome)
     except KeyboardInterrupt:
         interrupted = True
@@ -132,19 +132,6 @@ def _task(cell: Cell, count: int, stride: int, asked: Asked) -> Patrol:
         innocent=innocent, storm=cell.storm, seed=asked.seed, first=column * stride, count=count,
         out_dir=asked.out_dir,
     )  # fmt: skip
-
-
-def _outcomes(tasks: Iterator[_Task], jobs: int) -> Iterator[tuple[_Task, Patrolled]]:
-    """Each task with what came of it: in this process, or in ``jobs`` others."""
-    if jobs <= 1:
-        for task in tasks:
-            yield task, _run(task)
-        return
-    crew = Crew(jobs)
-    try:
-        yield from crew.each(_run, tasks)
-    finally:
-        crew.kill()
 
 
 def _run(task: _Task) -> Patrolled:

@@ -160,6 +160,11 @@ def run_and_judge(
     )  # fmt: skip
 
 
+def guessed_length(plan: Plan) -> int:
+    """About how many steps a run of ``plan`` makes, for strategies that place few deviations among them."""
+    return max(50, 100 * sum(-(-one.size // max(1, one.chunk)) for one in plan.uploads))
+
+
 def listed(draws: tuple[Choice, ...] | None, drawn: set[Key] | None = None) -> Choosers:
     """Choosers that answer from ``draws``, or from the seed where there are none; names that came up go to
     ``drawn``.

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from patchstorm.campaign.crew import Crew
+from patchstorm.campaign.crew import outcomes
 from patchstorm.campaign.hunting import Hunt, Patrol, Patrolled
 from patchstorm.campaign.suspects import Innocent, Suspect
 from patchstorm.report.progress import Progress
@@ -66,7 +66,7 @@ def selftest(asked: Asked, shown: Progress) -> SelfTest:
     interrupted = False
     try:
         with shown:
-            for (place, _), outcome in _outcomes(work.tasks(), asked.jobs):
+            for (place, _), outcome in outcomes(_run, work.tasks(), asked.jobs):
                 work.take(place, outcome)
     except KeyboardInterrupt:
         interrupted = True
@@ -81,19 +81,6 @@ def selftest(asked: Asked, shown: Progress) -> SelfTest:
         bugs=bugs,
         innocents=innocents,
     )
-
-
-def _outcomes(tasks: Iterator[_Task], jobs: int) -> Iterator[tuple[_Task, _Outcome]]:
-    """Each task with what came of it: in this process, or in ``jobs`` others."""
-    if jobs <= 1:
-        for task in tasks:
-            yield task, _run(task)
-        return
-    crew = Crew(jobs)
-    try:
-        yield from crew.each(_run, tasks)
-    finally:
-        crew.kill()
 
 
 def _run(task: _Task) -> _Outcome:

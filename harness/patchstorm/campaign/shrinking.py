@@ -23,15 +23,15 @@ from time import monotonic
 import msgspec
 
 from patchstorm.campaign.plan_edits import EDITS, tiny
-from patchstorm.campaign.schedules import Ran, listed, replayed, run_and_judge
+from patchstorm.campaign.schedules import Ran, guessed_length, listed, replayed, run_and_judge
 from patchstorm.choice.delay_bounded import DelayBounded
 from patchstorm.choice.following import Block, Following, Noting, joined
-from patchstorm.choice.keeping import Keeping
+from patchstorm.choice.keeping import Keeping, besides_order
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.pct import Pct
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.random_walk import RandomWalk
-from patchstorm.choice.replay import NEXT, SWITCH, Replay
+from patchstorm.choice.replay import Replay
 from patchstorm.choice.schedule import Choice, Schedule
 from patchstorm.choice.shrink import fewer, smaller
 from patchstorm.choice.strategy import Strategy
@@ -195,10 +195,9 @@ class _Shrinking:
         return self._found_again(small, TRIES)
 
     def _found_again(self, small: Small, tries: int) -> bool:
-        kept = [one for one in small.choices if one.kind not in (SWITCH, NEXT)]
+        kept = besides_order(small.choices)
         for turn in range(tries):
-            length = max(50, 100 * sum(-(-u.size // max(1, u.chunk)) for u in small.plan.uploads))
-            order: Strategy = Pct(self._prng, depth=2 + turn % 3, length=length)
+            order: Strategy = Pct(self._prng, depth=2 + turn % 3, length=guessed_length(small.plan))
             if turn % 4 == 3:
                 order = RandomWalk(self._prng)
             held = kept if turn % 2 == 0 else []
@@ -270,7 +269,7 @@ class _Shrinking:
         from there to the plain race that is mostly behind it.
         """
         best = self.best
-        kept = [one for one in best.choices if one.kind not in (SWITCH, NEXT)]
+        kept = besides_order(best.choices)
         if len(best.choices) - len(kept) <= 1:
             return
         steps = min(self._run(best).outcome.storm_steps, DELAY_STEPS_MAX)
@@ -303,7 +302,7 @@ class _Shrinking:
 
     def _followed(self, order: Strategy) -> tuple[Ran, list[Block]]:
         """What comes of another order with the other choices as they are, and the order it became."""
-        kept = [one for one in self.best.choices if one.kind not in (SWITCH, NEXT)]
+        kept = besides_order(self.best.choices)
         noting = Noting(Keeping(kept, order))
         ran = self._run(self.best, noting)
         return ran, noting.blocks()

@@ -6,15 +6,13 @@ little later, and told to come back where that takes too long.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
+from functools import cached_property
 
 from chunkstore.config import Settings
 from chunkstore.errors import Busy
-from chunkstore.hashing import Digest
-from chunkstore.model import Options
-from chunkstore.port import Data, Port
+from chunkstore.port import Data
 from chunkstore.protocol import Exchange
 from chunkstore.protocol_headers import Head
 from chunkstore.responses import Response
@@ -27,15 +25,9 @@ WORKERS = 2
 class PooledStore(SequentialStore):
     """The sequential store with the free workers of its process."""
 
-    def __init__(
-        self,
-        port: Port,
-        root: str,
-        options: Options | None = None,
-        sha256: Callable[[], Digest] = hashlib.sha256,
-    ) -> None:
-        super().__init__(port, root, options, sha256)
-        self.free = threading.BoundedSemaphore(WORKERS)
+    @cached_property
+    def free(self) -> threading.BoundedSemaphore:
+        return threading.BoundedSemaphore(WORKERS)
 
 
 class PooledExchange(Exchange):

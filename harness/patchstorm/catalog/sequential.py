@@ -117,6 +117,7 @@ class SequentialStore:
     """One replica's access to the uploads under ``root``."""
 
     body_type: type[SequentialBody] = SequentialBody
+    uploads_place = UPLOADS
 
     def __init__(
         self,
@@ -129,7 +130,7 @@ class SequentialStore:
         self.port = port
         self.files = Files(port, sha256)
         self.root = root.rstrip("/")
-        self.uploads = f"{self.root}/{UPLOADS}"
+        self.uploads = f"{self.root}/{self.uploads_place}"
         self.places = Places(self.files, self.root)
 
     # What clients ask for.

@@ -9,15 +9,10 @@ name, and there is nothing to replace.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-
 import msgspec
 
 from chunkstore.errors import StoreError
-from chunkstore.hashing import Digest
-from chunkstore.model import Claims, Options, View
-from chunkstore.port import Port
+from chunkstore.model import Claims, View
 from patchstorm.catalog.model import Innocent
 from patchstorm.catalog.sequential import Paths, SequentialStore
 
@@ -29,16 +24,11 @@ DONE = f"{HOME}/done"
 class ServerNamedStore(SequentialStore):
     """The sequential store with places of its own choice."""
 
-    def __init__(
-        self,
-        port: Port,
-        root: str,
-        options: Options | None = None,
-        sha256: Callable[[], Digest] = hashlib.sha256,
-    ) -> None:
-        super().__init__(port, root, options, sha256)
-        self.home = f"{self.root}/{HOME}"
-        self.uploads = f"{self.root}/{INCOMING}"
+    uploads_place = INCOMING
+
+    @property
+    def home(self) -> str:
+        return f"{self.root}/{HOME}"
 
     def create(self, claims: Claims, metadata: str = "") -> View:
         self.files.make_directory(self.home)

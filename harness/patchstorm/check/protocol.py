@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from patchstorm.case.case import Case
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule
@@ -34,16 +32,16 @@ def _find(case: Case) -> Iterator[Finding]:
             if complaint is not None:
                 told.add(name)
                 spoken = verb(case, operation.call.kind)
-                found = finding(
+                yield finding(
                     case,
                     NAME,
                     f"{spoken} (op {operation.op}) {complaint}",
                     upload=upload,
                     causes={operation.op: complaint},
+                    header=(
+                        f"{spoken} {complaint}" if isinstance(complaint, HeaderComplaint) else None
+                    ),
                 )
-                if isinstance(complaint, HeaderComplaint):
-                    found = msgspec.structs.replace(found, header=f"{spoken} {complaint}")
-                yield found
     for upload in case.uploads.values():
         for broken in rules.of_upload(case, upload):
             kind = case.operation(broken.op).call.kind

@@ -36,6 +36,7 @@ def finding(
     notes: Iterable[str] = (),
     in_the_end: bool = False,
     remedy: Remedy | None = None,
+    header: str | None = None,
 ) -> Finding:
     """A finding with its story.
 
@@ -54,6 +55,7 @@ def finding(
         operations=tuple(told[:OPERATIONS_MAX]),
         story=_story(case, upload, told, remarks, tuple(notes), in_the_end=in_the_end),
         remedy=remedy,
+        header=header,
     )
 
 

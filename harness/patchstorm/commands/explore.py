@@ -6,8 +6,9 @@ import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty
 from patchstorm.commands.simulate import with_story
 from patchstorm.errors import UsageError
@@ -18,8 +19,6 @@ from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
 if TYPE_CHECKING:
     from patchstorm.campaign.explore import Explored
     from patchstorm.scenario.model import Scenario
-
-INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

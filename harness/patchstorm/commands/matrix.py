@@ -16,8 +16,9 @@ import msgspec
 
 from patchstorm.campaign.cores import cores
 from patchstorm.check.verdict import folded
+from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
-from patchstorm.commands.run import INTERRUPTED, default_jobs
+from patchstorm.commands.run import default_jobs
 from patchstorm.commands.storms import Job, Played, play_all
 from patchstorm.legible import legible
 from patchstorm.report.matrix import (

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.errors import UsageError
 from patchstorm.report.patrol import Patrols, encode, exit_code
 from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
 
-INTERRUPTED: Final = 130
 SHARES_MAX: Final = 1_000
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from patchstorm.campaign.cores import cores
 from patchstorm.commands.confirming import confirmed
+from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import (
     DEFAULT_OUT,
     check_out,
@@ -41,7 +42,6 @@ from patchstorm.worlds.registry import (
     world_of,
 )
 
-INTERRUPTED: Final = 130
 NOT_SIMULATED: Final = "the simulator runs the code of Python stores, and this target is a program"
 
 

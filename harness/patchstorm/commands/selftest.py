@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty
 from patchstorm.errors import UsageError
 from patchstorm.report.selftest import SelfTest, encode, exit_code
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 
-INTERRUPTED: Final = 130
 SEEDS_MAX: Final = 1_000
 SEEDS_DEFAULT: Final = 3
 BUDGET_DEFAULT: Final = 3_000

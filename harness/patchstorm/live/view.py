@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,8 +35,9 @@ class DirectoryView:
         return tuple(path for path in found if path not in parents)
 
     def is_directory(self, path: str) -> bool:
-        full = self._root / path
-        return full.is_dir() and not full.is_symlink()
+        with contextlib.suppress(UnreadableError), beneath.found(self._root, path) as here:
+            return here is not None and stat.S_ISDIR(os.fstat(here).st_mode)
+        return False
 
     def begin_of(self, path: str, length: int) -> tuple[int, bytes] | None:
         with beneath.opened(self._root, path) as file:

@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import UNSET
 
 from patchstorm.check.model import Finding, Range
+from patchstorm.report.causes import headers_alone
 from patchstorm.report.model import Rate, RunReport
 
 FINDINGS_TOLD: Final = 3
@@ -39,8 +40,7 @@ def remark(run: RunReport) -> str:
         parts.append(rate(run.rate))
     if run.findings:
         checkers = ", ".join(dict.fromkeys(finding.checker for finding in run.findings))
-        alone = all(finding.header is not None for finding in run.findings)
-        parts.append(f"{checkers}, about headers alone" if alone else checkers)
+        parts.append(f"{checkers}, about headers alone" if headers_alone(run) else checkers)
     notes = _notes(run)
     if len(notes) > NOTES_IN_TABLE:
         notes = [notes[0], f"{len(notes) - 1} more remarks"]
