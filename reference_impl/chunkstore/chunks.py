@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 
-from .files import GONE, NO_FILE, Files
+from .files import ABSENT, Files
 from .model import Record
 from .port import Port
 
@@ -44,7 +44,7 @@ def agrees(files: Files, path: str, path_offset: int, fd: int, fd_offset: int, l
                 compared += len(block)
             return compared == length
     except OSError as error:
-        if error.errno in (*GONE, *NO_FILE):
+        if error.errno in ABSENT:
             return False
         raise
 
@@ -60,7 +60,7 @@ def intact(files: Files, path: str, record: Record) -> bool:
                 digest.update(block)
             return digest.hexdigest() == record.sha256
     except OSError as error:
-        if error.errno in (*GONE, *NO_FILE):
+        if error.errno in ABSENT:
             return False
         raise
 
@@ -79,6 +79,6 @@ def copy(files: Files, path: str, record: Record, fd: int, offset: int) -> bool:
                 files.write_all(fd, block, offset + at)
             return copied == record.length and digest.hexdigest() == record.sha256
     except OSError as error:
-        if error.errno in (*GONE, *NO_FILE):
+        if error.errno in ABSENT:
             return False
         raise

@@ -28,6 +28,7 @@ SAFELY = os.O_NONBLOCK | os.O_NOFOLLOW
 """How what lies in a session is opened: a FIFO does not hold its reader up, and a link leads nowhere else."""
 NO_FILE = (errno.ESPIPE, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV)
 """What reading at an offset answers where there is no regular file (open(2), pread(2))."""
+ABSENT = (*GONE, *NO_FILE)
 JSON_BYTES_MAX = 256 << 20
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, or not yet: a cut may fall within a character."""

@@ -14,6 +14,7 @@ from patchstorm.dialect.words import Words
 from patchstorm.history.events import Damage, Exit, Fault
 from patchstorm.history.model import Operation
 from patchstorm.history.no_answer import NoAnswer
+from patchstorm.legible import legible_line
 
 HEADER_CHARACTERS: Final = 72
 WORDS_CHARACTERS: Final = 160
@@ -89,7 +90,7 @@ def quoted(text: str) -> str:
     """The end of what somebody said, on one line and safe to print."""
     flat = " | ".join(line.strip() for line in text.splitlines() if line.strip())
     kept = flat if len(flat) <= WORDS_CHARACTERS else "..." + flat[-WORDS_CHARACTERS:]
-    return '"' + "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in kept) + '"'
+    return f'"{legible_line(kept)}"'
 
 
 def headers_told(words: Words, operation: Operation) -> str:
@@ -154,7 +155,7 @@ def answer_headers(words: Words, operation: Operation) -> str:
 
 
 def _cut(value: str) -> str:
-    shown = "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in value)
+    shown = legible_line(value)
     if shown != shown.strip() or not shown:
         shown = f'"{shown}"'
     return shown if len(shown) <= HEADER_CHARACTERS else shown[:HEADER_CHARACTERS] + "..."
