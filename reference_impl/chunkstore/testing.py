@@ -66,6 +66,10 @@ class ReplicaProcess:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for a replica that was told to end; the exit code, negative for a signal."""
         try:
             return self._process.wait(_STOP_S_MAX)
         except subprocess.TimeoutExpired:

@@ -99,16 +99,22 @@ class Turn:
             raise Cut(400, f"The body broke off: {type(error).__name__}.") from error
 
     async def _patiently(self, call: Callable[[], Response | None]) -> Response | None:
-        """Call, and call again while the store is busy; in the end, the busy answer."""
+        """Call, and call again while the store is busy; in the end, the busy answer.
+
+        A replica that stops is less patient, but not at once: what is in flight shall end, and a sweeper
+        holds the lock for a moment only.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._config.lock_wait_s
-        pause_s = _PAUSE_S_FIRST
+        pause_s, hurried = _PAUSE_S_FIRST, False
         while True:
             with suppress(Busy):
                 return await self._workers.call(call)
             if self._request.transport is None:
                 raise Cut(400, "The client left while the upload was busy.")
-            if loop.time() >= deadline or self._stopping.is_set():
+            if self._stopping.is_set() and not hurried:
+                deadline, hurried = min(deadline, loop.time() + self._config.grace_s / 2), True
+            if loop.time() >= deadline:
                 return await self._workers.call(self._exchange.busy_response)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
             pause_s = min(2 * pause_s, _PAUSE_S_MAX)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -85,3 +86,31 @@ def test_a_waiter_that_leaves_is_forgotten(patient: Fleet) -> None:
             client.close()
             assert eventually(lambda: not temporary_files(patient))
     assert head(patient, location).headers["upload-offset"] == "0"
+
+
+def test_a_replica_that_stops_still_waits_for_a_lock_that_is_free_soon(patient: Fleet) -> None:
+    """It gives up at half its grace at the latest, and not at once: 423 would undo what was uploaded."""
+    location = create(patient, 10)
+    with ThreadPoolExecutor(1) as pool:
+        with locked(patient):
+            waiting = pool.submit(patch, patient, location, 0, b"hello")
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+            patient.replicas[0].send(signal.SIGTERM)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+        assert waiting.result(timeout=30).status == 204
+    assert patient.replicas[0].wait() == 0
+
+
+def test_a_stop_does_not_wait_for_a_lock_for_longer_than_its_grace(tmp_path: Path) -> None:
+    options = ["--lock-wait", "60s", "--grace", "1s"]
+    with Fleet(tmp_path, 1, options) as fleet, ThreadPoolExecutor(1) as pool:
+        location = create(fleet, 10)
+        with locked(fleet):
+            waiting = pool.submit(head, fleet, location)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+            fleet.replicas[0].send(signal.SIGTERM)
+            assert waiting.result(timeout=30).status == 423
+            assert fleet.replicas[0].wait() == 0
