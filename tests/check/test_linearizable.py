@@ -199,20 +199,24 @@ def test_an_answer_that_no_rule_but_order_forbids() -> None:
     assert finding.story[-1].startswith("-> no legal order")
 
 
-def test_a_parted_body_explains_what_others_saw_of_it() -> None:
-    caps = ("sequential", "keeps-partial-body")
-    book = Book(sequential=True, capabilities=caps)
+@pytest.mark.parametrize("capabilities", [(), ("keeps-partial-body",)])
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        ([(10, 7), (20, 19), (30, 40)], "safe"),  # the size of a file that is being appended to
+        ([(10, 19), (20, 7)], "violated"),  # a prefix only grows
+        ([(10, 19), (60, 40)], "violated"),  # an answer means all of it
+    ],
+)
+def test_a_parted_body_explains_what_others_saw_of_it(
+    capabilities: tuple[str, ...], seen: list[tuple[int, int]], verdict: str
+) -> None:
+    book = Book(sequential=True, capabilities=("sequential", *capabilities))
     book.patch(0, 64, 64, at=(1, 50))
-    for at, seen in ((10, 7), (20, 19), (30, 40)):
-        book.head(seen, at=(at, at + 1))
+    for at, offset in seen:
+        book.head(offset, at=(at, at + 1))
     *_, judgement = judge(book.history())
-    assert judgement.verdict == "safe"
-
-    whole = Book(sequential=True, capabilities=("sequential",))
-    whole.patch(0, 64, 64, at=(1, 50))
-    whole.head(7, at=(2, 3))
-    *_, judgement = judge(whole.history())
-    assert judgement.verdict == "violated"
+    assert judgement.verdict == verdict
 
 
 def test_what_an_unanswered_body_left_is_continued_only_by_itself() -> None:

@@ -2,9 +2,9 @@
 
 A request may have two: a PATCH commits, and later, before it is answered, the prefix that its answer
 announces is read. (A store that reads the prefix within its commit has both at once; demanding that would
-accuse one that reads it a moment later.) On a sequential target a body whose fate is unknown, or any body
-where partial ones are kept, arrives in parts, cut at every offset that anybody observed or asked for, so
-that whatever others saw of it can be explained, and an unanswered one may stop after any part.
+accuse one that reads it a moment later.) On a sequential target a body arrives in parts, cut at every offset
+that anybody observed or asked for, so that whatever others saw of it can be explained; an unanswered one may
+stop after any part, an acknowledged one has all of them before its answer.
 
 Refusals (4xx) have no moment: what they owe is for other checkers to say. Except that an upload said
 to be gone, where a DELETE may be the reason, must be gone from then on.
@@ -175,7 +175,7 @@ def _operation(
     after = -1
     if write is not None and write.effect != "none":
         store = _append if case.sequential else _commit
-        after = store(case, problem, write, contents[write.content])
+        after = store(problem, write, contents[write.content])
     if call.kind == "terminate" and effect_of(operation) != "none":
         sure = effect_of(operation) == "done" and end is not None
         due = end.time_ns if sure and end is not None else None
@@ -221,7 +221,7 @@ def _due(write: Write) -> int | None:
     return write.completed if write.effect == "done" and write.completed < FAR else None
 
 
-def _commit(case: Case, problem: Problem, write: Write, content: int) -> int:
+def _commit(problem: Problem, write: Write, content: int) -> int:
     index = -1
     if write.effect == "done" and write.acked > write.start:
         op = Commit(problem.span(write.start, write.acked), content)
@@ -233,19 +233,18 @@ def _commit(case: Case, problem: Problem, write: Write, content: int) -> int:
     return index if _due(write) is not None else -1
 
 
-def _append(case: Case, problem: Problem, write: Write, content: int) -> int:
+def _append(problem: Problem, write: Write, content: int) -> int:
     """The parts of one body, in order; the index of the last one that was acknowledged.
 
     What lies beyond the acknowledgement may have been stored or not.
     """
     first, told = problem.cell(write.start), problem.cell(write.acked)
     last = problem.cell(write.reach)
-    # A process that dies within its write(2) leaves a part of what it was writing, whatever the server
-    # promises.
-    every = case.keeps_partial or write.effect == "maybe"
-    stops = range(first + 1, last + 1) if every else sorted({told, last} - {first})
+    # Whatever the server promises: a process that dies within its write(2) leaves a part of what it was
+    # writing, and who asks for the size of the file while another appends is told of a part, since Linux
+    # moves the size page by page.
     start, index = first, -1
-    for stop in stops:
+    for stop in range(first + 1, last + 1):
         due = _due(write) if stop <= told else None
         if due is None and not problem.possible((1 << stop) - (1 << start), content):
             break
