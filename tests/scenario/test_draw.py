@@ -57,6 +57,18 @@ def test_seed_and_index_make_the_storm() -> None:
     assert plan("bad-weather", 1) == plan("bad-weather", 1)
 
 
+@pytest.mark.parametrize("name", ["directories", "crash-publishing-overwrite"])
+def test_only_later_schedules_leave_a_fault_out(name: str) -> None:
+    """Real processes run the first one, and are not called safe from what a storm did not send."""
+    tables = len(library.load(name).faults)
+
+    def struck(seed: int, index: int) -> int:
+        return len({fault.id.rpartition(".")[0] for fault in plan(name, seed, index).faults})
+
+    assert {struck(seed, 0) for seed in range(30)} == {tables}
+    assert min(struck(seed, 1) for seed in range(30)) < tables
+
+
 def test_a_plan_survives_a_failure_file() -> None:
     for name in library.names():
         drawn = plan(name, 3)

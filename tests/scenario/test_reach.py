@@ -86,6 +86,23 @@ def test_one_plain_client_gets_to_none_of_it(name: str) -> None:
     assert verdict.reason
 
 
+@pytest.mark.parametrize(("status", "met"), [(423, True), (409, True), (500, False), (None, False)])
+def test_to_be_told_that_an_upload_is_busy_is_not_to_wait(status: int | None, met: bool) -> None:
+    stalling = history("stalling")
+    told = [
+        msgspec.structs.replace(
+            one, end=msgspec.structs.replace(one.end, status=status, outcome="fail")
+        )
+        if one.end is not None and one.call.kind in ("query", "append")
+        else one
+        for one in stalling.operations
+    ]
+    assert (
+        reached("served-beside", msgspec.structs.replace(stalling, operations=tuple(told))).met
+        is met
+    )
+
+
 def test_what_was_not_published_is_told() -> None:
     assert reached("published", expired()).met is False
 

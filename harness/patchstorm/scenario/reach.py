@@ -235,10 +235,15 @@ def _crowd(history: History) -> bool:
 
 
 def _served_beside(history: History) -> bool:
-    """While one PATCH was under way a HEAD or PATCH of the same upload began and succeeded."""
+    """While one PATCH was under way a HEAD or PATCH of the same upload began and was answered.
+
+    To be told that the upload is busy is not to wait: tus 1.0.0 lets a server answer so.
+    """
     answered = [item for item in history.operations if item.call.kind in ("query", "append")]
     return any(
-        a.call.kind == "append" and b.outcome == "ok" and _span(b)[1] < _span(a)[1]
+        a.call.kind == "append"
+        and (b.outcome == "ok" or _status(b) in (409, 423))
+        and _span(b)[1] < _span(a)[1]
         for a, b in _together(answered)
     )
 
@@ -302,7 +307,7 @@ _ROWS = (
     Reach(name="crowd", judge=_crowd,
           says="sixteen uploads had a request under way at the same moment"),
     Reach(name="served-beside", judge=_served_beside,
-          says="a request succeeded while a PATCH of the same upload was under way"),
+          says="a request was served, or told to come again, while a PATCH of the same upload was under way"),
     Reach(name="fault-struck", judge=_fault_struck, says="a fault struck"),
     Reach(name="struck-in-flight", judge=_struck_in_flight,
           says="a fault struck while a request was under way"),
