@@ -61,11 +61,28 @@ def test_what_is_done_and_not_announced_is_told_and_no_offence(
     assert any("termination is done and not announced" in line for line in said["contradictions"])
 
 
-def test_keep_leaves_the_file_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+KNOWN = """
+[[known]]
+storms = ["sequentail", "replaying", "*"]
+kind = "defect"
+says = "it is one"
+"""
+
+
+def test_keep_leaves_the_file_as_it_is_and_words_without_effect_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tiny(tmp_path)
+    inherit = 'stop_ms = 500\ninherit = ["NOSUCH_HERE", "PATH"]'
+    path.write_text(path.read_text().replace("stop_ms = 500", inherit) + KNOWN)
     before = path.read_text()
-    assert set(checked(path, capsys)["capabilities"]) == DOES
+    said = checked(path, capsys)
+    assert set(said["capabilities"]) == DOES
     assert path.read_text() == before
+    storm, variable = said["remarks"]
+    assert storm.startswith("known[0].storms: no bundled storm is called `sequentail`")
+    assert "did you mean" in storm and "sequential" in storm
+    assert variable.startswith("start.inherit: `NOSUCH_HERE` is not set here")
 
 
 @pytest.mark.slow
