@@ -10,6 +10,7 @@ import pytest
 
 from patchstorm.errors import UnreadableError
 from patchstorm.live import tree
+from patchstorm.live.beneath import no_link
 from patchstorm.live.storage import remove
 from patchstorm.live.view import DirectoryView
 from patchstorm.live.watch import Tree
@@ -125,3 +126,18 @@ def test_removing_a_tree_changes_nothing_that_its_links_lead_to(root: Path, tmp_
     assert not root.exists()
     assert victim.read_bytes() == SECRET
     assert victim.stat().st_mode & 0o777 == 0o444
+
+
+@pytest.mark.parametrize("planted", ["link", "pipe"])
+def test_a_file_of_the_harness_is_not_written_through_what_was_planted(
+    planted: str, tmp_path: Path
+) -> None:
+    victim, log = tmp_path / "victim", tmp_path / "replica.log"
+    victim.write_bytes(b"mine")
+    if planted == "link":
+        log.symlink_to(victim)
+    else:
+        os.mkfifo(log)
+    with pytest.raises(OSError), open(log, "ab", opener=no_link):
+        pass
+    assert victim.read_bytes() == b"mine"

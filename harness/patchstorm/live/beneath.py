@@ -23,6 +23,12 @@ _OPEN = os.O_NONBLOCK | os.O_CLOEXEC
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
+def no_link(path: str, flags: int) -> int:
+    """An opener for the harness's own files where servers may write: one that was started before may have put
+    a link or a pipe in its place. OSError then."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+
+
 @contextlib.contextmanager
 def found(root: Path | str, path: str = "") -> Iterator[int | None]:
     """A descriptor (O_PATH) of what stands at ``path`` below ``root``, the root itself for ""; None: nothing.

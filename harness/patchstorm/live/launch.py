@@ -20,6 +20,7 @@ from typing import Protocol
 
 from patchstorm.errors import TargetError
 from patchstorm.live import warden
+from patchstorm.live.beneath import no_link
 from patchstorm.live.environment import environment
 from patchstorm.live.guard import guard
 from patchstorm.live.host import HERE, Host
@@ -99,11 +100,6 @@ class ProcessGroup:
         guard.release_mark(self._mark)
 
 
-def _no_link(path: str, flags: int) -> int:
-    """A server that was started before may know where its log is, and put a link or a pipe there."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
-
-
 def processes(home: Path, host: Host = HERE) -> Launch:
     """Launches process groups on ``host``, at home in ``home``."""
 
@@ -114,7 +110,7 @@ def processes(home: Path, host: Host = HERE) -> Launch:
         name, token = MARK, secrets.token_hex(8)
         mark = f"{name}={token}"
         guard.adopt_mark(mark)  # first: a harness that is killed meanwhile leaves nothing unnoted
-        with open(order.log, "ab", opener=_no_link) as log:
+        with open(order.log, "ab", opener=no_link) as log:
             process = subprocess.Popen(
                 host.enter(*order.command, directory=order.scratch),
                 stdin=subprocess.DEVNULL,

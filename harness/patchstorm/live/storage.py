@@ -22,6 +22,7 @@ from pathlib import Path
 
 from patchstorm.errors import InconclusiveError, UsageError
 from patchstorm.live import nsholder
+from patchstorm.live.beneath import no_link
 from patchstorm.live.guard import guard
 from patchstorm.live.host import Host, ThisHost
 from patchstorm.live.warden import remove_tree
@@ -69,7 +70,7 @@ class Storage:
                 "this storage cannot be filled without filling what others use; give the scenario "
                 "a tmpfs with a size, as in `tmpfs,size=16MiB`"
             )
-        with open(self.fillable, "ab", buffering=0, opener=_no_link) as file:
+        with open(self.fillable, "ab", buffering=0, opener=no_link) as file:
             _fill(file.fileno())
             size = file.tell()
             if leave_bytes:
@@ -81,11 +82,6 @@ class Storage:
         """Give back what :meth:`fill` took; nothing if it took nothing."""
         if self.fillable is not None:
             self.fillable.unlink(missing_ok=True)
-
-
-def _no_link(path: str, flags: int) -> int:
-    """The servers may write beside the file that fills the disk, and so might plant a link there."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
 def _fill(descriptor: int) -> None:

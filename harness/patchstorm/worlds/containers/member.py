@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from patchstorm.errors import TargetError
+from patchstorm.live.beneath import no_link
 from patchstorm.live.launch import Order, Running
 from patchstorm.live.replica import Replica
 from patchstorm.live.warden import start_time
@@ -217,7 +218,7 @@ def logging(ground: Ground, container: str, log: Path) -> threading.Thread:
         stream = ground.daemon.api.attach(container, stdout=True, stderr=True, stream=True)
 
     def copy() -> None:
-        with open(log, "ab", buffering=0) as file, contextlib.suppress(Exception):
+        with open(log, "ab", buffering=0, opener=no_link) as file, contextlib.suppress(Exception):
             for piece in stream:
                 file.write(piece)
 
