@@ -79,9 +79,14 @@ def _options(
 def run(
     scenario: Annotated[
         list[str] | None,
-        typer.Argument(help="Bundled storms or paths of TOML files; none: all bundled ones."),
+        typer.Argument(
+            help="Bundled storms, patterns of their names, or TOML files; none: all bundled ones."
+        ),
     ] = None,
     *,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Not these; a name or a pattern.")
+    ] = None,
     target: Annotated[
         str, typer.Option(metavar="T", help="What is under test; `list targets` shows names.")
     ] = "reference",
@@ -103,6 +108,15 @@ def run(
     ] = DEFAULT_SEED,
     schedules: Annotated[
         int | None, typer.Option(metavar="N", help="Schedules of each storm in each world.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="Begin no storm after so many seconds.")
+    ] = None,
+    first: Annotated[
+        bool, typer.Option("-x", "--exitfirst", help="Begin no storm after a violated one.")
+    ] = False,
+    shard: Annotated[
+        str | None, typer.Option(metavar="K/N", help="The K-th of N parts, for several machines.")
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", help="Storms at once; none: as the machine allows.")
@@ -130,6 +144,10 @@ def run(
     return execute(
         Request(
             scenarios=tuple(scenario or ()),
+            exclude=tuple(exclude or ()),
+            shard=shard,
+            seconds=seconds,
+            first=first,
             target=target,
             world=world,
             storage=storage,

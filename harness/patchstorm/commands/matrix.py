@@ -16,6 +16,7 @@ import msgspec
 
 from patchstorm.campaign.cores import cores
 from patchstorm.check.verdict import folded
+from patchstorm.commands.choosing import chosen
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.commands.run import default_jobs
@@ -73,7 +74,7 @@ def execute(request: Request) -> int:
 
     _check(request)
     targets = _targets(request.targets)
-    scenarios = _scenarios(request.storms)
+    scenarios = chosen(request.storms)
     if request.out is not None:
         writable_dir(request.out, "--out")
     missing = {name: not_installed(target) for name, target in targets.items()}
@@ -157,14 +158,6 @@ def _targets(names: Sequence[str]) -> dict[str, Target]:
 
     chosen = names or bundled_names()
     return {name: resolve(name) for name in dict.fromkeys(chosen)}
-
-
-def _scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
-    from patchstorm.scenario import library
-
-    if not names:
-        return library.load_all()
-    return tuple(library.load(name) for name in dict.fromkeys(names))
 
 
 async def _play(request: Request, targets: dict[str, Target], job: Job) -> RunReport:

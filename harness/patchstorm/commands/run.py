@@ -6,6 +6,7 @@ and a directory of its own. Progress goes to standard error, the result to stand
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from patchstorm.campaign.cores import cores
+from patchstorm.commands.choosing import Enough, chosen, shard
 from patchstorm.commands.confirming import confirmed
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import (
@@ -50,6 +52,10 @@ class Request:
     """What the command line asked for; None is what was left open."""
 
     scenarios: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    shard: str | None = None
+    seconds: float | None = None
+    first: bool = False
     target: str
     world: str | None
     storage: str | None
@@ -76,11 +82,14 @@ def execute(request: Request) -> int:
 
     _check(request)
     target = resolve(request.target)
-    scenarios = _scenarios(request.scenarios)
+    scenarios = chosen(request.scenarios, request.exclude)
+    enough = Enough(request.seconds, request.first)
     cannot = {name: world_of(name).cannot_run(target) for name in request.worlds}
     if request.world is not None and cannot[request.world] is not None:
         raise UsageError(cannot[request.world])
     every = _jobs(request, scenarios)
+    if request.shard is not None:
+        every = shard(every, request.shard)
     unfit = tuple(
         (job, _skipped(job, target, request, _reason(job.world, why)))
         for job in every
@@ -94,7 +103,7 @@ def execute(request: Request) -> int:
             name: stack.enter_context(world_of(name).shared(request.jobs or 1))
             for name in request.worlds
         }
-        play = _player(request, target, pool, shared)
+        play = _player(request, target, pool, shared, enough)
         at_once = request.jobs or default_jobs()
         played = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs)))
         if request.confirm and not played.interrupted:
@@ -148,23 +157,22 @@ def _check(request: Request) -> None:
         writable_file(request.junit, "--junit")
 
 
-def _scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
-    from patchstorm.scenario import library
-
-    if not names:
-        return library.load_all()
-    return tuple(library.load(name) for name in dict.fromkeys(names))
-
-
 def _player(
     request: Request,
     target: Target,
     pool: Pool,
     shared: Mapping[str, Any],
+    enough: Enough,
 ) -> Play:
     """How one job is played: claimed or not, then the whole storm."""
 
     async def play(job: Job) -> RunReport:
+        over = enough.reason()
+        report = _skipped(job, target, request, over) if over else await played(job)
+        enough.saw(report)
+        return report
+
+    async def played(job: Job) -> RunReport:
         world = world_of(job.world)
         wanted = job.scenario.fleet.storage
         storage = request.storage or world.storage_for(None, wanted) or wanted or DEFAULT_STORAGE
@@ -246,6 +254,22 @@ def _leave_files(report: Report, request: Request) -> None:
         store(report, request.out)
     if request.junit is not None:
         write_junit(report, request.junit)
+    _tell_github(report)
+
+
+def _tell_github(report: Report) -> None:
+    """On GitHub Actions, a summary of the job and annotations; standard output stays as it is."""
+    from patchstorm.report.github import log_lines, summary
+
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        try:
+            with open(path, "a", encoding="utf-8", errors="replace") as file:
+                file.write(summary(report))
+        except OSError as error:
+            sys.stderr.write(f"patchstorm: no summary of the job ({path}: {error.strerror})\n")
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stderr.writelines(f"{line}\n" for line in log_lines(report))
 
 
 def _tell(report: Report, request: Request, *, seconds: float) -> None:
