@@ -393,6 +393,21 @@ def list_(
 
 
 @app.command()
+def show(
+    failure: Annotated[Path, typer.Argument(help="The file of a failure, or its directory.")],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="F", help="The page; none: beside the failure."),
+    ] = None,
+) -> int:
+    """Draw a failure: requests, steps, faults, causes and bytes, as one HTML page."""
+    from patchstorm.commands.show import execute
+
+    return execute(failure, output=output)
+
+
+@app.command()
 def report(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="What `run --out` filled.")],
     output: Annotated[

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from patchstorm.campaign.failure import FAILURE_FILE, read_failure
 from patchstorm.commands.places import writable_file
 from patchstorm.commands.replay import violation
+from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, overall
 from patchstorm.report.stored import REPORT_FILE, read
 
@@ -42,10 +45,29 @@ def _rendered(report: Report, output: Path) -> str:
     if output.suffix.lower() in (".html", ".htm"):
         from patchstorm.report.html import page
 
-        return page(report)
+        return page(report, _drawn(report, output))
     text = io.StringIO()
     _tell(report, text)
     return text.getvalue()
+
+
+def _drawn(report: Report, output: Path) -> dict[str, str]:
+    """Every failure that lies here, drawn beside itself: by its path the address that ``output`` links to."""
+    from patchstorm.commands.show import PAGE_FILE, write_page
+
+    drawn = {}
+    for run in report.runs:
+        path = Path(run.failure or "")
+        if run.failure is None or not path.is_file():
+            continue
+        try:
+            written = write_page(path, path.with_name(PAGE_FILE))
+        except UsageError as error:
+            sys.stderr.write(f"not drawn: {error}\n")
+            continue
+        relative = os.path.relpath(written.resolve(), output.resolve().parent)
+        drawn[run.failure] = quote(Path(relative).as_posix())
+    return drawn
 
 
 def _tell(report: Report, file: IO[str]) -> None:

@@ -1,0 +1,97 @@
+"""The whole page: one file, nothing loaded from anywhere, readable without its script.
+
+What servers and scenarios said goes in escaped, as text or as JSON; the page's own policy (Content Security
+Policy Level 3, ``script-src`` by hash) lets no other script run even if something were missed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+import msgspec
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from patchstorm.check.model import Finding
+from patchstorm.history.model import History
+from patchstorm.legible import legible
+from patchstorm.report.show.bytemap import strips
+from patchstorm.report.show.drawing import ROWS_MAX, chart, hue, strip
+from patchstorm.report.show.marks import marks
+from patchstorm.report.show.model import Page
+from patchstorm.report.show.timeline import laid_out
+from patchstorm.report.show.words import size
+
+PACKAGE: Final = "patchstorm.report.show"
+REQUESTS_MAX: Final = 2_000  # in the table; the diagram has them all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A failure as the page needs it. ``facts`` are names and values for its head, in order.
+
+    ``story`` is what a reader is told, ``told`` the part of it whose steps are one chain of causes.
+    """
+
+    title: str
+    findings: Sequence[Finding]
+    story: Sequence[str]
+    told: Sequence[str]
+    command: str
+    facts: Sequence[tuple[str, str]]
+    history: History
+
+
+def page(shown: Shown) -> str:
+    """The page as text."""
+    timeline = laid_out(shown.history, list(marks(shown.told)))
+    maps = strips(shown.history, timeline, shown.findings)
+    script, style = _asset("show.js"), _asset("show.css")
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_legible,
+    )
+    environment.filters["size"] = size
+    return environment.from_string(_asset("show.html.j2")).render(
+        shown=shown,
+        story=[(line, line.lstrip().startswith("->")) for line in shown.story],
+        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:",
+        style=Markup(style),
+        script=Markup(script),
+        data=_data(Page(timeline=timeline, strips=maps)),
+        chart=chart(timeline),
+        maps=[(one, strip(one)) for one in maps],
+        requests=timeline.requests[:REQUESTS_MAX],
+        left_out=max(0, len(timeline.requests) - REQUESTS_MAX),
+        rows=len(timeline.rows),
+        rows_max=ROWS_MAX,
+        hue=hue,
+    )
+
+
+def _data(said: Page) -> Markup:
+    """JSON for a script element: no ``<`` in it, so nothing can end the element (HTML, 13.2.5.15)."""
+    text = msgspec.json.encode(said).decode()
+    return Markup(
+        text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    )
+
+
+def _asset(name: str) -> str:
+    return (resources.files(PACKAGE) / "assets" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _legible(value: object) -> object:
+    return legible(value) if type(value) is str else value  # what is markup is ours
