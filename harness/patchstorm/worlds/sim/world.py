@@ -25,10 +25,10 @@ class Simulator(World):
     searches = True
 
     def means(self) -> Means:
-        from patchstorm.worlds.sim.faults import KINDS, UNAVAILABLE
+        from patchstorm.worlds.sim.faults import AVAILABLE, UNAVAILABLE
 
         return Means(
-            faults=OF_REQUESTS | KINDS.keys() | UNAVAILABLE.keys(),
+            faults=OF_REQUESTS | AVAILABLE | UNAVAILABLE.keys(),
             triggers=frozenset(TRIGGERS),
             sees_calls=True,
             configures_creation=True,
