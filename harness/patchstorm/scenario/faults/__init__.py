@@ -9,7 +9,6 @@ that these ask of a world. Where a fault is to be had follows from what a world 
 from __future__ import annotations
 
 from patchstorm.scenario.faults import calls, network, replicas, storage
-from patchstorm.scenario.faults.deed import fits
 from patchstorm.scenario.faults.row import OPS, TRIGGERS, Fault
 
 __all__ = ["FAULTS", "OF_REQUESTS", "OPS", "TRIGGERS", "Fault", "within"]
@@ -26,6 +25,4 @@ OF_REQUESTS: frozenset[str] = frozenset(
 
 def within(abilities: type) -> frozenset[str]:
     """The faults that a world with these ``abilities`` can bring about."""
-    return frozenset(
-        name for name, row in FAULTS.items() if row.deed is not None and fits(row.deed, abilities)
-    )
+    return frozenset(name for name, row in FAULTS.items() if row.within(abilities))

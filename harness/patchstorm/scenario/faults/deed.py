@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, get_type_hints
 
 from patchstorm.scenario.plan import FaultPlan
@@ -33,6 +34,7 @@ class Together:
     deeds: tuple[Steps, ...]
 
 
+@cache
 def fits(deed: Deed, abilities: type) -> bool:
     """Whether a world with these ``abilities`` has all that ``deed`` asks for."""
     return issubclass(abilities, get_type_hints(deed)["on"])

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.scenario.faults.deed import Deed
+from patchstorm.scenario.faults.deed import Deed, fits
 from patchstorm.scenario.model import TriggerKind
 from patchstorm.scenario.options import NoOptions
 
@@ -69,3 +69,7 @@ class Fault:
     excuses: bool = True
     options: type[msgspec.Struct] = NoOptions
     deed: Deed | None = None
+
+    def within(self, abilities: type) -> bool:
+        """Whether a world with these ``abilities`` can bring it about."""
+        return self.deed is not None and fits(self.deed, abilities)

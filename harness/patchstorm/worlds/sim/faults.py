@@ -14,7 +14,7 @@ from patchstorm.errors import UsageError
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.strikes import hit_by, note
 from patchstorm.run.triggers import Seen
-from patchstorm.scenario.faults import FAULTS, within
+from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.faults.deed import LAST, Hit, Steps, Together
 from patchstorm.scenario.plan import FaultPlan, Trigger
 from patchstorm.storage.server import Server
@@ -170,7 +170,6 @@ def _lasting() -> Steps:
 UNAVAILABLE = {
     "local-locks": "write it into the storage, as in nfs3,nolock",
 }
-AVAILABLE = within(Abilities)
 
 
 def reason_to_skip(faults: Iterable[FaultPlan], local: bool) -> str | None:
@@ -178,7 +177,7 @@ def reason_to_skip(faults: Iterable[FaultPlan], local: bool) -> str | None:
     for fault in faults:
         if fault.kind in UNAVAILABLE:
             return f"fault {fault.kind}: {UNAVAILABLE[fault.kind]}"
-        if fault.kind not in AVAILABLE:
+        if not FAULTS[fault.kind].within(Abilities):
             raise UsageError(f"fault {fault.kind}: the simulator does not know it")
         if FAULTS[fault.kind].needs_server and local:
             return f"fault {fault.kind}: local storage has no server to lose; use an nfs flavour"
