@@ -1,4 +1,4 @@
-"""Faults in virtual time: each begins, is over and leaves a fleet that serves; a sound store is not accused."""
+"""Faults in virtual time: each begins, is over and leaves a fleet that serves; nobody sound is accused."""
 
 from __future__ import annotations
 
