@@ -37,11 +37,11 @@ def holding() -> Iterator[Holding]:
 
 def acting(root: Path, path: str, *pids: int) -> int | None:
     replicas = [SimpleNamespace(index=index, pid=pid) for index, pid in enumerate(pids)]
-    scene: Any = SimpleNamespace(
+    abilities: Any = SimpleNamespace(
         fleet=SimpleNamespace(replicas=replicas), storage=SimpleNamespace(root=root)
     )
     recorder: Any = None
-    return Faults(scene, recorder, {})._acting(path)
+    return Faults(abilities, recorder)._acting(path)
 
 
 def made(root: Path, *names: str) -> list[Path]:

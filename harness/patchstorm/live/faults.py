@@ -1,8 +1,8 @@
 """Brings about a plan's faults on a running fleet, and takes every one of them back.
 
-Each kind is a pair: what it does at once, inside the trigger's callback, and what follows. Begin and
-end are written to the history as ``fault`` events. The network's faults are not here: the plan's
-workloads apply them to single requests.
+What a fault does is its deed (:mod:`patchstorm.scenario.faults`); here it is begun inside the trigger's
+callback and carried on by a task. Begin and end are written to the history as ``fault`` events. The network's
+faults are not here: the plan's workloads apply them to single requests.
 """
 
 from __future__ import annotations
@@ -11,42 +11,62 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from typing import Final
 
 from patchstorm.history import Recorder
-from patchstorm.live.fault_kinds import FaultKind, Scene
-from patchstorm.run.strikes import Hit, hit_by, note
+from patchstorm.live.abilities import Abilities
+from patchstorm.run.strikes import hit_by, note
 from patchstorm.run.triggers import Seen
+from patchstorm.scenario.faults import FAULTS
+from patchstorm.scenario.faults.deed import LAST, Hit, Steps, Together
 from patchstorm.scenario.plan import FaultPlan
 
 Identity = tuple[int, int]
+_DONE: Final = object()
 
 
 class Faults:
     """The faults of one storm. ``strike`` begins one; ``end`` takes back what still lasts."""
 
-    def __init__(self, scene: Scene, recorder: Recorder, kinds: Mapping[str, FaultKind]) -> None:
-        self.scene = scene
-        self._kinds = kinds
+    def __init__(self, abilities: Abilities, recorder: Recorder) -> None:
+        self._abilities = abilities
         self._recorder = recorder
         self._tasks: set[asyncio.Task[None]] = set()
 
     def strike(self, fault: FaultPlan, seen: Seen) -> None:
         """Begin ``fault`` now, as its trigger saw it."""
-        hit = hit_by(fault, len(self.scene.fleet.replicas), lambda: self._acting(seen.path))
+        hit = hit_by(fault, len(self._abilities.fleet.replicas), lambda: self._acting(seen.path))
         began_ns = time.monotonic_ns() if seen.time_ns is None else seen.time_ns
-        self._kinds[fault.kind].now(self.scene, fault, hit)
+        deed = FAULTS[fault.kind].deed
+        assert deed is not None  # a plan with one without is skipped
+        steps = deed(self._abilities, fault, hit)
+        first = next(steps, _DONE)
         note(self._recorder, fault, hit, seen.path, lambda: began_ns)
-        task = asyncio.get_running_loop().create_task(self._follow(fault, hit, seen.path))
-        self._tasks.add(task)
+        following = self._follow(fault, hit, seen.path, steps, first)
+        self._tasks.add(asyncio.get_running_loop().create_task(following))
 
-    async def _follow(self, fault: FaultPlan, hit: Hit, path: str | None) -> None:
-        await self._kinds[fault.kind].then(self.scene, fault, hit)
+    async def _follow(
+        self, fault: FaultPlan, hit: Hit, path: str | None, steps: Steps, first: object
+    ) -> None:
+        await self._carry_out(fault, steps, first)
         note(self._recorder, fault, hit, path, time.monotonic_ns, ends=True)
+
+    async def _carry_out(self, fault: FaultPlan, steps: Steps, step: object) -> None:
+        """The rest of a deed, of which ``step`` has been begun."""
+        while step is not _DONE:
+            if step is LAST:
+                await self._abilities.last(fault)
+            elif isinstance(step, Together):
+                parts = [self._carry_out(fault, part, next(part, _DONE)) for part in step.deeds]
+                await asyncio.gather(*parts)
+            elif step is not None:
+                assert callable(step)
+                await step()
+            step = next(steps, _DONE)
 
     async def end(self) -> None:
         """Have every fault end now, and wait until it has. Errors of a fault are raised here."""
-        self.scene.healing.set()
+        self._abilities.healing.set()
         tasks, self._tasks = self._tasks, set()
         await asyncio.gather(*tasks)
 
@@ -63,10 +83,10 @@ class Faults:
         """
         if path is None:
             return None
-        root = str(self.scene.storage.root)
+        root = str(self._abilities.storage.root)
         opened = {
             replica.index: _opened(replica.pid, root)
-            for replica in self.scene.fleet.replicas
+            for replica in self._abilities.fleet.replicas
             if replica.pid is not None
         }
         wanted = _identity(f"{root}/{path}")

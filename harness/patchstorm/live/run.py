@@ -22,7 +22,6 @@ from patchstorm.history import Recorder
 from patchstorm.live.aftermath import Aftermath
 from patchstorm.live.courier import Courier
 from patchstorm.live.damage import Damage
-from patchstorm.live.fault_kinds import Scene
 from patchstorm.live.faults import Faults
 from patchstorm.live.fetching import fetched
 from patchstorm.live.fleet import Fleet
@@ -139,11 +138,11 @@ class _LiveRun(Run):
         self.triggers = LiveTriggers(plan, later, self._strike)
         self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
         self.damage = Damage(plan, self.places, store, recorder)
-        scene = Scene(
-            fleet=fleet, storage=store, network=self.courier.network, damage=self.damage.strike
+        self.abilities = setting.stage.abilities(
+            fleet, store, self.courier.network, self.damage.strike
         )
         self.courier.on_silence = self._note_exits
-        self.faults = Faults(scene, recorder, setting.stage.kinds)
+        self.faults = Faults(self.abilities, recorder)
         stack.callback(self.faults.cancel)
         # Of a target whose file grows under its name only some changes are telling.
         atomic = "publishes-atomically" in target.capabilities
@@ -253,7 +252,7 @@ class _LiveRun(Run):
 
     def sweep_claimed(self) -> bool:
         """Nor where a server may wait for a client that has gone without its hearing of it."""
-        return super().sweep_claimed() and not self.faults.scene.ends_unheard
+        return super().sweep_claimed() and not self.abilities.ends_unheard
 
     def recall(self, after: Aftermath) -> None:
         """Everything is up again after a loss of power: what lasted until then is over."""

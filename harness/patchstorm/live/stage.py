@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from patchstorm.live.fault_kinds import KINDS, FaultKind
+from patchstorm.live.abilities import Abilities
 from patchstorm.live.fleet import Fleet, running
+from patchstorm.live.network import Network
 from patchstorm.live.storage import Storage, opened, parse_storage
 from patchstorm.live.suits import reason_to_skip
-from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.faults import within
+from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
 
 STORM_S_MAX = 180.0
@@ -40,12 +42,12 @@ class Stage:
     """``unsuited`` says why a plan cannot be brought about there on a storage; None if it can.
 
     ``prepare`` gets ready what is made once for many storms, so that no storm's time runs meanwhile.
-    ``opened`` makes the storage that is asked for, for a storm of a target. ``kinds`` are the faults it
-    can bring about. A storm may take ``storm_s_max``.
+    ``opened`` makes the storage that is asked for, for a storm of a target. ``abilities`` makes what
+    can be done to a fleet there. A storm may take ``storm_s_max``.
     """
 
     name: str
-    kinds: Mapping[str, FaultKind]
+    abilities: Callable[[Fleet, Storage, Network, Callable[[FaultPlan], None]], Abilities]
     unsuited: Callable[[Plan, Target, str], str | None]
     prepare: Callable[[Plan, Target], Awaitable[None]]
     opened: Callable[[str, Plan, Target], AbstractAsyncContextManager[Storage]]
@@ -63,16 +65,16 @@ def _opened(spec: str, _: Plan, __: Target) -> AbstractAsyncContextManager[Stora
     return opened(kind, size_bytes=size_bytes)
 
 
-def unsuited(plan: Plan, target: Target, spec: str, kinds: Mapping[str, FaultKind]) -> str | None:
-    """Why a world with these ``kinds`` of faults cannot run ``plan``."""
+def unsuited(plan: Plan, target: Target, spec: str, faults: Collection[str]) -> str | None:
+    """Why a world with these ``faults`` cannot run ``plan``."""
     _, size_bytes = parse_storage(spec)
-    return reason_to_skip(plan, target, kinds, bounded=size_bytes is not None)
+    return reason_to_skip(plan, target, faults, bounded=size_bytes is not None)
 
 
 HERE = Stage(
     name="processes",
-    kinds=KINDS,
-    unsuited=lambda plan, target, spec: unsuited(plan, target, spec, KINDS),
+    abilities=Abilities,
+    unsuited=lambda plan, target, spec: unsuited(plan, target, spec, within(Abilities)),
     prepare=ready,
     opened=_opened,
     running=running,

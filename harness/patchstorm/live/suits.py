@@ -9,14 +9,14 @@ from patchstorm.target.model import Target
 
 
 def reason_to_skip(
-    plan: Plan, target: Target, kinds: Collection[str], *, bounded: bool
+    plan: Plan, target: Target, faults: Collection[str], *, bounded: bool
 ) -> str | None:
     """Why this storm cannot be brought about; None if it can.
 
-    ``kinds`` are the faults that its world knows. ``bounded``: its disk has a size.
+    ``faults`` are those that its world knows. ``bounded``: its disk has a size.
     """
     for fault in plan.world_faults:
-        reason = _fault(fault, target, kinds, bounded)
+        reason = _fault(fault, target, faults, bounded)
         if reason is not None:
             return f"fault {fault.id} ({fault.kind}): {reason}"
     return _lifetime(plan, target)
@@ -41,9 +41,9 @@ def _lifetime(plan: Plan, target: Target) -> str | None:
     return None
 
 
-def _fault(fault: FaultPlan, target: Target, kinds: Collection[str], bounded: bool) -> str | None:
+def _fault(fault: FaultPlan, target: Target, faults: Collection[str], bounded: bool) -> str | None:
     trigger = fault.trigger
-    if fault.kind not in kinds:
+    if fault.kind not in faults:
         return "real processes cannot be hit by it; use --world sim"
     if trigger.kind == "step" or trigger.op is not None:
         return "single file-system calls are seen only in the world sim"

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from patchstorm.history.recorder import Recorder
+from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.plan import FaultPlan
 from patchstorm.scenario.strikes import struck
-
-Hit = tuple[int, ...]
-"""Indices of replicas; empty where a fault hits the storage or nobody in particular."""
 
 
 def hit_by(fault: FaultPlan, replicas: int, acting: Callable[[], int | None]) -> Hit:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from patchstorm.live.stage import Stage, unsuited
+from patchstorm.scenario.faults import within
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
-from patchstorm.worlds.containers.faults import CONTAINER_KINDS
+from patchstorm.worlds.containers.abilities import ContainerAbilities
 from patchstorm.worlds.containers.fleet import running
 from patchstorm.worlds.containers.ground import opened, prepare
 
@@ -18,12 +19,12 @@ def _unsuited(plan: Plan, target: Target, spec: str) -> str | None:
         )
     if target.companion is not None:
         return f"target {target.name} shares a program among its replicas, which containers cannot reach"
-    return unsuited(plan, target, spec, CONTAINER_KINDS)
+    return unsuited(plan, target, spec, within(ContainerAbilities))
 
 
 CONTAINERS = Stage(
     name="containers",
-    kinds=CONTAINER_KINDS,
+    abilities=ContainerAbilities,
     unsuited=_unsuited,
     prepare=prepare,
     opened=opened,

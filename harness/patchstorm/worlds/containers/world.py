@@ -8,7 +8,7 @@ from typing import Any
 
 from patchstorm.errors import UsageError
 from patchstorm.run.outcome import Outcome
-from patchstorm.scenario.faults import OF_REQUESTS
+from patchstorm.scenario.faults import OF_REQUESTS, within
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.claims import DIRECTORY
@@ -23,9 +23,9 @@ class Containers(World):
     says = "containers on a network of their own over a shared tmpfs volume"
 
     def means(self) -> Means:
-        from patchstorm.worlds.containers.faults import CONTAINER_KINDS
+        from patchstorm.worlds.containers.abilities import ContainerAbilities
 
-        return Means(faults=OF_REQUESTS | CONTAINER_KINDS.keys(), balancer=True)
+        return Means(faults=OF_REQUESTS | within(ContainerAbilities), balancer=True)
 
     def storages(self) -> Mapping[str, str]:
         return TMPFS_STORAGES

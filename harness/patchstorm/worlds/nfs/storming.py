@@ -20,9 +20,10 @@ from patchstorm.live.stage import Stage, ready
 from patchstorm.live.storage import Storage, UnavailableStorage
 from patchstorm.live.suits import reason_to_skip
 from patchstorm.run.outcome import Outcome
+from patchstorm.scenario.faults import within
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
-from patchstorm.worlds.nfs.faults import kinds
+from patchstorm.worlds.nfs.abilities import NfsAbilities
 from patchstorm.worlds.nfs.init import BASE
 from patchstorm.worlds.nfs.site import Site
 from patchstorm.worlds.nfs.storage import opened
@@ -88,11 +89,12 @@ def _stage(site: Site, plan: Plan, say: Say, secret: str, *, again: bool) -> Sta
         while True:
             signal.pause()
 
-    own = kinds(lights_out)
     return Stage(
         name=WORLD,
-        kinds=own,
-        unsuited=lambda plan, target, _: reason_to_skip(plan, target, own, bounded=True),
+        abilities=partial(NfsAbilities, lights_out=lights_out),
+        unsuited=lambda plan, target, _: reason_to_skip(
+            plan, target, within(NfsAbilities), bounded=True
+        ),
         prepare=ready,
         opened=storage,
         running=partial(running, secret=secret),

@@ -10,7 +10,7 @@ from typing import Any
 
 from patchstorm.errors import PatchstormError
 from patchstorm.run.outcome import Outcome
-from patchstorm.scenario.faults import OF_REQUESTS
+from patchstorm.scenario.faults import OF_REQUESTS, within
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
 from patchstorm.storage.catalogue import SUMMARY
@@ -26,9 +26,9 @@ class RealNfs(World):
     says = "real server processes on client hosts of a real NFS server, in a guest kernel"
 
     def means(self) -> Means:
-        from patchstorm.worlds.nfs.faults import NAMES
+        from patchstorm.worlds.nfs.abilities import NfsAbilities
 
-        return Means(faults=OF_REQUESTS | NAMES, own_disk=True)
+        return Means(faults=OF_REQUESTS | within(NfsAbilities), own_disk=True)
 
     def storages(self) -> Mapping[str, str]:
         return {name: text for name, text in SUMMARY.items() if name.startswith("nfs")}

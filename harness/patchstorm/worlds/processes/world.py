@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from patchstorm.run.outcome import Outcome
-from patchstorm.scenario.faults import OF_REQUESTS
+from patchstorm.scenario.faults import OF_REQUESTS, within
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.claims import DIRECTORY
@@ -23,9 +23,9 @@ class Processes(World):
     default = True
 
     def means(self) -> Means:
-        from patchstorm.live.fault_kinds import KINDS
+        from patchstorm.live.abilities import Abilities
 
-        return Means(faults=OF_REQUESTS | KINDS.keys())
+        return Means(faults=OF_REQUESTS | within(Abilities))
 
     def storages(self) -> Mapping[str, str]:
         return {

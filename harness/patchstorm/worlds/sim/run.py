@@ -38,8 +38,9 @@ from patchstorm.storage.settings import Clock
 from patchstorm.target.places import Places
 from patchstorm.worlds.sim import faults as sim_faults
 from patchstorm.worlds.sim import injection, triggers
+from patchstorm.worlds.sim.abilities import Abilities, make_root
 from patchstorm.worlds.sim.app import SECRET, Subject
-from patchstorm.worlds.sim.faults import Faults, make_root
+from patchstorm.worlds.sim.faults import Faults
 from patchstorm.worlds.sim.injection import Injections
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.network import Network
@@ -162,10 +163,14 @@ class _SimRun(Run):
         self.network = Network(
             self.clients, subject, kernel, self.replicas, self.triggers.saw_bytes
         )
-        self.faults = Faults(
+        self.abilities = Abilities(
             kernel=kernel, server=self.server, replicas=self.replicas, network=self.network,
             places=self.places, recorder=self.recorder, stamp=self.stamp,
             injections=self.injections,
+        )  # fmt: skip
+        self.faults = Faults(
+            kernel=kernel, server=self.server, replicas=len(self.replicas),
+            abilities=self.abilities, recorder=self.recorder, stamp=self.stamp,
         )  # fmt: skip
         self._observers = tuple(self._told(observers))
         for observer in observers:
@@ -357,7 +362,7 @@ class _SimRun(Run):
 
     def outcome(self) -> SimOutcome:
         kernel = self.kernel
-        notes = list(self.faults.missed.values())
+        notes = list(self.abilities.missed.values())
         if self.triggers.waiting:
             notes.append(f"never triggered: {self.triggers.unspent}")
         return SimOutcome(
@@ -373,7 +378,7 @@ class _SimRun(Run):
             storm_steps=self.storm_steps,
             paths=self.network.paths,
             forced=(*self.forced, *self.injections.struck),
-            idle=(*self.faults.missed, *self.injections.idle),
+            idle=(*self.abilities.missed, *self.injections.idle),
         )
 
 

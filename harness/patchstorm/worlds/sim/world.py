@@ -8,7 +8,7 @@ from typing import Any
 
 from patchstorm.errors import UsageError
 from patchstorm.run.outcome import HISTORY_FILE, Outcome
-from patchstorm.scenario.faults import OF_REQUESTS, TRIGGERS
+from patchstorm.scenario.faults import OF_REQUESTS, TRIGGERS, within
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
 from patchstorm.storage.catalogue import SUMMARY
@@ -25,10 +25,11 @@ class Simulator(World):
     searches = True
 
     def means(self) -> Means:
-        from patchstorm.worlds.sim.faults import KINDS, UNAVAILABLE
+        from patchstorm.worlds.sim.abilities import Abilities
+        from patchstorm.worlds.sim.faults import UNAVAILABLE
 
         return Means(
-            faults=OF_REQUESTS | KINDS.keys() | UNAVAILABLE.keys(),
+            faults=OF_REQUESTS | within(Abilities) | UNAVAILABLE.keys(),
             triggers=frozenset(TRIGGERS),
             sees_calls=True,
             configures_creation=True,

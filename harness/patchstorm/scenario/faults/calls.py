@@ -1,0 +1,66 @@
+"""Faults of single file-system calls, as man pages and protocols allow them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated, Protocol, runtime_checkable
+
+import msgspec
+
+from patchstorm.scenario.faults.deed import LAST, Hit, Steps
+from patchstorm.scenario.faults.row import ANYBODY, REPLICA, Fault
+from patchstorm.scenario.options import count, millis, words
+from patchstorm.scenario.plan import FaultPlan
+
+
+class CallOptions(msgspec.Struct, frozen=True):
+    path: Annotated[str, words("glob of the paths that are hit, relative to the root")] = "**"
+    calls: Annotated[int, count(1, 10_000, "how many calls are hit")] = 1
+
+
+class SlowOptions(msgspec.Struct, frozen=True):
+    path: Annotated[str, words("glob of the paths that are hit, relative to the root")] = "**"
+    call_ms: Annotated[int, millis("how long each call takes", high=60_000)] = 50
+
+
+@runtime_checkable
+class Calls(Protocol):
+    """Stands between replicas and their storage, call by call."""
+
+    @abstractmethod
+    def hit_calls(self, fault: FaultPlan, hit: Hit) -> object:
+        """The next fitting calls go as ``fault`` says."""
+
+    @abstractmethod
+    def spare_calls(self, fault: FaultPlan) -> object:
+        """No more call goes so."""
+
+
+def _hit_calls(on: Calls, fault: FaultPlan, hit: Hit) -> Steps:
+    yield on.hit_calls(fault, hit)
+    yield LAST
+    yield on.spare_calls(fault)
+
+
+ROWS = (
+    Fault(name="enospc", says="single calls answer ENOSPC, no space left on device",
+          aims=ANYBODY, options=CallOptions, deed=_hit_calls),
+    Fault(name="edquot", says="single calls answer EDQUOT, disk quota exceeded",
+          aims=ANYBODY, options=CallOptions, deed=_hit_calls),
+    Fault(name="eio", says="single calls answer EIO; on fsync the unsynced bytes may be lost",
+          aims=ANYBODY, options=CallOptions, deed=_hit_calls),
+    Fault(name="short-read", excuses=False, says="single reads give only a part of what is there",
+          aims=REPLICA, options=CallOptions, deed=_hit_calls),
+    Fault(name="short-write", excuses=False, says="single writes take only a part of what they were given",
+          aims=REPLICA, options=CallOptions, deed=_hit_calls),
+    Fault(name="slow", says="calls take long", aims=ANYBODY,
+          lasting="how long the slowness lasts", default_ms=500, options=SlowOptions, deed=_hit_calls),
+    Fault(name="estale", says="a handle that a replica holds answers ESTALE once",
+          aims=REPLICA, options=CallOptions, deed=_hit_calls),
+    Fault(name="lost-reply",
+          says="a rename, link or unlink is carried out and its repetition answers ENOENT or EEXIST",
+          aims=REPLICA, options=CallOptions, deed=_hit_calls),
+    Fault(name="silly-rename",
+          says="replacing a file that the same host has open leaves its name missing for a moment",
+          aims=REPLICA, lasting="how long the name is missing", default_ms=50, deed=_hit_calls),
+)  # fmt: skip

@@ -1,0 +1,78 @@
+"""Faults in virtual time: each begins, is over and leaves a fleet that serves; nobody sound is accused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from patchstorm import api
+from patchstorm.choice.strategy import Dull
+from patchstorm.history.events import Fault
+from patchstorm.scenario.faults import FAULTS, within
+from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim import run as sim_run
+from patchstorm.worlds.sim.abilities import Abilities
+from patchstorm.worlds.sim.app import subject_of
+from patchstorm.worlds.sim.replica import Replica
+from patchstorm.worlds.sim.workers import Workers
+
+STORM = """
+title = "One fault"
+why = "Tests."
+policy = "{policy}"
+[fleet]
+replicas = 2
+[[upload]]
+count = 2
+size = "64KiB"
+chunk = "16KiB"
+[[client]]
+kind = "many"
+at_once = 2
+[[fault]]
+kind = "{kind}"
+when = {{ after_bytes = "{at}" }}
+"""
+
+
+def storm(kind: str, at: str = "32KiB") -> api.Scenario:
+    policy = "hostile" if FAULTS[kind].hostile else "polite"
+    return api.parse_scenario(STORM.format(kind=kind, at=at, policy=policy))
+
+
+@pytest.mark.parametrize("kind", sorted(within(Abilities)))
+def test_every_fault_of_the_simulator_strikes_and_is_over(kind: str, tmp_path: Path) -> None:
+    storage = "nfs4" if FAULTS[kind].needs_server else "ext4"
+
+    ran = api.run(storm(kind), "reference", world="sim", storage=storage, out_dir=tmp_path)
+
+    assert ran.history is not None, ran.report.skipped
+    struck = [event for event in ran.history.events if isinstance(event, Fault)]
+    begun = {event.replica for event in struck if not event.ends}
+    assert begun == {event.replica for event in struck if event.ends}
+    assert {event.fault for event in struck} == {kind}
+    assert ran.report.verdict != "violated" or FAULTS[kind].hostile, ran.report
+
+
+@pytest.mark.parametrize("kind", ["restart", "rolling-restart"])
+def test_who_was_still_asked_to_stop_when_healing_began_serves_again(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving: list[list[bool]] = []
+
+    class Watched(Abilities):
+        def heal(self) -> None:
+            fleet: list[Replica] = self._replicas
+            serving.append([replica.serves for replica in fleet])
+            super().heal()
+            serving.append([replica.serves for replica in fleet])
+
+    monkeypatch.setattr(sim_run, "Abilities", Watched)
+    target = resolve("reference")
+    for index in range(20):
+        plan = api.draw_plan(storm(kind, at="130000..131072"), target, index=index, storage="tmpfs")
+        sim_run.run_schedule(plan, subject_of(target), Dull(), Workers())
+
+    assert [False, True] in serving[::2] or [True, False] in serving[::2]
+    assert serving[1::2] == [[True, True]] * 20
