@@ -113,7 +113,9 @@ def test_a_wrong_place_is_met_with_the_right_one(
 def test_bytes_that_are_had_with_get_need_no_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = checked(tiny(tmp_path, published="nowhere", files='read = "get"'), capsys)
+    path = tiny(tmp_path, published="nowhere", files='read = "get"')
+    path.write_text(path.read_text() + SOON)
+    said = checked(path, capsys)
     assert said["remarks"] == []
     assert set(said["capabilities"]) == DOES
 
