@@ -19,8 +19,8 @@ from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve
 
 SEED = 1
-SOONER = {"hook-lost": 20, "lease-by-wall-clock": 8}
-"""Bugs that are met late from that seed, after 306 and 151 schedules, and one that meets them within ten."""
+SOONER = {"hook-lost": 20, "lease-by-wall-clock": 12, "generation-believed": 15}
+"""Bugs that are met late from that seed, after 150 to 300 schedules, and one that meets them in twenty."""
 SCHEDULES_MAX = 400
 SCHEDULES_OF_THE_INNOCENT = 24
 SUITES = 2
