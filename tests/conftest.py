@@ -10,6 +10,9 @@ import pytest
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a plain shell: the tests' own children have to hear Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # Started with nohup: children inherit that a signal is ignored, but not that it is handled.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def usual() -> set[str]:
 
 
 USUAL = usual()
+USUAL_STORMS = {bug.storm for bug in REAL if bug.name in USUAL}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,13 @@ def test_the_storm_shows_the_bug_to_its_checkers_and_to_no_others(bug: Bug) -> N
     assert fired <= allowed(bug)
 
 
-@pytest.mark.parametrize("storm", STORMS)
+@pytest.mark.parametrize(
+    "storm",
+    [
+        pytest.param(storm, marks=[] if storm in USUAL_STORMS else pytest.mark.slow)
+        for storm in STORMS
+    ],
+)
 def test_the_reference_is_safe_in_the_same_storm(storm: str) -> None:
     reference = resolve("reference")
     index = next(with_a_client_in_the_end(load(storm), reference))

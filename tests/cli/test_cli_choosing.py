@@ -102,13 +102,13 @@ def test_the_first_violation_ends_a_run_and_github_is_told(tmp_path: Path) -> No
     file = tmp_path / "summary.md"
     file.write_text("# before\n")
     code, said, errors = ran(
-        tmp_path, "replaying", "sequential", "-x", "--jobs", "1", "--target", "reference:append",
+        tmp_path, "sequential", "parallel", "-x", "--jobs", "1", "--target", "bug:chunks-left",
         GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(file),
     )  # fmt: skip
     first, second = said["runs"]
     assert (code, first["verdict"], second["verdict"]) == (1, "violated", None)
-    assert second["skipped"] == "not begun: replaying in sim was violated, and -x stops there"
-    assert [line for line in errors.splitlines() if line.startswith("::error title=replaying ")]
+    assert second["skipped"] == "not begun: sequential in sim was violated, and -x stops there"
+    assert [line for line in errors.splitlines() if line.startswith("::error title=sequential ")]
     text = file.read_text()
     assert text.startswith("# before\n## ❌ Patchstorm: 1 violated, 1 skipped\n")
     assert f"patchstorm replay {first['failure']}" in text

@@ -9,7 +9,7 @@ import pytest
 from patchstorm.cli import main
 from patchstorm.commands.places import DEFAULT_OUT
 
-FOUND = ("explore", "replaying", "--target", "reference:append", "--schedules", "40")
+FOUND = ("explore", "sequential", "--target", "bug:chunks-left", "--jobs", "1")
 
 
 def test_what_explore_left_is_told_again(
@@ -19,12 +19,12 @@ def test_what_explore_left_is_told_again(
     assert main([*FOUND, "--out", "kept"]) == 1
     capsys.readouterr()
     assert main(["report", "kept"]) == 0
-    assert "replaying  violated" in capsys.readouterr().out
+    assert "sequential  violated" in capsys.readouterr().out
     assert main([*FOUND]) == 1
     capsys.readouterr()
     assert main(["report", str(DEFAULT_OUT)]) == 0
     said = capsys.readouterr()
-    assert "replaying  violated" in said.out
+    assert "sequential  violated" in said.out
     assert "failure.json" in said.out
 
 

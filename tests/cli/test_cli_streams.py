@@ -10,9 +10,7 @@ import pytest
 from cli_fakes import plain_environment
 
 SAFE = ("run", "sequential", "--world", "sim", "--schedules", "1")
-VIOLATED = (
-    "run", "replaying", "--target", "reference:append", "--world", "sim", "--schedules", "40"
-)  # fmt: skip
+VIOLATED = ("run", "sequential", "--target", "bug:chunks-left", "--world", "sim")
 WRONG = ("run", "no-such-storm")
 FULL = "/dev/full"
 CLOSED = "closed"

@@ -20,7 +20,7 @@ from patchstorm.live.warden import marked
 SERVER = Path(__file__).with_name("hostile.py")
 TARGET = """
 name = "hostile"
-capabilities = ["sequential", "creation"]
+capabilities = ["sequential", "creation", MORE]
 [start]
 command = ["{python}", "-S", "SERVER", "MODE", "{port}", "{root}"]
 stop_ms = 300
@@ -40,6 +40,7 @@ SCENARIO = """
 title = "One small upload"
 why = "Whatever a server does to its clients, it does at the first of them."
 convergence = "500ms"
+closing = "sweeper"
 [fleet]
 replicas = 1
 [[upload]]
@@ -48,6 +49,9 @@ chunk = "10KiB"
 [[client]]
 kind = "sequential"
 """
+NEVER_SAYS = ("offset", "problem")
+"""Servers that never say how far they are. A client would go on asking them to the end of its patience, so
+they are left alone in the end, as what declares ``completes-unattended`` is."""
 VICTIM = b"nobody's business " * 1_000
 PATIENCE_S = 120
 
@@ -64,6 +68,8 @@ class Command:
 
     def target(self, mode: str, *, ready: str = 'tcp"\nwithin_ms = 20000 #') -> str:
         text = TARGET.replace("SERVER", str(SERVER)).replace("MODE", mode).replace('READY"', ready)
+        more = '"completes-unattended"' if mode.startswith(NEVER_SAYS) else ""
+        text = text.replace("MORE", more)
         (self.folder / f"{mode}.toml").write_text(text)
         return f"./{mode}.toml"
 

@@ -36,7 +36,9 @@ def without_seconds(value: Any) -> Any:
     return [without_seconds(one) for one in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("share", ["1/4", "2/4", "3/4", "4/4"])
+@pytest.mark.parametrize(
+    "share", ["3/4", *(pytest.param(one, marks=pytest.mark.slow) for one in ("1/4", "2/4", "4/4"))]
+)
 def test_a_sample_of_all_innocents_storms_and_storages_accuses_nobody(
     share: str, capsys: Captured, folder: Path
 ) -> None:

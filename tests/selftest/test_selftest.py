@@ -70,7 +70,8 @@ def test_planted_bugs_are_found_and_innocents_are_not_accused(
 
 
 def test_the_result_is_the_same_in_one_process_and_in_two(capsys: Captured) -> None:
-    results = [selftest(capsys, *only(*SAMPLE), "--jobs", jobs) for jobs in ("1", "2")]
+    sample = [name for name in SAMPLE if name != "lock-per-process"]  # whose race is long to shrink
+    results = [selftest(capsys, *only(*sample), "--jobs", jobs) for jobs in ("1", "2")]
 
     assert without_seconds(results[0][1]) == without_seconds(results[1][1])
 

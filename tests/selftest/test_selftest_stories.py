@@ -32,13 +32,18 @@ SAMPLE = {
     "append-recorded-elsewhere": "request write u0.bin",
 }
 """Bugs whose failures are found and shrunk at once, with a deed that is not theirs."""
+LONG = ("listed-before-lock", "read-once")
+"""Found later, and half of the time of all; others of their kind stay."""
 
 
 def suspect(name: str) -> Suspect:
     return next(one for one in suspects(BUGS) if one.name == name)
 
 
-@pytest.mark.parametrize("name", SAMPLE)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in LONG else []) for name in SAMPLE],
+)
 def test_the_story_names_the_deed_and_no_other(name: str, tmp_path: Path) -> None:
     mine = suspect(name)
     trial = Hunt(
@@ -53,7 +58,8 @@ def test_the_story_names_the_deed_and_no_other(name: str, tmp_path: Path) -> Non
 
 def test_the_sample_has_every_kind_of_deed() -> None:
     kinds = {bug.deed.partition(" ")[0] for bug in BUGS}
-    assert {suspect(name).deed.partition(" ")[0] for name in SAMPLE} == kinds
+    usual = [name for name in SAMPLE if name not in LONG]
+    assert {suspect(name).deed.partition(" ")[0] for name in usual} == kinds
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

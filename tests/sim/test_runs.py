@@ -58,8 +58,9 @@ def test_acknowledged_bytes_survive_power_loss_at_many_steps(storage: str) -> No
 
 def test_two_appenders_are_convicted_on_tmpfs(tmp_path: Path) -> None:
     explored = explore(
-        "replaying", "reference:append", seed=1, schedules=200, jobs=1, out_dir=tmp_path
-    )
+        "replaying", "reference:append", seed=1, schedules=200, jobs=1, out_dir=tmp_path,
+        minimise=False,
+    )  # fmt: skip
     assert explored.report.verdict == "violated"
     assert {"bytes", "linearizable"} & {one.checker for one in explored.report.findings}
 
@@ -80,8 +81,9 @@ def test_what_the_storage_does_not_give_is_not_claimed() -> None:
     assert skipped.report.verdict is None
     assert "not claimed" in (skipped.report.skipped or "")
     judged = explore(
-        "power-loss", "reference", schedules=3, jobs=1, storage="tmpfs", claimed_only=False
-    )
+        "power-loss", "reference", schedules=3, jobs=1, storage="tmpfs", claimed_only=False,
+        minimise=False,
+    )  # fmt: skip
     assert judged.report.verdict is not None
 
 
@@ -120,8 +122,9 @@ def test_a_storm_that_names_several_storages_takes_those_that_the_target_claims(
 
 def test_a_failure_replays_bit_for_bit_from_its_file(tmp_path: Path) -> None:
     explored = explore(
-        "replaying", "reference:append", seed=1, schedules=200, jobs=1, out_dir=tmp_path
-    )
+        "replaying", "reference:append", seed=1, schedules=200, jobs=1, out_dir=tmp_path,
+        minimise=False,
+    )  # fmt: skip
     failure = read_failure(explored.failures[0])
     again = replay(failure)
     assert again.reproduced
@@ -135,8 +138,9 @@ def test_a_failure_replays_bit_for_bit_from_its_file(tmp_path: Path) -> None:
 
 def test_a_schedule_of_another_release_is_refused(tmp_path: Path) -> None:
     explored = explore(
-        "replaying", "reference:append", seed=1, schedules=200, jobs=1, out_dir=tmp_path
-    )
+        "replaying", "reference:append", seed=1, schedules=200, jobs=1, out_dir=tmp_path,
+        minimise=False,
+    )  # fmt: skip
     path = explored.failures[0]
     schedule = read_failure(path).schedule
     assert schedule is not None

@@ -13,6 +13,7 @@ from patchstorm.target.registry import bundled_names, resolve
 
 pytestmark = pytest.mark.usefixtures("reports_end_with_the_test")
 FOREIGN = [name for name in bundled_names() if name != "reference"]
+RACES = 20
 OF_BYTES = {"bytes", "durability", "conflict", "offsets", "completion"}
 
 
@@ -43,7 +44,7 @@ def test_one_client_alone_gets_its_bytes_there(name: str) -> None:
 def test_what_its_lock_does_not_reach_is_found() -> None:
     """@tus/server's own locker stays within a process: two of three replicas accept contradicting bytes."""
     needs("tus-node")
-    results = [run_storm("conflicting", "tus-node", seed=1, keep_safe=False) for _ in range(3)]
-    assert any(result.report.verdict == "violated" for result in results)
+    storms = (run_storm("conflicting", "tus-node", seed=1, keep_safe=False) for _ in range(RACES))
+    assert any(storm.report.verdict == "violated" for storm in storms), "met in the first, mostly"
     alone = run_storm("conflicting", "tus-node", seed=1, replicas=1, keep_safe=False)
     assert alone.report.verdict == "safe"

@@ -113,7 +113,9 @@ def test_a_wrong_place_is_met_with_the_right_one(
 def test_bytes_that_are_had_with_get_need_no_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = checked(tiny(tmp_path, published="nowhere", files='read = "get"'), capsys)
+    path = tiny(tmp_path, published="nowhere", files='read = "get"')
+    path.write_text(path.read_text() + SOON)
+    said = checked(path, capsys)
     assert said["remarks"] == []
     assert set(said["capabilities"]) == DOES
 
@@ -133,18 +135,30 @@ def test_the_headers_of_the_file_are_sent(
 
 
 @pytest.mark.parametrize(
-    ("mood", "says"),
-    [("dies", "the licence has expired"), ("silent", "still thinking")],
+    ("mood", "within_ms", "says"),
+    [
+        ("dies", (15_000,), "the licence has expired"),
+        # However busy the machine is, it comes to speak in one of these times.
+        ("silent", (700, 7_000, 60_000), "still thinking"),
+    ],
 )
 def test_a_server_that_does_not_start_is_told_with_its_last_words(
-    mood: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mood: str,
+    within_ms: tuple[int, ...],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(TargetError) as error:
-        check(str(tiny(tmp_path, mood, within_ms=700)), json=True, keep=True)
-    assert says in str(error.value)
-    assert error.value.exit_code == 2
-    (log,) = re.findall(r"/\S+/replica-\d\.log", str(error.value))
+    for patience_ms in within_ms:
+        with pytest.raises(TargetError) as error:
+            check(str(tiny(tmp_path, mood, within_ms=patience_ms)), json=True, keep=True)
+        assert error.value.exit_code == 2
+        told = str(error.value)
+        if says in told:
+            break
+    assert says in told
+    (log,) = re.findall(r"/\S+/replica-\d\.log", told)
     assert says in Path(log).read_text(encoding="utf-8"), "the log that is named is there"
 
 

@@ -119,9 +119,10 @@ class LiveGround:
         deadline = time.monotonic() + seconds
         while True:
             yield
-            if time.monotonic() >= deadline:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 return
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(min(POLL_S, left))
 
     def shortlived(self, lifetime_ms: int) -> AbstractAsyncContextManager[Ground]:
         return grounded(self._target, self._log_dir, self._said, lifetime_ms=lifetime_ms)

@@ -17,10 +17,10 @@ TUS_JS_CLIENT = "tus-js-client@4.3.1"
 NODE_MODULES = "CHUNKSTORE_NODE_MODULES"
 
 
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    """Three replicas over one directory."""
-    with Fleet(tmp_path, 3) as running:
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Three replicas over one directory, for all uploads of one client: each has a name of its own."""
+    with Fleet(tmp_path_factory.mktemp("fleet"), 3) as running:
         yield running
 
 

@@ -16,6 +16,13 @@ from server_support import PATCH_TYPE, connect, create, eventually, head, patch
 from chunkstore.testing import Fleet
 
 
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """One replica is enough for what these clients do."""
+    with Fleet(tmp_path, 1) as running:
+        yield running
+
+
 def spoken(fleet: Fleet, request: bytes) -> bytes:
     """What the replica answers to these bytes, until it closes."""
     with connect(fleet) as sock:

@@ -97,36 +97,48 @@ def _at(offset: int) -> dict[str, str]:
 
 async def keeps_partial_body(bench: Bench) -> Probed:
     """Whether bytes of a body that broke off are there afterwards; broken in order, and by a reset."""
-    kept: dict[str, int] = {}
-    right = True
     endings: tuple[Ending, ...] = ("fin", "reset")
+    broken: list[Made] = []
     for ending in endings:
         made = await bench.create(BIG)
         cut = Mischief(cut_after=CUT, stall_after=CUT, stall_ms=CUT_STALL_MS)
         body = made.body(0, BIG)
         await bench.send("PATCH", made.url, _at(0), body, mischief=cut, ending=ending)
-        kept[ending] = await _settled(bench, made)
-        if kept[ending]:
-            right = right and await bench.completed(made, kept[ending])
-    says = f"of {CUT} bytes of a body, closed: {kept['fin']} kept, reset: {kept['reset']} kept"
-    does = any(kept.values())
+        broken.append(made)
+    kept = await _settled(bench, broken)
+    right = all(
+        [
+            await bench.completed(made, offset)
+            for made, offset in zip(broken, kept, strict=True)
+            if offset
+        ]
+    )
+    closed, reset = kept
+    says = f"of {CUT} bytes of a body, closed: {closed} kept, reset: {reset} kept"
     if not right:
         return Probed(
             capability="keeps-partial-body",
             does=None,
             says=f"{says}; sent on from there, the bytes are wrong",
         )
-    return Probed(capability="keeps-partial-body", does=does, says=says)
+    return Probed(capability="keeps-partial-body", does=any(kept), says=says)
 
 
-async def _settled(bench: Bench, made: Made) -> int:
-    """The offset once it is no longer nought and grows no more, or once nothing is to be expected."""
-    offset = 0
+async def _settled(bench: Bench, broken: list[Made]) -> list[int]:
+    """Each offset once it is no longer nought and grows no more, or once nothing is to be expected.
+
+    One wait for all: where nothing is kept it is spent to the end.
+    """
+    kept = [0] * len(broken)
+    growing = set(range(len(broken)))
     async for _ in bench.ground.turns(KEPT_WITHIN_S):
-        before, offset = offset, await bench.offset(made.url) or 0
-        if offset and offset == before:
+        for at in sorted(growing):
+            before, kept[at] = kept[at], await bench.offset(broken[at].url) or 0
+            if kept[at] and kept[at] == before:
+                growing.remove(at)
+        if not growing:
             break
-    return offset
+    return kept
 
 
 async def unattended(bench: Bench) -> Probed:

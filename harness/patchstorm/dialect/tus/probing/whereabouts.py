@@ -6,6 +6,7 @@ first one's names explain is a name of the server's own choice.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from patchstorm.dialect.probed import Probed, Proposal
@@ -113,10 +114,16 @@ async def _ended(bench: Bench, one: Traced) -> None:
     after: frozenset[str] = frozenset()
     async for _ in bench.ground.turns(bench.ground.sweep_s):
         after = frozenset(bench.ground.paths())
-        if all(bench.ground.may_stay(path) or path == mine for path in after - one.before):
+        stays = {path for path in after if path == mine or bench.ground.may_stay(path)}
+        if all(_is_or_holds(path, stays) for path in after - one.before):
             break
     one.after = after
     one.windows.append(await _window(bench))
+
+
+def _is_or_holds(path: str, stays: Iterable[str]) -> bool:
+    """Whether ``path`` is one of ``stays``, or a directory above one: no sweep would take that down."""
+    return any(one == path or one.startswith(f"{path}/") for one in stays)
 
 
 async def _other(bench: Bench, made: Made, wanted: bytes) -> str | None:
