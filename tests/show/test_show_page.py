@@ -117,7 +117,7 @@ def test_requests_faults_and_causes_are_where_they_were() -> None:
     assert [one.name for one in timeline.lanes] == ["c0", "c1", "replica 0", "replica 1", "storage"]
     assert text[:3] == ["phase storm", "op 0 PATCH [0, 16)", "op 1 PATCH [0, 16), op 0 again"]
     whole, open_ended = timeline.requests
-    assert text[whole.end] == "op 0: 204, Upload-Offset 16" and open_ended.end == -1
+    assert text[whole.end] == "op 0: 204, offset 16" and open_ended.end == -1
     assert [text[row] for row in timeline.chain] == [
         "open part -> 3",
         "write part 16 bytes at 0 -> 16",

@@ -38,7 +38,7 @@ def answered(end: Completion) -> str:
     """How it ended."""
     if end.status is None:
         return "no answer" if end.error is None else f"no answer: {end.error.value}"
-    offset = "" if end.offset is None else f", Upload-Offset {end.offset}"
+    offset = "" if end.offset is None else f", offset {end.offset}"
     return f"{end.status}{offset}"
 
 
