@@ -289,10 +289,11 @@ class Exchange:
             )
         pairs = fields.metadata(metadata)
         port = self._store.files.port
+        session = port.urandom(_SESSION_BYTES).hex()
         return Claims(
-            session=port.urandom(_SESSION_BYTES).hex(),
+            session=session,
             size=size,
-            target=fields.target(pairs),
+            target=fields.target(pairs) or session,
             overwrite=fields.overwrite(pairs),
             expires_s=port.time_ns() // 1_000_000_000 + self._settings.lifetime_s,
             created=True,
