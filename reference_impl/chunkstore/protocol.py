@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from . import cors, tokens
 from . import protocol_headers as fields
-from . import tokens
 from .errors import (
     BadRequest,
     Busy,
@@ -120,20 +120,25 @@ class Exchange:
         """
         self.abort()
         if self._refused is not None:
-            return problem(self._refused)
+            return self.told(problem(self._refused))
         if self._created is not None and self.claims is not None:
-            return self._created_response(self.claims, 0)
-        return problem(self._busy or Busy("The upload is busy."))
+            return self.told(self._created_response(self.claims, 0))
+        return self.told(problem(self._busy or Busy("The upload is busy.")))
+
+    def told(self, response: Response) -> Response:
+        """The response with what a page of another origin needs; for an adapter's own refusals, too."""
+        return response.carrying(cors.fields(self._settings.origins, self._head))
 
     # From here on: a refusal is an exception, and _answer turns it into a response.
 
     def _answer(self, step: Callable[[], Response | None]) -> Response | None:
         self._busy = None  # its traceback leads back here: a cycle that only a collection would end
         try:
-            return self._taken(step)
+            response = self._taken(step)
         except Busy as busy:
             self._busy = busy
             raise
+        return None if response is None else self.told(response)
 
     def _taken(self, step: Callable[[], Response | None]) -> Response | None:
         """One step, or what it left to do when it was refused and then found the store busy."""
