@@ -76,6 +76,7 @@ class Exchange:
         self._method = head.method
         self.claims: Claims | None = None
         self.received = 0
+        self.offset: int | None = None
         self._created: View | None = None
         self._checksum: fields.Checksum | None = None
         self._sha1: hashlib._Hash | None = None
@@ -248,7 +249,7 @@ class Exchange:
     def _patch(self) -> None:
         claims = self._verified()
         self._check_type()
-        offset = fields.decimal("Upload-Offset", self._head.get("upload-offset"))
+        offset = self.offset = fields.decimal("Upload-Offset", self._head.get("upload-offset"))
         length = self._head.get("upload-length")
         if length is not None and fields.decimal("Upload-Length", length) != claims.size:
             raise BadRequest(

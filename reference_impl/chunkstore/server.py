@@ -121,6 +121,7 @@ class Replica:
             **self._named(head),
             status=response.status,
             session=exchange.claims.session if exchange.claims else None,
+            offset=exchange.offset,
             received=exchange.received,
             ms=round(1000 * (loop.time() - started_s), 2),
             **({"problem": response.body.decode()} if failed else {}),
