@@ -1,0 +1,192 @@
+"""Clients that other people wrote, cut off midway or killed, resume from what was stored.
+
+That is judged by what the replicas heard: the pieces that came join without a gap and without an overlap, so
+nothing that was stored was sent again, whatever broke off in its middle. No client is told a name for its
+file but by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import client_tools
+import pytest
+from _pytest.mark import ParameterSet
+from client_support import CuttingProxy, Heard, heard, until
+from client_tools import PROGRAMS
+
+from chunkstore.testing import Fleet
+
+MIB = 1 << 20
+_CLIENT_S_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """``command`` installs it and tells how it is called. ``chunk`` in bytes; 0 is what it does by default.
+
+    ``keeps`` says whether a new process finds the upload that another one began.
+    """
+
+    command: Callable[[], list[str]]
+    chunk: int = 0
+    keeps: bool = True
+
+    def start(self, endpoint: str, file: Path, state: Path) -> subprocess.Popen[str]:
+        """As a process group of its own."""
+        return subprocess.Popen(
+            [*self.command(), endpoint, str(file), str(state), str(self.chunk)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def _tus_js() -> list[str]:
+    modules = client_tools.node_modules(client_tools.TUS_JS_CLIENT)
+    return ["node", str(PROGRAMS / "tus_js.cjs"), str(modules)]
+
+
+def _uppy() -> list[str]:
+    modules = client_tools.node_modules(*client_tools.UPPY)
+    return ["node", str(PROGRAMS / "uppy.mjs"), str(modules)]
+
+
+def _python(module: str, program: str) -> Callable[[], list[str]]:
+    def command() -> list[str]:
+        pytest.importorskip(module, reason=f"{module} is not installed")
+        return [sys.executable, str(PROGRAMS / program)]
+
+    return command
+
+
+def _java() -> list[str]:
+    folder = client_tools.java_classes()
+    return ["java", "-cp", f"{folder}:{folder}/*", "Upload"]
+
+
+def _go() -> list[str]:
+    return [str(client_tools.go_program())]
+
+
+def _curl() -> list[str]:
+    client_tools.needs("curl")
+    return ["bash", str(PROGRAMS / "curl.sh")]
+
+
+CLIENTS = {
+    "tus-js-client": Client(_tus_js),
+    "tus-js-client-in-chunks": Client(_tus_js, chunk=2 * MIB),
+    "uppy": Client(_uppy, keeps=False),
+    "uppy-in-chunks": Client(_uppy, chunk=2 * MIB, keeps=False),
+    "tuspy": Client(_python("tusclient", "with_tuspy.py")),
+    "tuspy-in-chunks": Client(_python("tusclient", "with_tuspy.py"), chunk=2 * MIB),
+    "aiotus": Client(_python("aiotus", "with_aiotus.py"), keeps=False),
+    "tus-java-client": Client(_java),
+    "go-tus": Client(_go),
+    "curl": Client(_curl),
+}
+LIGHT = {"tus-js-client", "tuspy", "curl"}
+"""Those that the tests without a mark run, with a small file; the others, and all with 50 MB, are slow."""
+
+
+def sizes(*, keeping: bool) -> list[ParameterSet]:
+    """A client, the file's size, and how many bytes a connection lives."""
+    found = []
+    for name, client in CLIENTS.items():
+        if client.keeps or not keeping:
+            large = pytest.param(client, 50_000_000, 20_000_000, id=name, marks=pytest.mark.slow)
+            small = pytest.param(client, 5_000_000, 2_000_000, id=f"{name}-light")
+            found += [large, small] if name in LIGHT else [large]
+    return found
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Where a client keeps the address of its upload."""
+    return tmp_path / "state"
+
+
+def a_file(folder: Path, size: int) -> Path:
+    path = folder / "original.bin"
+    path.write_bytes(random.Random(size).randbytes(size))
+    return path
+
+
+def ended(process: subprocess.Popen[str]) -> None:
+    """Wait for the client's good end."""
+    try:
+        said, _ = process.communicate(timeout=_CLIENT_S_MAX)
+    finally:
+        killed(process)
+    assert process.returncode == 0, said
+
+
+def killed(process: subprocess.Popen[str]) -> None:
+    """End it as the machine does when it loses power."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def broken(fleet: Fleet) -> list[Heard]:
+    return [one for one in heard(fleet) if not one.whole]
+
+
+def pieces_join(pieces: list[Heard], size: int) -> bool:
+    """Whether each began where the one before had ended, up to the end of the file."""
+    ends = [one.offset + one.received for one in pieces]
+    return [one.offset for one in pieces] == [0, *ends[:-1]] and ends[-1] == size
+
+
+def published(fleet: Fleet) -> Path:
+    [found] = [path for path in fleet.root.iterdir() if path.name != ".upload"]
+    return found
+
+
+@pytest.mark.parametrize(("client", "size", "lives"), sizes(keeping=False))
+def test_connections_that_are_cut_are_resumed_from_what_was_stored(
+    client: Client, size: int, lives: int, fleet: Fleet, tmp_path: Path, state: Path
+) -> None:
+    original = a_file(tmp_path, size)
+    ports = [replica.port for replica in fleet.replicas]
+
+    def stored(cuts: int) -> None:
+        until(lambda: len(broken(fleet)) >= cuts, f"the replicas tell of {cuts} bodies cut off")
+
+    with CuttingProxy(ports, others=lives, settled=stored) as proxy:
+        ended(client.start(proxy.url, original, state))
+        assert proxy.broken >= 2
+        assert len(broken(fleet)) == proxy.broken
+    assert pieces_join(heard(fleet), size)
+    assert published(fleet).read_bytes() == original.read_bytes()
+
+
+@pytest.mark.parametrize(("client", "size", "lives"), sizes(keeping=True))
+def test_a_client_that_was_killed_is_resumed_by_the_next_from_what_was_stored(
+    client: Client, size: int, lives: int, fleet: Fleet, tmp_path: Path, state: Path
+) -> None:
+    original = a_file(tmp_path, size)
+    ports = [replica.port for replica in fleet.replicas]
+    with CuttingProxy(ports, hold=lives) as proxy:
+        first = client.start(proxy.url, original, state)
+        try:
+            until(proxy.held.is_set, f"{lives} bytes are on their way")
+        finally:
+            killed(first)
+        proxy.release()
+        until(lambda: bool(broken(fleet)), "the replicas tell of a body cut off")
+        [cut] = broken(fleet)
+        assert cut.received
+        ended(client.start(proxy.url, original, state))
+    assert pieces_join(heard(fleet), size)
+    assert published(fleet).read_bytes() == original.read_bytes()
