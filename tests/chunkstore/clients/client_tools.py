@@ -1,7 +1,8 @@
 """Installs clients that other people wrote, each with its own package client, beside the tests' servers.
 
 Nothing is put into the repository. A directory's name holds a digest of what was asked for; what is there
-already is taken. What cannot be installed skips the test, with the reason.
+already is taken. What cannot be installed is Missing, and its tests are skipped with that reason. As a program it
+installs them all.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import pytest
 
 from patchstorm.target.installing import servers_dir
 
@@ -23,6 +23,12 @@ TUS_JS_CLIENT = "tus-js-client@4.3.1"
 UPPY = (TUS_JS_CLIENT, "@uppy/core@6.3.1", "@uppy/tus@6.0.0", "jsdom@26.1.0")
 TUS_JAVA_CLIENT = "0.5.1"
 _INSTALL_S_MAX = 240
+
+
+class Missing(Exception):
+    """Why a client cannot be had here."""
+
+
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion>
 <groupId>patchstorm.invalid</groupId><artifactId>clients</artifactId><version>1</version>
@@ -75,14 +81,14 @@ def go_program() -> Path:
 
 
 def needs(*programs: str) -> None:
-    """Skips where one of them is not on this machine."""
+    """Raises Missing where one of them is not on this machine."""
     missing = [name for name in programs if shutil.which(name) is None]
     if missing:
-        pytest.skip(f"this machine has no {' and no '.join(missing)}")
+        raise Missing(f"this machine has no {' and no '.join(missing)}")
 
 
 def run(command: Sequence[str], folder: Path) -> None:
-    """Skips where it fails: a registry that is not there, say."""
+    """Raises Missing where it fails: a registry that is not there, say."""
     try:
         done = subprocess.run(
             command,
@@ -95,10 +101,10 @@ def run(command: Sequence[str], folder: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        pytest.skip(f"`{' '.join(command[:2])}` did not end within {_INSTALL_S_MAX} s")
+        raise Missing(f"`{' '.join(command[:2])}` did not end in {_INSTALL_S_MAX} s") from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-300:]
-        pytest.skip(f"`{' '.join(command[:2])}` failed: {said}")
+        raise Missing(f"`{' '.join(command[:2])}` failed: {said}")
 
 
 def _installed(kind: str, asked: Sequence[str], install: Callable[[Path], None]) -> Path:
@@ -114,3 +120,24 @@ def _installed(kind: str, asked: Sequence[str], install: Callable[[Path], None])
             install(fresh)
             fresh.rename(folder)
     return folder
+
+
+def main() -> None:
+    """Installs them all, one after the other."""
+    for name, install in (
+        ("tus-js-client", lambda: node_modules(TUS_JS_CLIENT)),
+        ("@uppy/tus", lambda: node_modules(*UPPY)),
+        ("tus-java-client", java_classes),
+        ("go-tus", go_program),
+    ):
+        began = time.monotonic()
+        try:
+            install()
+        except Missing as reason:
+            print(f"skipped: {name}: {reason}", flush=True)
+        else:
+            print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
