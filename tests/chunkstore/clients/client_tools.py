@@ -1,8 +1,8 @@
 """Installs clients that other people wrote, each with its own package client, beside the tests' servers.
 
 Nothing is put into the repository. A directory's name holds a digest of what was asked for; what is there
-already is taken. What cannot be installed is Missing, and its tests are skipped with that reason. As a program it
-installs them all.
+already is taken. What cannot be installed is Missing, and its tests are skipped with that reason. As a
+program it installs them all.
 """
 
 from __future__ import annotations

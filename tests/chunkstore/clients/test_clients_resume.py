@@ -30,7 +30,7 @@ _CLIENT_S_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """``command`` installs it and tells how it is called. ``chunk`` in bytes; 0 is what it does by default."""
+    """``command`` installs it and tells how it is called. ``chunk`` is in bytes, 0 as it does by default."""
 
     command: Callable[[], list[str]]
     chunk: int = 0
