@@ -31,11 +31,15 @@ Checksum = Literal["none", "right", "wrong", "malformed", "unknown-algorithm"]
 
 
 class UploadInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An upload as the plan declared it. ``id`` is the harness's name for it, not the server's."""
+    """An upload as the plan declared it. ``id`` is the harness's name for it, not the server's.
+
+    ``unnamed``: its creation asks for no name, and nobody but the harness hears of ``target``.
+    """
 
     id: str
     size: int
     target: str  # the published name asked for, relative to the target's root
+    unnamed: bool = False
     overwrite: bool = False
     expires_ms: int | None = None
 

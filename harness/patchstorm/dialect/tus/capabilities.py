@@ -27,6 +27,7 @@ CAPABILITIES: Final[dict[str, str]] = {
     "plain-files": "nobody may execute a published file, whatever the umask",
     "completes-unattended": "a complete upload is published although no client returns",
     "named-targets": "an upload is published under the name its creation asks for, inside the root",
+    "unnamed-uploads": "a creation may ask for no name; its file is published where `files.unnamed` says",
     "signed-urls": "an upload's URL is signed, and no other spelling of it is served",
     "behind-proxy": "Location names the scheme and host of X-Forwarded-Proto and X-Forwarded-Host, or Host",
     "minted-urls": "an upload may begin with a URL that was minted with the fleet's secret, without POST",
