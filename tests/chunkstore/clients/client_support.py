@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from chunkstore.testing import Fleet
 
@@ -144,15 +146,36 @@ class Heard:
         return self.status < 300
 
 
-def heard(fleet: Fleet) -> list[Heard]:
-    """What PATCHes brought, in the order of their offsets."""
-    lines = [json.loads(line) for line in fleet.logs().splitlines()]
-    found = [
-        Heard(line["offset"], line["received"], line["status"])
-        for line in lines
-        if line["event"] == "request" and line["offset"] is not None
-    ]
-    return sorted((one for one in found if one.received), key=lambda one: one.offset)
+class Witness:
+    """What a fleet hears and publishes from now on."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._earlier = {line["session"] for line in self._requests()}
+        self._files = set(fleet.root.iterdir())
+
+    def _requests(self) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self._fleet.logs().splitlines()]
+        return [line for line in lines if line["event"] == "request"]
+
+    def heard(self) -> list[Heard]:
+        """What PATCHes brought, in the order of their offsets."""
+        found = [
+            Heard(line["offset"], line["received"], line["status"])
+            for line in self._requests()
+            if line["offset"] is not None and line["session"] not in self._earlier
+        ]
+        return sorted((one for one in found if one.received), key=lambda one: one.offset)
+
+    def broken(self) -> list[Heard]:
+        """Those that broke off."""
+        return [one for one in self.heard() if not one.whole]
+
+    def published(self) -> Path:
+        """The one new file."""
+        fresh = set(self._fleet.root.iterdir()) - self._files
+        [found] = [path for path in fresh if path.name != ".upload"]
+        return found
 
 
 def until(claim: Callable[[], bool], what: str) -> None:
