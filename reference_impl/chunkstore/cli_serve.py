@@ -132,6 +132,7 @@ def _config(options: argparse.Namespace) -> ServerConfig:
         lifetime_s=options.expires_in,
         creation=options.creation,
         creation_secret=creation_secret,
+        origins=options.cors_origins,
     )
     return ServerConfig(
         root=os.path.realpath(options.root),
@@ -196,6 +197,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--base-path", type=values.base_path, default="/upload", metavar="PATH")
     add("--public-url", type=values.public_url, default="", metavar="URL", help="as clients see us")
     add("--variant", default="reference", metavar="NAME", help="a store kept for comparison")
+    add(
+        "--cors-origins",
+        type=values.origins,
+        default=("*",),
+        metavar="ORIGINS",
+        help="whose pages may upload: *, off, or https://a.example,https://b.example (*)",
+    )
     _add_limits(parser)
     add("--log-level", choices=sorted(LEVELS, key=LEVELS.__getitem__), default="info")
     return parser

@@ -77,6 +77,22 @@ def public_url(text: str) -> str:
     return text
 
 
+def origins(text: str) -> tuple[str, ...]:
+    """Whose pages may upload: ``*`` for all, ``off`` for none, or origins with commas between them.
+
+    An origin is spelt as browsers do: no slash at its end, no port where it is the usual one.
+    """
+    if text == "off":
+        return ()
+    found = tuple(text.split(","))
+    for origin in found:
+        if found != ("*",) and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+", origin):
+            raise argparse.ArgumentTypeError(
+                f"{origin!r} is no origin; write *, off, or https://a.example,https://b.example"
+            )
+    return found
+
+
 def read_secret(path: str, option: str) -> bytes:
     """The secret in a file, without the line end that editors and ``echo`` leave.
 

@@ -19,7 +19,8 @@ class Settings:
     ``size_max`` bounds an upload in bytes, ``lifetime_s`` is how long a token minted by POST holds.
     ``public_url`` is how clients reach the fleet, such as ``https://files.example.org``; empty means:
     as the request says. ``creation`` says who may POST: anyone, nobody, or who shows
-    ``creation_secret`` as a bearer token.
+    ``creation_secret`` as a bearer token. ``origins`` names whose pages may upload from a browser:
+    ``*`` for any, nothing for none but the server's own.
     """
 
     secret: bytes = field(repr=False)
@@ -29,6 +30,7 @@ class Settings:
     lifetime_s: int = LIFETIME_S_DEFAULT
     creation: Creation = "on"
     creation_secret: bytes = field(default=b"", repr=False)
+    origins: tuple[str, ...] = ("*",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,10 @@ class UnknownUpload(StoreError):
     status, title = 404, "Unknown upload"
 
 
+class TooSlow(StoreError):
+    status, title = 408, "Body cut off"
+
+
 class Conflict(StoreError):
     """Bytes that contradict committed bytes, or an offset out of range."""
 
@@ -76,6 +80,12 @@ class Busy(Locked):
 
 class ChecksumMismatch(StoreError):
     status, title = 460, "Checksum mismatch"
+
+
+class Stopping(Locked):
+    """The replica stops; the others go on."""
+
+    status, title = 503, "Stopping"
 
 
 class UnknownCoding(StoreError):

@@ -1,4 +1,4 @@
-"""aiohttp's server with one change: what is not even HTTP is refused in our words, not with an echo.
+"""aiohttp's server with one change: what it cannot parse is refused in our words, not with an echo.
 
 aiohttp answers a malformed request with the line it stumbled over, and that line may hold a token.
 """
@@ -7,27 +7,49 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from .errors import BadRequest, StoreError
+from .config import CONNECTIONS_MAX_DEFAULT
+from .errors import BadRequest, StoreError, UnknownCoding
 from .log import Log
-from .responses import Response, problem
+from .responses import AddressTooLong, FieldTooLarge, Headers, Response, problem
 
 BLOCK_BYTES = 1 << 20
 READ_BYTES = 64 << 10
 """Of a body that nobody takes yet, aiohttp keeps up to twice as much before the sender has to wait."""
+ADDRESS_BYTES_MAX = 17 << 10
+"""Of a request's target: a token has up to 16 KiB."""
+FIELD_BYTES_MAX = 16 << 10
+"""Of one header's value. aiohttp may count the name too, so a shorter line is always read."""
+FIELDS_MAX = 128
 _FULL = b"All connections are taken; come back later.\n"
 _NO_ROOM = (
-    b"HTTP/1.1 423 Locked\r\nRetry-After: 1\r\nConnection: close\r\n"
-    b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b" % (len(_FULL), _FULL)
+    b"HTTP/1.1 423 Locked\r\nRetry-After: 1\r\nConnection: close\r\n%b"
+    b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b"
 )
 """423, as for everything that is only a matter of time: after any other error to a HEAD, tus-js-client
 begins a new upload."""
 _KEEPALIVE_S = 75.0
+_UNREAD = "unread"
 _REASONS = {460: "Checksum Mismatch"}
+
+
+def set_aside(request: web.BaseRequest) -> None:
+    """Before reading its body only raises why it broke off: note what came of it and nobody has read."""
+    with suppress(RuntimeError):  # somebody waits for more, so there is nothing
+        if request.content.exception() is None:
+            request[_UNREAD] = request.content.read_nowait()
+
+
+def unread(request: web.BaseRequest) -> bytes:
+    """What was set aside of its body."""
+    came: bytes = request.get(_UNREAD, b"")
+    return came
 
 
 def as_web(response: Response) -> web.Response:
@@ -45,12 +67,15 @@ def as_web(response: Response) -> web.Response:
 
 
 class _Connection(RequestHandler):
-    __slots__ = ("_log", "_most", "_refused")
+    __slots__ = ("_log", "_most", "_refused", "_shared")
 
-    def __init__(self, log: Log, most: int, manager: web.Server, **options: Any) -> None:
+    def __init__(
+        self, log: Log, most: int, shared: Headers, manager: web.Server, **options: Any
+    ) -> None:
         super().__init__(manager, **options)
         self._log = log
         self._most = most
+        self._shared = shared
         self._refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -62,7 +87,8 @@ class _Connection(RequestHandler):
         self._refused = True
         self._log.write("warning", "no-room", connections=self._most)
         assert isinstance(transport, asyncio.Transport)
-        transport.write(_NO_ROOM)
+        shared = "".join(f"{name}: {value}\r\n" for name, value in self._shared)
+        transport.write(_NO_ROOM % (shared.encode(), len(_FULL), _FULL))
         transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -74,8 +100,11 @@ class _Connection(RequestHandler):
             super().eof_received()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if not self._refused:
-            super().connection_lost(exc)
+        if self._refused:
+            return
+        if self._current_request is not None:
+            set_aside(self._current_request)
+        super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -87,7 +116,7 @@ class _Connection(RequestHandler):
         """The answer to what aiohttp could not parse, or to an exception that escaped a handler."""
         refusal = StoreError("The server met an error it did not expect.")
         if status < 500:
-            refusal = BadRequest("The request is not well-formed HTTP/1.1 (RFC 9112).")
+            refusal = _refusal(exc)
         self._log.write(
             "warning" if status < 500 else "error",
             "bad-http",
@@ -96,23 +125,46 @@ class _Connection(RequestHandler):
         )
         if request.writer.output_size > 0:
             raise ConnectionError("a response is on its way already; there is no place for another")
-        answer = as_web(problem(refusal))
+        answer = as_web(problem(refusal).carrying(self._shared))
         answer.force_close()
         return answer
 
 
+def _refusal(error: BaseException | None) -> StoreError:
+    """What aiohttp's parser stumbled over. Of several cases it tells only in words."""
+    if isinstance(error, LineTooLong):
+        if error.args[1] == ADDRESS_BYTES_MAX:
+            return AddressTooLong("The address is longer than is read.", expected=ADDRESS_BYTES_MAX)
+        return FieldTooLarge("A header line is longer than is read.", expected=FIELD_BYTES_MAX)
+    words = str(error.args[0] if error is not None and error.args else "").partition("\n")[0]
+    if words == "Too many headers received":
+        return FieldTooLarge("There are more header lines than are read.", expected=FIELDS_MAX)
+    if "invalid `transfer-encoding`" in words.lower():
+        return UnknownCoding(
+            "The body comes in a transfer coding that is not undone here.", expected="chunked"
+        )
+    return BadRequest("The request is not well-formed HTTP/1.1 (RFC 9112).")
+
+
 class Listener(web.Server):
-    """Makes one connection's protocol for each client."""
+    """Makes one connection's protocol for each client.
+
+    ``shared`` is what answers carry to requests that were not read.
+    """
 
     def __init__(
         self,
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         log: Log,
-        connections: int,
+        connections: int = CONNECTIONS_MAX_DEFAULT,
+        shared: Headers = (),
     ) -> None:
         super().__init__(
             handler,
             read_bufsize=READ_BYTES,
+            max_line_size=ADDRESS_BYTES_MAX,
+            max_field_size=FIELD_BYTES_MAX,
+            max_headers=FIELDS_MAX,
             lingering_time=0,
             keepalive_timeout=_KEEPALIVE_S,
             auto_decompress=False,
@@ -120,6 +172,9 @@ class Listener(web.Server):
         )
         self._log = log
         self._most = connections
+        self._shared = shared
 
     def __call__(self) -> RequestHandler:
-        return _Connection(self._log, self._most, self, loop=self._loop, **self._kwargs)
+        return _Connection(
+            self._log, self._most, self._shared, self, loop=self._loop, **self._kwargs
+        )

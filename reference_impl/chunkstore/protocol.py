@@ -11,8 +11,8 @@ Two rules say what lives here:
   the adapter calls the same method again. Only when its patience ends does it ask for
   :meth:`Exchange.busy_response`.
 
-The calls, in order: ``begin`` once; while it said ``None``: ``data`` for each block, then ``end``.
-``abort`` may come at any time between two calls and ends the exchange.
+The calls, in order: ``begin`` once; while it said ``None``: ``data`` for each block, then ``end``, or
+``cut`` for a body that broke off. ``abort`` may come at any time between two calls and ends the exchange.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from . import cors, tokens
 from . import protocol_headers as fields
-from . import tokens
 from .errors import (
     BadRequest,
     Busy,
@@ -76,6 +76,7 @@ class Exchange:
         self._method = head.method
         self.claims: Claims | None = None
         self.received = 0
+        self.offset: int | None = None
         self._created: View | None = None
         self._checksum: fields.Checksum | None = None
         self._sha1: hashlib._Hash | None = None
@@ -98,8 +99,16 @@ class Exchange:
         assert response is not None
         return response
 
+    def cut(self) -> Response | None:
+        """The body broke off: what came of it is kept. Raises ``Busy``: call again.
+
+        A response says why nothing of it was kept. Nothing is with a checksum, which is of the whole body,
+        nor of a creation: nobody was told its address, so it ends here.
+        """
+        return self._answer(self._keep)
+
     def abort(self) -> None:
-        """The request was cut off: leave no trace of its body. Idempotent."""
+        """Leave no trace of a body that was neither committed nor kept. Idempotent."""
         body, self._body = self._body, None
         if body is not None:
             body.abort()
@@ -112,20 +121,25 @@ class Exchange:
         """
         self.abort()
         if self._refused is not None:
-            return problem(self._refused)
+            return self.told(problem(self._refused))
         if self._created is not None and self.claims is not None:
-            return self._created_response(self.claims, 0)
-        return problem(self._busy or Busy("The upload is busy."))
+            return self.told(self._created_response(self.claims, 0))
+        return self.told(problem(self._busy or Busy("The upload is busy.")))
+
+    def told(self, response: Response) -> Response:
+        """The response with what a page of another origin needs; for an adapter's own refusals, too."""
+        return response.carrying(cors.fields(self._settings.origins, self._head))
 
     # From here on: a refusal is an exception, and _answer turns it into a response.
 
     def _answer(self, step: Callable[[], Response | None]) -> Response | None:
         self._busy = None  # its traceback leads back here: a cycle that only a collection would end
         try:
-            return self._taken(step)
+            response = self._taken(step)
         except Busy as busy:
             self._busy = busy
             raise
+        return None if response is None else self.told(response)
 
     def _taken(self, step: Callable[[], Response | None]) -> Response | None:
         """One step, or what it left to do when it was refused and then found the store busy."""
@@ -235,7 +249,7 @@ class Exchange:
     def _patch(self) -> None:
         claims = self._verified()
         self._check_type()
-        offset = fields.decimal("Upload-Offset", self._head.get("upload-offset"))
+        offset = self.offset = fields.decimal("Upload-Offset", self._head.get("upload-offset"))
         length = self._head.get("upload-length")
         if length is not None and fields.decimal("Upload-Length", length) != claims.size:
             raise BadRequest(
@@ -281,10 +295,11 @@ class Exchange:
             )
         pairs = fields.metadata(metadata)
         port = self._store.files.port
+        session = port.urandom(_SESSION_BYTES).hex()
         return Claims(
-            session=port.urandom(_SESSION_BYTES).hex(),
+            session=session,
             size=size,
-            target=fields.target(pairs),
+            target=fields.target(pairs) or session,
             overwrite=fields.overwrite(pairs),
             expires_s=port.time_ns() // 1_000_000_000 + self._settings.lifetime_s,
             created=True,
@@ -364,6 +379,7 @@ class Exchange:
     def _commit(self) -> Response:
         assert self._body is not None, "end() is for an exchange that wants its body"
         if self._length is not None and self.received != self._length:
+            self._keep()
             raise BadRequest(
                 "The body is shorter than it was announced.",
                 expected=self._length,
@@ -375,6 +391,13 @@ class Exchange:
         if self._created is not None:
             return self._created_response(self.claims, view.offset)
         return Response(204, (*COMMON, *_progress(view)))
+
+    def _keep(self) -> None:
+        if self._body is not None and self._checksum is None and self._created is None:
+            self._body.keep()
+        self.abort()
+        if self._created is not None:
+            self._forget_created()
 
     def _check_digest(self, body: Body) -> None:
         wanted = self._checksum

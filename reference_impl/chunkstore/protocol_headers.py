@@ -153,15 +153,21 @@ def metadata(text: str) -> dict[str, bytes]:
     return pairs
 
 
-def target(pairs: dict[str, bytes]) -> str:
-    """The name of the file to publish, relative to the root; the store judges where it lies."""
+def target(pairs: dict[str, bytes]) -> str | None:
+    """The name of the file to publish, relative to the root; the store judges where it lies.
+
+    ``None`` where the creator leaves it to the server, as most clients do. An empty name is not left
+    out, it is wrong.
+    """
+    if "filename" not in pairs:
+        return None
     try:
-        name = pairs.get("filename", b"").decode("utf-8")
+        name = pairs["filename"].decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadRequest("The metadata's filename is not UTF-8.") from error
     if not name:
         raise BadRequest(
-            "The upload has no name.", expected="Upload-Metadata with a non-empty filename"
+            "The metadata's filename is empty.", expected="a name, or no filename at all"
         )
     return name
 

@@ -28,6 +28,10 @@ class Response(msgspec.Struct, frozen=True):
     headers: Headers = COMMON
     body: bytes = b""
 
+    def carrying(self, more: Headers) -> Response:
+        """The same with more fields."""
+        return Response(self.status, (*self.headers, *more), self.body) if more else self
+
     def header(self, name: str) -> str | None:
         """The value of a field, for readers of a response."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
@@ -51,6 +55,16 @@ class WrongMethod(StoreError):
     """``extra['expected']`` lists the methods that are allowed."""
 
     status, title = 405, "Method not allowed"
+
+
+class FieldTooLarge(StoreError):
+    """RFC 6585, section 5: a header line, or their number."""
+
+    status, title = 431, "Header fields too large"
+
+
+class AddressTooLong(StoreError):
+    status, title = 414, "Address too long"
 
 
 class CreationUnauthorized(StoreError):

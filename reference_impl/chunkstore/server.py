@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from . import cors
 from .errors import StoreError
 from .listening import BLOCK_BYTES, Listener, as_web
 from .log import LibraryHandler, Log, redacted, redacted_path
@@ -57,7 +58,13 @@ class Replica:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         runner = web.ServerRunner(
-            Listener(self.handle, self._log, self._config.connections), shutdown_timeout=_LAST_S
+            Listener(
+                self.handle,
+                self._log,
+                self._config.connections,
+                cors.unheard(self._config.settings.origins),
+            ),
+            shutdown_timeout=_LAST_S,
         )
         await runner.setup()
         site = web.SockSite(runner, listener, backlog=1024)
@@ -102,12 +109,11 @@ class Replica:
             turn = Turn(self._workers, self._config, request, exchange, self._stopping)
             response = await turn.run()
         except Cut as cut:
-            refusal = StoreError(cut.detail)
-            refusal.status, refusal.title = cut.status, "Body cut off"
-            response = problem(refusal)
+            response = exchange.told(problem(cut.refusal))
         except Exception as error:
             self._log.failure("unexpected", error, **self._named(head))
-            response = problem(StoreError("The server met an error it did not expect."))
+            failure = StoreError("The server met an error it did not expect.")
+            response = exchange.told(problem(failure))
         failed = response.status in (500, 507)
         self._log.write(
             "error" if failed else "info",
@@ -115,6 +121,7 @@ class Replica:
             **self._named(head),
             status=response.status,
             session=exchange.claims.session if exchange.claims else None,
+            offset=exchange.offset,
             received=exchange.received,
             ms=round(1000 * (loop.time() - started_s), 2),
             **({"problem": response.body.decode()} if failed else {}),

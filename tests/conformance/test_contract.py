@@ -12,7 +12,7 @@ import pytest
 
 from chunkstore.config import Creation
 from patchstorm.check.model import Judgement
-from patchstorm.dialect.tus.conformance import contract, lengths, minted
+from patchstorm.dialect.tus.conformance import RULES, contract, lengths, minted
 from patchstorm.dialect.tus.minting import showing
 
 from .asking import SECRET, ask, broken
@@ -55,6 +55,11 @@ def _untouched_head(asked: Asked, said: Said) -> bool:
 WRONG: dict[str, Spoil] = {
     "names.inside": when(answered(400, "POST"), 201, location="/upload?token=x"),
     "names.taken-over": when(created, 400),
+    "names.optional": when(
+        lambda asked, said: asked.method == "POST" and asked.get("upload-metadata") is None,
+        400,
+        content_type="application/problem+json",
+    ),
     "names.owned": when(answered(409, "POST"), 201, location="/upload?token=x"),
     "signed.refused": when(_forged, 200, upload_offset="0", upload_length="11"),
     "signed.untouched": when(_untouched_head, upload_offset="5"),
@@ -98,12 +103,16 @@ CREATIONS: dict[str, Creation] = {
 
 
 def asked_of(
-    root: Path, spoil: Spoil = untouched, creation: Creation = "on", chapter: str = "contract"
+    root: Path,
+    spoil: Spoil = untouched,
+    creation: Creation = "on",
+    chapter: str = "contract",
+    strict: bool = False,
 ) -> Judgement:
     settings = dataclasses.replace(SETTINGS, creation=creation, creation_secret=SECRET)
     server = Reference(root, spoil, settings=settings)
     if creation == "on":
-        return ask(server, capabilities=CLAIMS, chapter=chapter, wire=WIRE)
+        return ask(server, capabilities=CLAIMS, chapter=chapter, wire=WIRE, strict=strict)
     claims = (*CLAIMS, f"creation-{creation}")
     if creation == "off":
         return ask(
@@ -118,6 +127,13 @@ def test_the_reference_keeps_what_it_claims(tmp_path: Path) -> None:
     assert broken(judgement) == set()
     assert judgement.verdict == "safe", judgement.unknown
     assert not any("skipped" in note and "name-" in note for note in judgement.notes)
+
+
+def test_it_keeps_what_is_only_recommended_too(tmp_path: Path) -> None:
+    judgement = asked_of(tmp_path, strict=True)
+
+    assert broken(judgement) == set()
+    assert judgement.verdict == "safe", judgement.unknown
 
 
 @pytest.mark.parametrize("creation", ["on", "bearer", "off"])
@@ -139,7 +155,7 @@ def test_whoever_breaks_a_rule_is_told_so(name: str, tmp_path: Path) -> None:
     judgement = asked_of(tmp_path, WRONG[name], CREATIONS.get(name, "on"), chapter)
 
     assert name in broken(judgement)
-    assert judgement.verdict == "violated"
+    assert (judgement.verdict == "violated") == (RULES[name].level == "must")
 
 
 def test_a_target_that_claims_none_of_it_is_asked_none_of_it() -> None:

@@ -63,13 +63,13 @@ def test_the_wrong_server_of_a_rule_breaks_it(name: str) -> None:
     assert (judgement.verdict == "violated") or level != "must"
 
 
-@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.level == "should"])
+@pytest.mark.parametrize("name", [name for name in WRONG if RULES[name].level == "should"])
 def test_a_should_is_a_remark_unless_strictness_is_asked_for(name: str) -> None:
     assert name not in found(wronged(name))
     assert name in found(wronged(name, strict=True))
 
 
-@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.level == "open"])
+@pytest.mark.parametrize("name", [name for name in WRONG if RULES[name].level == "open"])
 def test_what_is_left_open_is_never_a_violation(name: str) -> None:
     assert name not in found(wronged(name, strict=True))
 

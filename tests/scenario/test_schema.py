@@ -149,6 +149,14 @@ WRONG: dict[str, tuple[str, str]] = {
         edited('target = "../x"', after="[[upload]]\n"),
         "has to lie inside the root",
     ),
+    "no name and one": (
+        edited('unnamed = true\ntarget = "x"', after="[[upload]]\n"),
+        "upload[0].unnamed: who asks for no name cannot ask for one",
+    ),
+    "no name and replacement": (
+        edited("unnamed = true\noverwrite = true", after="[[upload]]\n"),
+        "nor to replace what has it",
+    ),
     "two of one name": (GOOD + '[[upload]]\nid = "u0"\nsize = 1\n', 'two tables are called "u0"'),
     "one rival": (GOOD.replace("parallel", "rivals"), "rivals needs 2 uploads"),
     "rivals apart": (

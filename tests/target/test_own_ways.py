@@ -60,6 +60,13 @@ def test_a_server_with_names_of_its_own_is_skipped_with_that_reason(tmp_path: Pa
     )
 
 
+def test_a_server_that_nobody_says_to_name_files_itself_is_not_asked_to(tmp_path: Path) -> None:
+    path = odd(tmp_path, "suffix", published="{target}")
+    assert ran("unnamed", path).report.skipped == (
+        "an upload without a name requires unnamed-uploads, which the target does not declare"
+    )
+
+
 @pytest.mark.parametrize(("mood", "found"), [("joins", False), ("joins-wrong", True)])
 def test_a_final_upload_is_read_as_the_target_declares(
     mood: str, found: bool, tmp_path: Path

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,9 @@ from patchstorm.dialect.tus.codec import (
 from patchstorm.dialect.wire import Wire
 from patchstorm.history.model import UploadInfo
 from patchstorm.history.no_answer import NoAnswer
+from patchstorm.target.model import Files
+from patchstorm.target.places import Places
+from patchstorm.target.registry import resolve
 
 UPLOAD = UploadInfo(id="u1", size=1000, target="dir/file.bin")
 REFERENCE = Wire(path="/upload", status="{path}/status?{query}", id="token:session")
@@ -42,6 +46,35 @@ def test_a_creation_declares_length_and_name() -> None:
         "Upload-Length": "1000",
         "Upload-Metadata": f"filename {base64_of('dir/file.bin')},kind {base64_of('video')}",
     }
+
+
+def test_an_upload_without_a_name_asks_for_none() -> None:
+    upload = UploadInfo(id="u1", size=1000, target="u1.bin", unnamed=True)
+    creation = Request(kind="create", upload="u1")
+    told = dict(encode(REFERENCE, creation, upload, None).headers)
+    assert told["Upload-Length"] == "1000"
+    assert "Upload-Metadata" not in told
+    wire = Wire(path="/files/", metadata={"kind": "video", "title": "{target}"})
+    told = dict(encode(wire, creation, upload, None).headers)
+    assert told["Upload-Metadata"] == f"kind {base64_of('video')}", "what needs no name is told"
+
+
+@pytest.mark.parametrize(
+    ("files", "path"),
+    [
+        (Files(unnamed="{id}"), "session-7"),
+        (Files(unnamed="plain/{id}.bin"), "plain/session-7.bin"),
+        (Files(published="done/{id}"), "done/session-7"),
+    ],
+)
+def test_a_file_that_nobody_named_lies_where_the_target_says(files: Files, path: str) -> None:
+    target = msgspec.structs.replace(resolve("reference"), files=files)
+    target = msgspec.structs.replace(target, wire=Wire(path="/upload"))
+    nobodys = UploadInfo(id="u1", size=5, target="u1.bin", unnamed=True)
+    places = Places(target, (nobodys, UploadInfo(id="u2", size=5, target="u2.bin")))
+    assert places.path("u1") is None, "nobody has its URL yet"
+    places.learn("u1", "/upload/session-7")
+    assert places.path("u1") == path
 
 
 def test_a_creation_can_ask_for_replacement_and_carry_the_first_bytes() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from chunkstore import protocol_headers as fields
 from chunkstore.config import Settings
 from chunkstore.errors import Busy, StoreError
@@ -107,6 +109,15 @@ class UnknownChecksumIgnored(Exchange):
         super()._check_body(claims, offset)
 
 
+class UnnamedTogether(Exchange):
+    """Has one name for all the files that nobody named."""
+
+    def _new_claims(self, metadata: str) -> Claims:
+        claims = super()._new_claims(metadata)
+        unnamed = claims.target == claims.session
+        return msgspec.structs.replace(claims, target="upload") if unnamed else claims
+
+
 class OffsetBeyondAccepted(SequentialStore):
     """Refuses what has come already, and takes what lies beyond the current offset."""
 
@@ -200,6 +211,24 @@ BUGS = (
         deed="client PATCH md99",
         also=("bytes", "conflict", "durability", "linearizable", "replay"),
         exchange=UnknownChecksumIgnored,
+    ),
+    Bug(
+        name="unnamed-together",
+        says="all uploads that ask for no name are published under one",
+        stands_for="a default name where each upload needs one of its own",
+        storms=("unnamed",),
+        caught_by=("publication", "durability"),
+        deed="request link upload",
+        also=(
+            "availability",
+            "completion",
+            "conflict",
+            "linearizable",
+            "refusal",
+            "replay",
+            "residue",
+        ),
+        exchange=UnnamedTogether,
     ),
     Bug(
         name="offset-beyond-accepted",

@@ -31,11 +31,15 @@ Checksum = Literal["none", "right", "wrong", "malformed", "unknown-algorithm"]
 
 
 class UploadInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An upload as the plan declared it. ``id`` is the harness's name for it, not the server's."""
+    """An upload as the plan declared it. ``id`` is the harness's name for it, not the server's.
+
+    ``unnamed``: its creation asks for no name, and nobody but the harness hears of ``target``.
+    """
 
     id: str
     size: int
     target: str  # the published name asked for, relative to the target's root
+    unnamed: bool = False
     overwrite: bool = False
     expires_ms: int | None = None
 
@@ -200,12 +204,16 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Final(Line, frozen=True, kw_only=True, tag="final"):
-    """The published name of one upload after convergence."""
+    """The published name of one upload after convergence.
+
+    ``mode``: its permissions (chmod(2)); None: nobody looked, or it was fetched.
+    """
 
     upload: str
     present: bool
     size: int | None = None
     runs: tuple[Run, ...] = ()
+    mode: int | None = None
 
 
 class Residue(Line, frozen=True, kw_only=True, tag="residue"):

@@ -116,6 +116,7 @@ def _upload(chooser: Chooser, spec: UploadSpec, ident: str, number: int) -> Uplo
         id=ident,
         size=size,
         target=spec.target or f"{ident}.bin",
+        unnamed=spec.unnamed,
         overwrite=spec.overwrite,
         expires_ms=expires,
     )

@@ -63,13 +63,14 @@ class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One ``[[upload]]`` table: ``count`` uploads of the same shape."""
+    """One ``[[upload]]`` table: ``count`` uploads of the same shape. ``unnamed``: they ask for no target."""
 
     id: str
     count: Spread = always(1)
     size: Spread
     chunk: Spread
     target: str | None = None
+    unnamed: bool = False
     overwrite: bool = False
     expires_ms: Spread | None = None
 

@@ -48,6 +48,8 @@ def _missing_capability(scenario: Scenario, has: frozenset[str]) -> str | None:
         wanted = dict.fromkeys(WORKLOADS[client.kind].needs, client.kind) | wanted
     for fault in scenario.faults:
         wanted |= dict.fromkeys(FAULTS[fault.kind].needs, fault.kind)
+    if any(upload.unnamed for upload in scenario.uploads):
+        wanted |= {"unnamed-uploads": "an upload without a name"}
     for capability, who in wanted.items():
         if capability not in has:
             return f"{who} requires {capability}, which the target does not declare"

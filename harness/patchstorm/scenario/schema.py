@@ -125,9 +125,12 @@ def _upload(table: Table, index: int) -> UploadSpec:
         size=size,
         chunk=chunk,
         target=_target(table),
+        unnamed=table.flag("unnamed", default=False),
         overwrite=table.flag("overwrite", default=False),
         expires_ms=table.spread("expires", _option("ms", 1)),
     )
+    if spec.unnamed and (spec.target is not None or spec.overwrite):
+        table.fail("unnamed", "who asks for no name cannot ask for one, nor to replace what has it")
     table.close()
     return spec
 

@@ -236,6 +236,14 @@ def _check_document(wire: Wire) -> None:
 def _check_files(target: Target) -> None:
     files = target.files
     check_template(files.published, ("target", "id"), "files.published")
+    if files.unnamed is not None:
+        check_template(files.unnamed, ("id",), "files.unnamed")
+    elif "unnamed-uploads" in target.capabilities and "{target}" in files.published:
+        raise Mistake(
+            "files.unnamed",
+            "the capability `unnamed-uploads` promises a file for who asks for no name, and "
+            '`files.published` needs one. Say where it lies, such as files.unnamed = "{id}".',
+        )
     if files.stored is not None:
         check_template(files.stored, ("id", "offset"), "files.stored")
     if files.read == "get" and "publishes-atomically" in target.capabilities:

@@ -106,7 +106,8 @@ class Files(_Table, frozen=True, kw_only=True):
     """Where things lie below the shared directory.
 
     ``published`` is the path of the finished file, with ``{target}`` (the name asked for) or
-    ``{id}`` (the server's name for the upload). ``read`` says how the assembled bytes are had: from
+    ``{id}`` (the server's name for the upload); ``unnamed`` the same of one whose creation asked for no
+    name, with ``{id}`` alone. ``read`` says how the assembled bytes are had: from
     that ``path``, or with ``get``, a GET on the upload's URL. ``internal`` are patterns that users
     never look at; anything else that shows is a sighting beside the target. ``leftovers`` may stay for good.
     ``stored`` is the path of a file that holds an upload's bytes from an offset on, with ``{id}`` and
@@ -114,6 +115,7 @@ class Files(_Table, frozen=True, kw_only=True):
     """
 
     published: str = "{target}"
+    unnamed: str | None = None
     read: Literal["path", "get"] = "path"
     internal: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()

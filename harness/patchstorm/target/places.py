@@ -44,6 +44,8 @@ class Places:
         """Where ``files.published`` says that ``upload`` lies, however its bytes are had."""
         info, url = self._uploads[upload], self._urls.get(upload)
         pattern = self._files.published
+        if info.unnamed:
+            pattern = self._files.unnamed or pattern
         if "{id}" not in pattern:
             return pattern.format(target=info.target)
         if url is None:

@@ -129,6 +129,8 @@ def _check_environment(target: Target) -> None:
 
 def _check_places(files: Files, where: str) -> None:
     _inside(files.published, f"{where}.published")
+    if files.unnamed is not None:
+        _inside(files.unnamed, f"{where}.unnamed")
     if files.stored is not None:
         _inside(files.stored, f"{where}.stored")
         for placeholder in ("{id}", "{offset}"):

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import client_tools
 import pytest
 
 from chunkstore.testing import Fleet
 
-TUS_JS_CLIENT = "tus-js-client@4.3.1"
 NODE_MODULES = "CHUNKSTORE_NODE_MODULES"
 
 
@@ -33,29 +31,12 @@ def original(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with tus-js-client installed: the one named in the environment, or a new one."""
+def node_modules() -> Path:
+    """A directory with tus-js-client installed: the one named in the environment, or the tests' own."""
     given = os.environ.get(NODE_MODULES)
     if given and (Path(given) / "tus-js-client").is_dir():
         return Path(given)
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("tus-js-client needs node and npm, and this machine has not both")
-    directory = tmp_path_factory.mktemp("npm")
-    command = [
-        "npm",
-        "install",
-        "--no-save",
-        "--no-audit",
-        "--no-fund",
-        "--ignore-scripts",
-        TUS_JS_CLIENT,
-    ]
     try:
-        done = subprocess.run(
-            command, cwd=directory, capture_output=True, text=True, timeout=120, check=False
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip("the npm registry did not answer within 120 s")
-    if done.returncode != 0:
-        pytest.skip(f"npm could not install {TUS_JS_CLIENT}: {done.stderr.strip()[-300:]}")
-    return directory / "node_modules"
+        return client_tools.node_modules(client_tools.TUS_JS_CLIENT)
+    except client_tools.Missing as reason:
+        pytest.skip(str(reason))

@@ -15,7 +15,7 @@ from chunkstore.testing import Fleet
 pytestmark = pytest.mark.needs_node
 
 MIB = 1 << 20
-SCRIPT = Path(__file__).with_name("upload.cjs")
+SCRIPT = Path(__file__).with_name("programs") / "upload.cjs"
 
 
 def upload(modules: Path, endpoint: str, file: Path, name: str, **options: object) -> Any:

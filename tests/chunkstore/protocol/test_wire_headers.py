@@ -96,10 +96,15 @@ def test_an_unclear_overwrite_is_refused() -> None:
         fields.overwrite({"overwrite": b"maybe"})
 
 
-@pytest.mark.parametrize("pairs", [{}, {"filename": b""}, {"filename": b"\xff"}, {"name": b"x"}])
-def test_an_upload_needs_a_name(pairs: dict[str, bytes]) -> None:
+@pytest.mark.parametrize("name", [b"", b"\xff"])
+def test_a_name_that_is_none_is_refused(name: bytes) -> None:
     with pytest.raises(BadRequest):
-        fields.target(pairs)
+        fields.target({"filename": name})
+
+
+@pytest.mark.parametrize("pairs", [{}, {"name": b"x"}])
+def test_a_name_may_be_left_to_the_server(pairs: dict[str, bytes]) -> None:
+    assert fields.target(pairs) is None
 
 
 def test_a_checksum_is_read() -> None:

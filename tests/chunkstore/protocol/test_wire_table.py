@@ -9,12 +9,13 @@ from email.utils import parsedate_to_datetime
 import pytest
 from wire_support import PATCH_TYPE, SECRET, TUS, Wire, b64, problem_of
 
+from chunkstore.model import Claims
 from chunkstore.tokens import verify
 
 DATA = bytes(range(256)) * 4
 
 
-def claims_of(location: str) -> object:
+def claims_of(location: str) -> Claims:
     return verify(location.partition("token=")[2], SECRET)
 
 
@@ -80,6 +81,21 @@ def test_a_location_starts_with_the_public_url(wire: Wire) -> None:
     public = Wire(wire.store, wire.root, replace(wire.settings, public_url="https://up.example"))
     response = public.request("POST", headers=public.creation(5) | {"Host": "inner:1"})
     assert (response.header("Location") or "").startswith("https://up.example/upload?token=")
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, "", f"name {b64(b'mine')},filetype {b64(b'text/plain')}"]
+)
+def test_a_file_that_nobody_named_is_published_under_its_sessions_name(
+    wire: Wire, metadata: str | None
+) -> None:
+    told = {} if metadata is None else {"Upload-Metadata": metadata}
+    response = wire.request("POST", headers=TUS | {"Upload-Length": "5"} | told)
+    assert response.status == 201
+    location = response.header("Location") or ""
+    assert wire.patch(location, 0, b"hello").status == 204
+    assert wire.offset(location) == "5"
+    assert (wire.root / claims_of(location).session).read_bytes() == b"hello"
 
 
 def test_head_tells_the_prefix_the_length_and_the_metadata_as_given(wire: Wire) -> None:
@@ -278,12 +294,14 @@ def test_an_aborted_body_leaves_nothing(wire: Wire) -> None:
     assert not list((wire.root / ".upload").rglob("*.tmp"))
 
 
-def test_a_body_that_ends_too_early_is_not_kept(wire: Wire) -> None:
+def test_of_a_body_that_ends_too_early_the_prefix_is_kept(wire: Wire) -> None:
     location = wire.create(len(DATA))
     response = wire.patch(location, 0, DATA[:200], Content_Length="500")
     assert response.status == 400
-    assert wire.offset(location) == "0"
+    assert wire.offset(location) == "200"
     assert not list((wire.root / ".upload").rglob("*.tmp"))
+    assert wire.patch(location, 200, DATA[200:]).status == 204
+    assert (wire.root / "file.bin").read_bytes() == DATA
 
 
 def test_another_base_path(wire: Wire) -> None:

@@ -229,6 +229,31 @@ def test_limits_given_on_the_command_line(tmp_path: Path) -> None:
         assert ask(fleet, "OPTIONS", "/upload").status == 404
 
 
+@pytest.mark.parametrize(
+    ("given", "allowed"),
+    [
+        ([], "*"),
+        (["--cors-origins", "off"], None),
+        (["--cors-origins", "http://localhost:3000,https://a.example"], "https://a.example"),
+    ],
+)
+def test_origins_given_on_the_command_line(
+    tmp_path: Path, given: list[str], allowed: str | None
+) -> None:
+    with Fleet(tmp_path, 1, given) as fleet:
+        told = ask(fleet, "OPTIONS", headers={"Origin": "https://a.example"}).headers
+        assert told.get("access-control-allow-origin") == allowed
+
+
+@pytest.mark.parametrize("wrong", ["", "a.example", "https://a.example/", "*,https://a.example"])
+def test_what_is_no_origin_is_said_with_an_example(
+    tmp_path: Path, secret_file: Path, wrong: str
+) -> None:
+    refused = chunkstore("--root", tmp_path, "--secret-file", secret_file, "--cors-origins", wrong)
+    assert refused.returncode == 2
+    assert "https://b.example" in refused.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("variant", ["append", "rename-unrefreshed"])
 def test_the_variants_serve(tmp_path: Path, variant: str) -> None:
     with Fleet(tmp_path, 1, ["--variant", variant]) as fleet:

@@ -85,13 +85,19 @@ def encode(
 
 
 def _creation(wire: Wire, upload: UploadInfo) -> list[tuple[str, str]]:
-    return [("Upload-Length", str(upload.size)), ("Upload-Metadata", metadata(wire, upload))]
+    told = metadata(wire, upload)
+    return [("Upload-Length", str(upload.size)), *([("Upload-Metadata", told)] if told else [])]
 
 
 def metadata(wire: Wire, upload: UploadInfo) -> str:
-    """The value of Upload-Metadata: the target's name, and what else this server is to be told."""
-    more = {key: value.format(target=upload.target) for key, value in wire.metadata.items()}
-    pairs = {"filename": upload.target, **more}
+    """The value of Upload-Metadata: the target's name, and what else this server is to be told.
+
+    Of an upload without a name only what does not depend on one; nothing at all is an empty value.
+    """
+    pairs = {} if upload.unnamed else {"filename": upload.target}
+    for key, value in wire.metadata.items():
+        if not (upload.unnamed and "{target}" in value):
+            pairs[key] = value.format(target=upload.target)
     told = [f"{key} {_base64(value.encode())}" for key, value in pairs.items()]
     if upload.overwrite:
         told.append("overwrite")

@@ -45,10 +45,11 @@ class Minter:
     def upload(self, upload: UploadInfo) -> str:
         """The URL of an upload of a plan, in the form in which a creation gives one out."""
         expires_ms = upload.expires_ms
+        session = "Minted-" + "".join(one if one.isalnum() else "-" for one in upload.id)
         claims: dict[str, int | str | bool] = {
-            "session": "Minted-" + "".join(one if one.isalnum() else "-" for one in upload.id),
+            "session": session,
             "size": upload.size,
-            "target": upload.target,
+            "target": session if upload.unnamed else upload.target,
             "in_s": LIFETIME_S if expires_ms is None else -(-expires_ms // 1_000),
         }
         return self.url(claims | ({"overwrite": True} if upload.overwrite else {}))

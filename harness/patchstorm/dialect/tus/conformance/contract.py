@@ -47,11 +47,15 @@ OWN = frozenset(
 
 INSIDE = Rule(
     name="names.inside", level="must", section="capability named-targets",
-    says="a creation whose name is none, cannot be read or lies outside the root is refused with 4xx",
+    says="a creation whose name is empty, cannot be read or lies outside the root is refused with 4xx",
 )  # fmt: skip
 NAMED = Rule(
     name="names.taken-over", level="must", section="capability named-targets",
     says="a creation under any other name is accepted, whatever letters it is of",
+)  # fmt: skip
+OPTIONAL = Rule(
+    name="names.optional", level="should", section="capability named-targets",
+    says="a creation that says no name is accepted, and so are its bytes: most clients say none",
 )  # fmt: skip
 OWNED = Rule(
     name="names.owned", level="must", section="capability named-targets",
@@ -99,7 +103,7 @@ PROBLEM = Rule(
     says="a refusal is of type application/problem+json",
 )  # fmt: skip
 RULES = (
-    INSIDE, NAMED, OWNED, SIGNED, UNTOUCHED, CHALLENGE, DOCUMENT, DOCUMENT_ONLY, DOCUMENT_UNKNOWN,
+    INSIDE, NAMED, OPTIONAL, OWNED, SIGNED, UNTOUCHED, CHALLENGE, DOCUMENT, DOCUMENT_ONLY, DOCUMENT_UNKNOWN,
     PROXIED, HOSTED, NOT_MIRRORED, PROBLEM,
 )  # fmt: skip
 
@@ -172,6 +176,7 @@ _INSIDE: tuple[tuple[str, str], ...] = (
 )
 _NAMES = ("creation", "own:named-targets")
 _REFUSED = Expect(rule=INSIDE, claim=client_refusal)
+_UNNAMED = Expect(rule=OPTIONAL, claim=success)
 _TAKEN = Expect(rule=OWNED, claim=status(409))
 _GIVEN = Expect(rule=OWNED, claim=success)
 _BELOW = Expect(rule=OWNED, claim=client_refusal)
@@ -249,8 +254,16 @@ CASES = (
         steps=(create("a", _REFUSED, more={"Upload-Metadata": "{metadata:own}"}),),
     ),
     Case(
-        name="name-none", chapter="contract", needs=_NAMES, says="a creation without a name",
-        steps=(create("a", _REFUSED, more={"Upload-Metadata": None}),),
+        name="name-none", chapter="contract", needs=_NAMES,
+        says="two creations without a name: without metadata, and with metadata of another kind",
+        steps=(
+            create("a", _UNNAMED, more={"Upload-Metadata": None}),
+            create("b", _UNNAMED, more={"Upload-Metadata": f"filetype {base64(b'text/plain')}"}),
+            patch("a", 0, b"hello world", _UNNAMED, *accepted(11)),
+            patch("b", 0, b"HELLO WORLD", _UNNAMED, *accepted(11)),
+            head("a", Expect(rule=OPTIONAL, claim=all_of(success, offset(11)))),
+            head("b", Expect(rule=OPTIONAL, claim=all_of(success, offset(11)))),
+        ),
     ),
     *(
         Case(
@@ -304,7 +317,7 @@ CASES = (
             create("c", more=_named("raced.bin/below.bin")),
             patch("a", 0, b"hello world", *accepted(11)),
             patch("b", 0, b"hello world", Expect(rule=OWNED, claim=status(409))),
-            head("b", Expect(rule=OWNED, claim=status(423))),
+            head("b", Expect(rule=OWNED, claim=status(409, 410, 423))),
             patch("c", 0, b"hello world", Expect(rule=OWNED, claim=not_accepted)),
         ),
     ),

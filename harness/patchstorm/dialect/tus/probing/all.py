@@ -14,6 +14,7 @@ from patchstorm.dialect.tus.probing.whereabouts import Whereabouts, found, told_
 
 UNPROBED = {
     "publishes-atomically": "the name was not there early; only storms can show more",
+    "unnamed-uploads": "every creation of a probe says a name; it stands as you declared it",
     "survives-power-loss": "no probe can cut the power; it stands as you declared it",
 }
 Several = Callable[[Bench], AsyncIterator[Probed]]
