@@ -6,7 +6,9 @@ outside the lock, against chunk files that never change; then what nobody has ye
 lock is taken again. Committed bytes never change, so every turn leaves less to compare, and the loop
 ends when a look finds nothing new.
 
-A body commits all that it adds, in one replacement of ``info.json``, or nothing.
+A body commits all that it adds, in one replacement of ``info.json``, or nothing. One that broke off is
+the body that came until then: its bytes are as true as those of any PATCH of that length, since a client
+that comes back asks HEAD where to go on. What becomes of it is no different from there on.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ class Piece(msgspec.Struct):
 
 
 class Body:
-    """A body on its way in: ``write`` each block, then ``commit``; or ``abort``."""
+    """A body on its way in: ``write`` each block; then ``commit``, ``keep`` if it broke off, or ``abort``."""
 
     def __init__(self, store: Store, claims: Claims, offset: int) -> None:
         self._store = store
@@ -99,6 +101,15 @@ class Body:
             if not info.finished and not info.complete:
                 return self._store.view_of(info)
         return self._store.finished(self._claims, contributed=self._contributed)
+
+    def keep(self) -> None:
+        """The body broke off: commit what has come of it. Raises what :meth:`commit` raises.
+
+        Durable before anything names it, and as long as what was hashed of it; nothing where a byte of it
+        contradicts a committed one, since then nobody knows which upload it belongs to.
+        """
+        if self.received:
+            self.commit()
 
     def abort(self) -> None:
         """Remove what is left of the temporary files. Never raises; may be called at any time."""

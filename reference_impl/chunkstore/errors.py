@@ -35,6 +35,10 @@ class UnknownUpload(StoreError):
     status, title = 404, "Unknown upload"
 
 
+class TooSlow(StoreError):
+    status, title = 408, "Body cut off"
+
+
 class Conflict(StoreError):
     """Bytes that contradict committed bytes, or an offset out of range."""
 

@@ -78,6 +78,10 @@ class Inflow:
         """For a worker: store what is left, then end the exchange. May be called again."""
         return self._store_all() or self._exchange.end()
 
+    def keep(self) -> Outcome:
+        """As :meth:`finish`, for a body that broke off."""
+        return self._store_all() or self._exchange.cut()
+
     def _store_all(self) -> Outcome:
         while self._pieces:
             piece = self._pieces[0]  # it stays until it is stored: the store may be busy

@@ -73,6 +73,9 @@ class LateBody:
             self.abort()
         return self._store.finished(self._claims)
 
+    def keep(self) -> None:
+        """The body broke off; the file has its bytes already."""
+
     def abort(self) -> None:
         """Let go of the published file."""
         if self._fd is not None:

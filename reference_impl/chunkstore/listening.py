@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -27,7 +28,21 @@ _NO_ROOM = (
 """423, as for everything that is only a matter of time: after any other error to a HEAD, tus-js-client
 begins a new upload."""
 _KEEPALIVE_S = 75.0
+_UNREAD = "unread"
 _REASONS = {460: "Checksum Mismatch"}
+
+
+def set_aside(request: web.BaseRequest) -> None:
+    """Before reading its body only raises why it broke off: note what came of it and nobody has read."""
+    with suppress(RuntimeError):  # somebody waits for more, so there is nothing
+        if request.content.exception() is None:
+            request[_UNREAD] = request.content.read_nowait()
+
+
+def unread(request: web.BaseRequest) -> bytes:
+    """What was set aside of its body."""
+    came: bytes = request.get(_UNREAD, b"")
+    return came
 
 
 def as_web(response: Response) -> web.Response:
@@ -74,8 +89,11 @@ class _Connection(RequestHandler):
             super().eof_received()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if not self._refused:
-            super().connection_lost(exc)
+        if self._refused:
+            return
+        if self._current_request is not None:
+            set_aside(self._current_request)
+        super().connection_lost(exc)
 
     def handle_error(
         self,

@@ -64,9 +64,8 @@ class Port(Protocol):
 
 
 class OsPort:
-    """The real world: the kernel's own calls, bound once so that no call pays for a wrapper."""
+    """The real world: the kernel's own calls, bound once so that hardly a call pays for a wrapper."""
 
-    open = staticmethod(os.open)
     close = staticmethod(os.close)
     pread = staticmethod(os.pread)
     preadv = staticmethod(os.preadv)
@@ -86,6 +85,11 @@ class OsPort:
     time_ns = staticmethod(time.time_ns)
     sleep = staticmethod(time.sleep)
     urandom = staticmethod(os.urandom)
+
+    @staticmethod
+    def open(path: str, flags: int, mode: int = 0o666) -> int:
+        """``os.open`` itself would make files that anybody may execute."""
+        return os.open(path, flags, mode)
 
     @staticmethod
     def flock(fd: int, operation: int) -> None:

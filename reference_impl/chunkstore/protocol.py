@@ -11,8 +11,8 @@ Two rules say what lives here:
   the adapter calls the same method again. Only when its patience ends does it ask for
   :meth:`Exchange.busy_response`.
 
-The calls, in order: ``begin`` once; while it said ``None``: ``data`` for each block, then ``end``.
-``abort`` may come at any time between two calls and ends the exchange.
+The calls, in order: ``begin`` once; while it said ``None``: ``data`` for each block, then ``end``, or
+``cut`` for a body that broke off. ``abort`` may come at any time between two calls and ends the exchange.
 """
 
 from __future__ import annotations
@@ -98,8 +98,16 @@ class Exchange:
         assert response is not None
         return response
 
+    def cut(self) -> Response | None:
+        """The body broke off: what came of it is kept. Raises ``Busy``: call again.
+
+        A response says why nothing of it was kept. Nothing is with a checksum, which is of the whole body,
+        nor of a creation: nobody was told its address, so it ends here.
+        """
+        return self._answer(self._keep)
+
     def abort(self) -> None:
-        """The request was cut off: leave no trace of its body. Idempotent."""
+        """Leave no trace of a body that was neither committed nor kept. Idempotent."""
         body, self._body = self._body, None
         if body is not None:
             body.abort()
@@ -364,6 +372,7 @@ class Exchange:
     def _commit(self) -> Response:
         assert self._body is not None, "end() is for an exchange that wants its body"
         if self._length is not None and self.received != self._length:
+            self._keep()
             raise BadRequest(
                 "The body is shorter than it was announced.",
                 expected=self._length,
@@ -375,6 +384,13 @@ class Exchange:
         if self._created is not None:
             return self._created_response(self.claims, view.offset)
         return Response(204, (*COMMON, *_progress(view)))
+
+    def _keep(self) -> None:
+        if self._body is not None and self._checksum is None and self._created is None:
+            self._body.keep()
+        self.abort()
+        if self._created is not None:
+            self._forget_created()
 
     def _check_digest(self, body: Body) -> None:
         wanted = self._checksum

@@ -191,7 +191,11 @@ class Publisher:
             raise self._taken(info)
 
     def _taken(self, info: Info) -> TargetTaken:
-        return TargetTaken("Another upload owns the target name.", target=info.target)
+        return TargetTaken(
+            "Another file has the target name; the bytes are kept until the upload expires, and published "
+            "if the name becomes free.",
+            target=info.target,
+        )
 
     def _publish(self, session: Session, name: str, inode: int) -> None:
         info = session.info

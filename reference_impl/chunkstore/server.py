@@ -102,9 +102,7 @@ class Replica:
             turn = Turn(self._workers, self._config, request, exchange, self._stopping)
             response = await turn.run()
         except Cut as cut:
-            refusal = StoreError(cut.detail)
-            refusal.status, refusal.title = cut.status, "Body cut off"
-            response = problem(refusal)
+            response = problem(cut.refusal)
         except Exception as error:
             self._log.failure("unexpected", error, **self._named(head))
             response = problem(StoreError("The server met an error it did not expect."))

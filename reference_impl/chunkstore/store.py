@@ -66,6 +66,7 @@ class Incoming(Protocol):
     def sha256(self) -> Digest: ...
     def write(self, block: Data) -> None: ...
     def commit(self) -> View: ...
+    def keep(self) -> None: ...
     def abort(self) -> None: ...
 
 
@@ -111,7 +112,10 @@ class Store:
         return self._viewed(claims, info)
 
     def view(self, claims: Claims) -> View:
-        """What HEAD announces. Finishes a pending publication first, or says ``Busy`` or ``Locked``."""
+        """What HEAD announces. Finishes a pending publication first, or says ``Busy`` or ``Locked``.
+
+        ``Conflict`` when all bytes are here and the target name is another's: who waited would wait for ever.
+        """
         with no_space(), self.session(claims) as session:
             info = session.info
         return self._viewed(claims, info)
@@ -122,7 +126,7 @@ class Store:
             return self.view_of(info)
         try:
             return self.finished(claims)
-        except (Conflict, OutOfSpace) as error:
+        except OutOfSpace as error:
             raise Locked(f"All bytes are here; publishing waits: {error.detail}") from None
 
     def status(self, claims: Claims) -> StatusDocument:

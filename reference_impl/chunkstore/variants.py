@@ -57,6 +57,9 @@ class AppendBody:
             self.abort()
         return self._store.publish_if_full(self._claims)
 
+    def keep(self) -> None:
+        self.abort()
+
     def abort(self) -> None:
         if self._fd is not None:
             with suppress(OSError):

@@ -109,6 +109,9 @@ class SequentialBody:
         """The bytes where the upload's bytes are, durable on return; under the lock."""
         self.store.put(paths, self.offset, bytes(self.data))
 
+    def keep(self) -> None:
+        """Of a body that broke off nothing is stored."""
+
     def abort(self) -> None:
         """Nothing was stored yet."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +34,10 @@ def zeros(size: int) -> Iterator[bytes]:
     return itertools.repeat(block, size // MIB)
 
 
+def offset(fleet: Fleet, location: str) -> int:
+    return int(head(fleet, location).headers["upload-offset"])
+
+
 def memory_growth(fleet: Fleet, size: int) -> int:
     """By how many bytes one PATCH of ``size`` bytes raises the replica's peak memory."""
     location = create(fleet, size, "huge.bin")
@@ -52,35 +59,74 @@ def test_a_patch_of_a_gibibyte_needs_little_memory(fleet: Fleet) -> None:
     assert memory_growth(fleet, 1024 * MIB) < 64 * MIB
 
 
-def test_a_client_that_leaves_mid_body_leaves_nothing(fleet: Fleet) -> None:
+def test_of_a_client_that_leaves_mid_body_all_that_came_is_kept(fleet: Fleet) -> None:
     location = create(fleet, 10 * MIB)
     with connect(fleet) as client:
-        client.sendall(patch_head(location, 0, 10 * MIB) + bytes(3 * MIB))
-        assert eventually(lambda: bool(temporary_files(fleet)))
-    assert eventually(lambda: not temporary_files(fleet))
-    assert head(fleet, location).headers["upload-offset"] == "0"
-    assert patch(fleet, location, 0, b"\1" * 10 * MIB).status == 204
-    assert (fleet.root / "file.bin").read_bytes() == b"\1" * 10 * MIB
+        client.sendall(patch_head(location, 0, 10 * MIB) + b"\1" * 3 * MIB)
+    assert eventually(lambda: offset(fleet, location) == 3 * MIB)
+    assert not temporary_files(fleet)
+    assert patch(fleet, location, 3 * MIB, b"\2" * 7 * MIB, replica=1).status == 204
+    assert (fleet.root / "file.bin").read_bytes() == b"\1" * 3 * MIB + b"\2" * 7 * MIB
     assert '"level":"error"' not in fleet.logs()
 
 
-def test_a_client_that_resets_mid_body_leaves_nothing(fleet: Fleet) -> None:
+def test_an_upload_whose_every_connection_breaks_gets_on_with_each_of_them(fleet: Fleet) -> None:
+    """As tus-js-client does by default: all that is left in one PATCH, each cut after 2 MiB."""
+    data = b"".join(bytes([n]) * MIB for n in range(7))
+    location, reached = create(fleet, len(data)), []
+    while (at := offset(fleet, location)) < len(data):
+        reached.append(at)
+        with connect(fleet) as client:
+            client.sendall(patch_head(location, at, len(data) - at) + data[at : at + 2 * MIB])
+        assert eventually(lambda at=at: offset(fleet, location) > at)  # type: ignore[misc]
+    assert reached == [0, 2 * MIB, 4 * MIB, 6 * MIB]
+    assert (fleet.root / "file.bin").read_bytes() == data
+
+
+def test_of_a_client_that_resets_mid_body_what_was_received_is_kept(fleet: Fleet) -> None:
     location = create(fleet, MIB)
     with connect(fleet) as client:
         client.sendall(patch_head(location, 0, MIB) + bytes(1000))
         assert eventually(lambda: bool(temporary_files(fleet)))
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     assert eventually(lambda: not temporary_files(fleet))
+    assert offset(fleet, location) == 1000
     assert '"level":"error"' not in fleet.logs()
 
 
-def test_a_body_that_stands_still_is_cut_off(tmp_path: Path) -> None:
+def test_with_a_checksum_a_body_that_breaks_off_leaves_nothing(fleet: Fleet) -> None:
+    location = create(fleet, MIB)
+    digest = base64.b64encode(hashlib.sha256(bytes(MIB)).digest()).decode()
+    with connect(fleet) as client:
+        announced = patch_head(location, 0, MIB, f"Upload-Checksum: sha256 {digest}\r\n")
+        client.sendall(announced + bytes(1000))
+        assert eventually(lambda: bool(temporary_files(fleet)))
+    assert eventually(lambda: not temporary_files(fleet))
+    assert offset(fleet, location) == 0
+
+
+def test_a_body_that_stands_still_is_cut_off_and_kept(tmp_path: Path) -> None:
     with Fleet(tmp_path, 1, ["--idle-timeout", "300ms"]) as fleet:
         location = create(fleet, MIB)
         with connect(fleet) as client:
             client.sendall(patch_head(location, 0, MIB) + bytes(1000))
             assert client.recv(4096).startswith(b"HTTP/1.1 408")
         assert temporary_files(fleet) == []
+        assert offset(fleet, location) == 1000
+
+
+def test_a_replica_that_stops_keeps_what_came_of_a_body_in_its_middle(tmp_path: Path) -> None:
+    with Fleet(tmp_path, 2, ["--grace", "300ms"]) as fleet:
+        location = create(fleet, MIB)
+        with connect(fleet) as client:
+            client.sendall(patch_head(location, 0, MIB) + bytes(1000))
+            assert eventually(lambda: bool(temporary_files(fleet)))
+            fleet.replicas[0].send(signal.SIGTERM)
+            told = client.recv(4096)
+        assert told.startswith(b"HTTP/1.1 423")
+        assert b"\r\nRetry-After: " in told
+        assert fleet.replicas[0].wait() == 0
+        assert head(fleet, location, replica=1).headers["upload-offset"] == "1000"
 
 
 @pytest.mark.parametrize("announced", [100, MIB, 200 * MIB])

@@ -76,15 +76,27 @@ def test_many_waiters_occupy_no_worker(patient: Fleet) -> None:
         assert {request.result(timeout=30).status for request in waiting} == {200}
 
 
-def test_a_waiter_that_leaves_is_forgotten(patient: Fleet) -> None:
+@pytest.mark.parametrize("rest", [b"567", b"56789"])
+def test_what_came_is_kept_of_a_waiter_that_leaves(patient: Fleet, rest: bytes) -> None:
+    """Whether it is a part of the body or all of it; so it waits for the lock although nobody listens."""
     location = create(patient, 10)
     with connect(patient) as client:
         client.sendall(patch_head(location, 0, 10) + b"01234")
         assert eventually(lambda: bool(temporary_files(patient)))
         with locked(patient):
-            client.sendall(b"56789")
+            client.sendall(rest)
             client.close()
-            assert eventually(lambda: not temporary_files(patient))
+            assert head(patient, "/upload?token=" + patient.token("other", 1, "o")).status == 200
+    told = str(5 + len(rest))
+    assert eventually(lambda: head(patient, location).headers["upload-offset"] == told)
+
+
+def test_a_waiter_that_leaves_before_its_body_is_forgotten(patient: Fleet) -> None:
+    location = create(patient, 10)
+    with connect(patient) as client, locked(patient):
+        client.sendall(patch_head(location, 0, 10) + b"01234")
+        client.close()
+        assert eventually(lambda: '"status":400' in patient.logs())
     assert head(patient, location).headers["upload-offset"] == "0"
 
 

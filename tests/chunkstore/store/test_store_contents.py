@@ -9,7 +9,7 @@ import pytest
 from faultport import Call
 from storescene import DATA, World, claims_for, port_of
 
-from chunkstore.errors import Conflict, Gone, Locked, TooLarge, UnknownUpload
+from chunkstore.errors import Conflict, Gone, Locked, TargetTaken, TooLarge, UnknownUpload
 from chunkstore.model import Claims
 from chunkstore.store import percent
 
@@ -147,8 +147,8 @@ def test_an_upload_of_no_bytes_completes(world: World, by: str) -> None:
 
 
 @pytest.mark.parametrize("received", [0, 1, SIZE])
-def test_a_body_cut_off_leaves_no_trace(world: World, received: int) -> None:
-    """Also the way of a checksum mismatch: the body is there, and its request aborts it."""
+def test_an_aborted_body_leaves_no_trace(world: World, received: int) -> None:
+    """The way of a checksum mismatch, and of a body with one that broke off: its request aborts it."""
     claims, store = claims_for(), world.replica()
     store.create(claims)
     before = state_of(world)
@@ -207,7 +207,7 @@ def test_the_offset_equals_the_size_only_once_published(world: World) -> None:
     with pytest.raises(Conflict):
         world.patch(world.replica(), claims, SIZE - 1, DATA[-1:])
     for ask in (world.replica().view, world.replica().status):
-        with pytest.raises(Exception, match="publishing waits"):
+        with pytest.raises(TargetTaken, match="has the target name"):
             ask(claims)
     taken.unlink()
     assert world.replica().view(claims).offset == SIZE

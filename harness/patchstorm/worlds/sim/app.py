@@ -47,6 +47,9 @@ class Conversation(Protocol):
 
     Each may return the answer, or None to go on. Each may raise the application's ``busy`` error:
     then nothing happened, and the same call is made again a little later.
+
+    One that keeps what came of a body that broke off has a method ``cut`` besides, which is called then,
+    before ``abort``; it ends a request whose body is whole whether the client is still there or not.
     """
 
     def begin(self) -> Answer | None: ...

@@ -1,8 +1,9 @@
 """One request on a replica: the simulator's counterpart of the HTTP server round the protocol.
 
 The arrival, every block of the body and the answer are steps. A *busy* store is asked again after a
-growing pause in virtual time, until its bound; the pauses are those of ``chunkstore.server``, without
-their jitter, since the scheduler varies what the jitter would.
+growing pause in virtual time, until its bound; the pauses are those of ``chunkstore.turn``, without
+their jitter, since the scheduler varies what the jitter would. So is what a client's leaving ends: a
+request whose body has not come yet, not one whose body is whole.
 """
 
 from __future__ import annotations
@@ -93,19 +94,31 @@ def _answered(
     def patiently(call: Callable[[], _T]) -> _T | Answer:
         return _patiently(kernel, app, conversation, call, gone, lock_wait_ns)
 
+    cut = getattr(conversation, "cut", None)
     try:
         answer: Any = patiently(conversation.begin)
         if answer is not None:
             return answer  # type: ignore[no-any-return]
-        for block in body:
-            kernel.step(_BLOCK)
-            answer = patiently(lambda block=block: conversation.data(block))  # type: ignore[misc]
-            if answer is not None:
-                return answer  # type: ignore[no-any-return]
+        if cut is not None:
+            gone = _never
+        try:
+            for block in body:
+                kernel.step(_BLOCK)
+                answer = patiently(lambda block=block: conversation.data(block))  # type: ignore[misc]
+                if answer is not None:
+                    return answer  # type: ignore[no-any-return]
+        except Broken:
+            if cut is not None:
+                patiently(cut)
+            raise
         return patiently(conversation.end)
     except BaseException:
         conversation.abort()
         raise
+
+
+def _never() -> bool:
+    return False
 
 
 def _patiently(
