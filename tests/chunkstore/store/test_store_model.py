@@ -107,6 +107,29 @@ class StoreAgainstADictionary(RuleBasedStateMachine):
         incoming.write(body_of(1, start, end))
         incoming.abort()
 
+    @precondition(lambda self: not self.terminated)
+    @rule(replica=REPLICAS, data=st.data(), content=st.sampled_from([0, 0, 0, 1]))
+    def broke_off(self, replica: int, data: st.DataObject, content: int) -> None:
+        start = data.draw(st.integers(0, self.size))
+        end = data.draw(st.integers(start, self.size))
+        body = body_of(content, start, end)
+        agrees = all(self.model.get(at, byte) == byte for at, byte in enumerate(body, start))
+        incoming = self.world.patiently(
+            lambda: self.stores[replica].begin(self.claims, start, None)
+        )
+        try:
+            incoming.write(body)
+            self.world.patiently(incoming.keep)
+        except Conflict:
+            assert not agrees, "a prefix that agrees was dropped"
+            return
+        finally:
+            incoming.abort()
+        if not self.complete:
+            assert agrees or self.damaged, "a prefix that contradicts was kept"
+            self.model |= dict(enumerate(body, start))
+            self._resynchronise(replica)
+
     @precondition(lambda self: not self.terminated and not self.complete and self.model)
     @rule(data=st.data(), how=st.sampled_from(["alter", "cut", "unlink"]))
     def damage(self, data: st.DataObject, how: str) -> None:
