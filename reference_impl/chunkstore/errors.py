@@ -82,6 +82,12 @@ class ChecksumMismatch(StoreError):
     status, title = 460, "Checksum mismatch"
 
 
+class Stopping(Locked):
+    """The replica stops; the others go on."""
+
+    status, title = 503, "Stopping"
+
+
 class UnknownCoding(StoreError):
     """A transfer coding that is not undone here (RFC 9112, section 6.1)."""
 

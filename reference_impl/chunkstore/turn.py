@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .errors import BadRequest, Busy, Locked, StoreError, TooSlow
+from .errors import BadRequest, Busy, Stopping, StoreError, TooSlow
 from .inflow import Inflow
 from .listening import set_aside, unread
 from .protocol import Exchange, Response
@@ -132,7 +132,7 @@ class Turn:
 
     def _cut(self, error: OSError | Stopped) -> Cut:
         if isinstance(error, Stopped):
-            return Cut(Locked("This replica stops; go on at another."))
+            return Cut(Stopping("This replica stops; go on at another."))
         if self._request.transport is not None and isinstance(error, TimeoutError):
             return Cut(TooSlow(f"No byte of the body came for {self._config.idle_s:g} s."))
         return Cut(_broken(error))

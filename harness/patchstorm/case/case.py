@@ -42,6 +42,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     completed: int
     effect: Effect
     whole: bool  # every announced byte was handed over
+    partial: bool  # any prefix of it may be stored instead of all, if it was not acknowledged
     poisoned: bool  # carries a checksum that must be refused
 
 

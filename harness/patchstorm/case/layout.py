@@ -6,10 +6,12 @@ This is the one place that decides what an answer means for the stored bytes:
 - 4xx: no effect. Except 409 and 423 on a PATCH that can have completed the byte set: the target may
   refuse to *announce* (a lost rivalry, a lock not had) while the bytes stay committed. And except
   where a target keeps partial bodies: a 400 or 408 may end a body that was cut or interrupted by
-  another request, a 404 or 410 one that a DELETE overtook, after a part of it was stored.
+  another request, and where offsets are addressed so may any answer to a body of which not every byte was
+  handed over; on a sequential one a 404 or 410 may end one that a DELETE overtook, after a part was stored.
 - 5xx, a broken connection, no answer: it may take effect once, at any time after its invocation, or
-  never. Wholly on an offset-addressed target, and only if every byte was handed over; on a sequential
-  target that keeps partial bodies, any prefix of what was handed over.
+  never. Wholly, and only if every byte was handed over; where a target keeps partial bodies, any prefix
+  of what was handed over, since not all of that need have reached it.
+- A body with a checksum is kept whole or not at all on an offset-addressed target.
 - No answer because nothing was ever sent (not ``NoAnswer.may_have_effect``): no effect.
 - A checksum that does not match is never allowed an effect where the target announces checksums.
 
@@ -33,6 +35,10 @@ from patchstorm.case.faults import Faults
 from patchstorm.history.events import Damage, Phase, Sighting
 from patchstorm.history.model import Final, History, Operation
 from patchstorm.history.ranges import Ranges
+
+_ENDED_WITHIN = frozenset({400, 408})
+"""What a target answers to a body that, for all it knows, ended too early."""
+_OVERTAKEN = frozenset({404, 410})
 
 
 def lay_out(history: History) -> Case:
@@ -176,21 +182,38 @@ def _full_from(case: Case, upload: UploadCase, bodies: list[Operation]) -> int:
     A 409 or 423 counts as not plainly refused here: whether it is depends on this very moment. So does
     whatever may have ended a body after a part of it was stored.
     """
-    unclear = {409, 423} | ({400, 404, 408, 410} if case.keeps_partial else set())
+    unclear = {409, 423} | (_ENDED_WITHIN if case.keeps_partial else set())
+    if case.sequential and case.keeps_partial:
+        unclear |= _OVERTAKEN
     if upload.size == 0:
         return min((op.call.time_ns for op in upload.operations), default=FAR)
     covered = Ranges()
     for operation in sorted(bodies, key=lambda op: op.call.time_ns):
         status = None if operation.end is None else operation.end.status
-        if effect_of(operation) == "none" and status not in unclear:
+        broken = not _whole(operation)
+        if broken and not _partial(case, operation):
+            continue
+        known = not broken or case.sequential
+        if known and effect_of(operation) == "none" and status not in unclear:
             continue
         start, _, handed = _span(upload, operation)
-        if not _whole(operation) and not case.keeps_partial:
-            continue
         covered.add(start, handed)
         if covered.covers(0, upload.size):
             return operation.call.time_ns
     return FAR
+
+
+def _partial(case: Case, operation: Operation) -> bool:
+    """Whether a part of this body may stay stored although it broke off."""
+    if case.sequential:
+        return case.keeps_partial
+    return case.keeps_partial and operation.call.checksum == "none"
+
+
+def _came_whole(operation: Operation) -> bool:
+    """Whether an answer tells that the target had all that was handed over."""
+    status = None if operation.end is None else operation.end.status
+    return status is not None and status < 500 and status not in _ENDED_WITHIN
 
 
 def _write(case: Case, upload: UploadCase, operation: Operation) -> Write:
@@ -199,7 +222,7 @@ def _write(case: Case, upload: UploadCase, operation: Operation) -> Write:
     whole = _whole(operation)
     poisoned = case.checks_checksums and call.checksum not in ("none", "right")
     effect = _effect(case, upload, operation, announced)
-    partial = case.sequential and case.keeps_partial
+    partial = _partial(case, operation)
     acked = start
     if effect == "done":
         acked = _acked(case, operation, start, announced)
@@ -225,6 +248,7 @@ def _write(case: Case, upload: UploadCase, operation: Operation) -> Write:
         completed=FAR if end is None else end.time_ns,
         effect=effect,
         whole=whole,
+        partial=partial and not (whole and _came_whole(operation)),
         poisoned=poisoned,
     )
 
@@ -234,12 +258,15 @@ def _effect(case: Case, upload: UploadCase, operation: Operation, announced: int
     status = None if operation.end is None else operation.end.status
     if effect != "none" or status is None:
         return effect
+    within = not _whole(operation) or status in _ENDED_WITHIN
+    if within and not case.sequential and _partial(case, operation):
+        return "maybe"
     if status in (409, 423) and ended(operation) >= upload.full_from:
         closes = announced >= upload.size if case.sequential else True
         return "maybe" if closes else "none"
     if case.sequential and case.keeps_partial:
         stopped = upload.delete_invoked <= ended(operation) and status in (404, 409, 410, 423)
-        return "maybe" if stopped or status in (400, 408) else "none"
+        return "maybe" if stopped or status in _ENDED_WITHIN else "none"
     return "none"
 
 

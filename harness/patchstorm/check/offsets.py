@@ -4,7 +4,7 @@ Four rules, all in real time:
 
 - an offset is at most the declared size;
 - it is at most what had been handed to sockets contiguously before that answer ended (on an
-  offset-addressed target a body counts only whole);
+  offset-addressed target a body counts only whole, unless the target keeps partial bodies);
 - it never goes back: an answer to a request sent after another was answered is at least as large (the
   first gap of a status document counts as well);
 - it is at least the end of what was acknowledged before, when no gap lies before that; for the answer
@@ -75,7 +75,7 @@ def _ahead(case: Case, upload: UploadCase, seen: list[Reading]) -> Iterator[Find
     calls = sorted(
         (write.invoked, write.start, write.handed, write.op)
         for write in upload.writes
-        if write.whole or case.sequential
+        if write.whole or write.partial or case.sequential
     )
     handed = Ranges()
     at = 0

@@ -1,9 +1,9 @@
 """``status``: a status document agrees with itself, with what was sent, and with later answers.
 
 Its fields must describe one set of bytes. That set must have been handed over (an offset-addressed
-target counts bodies only whole), and it must still be there in every later answer: otherwise resending
-``missing_ranges`` alone would not complete the upload. A document that misses *acknowledged* bytes is
-told by ``durability``. Findings call the fields what the target does.
+target counts bodies only whole, unless it keeps partial ones), and it must still be there in every later
+answer: otherwise resending ``missing_ranges`` alone would not complete the upload. A document that misses
+*acknowledged* bytes is told by ``durability``. Findings call the fields what the target does.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _invented(case: Case, upload: UploadCase, documents: list[Operation]) -> Ite
     calls = sorted(
         (write.invoked, write.start, write.handed)
         for write in upload.writes
-        if write.whole or case.sequential
+        if write.whole or write.partial or case.sequential
     )
     handed = Ranges()
     at = 0

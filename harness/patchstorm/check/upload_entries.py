@@ -230,7 +230,23 @@ def _commit(problem: Problem, write: Write, content: int) -> int:
         cells = problem.span(write.start, write.reach)
         if problem.possible(cells, content):
             problem.add(write.op, Commit(cells, content), write.invoked, None)
+        if write.partial:
+            _prefixes(problem, write, content)
     return index if _due(write) is not None else -1
+
+
+def _prefixes(problem: Problem, write: Write, content: int) -> None:
+    """What may have been stored of a body instead of all that was handed over, and nobody was told.
+
+    One prefix, in truth. That several may be, one after the other, is granted: it lets the search explain no
+    hole, and nothing that would not be there sooner or later.
+    """
+    first, last = problem.cell(write.start), problem.cell(write.reach)
+    for stop in range(first + 1, last):
+        cells = (1 << stop) - (1 << first)
+        if not problem.possible(cells, content):
+            return
+        problem.add(write.op, Commit(cells, content), write.invoked, None)
 
 
 def _append(problem: Problem, write: Write, content: int) -> int:
@@ -325,8 +341,16 @@ def _covering(whole: Problem) -> list[list[int]]:
         if isinstance(entry.op, Commit):
             first = (entry.op.cells & -entry.op.cells).bit_length() - 1
             for cell in range(first, entry.op.cells.bit_length()):
-                covering[cell].append(index)
+                if not _known(whole, covering[cell], index):
+                    covering[cell].append(index)
     return covering
+
+
+def _known(whole: Problem, covering: list[int], index: int) -> bool:
+    """Whether another prefix of the same body may have brought the cell: then this one tells nothing new."""
+    if not covering or whole.origin[covering[-1]] != whole.origin[index]:
+        return False
+    return whole.entries[covering[-1]].end is None
 
 
 def _earliest_committed(whole: Problem) -> list[int | None]:

@@ -123,7 +123,7 @@ def test_a_replica_that_stops_keeps_what_came_of_a_body_in_its_middle(tmp_path: 
             assert eventually(lambda: bool(temporary_files(fleet)))
             fleet.replicas[0].send(signal.SIGTERM)
             told = client.recv(4096)
-        assert told.startswith(b"HTTP/1.1 423")
+        assert told.startswith(b"HTTP/1.1 503")
         assert b"\r\nRetry-After: " in told
         assert fleet.replicas[0].wait() == 0
         assert head(fleet, location, replica=1).headers["upload-offset"] == "1000"

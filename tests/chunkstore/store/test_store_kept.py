@@ -216,7 +216,9 @@ def contradicted_at(number: int, came: int) -> None:
 
         def act() -> None:
             if not kept:
-                with suppress(Busy, AssertionError):  # the first holds the lock
+                with suppress(
+                    Busy, Conflict, AssertionError
+                ):  # it holds the lock, or was the first
                     broke_off(world, other, claims, 4, LIES)
                     kept.append(LIES)
 
