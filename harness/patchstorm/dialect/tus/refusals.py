@@ -2,7 +2,8 @@
 
 * 404, 410: the upload was terminated, has expired, or is finished and no more to be had;
 * 409: bytes of another content that may have been accepted, a name that another upload wants or that a
-  stranger may have taken when the last bytes came, an offset outside the upload;
+  stranger may have taken when the last bytes came, an offset outside the upload; to a question, a name that
+  another upload can have got;
 * 413: a body past the declared end, an upload beyond the announced ``Tus-Max-Size``;
 * 400: a body past the declared end, where tus leaves the answer open; a checksum that is malformed or of
   an unknown algorithm; 460 is the business of ``checksum``;
@@ -60,7 +61,7 @@ def _contested(case: Case, upload: UploadCase, operation: Operation, end: Comple
     if call.kind == "create":
         return bool(upload.rivals) or _created_before(upload, operation)
     if not bodied(operation):
-        return False
+        return _lost_name(case, upload, end)
     if upload.rivals or upload.damages or _created_before(upload, None):
         return True
     if upload.full_from <= end.time_ns:
@@ -74,6 +75,13 @@ def _contested(case: Case, upload: UploadCase, operation: Operation, end: Comple
         and other.invoked < end.time_ns
         for other in upload.writes
     )
+
+
+def _lost_name(case: Case, upload: UploadCase, end: Completion) -> bool:
+    """Whether another upload can have been published under its name by then."""
+    if _created_before(upload, None) and upload.full_from <= end.time_ns:
+        return True
+    return any(case.uploads[rival].full_from <= end.time_ns for rival in upload.rivals)
 
 
 def _created_before(upload: UploadCase, operation: Operation | None) -> bool:

@@ -89,14 +89,14 @@ def refused(answer: Answer) -> bool:
 
 
 def head(ctx: Context, upload: UploadPlan, *, replica: int | None = None) -> Move[int | None]:
-    """The committed offset; None if the upload is gone or nobody answers within the tries."""
+    """The committed offset; None if the upload is gone or lost its name, or nobody answers within the tries."""
     for failures in range(ctx.tries):
         where = ctx.replica() if replica is None else ctx.other(replica, failures)
         request = Request(kind="query", upload=upload.id, replica=where)
         answer: Answer = yield Send(request=request)
         if answer.ok and answer.end.offset is not None:
             return answer.end.offset
-        if refused(answer):
+        if refused(answer) or answer.status == 409:
             return None
         yield from pause(ctx, failures)
     return None
