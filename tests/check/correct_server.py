@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
-from correct_model import MS, Ask, Upload
+from correct_model import MS, Ask, Upload, nobody
 
 from patchstorm.history import Recorder
 from patchstorm.history.events import Damage
@@ -47,7 +48,7 @@ class Server:
         elif ask.kind == "append":
             self._patch(upload, ask, answer)
         elif upload.full and not self.publish(upload):
-            answer(423)
+            answer(self.rng.choice((409, 423)) if self._lost(upload) else 423)
         elif ask.kind == "query":
             answer(200, offset=upload.prefix)
         else:
@@ -108,10 +109,26 @@ class Server:
         if upload.gone:
             answer(410)
         elif upload.full and not self.publish(upload):
-            taken = self.published.get(upload.info.target)
-            answer(409 if taken is not None and not upload.info.overwrite else 423)
+            answer(409 if self._lost(upload) else 423)
         else:
             answer(204, offset=upload.prefix)
+
+    def _lost(self, upload: Upload) -> bool:
+        """Another upload has its name."""
+        return upload.info.target in self.published and not upload.info.overwrite
+
+    def keep(self, ask: Ask, came: int) -> None:
+        """The body broke off when so much of it had come."""
+        upload = self.uploads[ask.upload]
+        if self.sequential:
+            self.store_parts(ask, came, nobody)
+            return
+        closed = upload.born is None or upload.gone or self.expired(upload) or upload.published
+        past = (ask.offset or 0) + came > len(upload.cells)
+        if came and ask.checksum == "none" and not closed and not past:
+            self._commit(upload, replace(ask, length=came))
+            if upload.full:
+                self.publish(upload)
 
     def _commit(self, upload: Upload, ask: Ask) -> bool:
         start, end = ask.offset or 0, (ask.offset or 0) + (ask.length or 0)

@@ -30,7 +30,7 @@ class Storm(Clients, Server):
         self.rng = random.Random(f"{seed} {sequential}")
         rng = self.rng
         self.sequential = sequential
-        self.keeps = sequential and rng.random() < 0.6
+        self.keeps = rng.random() < 0.6
         self.rivals = not sequential and rng.random() < 0.15
         self.overwrite = rng.random() < 0.4
         self.deletes = rng.random() < 0.2
@@ -56,7 +56,10 @@ class Storm(Clients, Server):
             )
             for at in range(2 if self.rivals or rng.random() < 0.3 else 1)
         )
-        caps = ADDRESSED if not sequential else (*COMMON, *(["keeps-partial-body"] * self.keeps))
+        caps = (
+            *(COMMON if sequential else ADDRESSED),
+            *(["keeps-partial-body"] * self.keeps),
+        )
         self.closing = rng.choice(("client", "client", "sweeper")) if not sequential else "client"
         header = Header(
             scenario="correct",
@@ -146,14 +149,21 @@ class Storm(Clients, Server):
             )
             return
         if cut:
-            self.at(rng.randrange(20), lambda: done.end(error=NoAnswer.RESET))
+            told = rng.choice((None, None, 400, 408, 409))
+            if not self.keeps or self.sequential or told is None:
+                self.at(rng.randrange(20), lambda: done.end(error=NoAnswer.RESET))
+            else:
+                self.at(rng.randrange(20), lambda: done.answer(told))
             if self.keeps and ask.kind in ("append", "create"):
-                self.at(rng.randrange(20), lambda: self.store_parts(ask, sent, nobody))
+                self.at(rng.randrange(20), lambda: self.keep(ask, sent))
             return
         answer = done.answer
         if draw < self.trouble:  # the answer is lost; the effect may come long afterwards
             self.at(rng.randrange(20), lambda: done.end(error=NoAnswer.DROPPED))
             late = rng.choice((10, 10, 400))
+            if self.keeps and not self.sequential and length and rng.random() < 0.3:
+                self.at(rng.randrange(late), lambda: self.keep(ask, rng.randrange(length)))
+                return
             self.at(rng.randrange(late), lambda: self.serve(ask, nobody))
             return
         self.at(rng.randrange(15), lambda: self.serve(ask, answer))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from book import ADDRESSED, Book, addressed, fired, run, sequential
 
@@ -187,6 +189,71 @@ def test_a_cut_body_leaves_a_prefix_where_the_target_keeps_partial_bodies(
     book.head(21)
 
     assert fired(book.history()) == expected
+
+
+KEEPING = (*ADDRESSED, "keeps-partial-body")
+
+
+@pytest.mark.parametrize(
+    ("keeps", "expected"), [(True, set()), (False, {"linearizable", "offsets"})]
+)
+@pytest.mark.parametrize("answer", [{"error": "reset"}, {"status": 400}, {"status": 408}])
+def test_a_cut_body_leaves_a_prefix_where_offsets_are_addressed_and_partial_bodies_kept(
+    keeps: bool, expected: set[str], answer: dict[str, Any]
+) -> None:
+    """Whatever it was answered. And a prefix that was seen stays."""
+    book = addressed(chunks=1, capabilities=KEEPING if keeps else ADDRESSED)
+    book.ask("append", start=16, end=32, sent=9, cut=True, **answer)
+    book.head(21)
+    assert fired(book.history()) == expected
+    if keeps:
+        book.head(16)
+        assert fired(book.history()) == {"offsets", "linearizable"}
+
+
+def test_of_a_body_whose_bytes_were_all_handed_over_a_prefix_may_have_arrived() -> None:
+    for capabilities, expected in ((KEEPING, set()), (ADDRESSED, {"linearizable"})):
+        book = addressed(chunks=1, capabilities=capabilities)
+        book.lost(16, 32)
+        book.head(21)
+        assert fired(book.history()) == expected
+
+
+@pytest.mark.parametrize("checksum", ["right", "wrong"])
+def test_with_a_checksum_nothing_of_a_cut_body_is_kept(checksum: str) -> None:
+    book = addressed(chunks=1, capabilities=(*KEEPING, "checksum-sha1"))
+    book.ask("append", None, start=16, end=32, error="reset", sent=9, cut=True, checksum=checksum)
+    book.head(21)
+    assert {"offsets", "linearizable"} <= fired(book.history())
+
+
+def test_more_than_was_handed_over_is_no_prefix() -> None:
+    book = addressed(chunks=1, capabilities=KEEPING)
+    book.ask("append", None, start=16, end=32, error="reset", sent=9, cut=True)
+    book.head(26)
+    assert fired(book.history()) == {"offsets", "linearizable"}
+
+
+def test_behind_a_hole_nothing_of_a_cut_body_is_kept() -> None:
+    """The document misses what the body began with, and has what came after."""
+    book = addressed(chunks=1, capabilities=KEEPING)
+    book.ask("append", None, start=16, end=32, error="reset", sent=12, cut=True)
+    book.head(16)
+    book.status((16, 20), (24, 64), chunks=(0, 20))
+    assert "linearizable" in fired(book.history())
+
+
+def test_a_prefix_ends_before_what_was_acknowledged_with_another_content() -> None:
+    """It is dropped whole if it reaches so far; what lies behind is nobody's."""
+    for sent, expected in ((4, set()), (12, {"bytes", "linearizable"})):
+        book = addressed(chunks=1, capabilities=KEEPING)
+        book.patch(20, 24, 16)
+        book.ask("append", None, start=16, end=32, content=1, error="reset", sent=sent, cut=True)
+        begins = max(24, 16 + sent)
+        book.patch(begins, 64, 64)
+        behind = [run(24, begins, 1)] if begins > 24 else []
+        book.final(run(0, 16), run(16, 20, 1), run(20, 24), *behind, run(begins, 64))
+        assert fired(book.history()) == expected, sent
 
 
 def test_a_death_within_a_write_leaves_a_part_whatever_the_target_promises() -> None:

@@ -241,6 +241,7 @@ COMPANIONS = {
         "conflict",
         "protocol",
         "completion",
+        "availability",
         "status",
         "bytes",
     },

@@ -87,8 +87,24 @@ def _allowed(upload: UploadCase) -> dict[int, Ranges]:
     allowed: dict[int, Ranges] = {}
     for write in upload.writes:
         if write.effect != "none":
-            allowed.setdefault(write.content, Ranges()).add(write.start, write.reach)
+            allowed.setdefault(write.content, Ranges()).add(write.start, _reach(upload, write))
     return allowed
+
+
+def _reach(upload: UploadCase, write: Write) -> int:
+    """How far it can have stored: a prefix ends before what was acknowledged with another content.
+
+    Where something was destroyed, what had been acknowledged there may have given way.
+    """
+    if not write.partial or write.effect == "done" or upload.damages:
+        return write.reach
+    others = [
+        span[0]
+        for content, ranges in upload.acked_by_content.items()
+        if content != write.content
+        for span in ranges.overlap(write.start, write.reach)
+    ]
+    return min((write.reach, *others))
 
 
 def _faulty(
