@@ -61,6 +61,9 @@ def no_space() -> _NoSpace:
 class Files:
     """Helpers bound to one port."""
 
+    new_file_mode = 0o666
+    """Less what the umask takes: plain data, whichever call makes it."""
+
     def __init__(self, port: Port, sha256: Callable[[], Digest] = hashlib.sha256) -> None:
         self.port = port
         self.sha256 = sha256
@@ -100,7 +103,7 @@ class Files:
         A file that could not be synced is thrown away: after a failed fsync nobody knows what the
         next one would answer for.
         """
-        fd = self.port.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        fd = self.port.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self.new_file_mode)
         try:
             self.write_all(fd, data, 0)
             self.port.fsync(fd)
@@ -195,7 +198,7 @@ class Files:
 
         ``Busy`` when a sweeper came between and takes it for an abandoned one.
         """
-        fd = self.port.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        fd = self.port.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, self.new_file_mode)
         try:
             self.port.flock(fd, fcntl.LOCK_EX)
             inode = self.port.fstat(fd).st_ino

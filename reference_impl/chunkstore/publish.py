@@ -29,7 +29,7 @@ from .cleanup import Cleaner
 from .errors import Busy, TargetTaken
 from .files import GONE, no_space
 from .model import Claims, Identity, Info, Intent, Record
-from .session import Session, require_covered
+from .session import Session
 
 if TYPE_CHECKING:
     from .layout import Paths
@@ -76,7 +76,7 @@ class Publisher:
                     self._require_free(info)
                     self._leave_to_others(session)
                     records = session.records()
-                    require_covered(info, records)
+                    self._store.sessions.require_covered(info, records)
                     stage = self._claim_stage(paths)
             if pending:
                 info = self._assemble_and_publish(claims, stage, records)

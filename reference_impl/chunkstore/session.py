@@ -157,6 +157,7 @@ class Session:
 class Sessions:
     """Opens sessions under their lock. Remembers which generations it knows to be durable."""
 
+    require_covered = staticmethod(require_covered)
     _REMEMBERED_MAX = 4096
 
     def __init__(self, files: Files) -> None:
@@ -241,7 +242,7 @@ class Sessions:
         if info.version != FORMAT_VERSION:
             raise DamagedInfo(f"The session's info.json has version {info.version}.")
         if not info.segments and not info.finished:
-            require_covered(info, info.recent)
+            self.require_covered(info, info.recent)
         return info
 
     def _settle(self, session: Session) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from chunkstore import chunks, ranges
 from chunkstore.body import Body
@@ -82,13 +81,10 @@ class _CutBody(Body):
 
     announced = 0
 
-    def abort(self) -> None:
+    def keep(self) -> None:
         if self._whole is not None and not self._synced and self.announced > self.received:
-            with suppress(StoreError, OSError):
-                self.write(bytes(self.announced - self.received))
-                self.commit()
-                return
-        super().abort()
+            self.write(bytes(self.announced - self.received))
+        super().keep()
 
 
 class CutBodyCounted(Store):

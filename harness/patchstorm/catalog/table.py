@@ -9,6 +9,7 @@ from __future__ import annotations
 from patchstorm.catalog import (
     answers,
     bodies,
+    broken_off,
     edges,
     locking,
     pooled,
@@ -32,6 +33,7 @@ INNOCENT = "innocent"
 
 BUGS: tuple[Bug, ...] = (
     *bodies.BUGS,
+    *broken_off.BUGS,
     *locking.BUGS,
     *publishing.BUGS,
     *answers.BUGS,

@@ -6,6 +6,7 @@ target declares ``publishes-atomically``: whatever is seen has a declared size, 
 every byte had been handed over, and once seen it stays, with the same size, inode and time of last
 change. Uploads that name one target share its sightings: without ``overwrite`` the first file stands
 and only one upload may be announced; with it each file is whole and a later one may replace it.
+Where the target declares ``plain-files``, the published file is one that nobody may execute.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from patchstorm.history.events import Sighting
 from patchstorm.history.model import Operation
 
 NAME = "publication"
+_NOT_PLAIN = 0o7111
+"""Executable, or set-user-ID, set-group-ID or sticky (chmod(2)). The rest is the umask's business."""
 
 
 def _find(case: Case) -> Iterator[Finding]:
@@ -36,6 +39,8 @@ def _find(case: Case) -> Iterator[Finding]:
             yield from _first(case, family, seen)
             yield from _changed(case, family, seen)
             yield from _size(case, family, seen)
+        if case.can("plain-files"):
+            yield from _plain(case, family)
 
 
 def _looked(sighting: Sighting) -> tuple[int, int]:
@@ -229,6 +234,20 @@ def _size(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterato
                 notes=[_sight(case, sighting)],
             )
             return
+
+
+def _plain(case: Case, family: list[UploadCase]) -> Iterator[Finding]:
+    final = family[0].final
+    if final is None or final.mode is None or not final.mode & _NOT_PLAIN:
+        return
+    yield finding(
+        case,
+        NAME,
+        f"the published file has mode {final.mode:04o}; nobody should be able to execute it",
+        upload=family[0],
+        operations=[one.op for one in family[0].operations][-3:],
+        in_the_end=True,
+    )
 
 
 def _sight(case: Case, sighting: Sighting) -> str:

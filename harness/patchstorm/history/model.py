@@ -200,12 +200,16 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Final(Line, frozen=True, kw_only=True, tag="final"):
-    """The published name of one upload after convergence."""
+    """The published name of one upload after convergence.
+
+    ``mode``: its permissions (chmod(2)); None: nobody looked, or it was fetched.
+    """
 
     upload: str
     present: bool
     size: int | None = None
     runs: tuple[Run, ...] = ()
+    mode: int | None = None
 
 
 class Residue(Line, frozen=True, kw_only=True, tag="residue"):

@@ -27,7 +27,10 @@ class DirectoryView:
 
     def look(self, path: str) -> Look | None:
         status = beneath.status(self._root, path)
-        return None if status is None else Look(status.st_size, status.st_ino, status.st_mtime_ns)
+        if status is None:
+            return None
+        mode = stat.S_IMODE(status.st_mode)
+        return Look(status.st_size, status.st_ino, status.st_mtime_ns, mode)
 
     def paths(self) -> tuple[str, ...]:
         found = tree.paths(self._root)

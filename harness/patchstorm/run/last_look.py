@@ -53,7 +53,9 @@ def _final(upload: UploadPlan, path: str | None, view: View, names: dict[int, st
     if found is None:
         return Final(upload=upload.id, present=False)
     size, runs = found
-    return Final(upload=upload.id, present=True, size=size, runs=runs)
+    look = None if path is None else view.look(path)
+    mode = None if look is None else look.mode
+    return Final(upload=upload.id, present=True, size=size, runs=runs, mode=mode)
 
 
 CONTENTS_BYTES_MAX = 256

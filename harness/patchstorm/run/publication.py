@@ -78,7 +78,7 @@ class PublicationWatcher:
     def _note(
         self, path: str, look: Look | None, began_ns: int | None, ended_ns: int | None
     ) -> None:
-        size, number, mtime_ns = look or (None, None, None)
+        size, number, mtime_ns, _ = look or (None, None, None, None)
         for upload in self._places.published[path]:
             time_ns = self._now_ns() if ended_ns is None else ended_ns
             self._recorder.add(

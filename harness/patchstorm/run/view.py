@@ -8,11 +8,13 @@ from patchstorm.history.model import Run
 
 
 class Look(NamedTuple):
-    """What stood under a name. ``number`` is the inode's, ``mtime_ns`` unix time in nanoseconds."""
+    """What stood under a name. ``number`` is the inode's, ``mtime_ns`` unix time in nanoseconds, ``mode`` the
+    permissions and what goes with them (chmod(2))."""
 
     size: int
     number: int
     mtime_ns: int
+    mode: int
 
 
 class View(Protocol):

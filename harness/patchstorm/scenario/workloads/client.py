@@ -89,7 +89,7 @@ def refused(answer: Answer) -> bool:
 
 
 def head(ctx: Context, upload: UploadPlan, *, replica: int | None = None) -> Move[int | None]:
-    """The committed offset; None if the upload is gone, its name another's, or nobody answers within the tries."""
+    """The committed offset; None if the upload or its name is gone, or nobody answers within the tries."""
     for failures in range(ctx.tries):
         where = ctx.replica() if replica is None else ctx.other(replica, failures)
         request = Request(kind="query", upload=upload.id, replica=where)

@@ -4,6 +4,8 @@ Writer 0 is the honest one, writer k sends content k, each to another replica. `
 their ranges lie: ``same``; ``inside``: the others send a drawn part of the honest chunk, at least one
 byte; ``across``: the others begin in the middle of the honest chunk and reach into the next.
 
+``cut_permille`` of the others' bodies break off at a drawn byte, and are not sent again.
+
 Offset-addressed: whoever is committed first owns the bytes, the others must get 409. Sequential: the
 writers race at the current offset, so at most one is accepted and ranges are always ``same``.
 """
@@ -14,8 +16,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from patchstorm.dialect.operations import Mischief
 from patchstorm.scenario.actions import Together, Workload
-from patchstorm.scenario.options import count, words
+from patchstorm.scenario.options import count, permille, words
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
 from patchstorm.scenario.workloads.client import Range, chunks, gone, head, patch, push, single
@@ -26,6 +29,7 @@ class Options(msgspec.Struct, frozen=True):
     range: Annotated[
         Literal["same", "inside", "across"], words("how the writers' ranges lie to each other")
     ] = "same"
+    cut_permille: Annotated[int, permille("how many contradicting bodies break off")] = 0
 
 
 def conflicting(ctx: Context, options: Options) -> Workload:
@@ -45,7 +49,14 @@ def _at_each_offset(ctx: Context, upload: UploadPlan, options: Options) -> Workl
             where = at if writer == 0 else _beside(ctx, upload, at, options)
             part = ctx.part(f"{at[0]}.w{writer}")
             replica = ctx.other(first, writer)
-            parts.append(push(part, upload, where, content=writer, replica=replica))
+            if writer and options.cut_permille and part.chance("cut", options.cut_permille):
+                mischief = Mischief(cut_after=part.draw("cut-after", where[1]))
+                send = patch(
+                    part, upload, where, content=writer, replica=replica, mischief=mischief
+                )
+                parts.append(single(send))
+            else:
+                parts.append(push(part, upload, where, content=writer, replica=replica))
         answers = yield Together(workloads=tuple(ctx.shuffled(parts)))
         if any(answer is not None and gone(answer) for answer in answers):
             return

@@ -3,6 +3,7 @@
 The seed cuts a share of the PATCHes after a drawn number of body bytes, some of them sent without a
 Content-Length. The client asks HEAD and goes on from there: a target that keeps the prefix may be
 further, one that does not is where it was. Offset-addressed clients then send the whole chunk again.
+Some of theirs may carry a checksum, which is of the whole body: a part of it can be held against nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.options import count, permille
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
+from patchstorm.scenario.workloads.checksums import algorithms
 from patchstorm.scenario.workloads.client import Range, chunks, gone, head, patch, push
 
 
@@ -23,6 +25,9 @@ class Options(msgspec.Struct, frozen=True):
     cut_permille: Annotated[int, permille("how many PATCHes are cut")] = 600
     cuts_max: Annotated[int, count(1, 20, "how often at most one chunk is cut")] = 2
     chunked_permille: Annotated[int, permille("how many cut bodies come without a length")] = 200
+    checksum_permille: Annotated[
+        int, permille("how many cut bodies come with a right checksum")
+    ] = 0
 
 
 def truncated(ctx: Context, options: Options) -> Workload:
@@ -45,7 +50,12 @@ def _cut(ctx: Context, upload: UploadPlan, at: Range, options: Options) -> Workl
             return
         chunked = ctx.chance("chunked", options.chunked_permille)
         mischief = Mischief(cut_after=ctx.draw("cut-after", at[1]), chunked=chunked)
-        yield patch(ctx, upload, at, mischief=mischief)
+        known = algorithms(ctx.capabilities)
+        if known and options.checksum_permille and ctx.chance("checked", options.checksum_permille):
+            named = known[ctx.draw("algorithm", len(known))]
+            yield patch(ctx, upload, at, mischief=mischief, checksum="right", algorithm=named)
+        else:
+            yield patch(ctx, upload, at, mischief=mischief)
         yield from head(ctx, upload)
 
 

@@ -19,7 +19,9 @@ class SimView:
 
     def look(self, path: str) -> Look | None:
         inode = find(self._server, path)
-        return None if inode is None else Look(inode.size, inode.number, inode.mtime + EPOCH_NS)
+        if inode is None:
+            return None
+        return Look(inode.size, inode.number, inode.mtime + EPOCH_NS, inode.mode & 0o7777)
 
     def paths(self) -> tuple[str, ...]:
         return tuple(path for path, _ in walk(self._server))

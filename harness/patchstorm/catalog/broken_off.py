@@ -1,0 +1,254 @@
+"""Stores that keep the wrong part of a body that broke off, or keep it wrongly."""
+
+from __future__ import annotations
+
+import hashlib
+
+from chunkstore import chunks, ranges
+from chunkstore.body import Body, Piece
+from chunkstore.files import Files
+from chunkstore.model import Claims, Info, Record
+from chunkstore.port import Data
+from chunkstore.protocol import Exchange
+from chunkstore.session import Session, Sessions
+from chunkstore.store import Incoming, Store
+from patchstorm.catalog.model import Bug, Innocent
+
+BLOCK_BYTES = 512
+
+
+class _KeepingBody(Body):
+    """Knows of itself that it broke off, and how long it was to be."""
+
+    announced = 0
+    broke_off = False
+
+    def keep(self) -> None:
+        self.broke_off = True
+        super().keep()
+
+
+class _Announced(Store):
+    def begin(self, claims: Claims, offset: int, length: int | None = None) -> Incoming:
+        body = super().begin(claims, offset, length)
+        if isinstance(body, _KeepingBody):
+            body.announced = length or 0
+        return body
+
+
+class _UnsyncedPrefix(_KeepingBody):
+    """Syncs what it acknowledges; what it only keeps can wait."""
+
+    def _sync(self) -> None:
+        if not self.broke_off or self._whole is None or self._synced:
+            super()._sync()
+            return
+        self._whole.length = self.received
+        self._whole.sha256 = self.sha256.hexdigest()
+        self._pieces = [self._whole]
+        self._synced = True
+
+
+class PrefixUnsynced(Store):
+    body_type = _UnsyncedPrefix
+
+
+class _WholeBlocks(Body):
+    """Keeps the whole blocks of what came."""
+
+    def keep(self) -> None:
+        whole, kept = self._whole, self.received - self.received % BLOCK_BYTES
+        if whole is None or self._synced or kept == self.received:
+            super().keep()
+            return
+        self._files.port.ftruncate(whole.fd, kept)
+        self.sha256, self.received = self._digest(whole, kept), kept
+        super().keep()
+
+    def _digest(self, whole: Piece, length: int) -> hashlib._Hash:
+        digest = hashlib.sha256()
+        for _, block in chunks.blocks(self._files.port, whole.fd, 0, length):
+            digest.update(block)
+        return digest
+
+
+class BlocksKept(Store):
+    body_type = _WholeBlocks
+
+
+class KeptDespiteChecksum(Exchange):
+    """Checks a checksum at the end of the body, and this one has none."""
+
+    def _keep(self) -> None:
+        self._checksum = None
+        super()._keep()
+
+
+class _LaggingBody(_KeepingBody):
+    """Hashes a block when the next one has come."""
+
+    def __init__(self, store: Store, claims: Claims, offset: int) -> None:
+        super().__init__(store, claims, offset)
+        self.hashed = hashlib.sha256()
+        self.last: Data = b""
+
+    def write(self, block: Data) -> None:
+        super().write(block)
+        self.hashed.update(self.last)
+        self.last = bytes(block)
+
+    def _sync(self) -> None:
+        super()._sync()
+        if self.broke_off and self._whole is not None:
+            self._whole.sha256 = self.hashed.hexdigest()
+
+
+class KeptUnhashed(Store):
+    body_type = _LaggingBody
+
+
+class _CaughtUpBody(_LaggingBody):
+    """Hashes the last block, too, before it says what it has."""
+
+    def _sync(self) -> None:
+        self.hashed.update(self.last)
+        self.last = b""
+        super()._sync()
+
+
+class KeptHashed(Store):
+    body_type = _CaughtUpBody
+
+
+class _UncomparedPrefix(_KeepingBody):
+    """Takes what was cut for what the client sent before, and keeps what nobody has yet."""
+
+    def _compare(self, record: Record) -> None:
+        if self.broke_off:
+            self._agreed.add(record)
+        else:
+            super()._compare(record)
+
+
+class KeptUncompared(Store):
+    body_type = _UncomparedPrefix
+
+
+class _CredulousSessions(Sessions):
+    """Takes the ranges in the books for what the chunks hold."""
+
+    @staticmethod
+    def require_covered(info: Info, records: list[Record]) -> None:
+        return
+
+
+class _ClaimingBody(_KeepingBody):
+    """Enters the announced range, and a chunk of what came."""
+
+    def _move_in(self, session: Session) -> None:
+        if self.broke_off and self.announced:
+            end = min(self.offset + self.announced, session.info.size)
+            session.info.ranges = ranges.add(session.info.ranges, self.offset, end)
+        super()._move_in(session)
+
+
+class ClaimsUncovered(_Announced):
+    body_type = _ClaimingBody
+    sessions_type = _CredulousSessions
+
+
+class _RunnableFiles(Files):
+    """Leaves the mode of new files to os.open, which makes them executable."""
+
+    new_file_mode = 0o777
+
+
+class PublishedExecutable(Store):
+    files_type = _RunnableFiles
+
+
+_OF_LOST_BYTES = (
+    "availability",
+    "bytes",
+    "completion",
+    "linearizable",
+    "publication",
+    "refusal",
+    "replay",
+)
+
+BUGS = (
+    Bug(
+        name="prefix-unsynced",
+        says="what came of a broken body is named before it is on the disk",
+        stands_for="no fsync where nothing is acknowledged; but HEAD tells it, and the client goes on there",
+        storms=("power-loss-truncated",),
+        caught_by=("offsets", "status", "durability"),
+        deed="fault power-loss",
+        also=_OF_LOST_BYTES,
+        store=PrefixUnsynced,
+        twin=Innocent(
+            says="only the whole blocks of what came are kept, and synced first", store=BlocksKept
+        ),
+        sim_only="power cannot be taken from processes alone",
+    ),
+    Bug(
+        name="kept-despite-checksum",
+        says="of a body with a checksum that broke off a part is kept, which nothing vouches for",
+        stands_for="a checksum that is looked at in the end only: tus 1.0.0, checksum",
+        storms=("truncated-checksums",),
+        caught_by=("offsets", "status"),
+        deed="request replace **/chunks/*",
+        also=("bytes", "linearizable"),
+        exchange=KeptDespiteChecksum,
+    ),
+    Bug(
+        name="kept-unhashed",
+        says="more is kept of a broken body than its digest is of",
+        stands_for="a length and a digest taken at different moments",
+        storms=("truncated",),
+        caught_by=("durability", "offsets", "status"),
+        deed="request replace **/chunks/*",
+        also=_OF_LOST_BYTES,
+        store=KeptUnhashed,
+        twin=Innocent(says="the last block is hashed before the digest is told", store=KeptHashed),
+    ),
+    Bug(
+        name="kept-uncompared",
+        says="of a broken body that contradicts committed bytes the rest is kept",
+        stands_for="a refused request that still changes state",
+        storms=("conflicting-truncated",),
+        caught_by=("bytes", "linearizable"),
+        deed="request replace **/chunks/*",
+        also=("conflict", "offsets", "status"),
+        store=KeptUncompared,
+    ),
+    Bug(
+        name="claims-uncovered",
+        says="the books hold the range that was announced, and the file is made of what there is",
+        stands_for="Content-Length trusted over what came, and a sum that nobody checks",
+        storms=("truncated",),
+        caught_by=("bytes", "offsets", "status"),
+        deed="answer cut",
+        also=(
+            "durability",
+            "replay",
+            "conflict",
+            "publication",
+            "linearizable",
+            "refusal",
+            "availability",
+            "completion",
+        ),
+        store=ClaimsUncovered,
+    ),
+    Bug(
+        name="published-executable",
+        says="published files have the mode that os.open gives them, which anybody may execute",
+        stands_for="os.open(2): its default mode is 0777, and open() alone has 0666",
+        storms=("sequential",),
+        caught_by=("publication",),
+        deed="request link u0.bin",
+        store=PublishedExecutable,
+    ),
+)
