@@ -58,6 +58,8 @@ def terms_of(
     """What is known of a target: its description's capabilities, and the headers of its answer to OPTIONS."""
     claimed = {EXTENSIONS[word] for word in capabilities if word in EXTENSIONS}
     claimed |= {f"own:{word}" for word in capabilities if word in contract.OWN}
+    if core.KEEPS_PARTIAL in capabilities:
+        claimed.add(f"own:{core.KEEPS_PARTIAL}")
     sums = {word.removeprefix(_CHECKSUM) for word in capabilities if word.startswith(_CHECKSUM)}
     if sums:
         claimed |= {"checksum", *(f"checksum:{name}" for name in sums)}
