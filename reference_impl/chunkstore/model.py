@@ -43,12 +43,16 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Segment(msgspec.Struct, frozen=True, array_like=True):
-    """An immutable file of records; ``start`` and ``end`` bound their bytes."""
+    """An immutable file of records; ``start`` and ``end`` bound their bytes, of which there are ``length``.
+
+    -1: of a session that was begun when nobody noted that.
+    """
 
     name: str
     count: int
     start: int
     end: int
+    length: int = -1
 
 
 class Intent(msgspec.Struct, frozen=True):

@@ -66,6 +66,23 @@ def require_covered(info: Info, records: list[Record]) -> None:
         )
 
 
+def require_summed(info: Info) -> None:
+    """The same from what ``info`` says of its segments, without reading them: as many bytes as it claims.
+
+    So nobody is told an offset that the records beneath it do not reach, at no cost that grows with them.
+    """
+    if any(segment.length < 0 for segment in info.segments):
+        return
+    claimed = sum(end - start for start, end in info.ranges)
+    held = sum(record.length for record in info.recent)
+    held += sum(segment.length for segment in info.segments)
+    count = len(info.recent) + sum(segment.count for segment in info.segments)
+    if held != claimed or count != info.count:
+        raise DamagedInfo(
+            "The session claims ranges that its records do not hold.", claimed=claimed, held=held
+        )
+
+
 class Missing(Exception):
     """There is no such session. Not an answer for a client by itself."""
 
@@ -116,6 +133,15 @@ class Session:
     """Whether :meth:`save` got as far as renaming: from there on its outcome may be unknown."""
 
     def segment(self, segment: Segment) -> list[Record]:
+        """Its records. ``DamagedInfo`` unless they are what was said of them when they were named."""
+        records = self._read_segment(segment)
+        if segment.length >= 0 and _summary(segment.name, records) != segment:
+            raise DamagedInfo(
+                f"The session's {segment.name} holds other records than it was named for."
+            )
+        return records
+
+    def _read_segment(self, segment: Segment) -> list[Record]:
         try:
             return self.files.read_json(self.paths.segment(segment.name), _decode_records)
         except OSError as error:
@@ -146,18 +172,24 @@ class Session:
         name = self.files.unique("seg", ".json")
         self.files.create(self.paths.segment(name), _encode(records))
         self.files.sync_directory(self.paths.records)
-        return Segment(
-            name,
-            len(records),
-            min(record.offset for record in records),
-            max(record.end for record in records),
-        )
+        return _summary(name, records)
+
+
+def _summary(name: str, records: list[Record]) -> Segment:
+    return Segment(
+        name,
+        len(records),
+        min((record.offset for record in records), default=0),
+        max((record.end for record in records), default=0),
+        sum(record.length for record in records),
+    )
 
 
 class Sessions:
     """Opens sessions under their lock. Remembers which generations it knows to be durable."""
 
     require_covered = staticmethod(require_covered)
+    require_summed = staticmethod(require_summed)
     _REMEMBERED_MAX = 4096
 
     def __init__(self, files: Files) -> None:
@@ -241,8 +273,11 @@ class Sessions:
             raise DamagedInfo(f"The session's info.json does not parse: {error}") from None
         if info.version != FORMAT_VERSION:
             raise DamagedInfo(f"The session's info.json has version {info.version}.")
-        if not info.segments and not info.finished:
-            self.require_covered(info, info.recent)
+        if not info.finished:
+            if info.segments:
+                self.require_summed(info)
+            else:
+                self.require_covered(info, info.recent)
         return info
 
     def _settle(self, session: Session) -> None:

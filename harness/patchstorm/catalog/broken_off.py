@@ -141,6 +141,10 @@ class _CredulousSessions(Sessions):
     def require_covered(info: Info, records: list[Record]) -> None:
         return
 
+    @staticmethod
+    def require_summed(info: Info) -> None:
+        return
+
 
 class _ClaimingBody(_KeepingBody):
     """Enters the announced range, and a chunk of what came."""

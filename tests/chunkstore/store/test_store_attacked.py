@@ -74,6 +74,34 @@ def test_an_untouched_session_of_many_segments_is_believed(world: World) -> None
     assert world.published(claims) == DATA
 
 
+@pytest.mark.parametrize("reaching", [SIZE - 1, SIZE])
+def test_an_offset_that_no_record_reaches_is_told_to_nobody(world: World, reaching: int) -> None:
+    """Nor where most records lie in segments, which nobody reads to answer a HEAD."""
+    world.options = Options(segment_records=1, kept_recent=1)
+    claims, store = claims_for(), world.replica()
+    for at in range(6):
+        world.patch(store, claims, at, DATA[at : at + 1])
+    edited(world.session(claims) / "info.json", lambda info: info.update(ranges=[[0, reaching]]))
+    for ask in (world.replica().view, world.replica().status):
+        with pytest.raises(DamagedInfo, match="claims ranges"):
+            ask(claims)
+    assert world.published(claims) is None
+
+
+def test_a_segment_of_other_records_than_it_was_named_for_is_damage(world: World) -> None:
+    world.options = Options(segment_records=1, kept_recent=1)
+    claims, store = claims_for(), world.replica()
+    for at in range(6):
+        world.patch(store, claims, at, DATA[at : at + 1])
+    segments = sorted((world.session(claims) / "records").iterdir())
+    segments[0].write_bytes(segments[1].read_bytes())
+    with pytest.raises(DamagedInfo, match="other records"):
+        store.status(claims)
+    with pytest.raises(DamagedInfo):
+        world.patch(store, claims, 6, DATA[6:])
+    assert world.published(claims) is None
+
+
 def fifo(path: Path) -> None:
     os.mkfifo(path)
 
