@@ -161,14 +161,19 @@ class Book:
         self.event("phase", phase="heal")
 
     def final(
-        self, *runs: Run, size: int | None = None, present: bool = True, upload: str = "u"
+        self,
+        *runs: Run,
+        size: int | None = None,
+        present: bool = True,
+        upload: str = "u",
+        mode: int | None = None,
     ) -> None:
         """The published file; without runs it is what was declared, honest content throughout."""
         if present and not runs and size is None:
             runs = (run(0, self.size),) if self.size else ()
         if present and size is None:
             size = max((one.offset + one.length for one in runs), default=0)
-        self.last.append(Final(upload=upload, present=present, size=size, runs=runs))
+        self.last.append(Final(upload=upload, present=present, size=size, runs=runs, mode=mode))
 
     def residue(self, *paths: str, swept: bool = True) -> None:
         self.last.append(Residue(paths=paths, swept=swept))

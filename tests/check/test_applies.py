@@ -256,6 +256,20 @@ def test_a_prefix_ends_before_what_was_acknowledged_with_another_content() -> No
         assert fired(book.history()) == expected, sent
 
 
+@pytest.mark.parametrize(
+    ("mode", "plain"), [(0o644, True), (0o600, True), (0o755, False), (0o4644, False), (None, True)]
+)
+def test_a_published_file_that_anybody_may_execute_breaks_a_promise(
+    mode: int | None, plain: bool
+) -> None:
+    for capabilities in ((*ADDRESSED, "plain-files"), ADDRESSED):
+        book = addressed(capabilities=capabilities)
+        book.sight()
+        book.final(mode=mode)
+        promised = "plain-files" in capabilities
+        assert fired(book.history()) == ({"publication"} if promised and not plain else set())
+
+
 def test_a_death_within_a_write_leaves_a_part_whatever_the_target_promises() -> None:
     book = sequential(chunks=1, capabilities=("sequential",))
     book.lost(16, 32)

@@ -208,6 +208,14 @@ def test_conflicting_across_reaches_into_the_next_chunk() -> None:
     assert max(call.offset + call.length for call in false) <= 1000
 
 
+def test_contradicting_bodies_may_break_off_and_honest_ones_do_not() -> None:
+    driver = run(plan("conflicting", range="across", writers=3, cut_permille=1000))
+
+    contents = {one.call.content for one in patches(driver) if one.call.cut}
+    assert contents == {1, 2}
+    assert all(one.call.cut == bool(one.call.content) for one in patches(driver))
+
+
 def test_overlapping_covers_agreeing_bytes_with_other_boundaries() -> None:
     driver = run(plan("overlapping", rechunk=130, overlap=30, first_permille=600))
 
@@ -231,6 +239,15 @@ def test_truncated_breaks_off_and_asks(capabilities: tuple[str, ...]) -> None:
     assert len({one.end.sent for one in cut}) > 3
     assert all(one.end.sent < one.call.length for one in cut)
     assert all(driver.operations[one.op + 1].call.kind == "query" for one in cut)
+
+
+def test_truncated_may_cut_bodies_that_carry_a_checksum_of_all_that_was_to_come() -> None:
+    driver = run(plan("truncated", cut_permille=1000, cuts_max=1, checksum_permille=500))
+
+    cut = [one.call for one in patches(driver) if one.call.cut]
+    assert {call.checksum for call in cut} == {"none", "right"}
+    whole = {one.call.checksum for one in patches(driver) if not one.call.cut}
+    assert whole == {"none"}, "what is sent again is to be taken by everybody"
 
 
 @READINGS
