@@ -208,8 +208,12 @@ def test_conflicting_across_reaches_into_the_next_chunk() -> None:
     assert max(call.offset + call.length for call in false) <= 1000
 
 
-def test_contradicting_bodies_may_break_off_and_honest_ones_do_not() -> None:
-    driver = run(plan("conflicting", range="across", writers=3, cut_permille=1000))
+@READINGS
+def test_contradicting_bodies_may_break_off_and_honest_ones_do_not(
+    capabilities: tuple[str, ...],
+) -> None:
+    options = {"range": "across", "writers": 3, "cut_permille": 1000}
+    driver = run(plan("conflicting", **options, capabilities=capabilities))
 
     contents = {one.call.content for one in patches(driver) if one.call.cut}
     assert contents == {1, 2}

@@ -21,7 +21,16 @@ from patchstorm.scenario.actions import Together, Workload
 from patchstorm.scenario.options import count, permille, words
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
-from patchstorm.scenario.workloads.client import Range, chunks, gone, head, patch, push, single
+from patchstorm.scenario.workloads.client import (
+    GOOD,
+    Range,
+    chunks,
+    gone,
+    head,
+    patch,
+    push,
+    single,
+)
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -49,17 +58,23 @@ def _at_each_offset(ctx: Context, upload: UploadPlan, options: Options) -> Workl
             where = at if writer == 0 else _beside(ctx, upload, at, options)
             part = ctx.part(f"{at[0]}.w{writer}")
             replica = ctx.other(first, writer)
-            if writer and options.cut_permille and part.chance("cut", options.cut_permille):
-                mischief = Mischief(cut_after=part.draw("cut-after", where[1]))
+            mischief = _mischief(part, writer, where, options)
+            if mischief == GOOD:
+                parts.append(push(part, upload, where, content=writer, replica=replica))
+            else:
                 send = patch(
                     part, upload, where, content=writer, replica=replica, mischief=mischief
                 )
                 parts.append(single(send))
-            else:
-                parts.append(push(part, upload, where, content=writer, replica=replica))
         answers = yield Together(workloads=tuple(ctx.shuffled(parts)))
         if any(answer is not None and gone(answer) for answer in answers):
             return
+
+
+def _mischief(ctx: Context, writer: int, at: Range, options: Options) -> Mischief:
+    if not writer or not options.cut_permille or not ctx.chance("cut", options.cut_permille):
+        return GOOD
+    return Mischief(cut_after=ctx.draw("cut-after", at[1]))
 
 
 def _beside(ctx: Context, upload: UploadPlan, at: Range, options: Options) -> Range:
@@ -80,9 +95,12 @@ def _at_the_offset(ctx: Context, upload: UploadPlan, options: Options) -> Worklo
         at = (offset, min(upload.chunk, upload.size - offset))
         first = ctx.replica()
         sends = [
-            patch(ctx, upload, at, content=writer, replica=ctx.other(first, writer))
+            patch(
+                ctx, upload, at, content=writer, replica=ctx.other(first, writer),
+                mischief=_mischief(ctx, writer, at, options),
+            )
             for writer in range(options.writers)
-        ]
+        ]  # fmt: skip
         yield Together(workloads=tuple(single(send) for send in ctx.shuffled(sends)))
         reached = yield from head(ctx, upload)
         failures = 0 if reached is not None and reached > offset else failures + 1
