@@ -700,6 +700,70 @@ def locked_for_good() -> Book:
     return book
 
 
+# -- waiting -----------------------------------------------------------------------------------
+
+
+def stalling(*, replica: int = 0) -> Book:
+    """A body that stands still at ``replica`` from 20 to 1020 ms."""
+    book = addressed(chunks=2)
+    book.patch(32, 48, 48, at=(15, 1_022), replica=replica)
+    book.event("standstill", at=20, op=book.count - 1, replica=replica)
+    book.event("standstill", at=1_020, op=book.count - 1, replica=replica, ends=True)
+    return book
+
+
+@plant("waiting")
+def a_head_elsewhere_waits_for_a_body() -> Book:
+    book = stalling()
+    book.head(48, at=(100, 1_030), replica=1)
+    return book
+
+
+@plant("waiting")
+def a_patch_elsewhere_waits_for_a_body() -> Book:
+    book = stalling()
+    book.patch(48, 64, 64, at=(400, 1_030), replica=2)
+    return book
+
+
+@plant("waiting")
+def a_refusal_comes_only_after_the_body() -> Book:
+    book = stalling()
+    book.patch(48, 64, status=423, at=(400, 1_030), replica=2)
+    return book
+
+
+@plant()
+def what_is_refused_at_once_or_served_did_not_wait() -> Book:
+    book = stalling()
+    book.patch(48, 64, status=423, at=(400, 402), replica=2)
+    book.head(32, at=(450, 700), replica=1)
+    return book
+
+
+@plant()
+def a_server_may_give_a_slow_body_its_only_process() -> Book:
+    book = stalling()
+    book.head(48, at=(100, 1_030), replica=0)
+    return book
+
+
+@plant()
+def who_comes_late_in_the_stall_did_not_wait_for_it() -> Book:
+    book = stalling()
+    book.head(48, at=(800, 1_030), replica=1)
+    return book
+
+
+@plant()
+def a_paused_replica_has_another_reason_to_wait() -> Book:
+    book = stalling()
+    book.event("fault", at=50, fault="pause", replica=1)
+    book.head(48, at=(100, 1_030), replica=1)
+    book.event("fault", at=1_029, fault="pause", replica=1, ends=True)
+    return book
+
+
 # -- linearizable ------------------------------------------------------------------------------
 
 

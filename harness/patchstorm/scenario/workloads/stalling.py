@@ -1,8 +1,9 @@
 """stalling: a client stands still in the middle of a body, and nobody else may have to wait.
 
 One connection sends half a chunk and stalls for ``stall_ms`` before the rest (or gives up, at the seed's
-choice). Meanwhile others ask HEAD of the same upload at every replica and, where offsets are
-addressed, send the other chunks; further uploads of this client are sent as well.
+choice). Meanwhile others ask HEAD of the same upload, at the other replicas first, and send the other
+chunks or, where only the current offset is accepted, the same one once more elsewhere; further uploads of
+this client are sent as well.
 """
 
 from __future__ import annotations
@@ -31,9 +32,14 @@ def stalling(ctx: Context, options: Options) -> Workload:
     if offset is None or offset >= upload.size:
         return
     at = (offset, min(upload.chunk, upload.size - offset))
-    parts = [single(patch(ctx, upload, at, mischief=_mischief(ctx, at[1], options)))]
-    parts.append(_asking(ctx.part("head"), upload, options))
-    if not ctx.sequential:
+    mischief = _mischief(ctx, at[1], options)
+    here = ctx.replica()
+    parts = [single(patch(ctx, upload, at, replica=here, mischief=mischief))]
+    parts.append(_asking(ctx.part("head"), upload, options, here))
+    if ctx.sequential:
+        again = patch(ctx.part("again"), upload, at, replica=ctx.other(here, 2))
+        parts.append(single(again, after_ms=options.stall_ms // 4))
+    else:
         rest = [other for other in chunks(upload) if other[0] >= at[0] + at[1]]
         parts.append(push_all(ctx.part("rest"), upload, rest))
     parts.extend(advance(ctx.part(other.id), other) for other in others)
@@ -51,10 +57,10 @@ def _mischief(ctx: Context, length: int, options: Options) -> Mischief:
     )
 
 
-def _asking(ctx: Context, upload: UploadPlan, options: Options) -> Workload:
+def _asking(ctx: Context, upload: UploadPlan, options: Options, here: int) -> Workload:
     for i in range(options.heads):
         yield Sleep(ms=max(1, options.stall_ms // (options.heads + 1)))
-        yield from head(ctx, upload, replica=i % ctx.replicas)
+        yield from head(ctx, upload, replica=ctx.other(here, 1 + i))
 
 
 KIND = WorkloadKind(
