@@ -539,6 +539,36 @@ def chunk_in_a_gap() -> Book:
     return book
 
 
+@plant("status")
+def a_chunk_is_listed_twice() -> Book:
+    book = addressed(chunks=2)
+    book.status((32, 64), chunks=(0, 16, 16))
+    return book
+
+
+@plant("status")
+def a_finished_list_is_not_in_order() -> Book:
+    book = addressed()
+    book.status(chunks=(0, 32, 16, 48))
+    return book
+
+
+@plant("status")
+def a_chunk_is_listed_where_no_body_began_or_ended() -> Book:
+    book = addressed(chunks=2)
+    book.status((32, 64), chunks=(0, 8, 16))
+    return book
+
+
+@plant()
+def a_body_that_overlaps_is_stored_in_pieces() -> Book:
+    book = addressed(chunks=0)
+    book.patch(16, 32, 0)
+    book.patch(0, 48, 48)
+    book.status((48, 64), chunks=(0, 16, 32))
+    return book
+
+
 @plant("status", "linearizable")
 def received_what_nobody_sent() -> Book:
     book = addressed(chunks=2)

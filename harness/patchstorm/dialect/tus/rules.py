@@ -19,7 +19,9 @@ from itertools import accumulate
 
 from patchstorm.case.case import EXPIRY_SLACK_NS, FAR, Case, UploadCase
 from patchstorm.dialect.base import Broken, HeaderComplaint, NamedRule, Rules
+from patchstorm.dialect.cases.claims import shown
 from patchstorm.dialect.tus.codec import PROBLEM_DOCUMENT
+from patchstorm.dialect.tus.conformance.fields import pairs
 from patchstorm.history.model import Completion, Operation
 
 _HTTP_ONLY = frozenset({401, 408, 411, 414, 417, 421, 429, 431})  # may come from before the target
@@ -77,6 +79,24 @@ def _head(
     if end.headers and "no-store" not in end.headers.get("cache-control", "").lower():
         return HeaderComplaint("was answered without Cache-Control: no-store")
     return None
+
+
+def _metadata(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    """HEAD of an upload that was created with metadata gives it back, before completion and after it."""
+    if upload is None or operation.outcome != "ok" or not end.headers:
+        return None
+    created = next((one for one in upload.operations if one.call.kind == "create"), None)
+    if created is None or created.call.request is None:
+        return None
+    sent = {name.lower(): value for name, value in created.call.request.headers}
+    wanted, found = sent.get("upload-metadata"), end.headers.get("upload-metadata")
+    if not wanted or (found is not None and pairs(found) == pairs(wanted)):
+        return None
+    if found is None:
+        return HeaderComplaint("was answered without the Upload-Metadata of the creation")
+    return f"was answered with Upload-Metadata: {shown(found)}, created with {shown(wanted)}"
 
 
 def _patch(
@@ -232,7 +252,7 @@ _UNENDED = (("termination", _terminated), ("expiration", _expired))
 _RULES_OF: dict[str, tuple[NamedRule, ...]] = {
     "discover": (("options", _options), *_RULES_OF_ALL),
     "create": (("creation", _created), *_RULES_OF_ALL),
-    "query": (("head", _head), *_UNENDED, *_RULES_OF_ALL),
+    "query": (("head", _head), ("metadata", _metadata), *_UNENDED, *_RULES_OF_ALL),
     "append": (("patch", _patch), ("expires", _expires_header), *_UNENDED, *_RULES_OF_ALL),
     "terminate": (("deletion", _deleted), *_RULES_OF_ALL),
 }
