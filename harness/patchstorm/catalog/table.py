@@ -20,6 +20,7 @@ from patchstorm.catalog import (
     sequential_records,
     server_named,
     storing,
+    undone,
     windows,
     wire,
 )
@@ -37,6 +38,7 @@ BUGS: tuple[Bug, ...] = (
     *answers.BUGS,
     *storing.BUGS,
     *windows.BUGS,
+    *undone.BUGS,
     *wire.BUGS,
     *edges.BUGS,
     *sequential_bytes.BUGS,
