@@ -730,6 +730,27 @@ def locked_for_good() -> Book:
     return book
 
 
+@plant("availability")
+def delete_never_has_the_room_that_it_makes() -> Book:
+    book = addressed(chunks=2)
+    book.event("fault", fault="disk-full")
+    for _ in range(4):
+        book.ask("terminate", 507)
+    book.event("fault", fault="disk-full", ends=True)
+    return book
+
+
+@plant()
+def delete_has_room_at_the_second_try() -> Book:
+    book = addressed(chunks=2)
+    book.event("fault", fault="disk-full")
+    for _ in range(3):
+        book.ask("terminate", 507)
+    book.ask("terminate", 204)
+    book.event("fault", fault="disk-full", ends=True)
+    return book
+
+
 # -- waiting -----------------------------------------------------------------------------------
 
 

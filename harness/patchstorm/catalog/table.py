@@ -9,6 +9,7 @@ from __future__ import annotations
 from patchstorm.catalog import (
     answers,
     bodies,
+    crowded,
     edges,
     locking,
     pooled,
@@ -39,6 +40,7 @@ BUGS: tuple[Bug, ...] = (
     *storing.BUGS,
     *windows.BUGS,
     *undone.BUGS,
+    *crowded.BUGS,
     *wire.BUGS,
     *edges.BUGS,
     *sequential_bytes.BUGS,
