@@ -12,7 +12,7 @@ from email.utils import formatdate
 from typing import Literal
 
 import pytest
-from book import SEQUENTIAL, Book, addressed, fired, found, run, sequential
+from book import ADDRESSED, SEQUENTIAL, Book, addressed, fired, found, run, sequential
 
 from patchstorm.check import judge
 from patchstorm.history.model import ProbeSent, Progress, Residue, UploadInfo
@@ -278,6 +278,40 @@ def announced_file_is_gone() -> Book:
     book = addressed()
     book.head(64)
     book.final(present=False)
+    return book
+
+
+def announcing(seconds: int) -> Book:
+    """An upload that lives for 4 s and was said, in its third, to live until ``seconds``."""
+    book = addressed(
+        chunks=1,
+        uploads=(UploadInfo(id="u", size=64, target="t", expires_ms=4_000),),
+        capabilities=(*ADDRESSED, "expiration"),
+        epoch_ns=0,
+    )
+    told = {**TUS, "upload-expires": formatdate(seconds, usegmt=True), "cache-control": "no-store"}
+    book.head(16, at=(3_000, 3_002), headers=told)
+    return book
+
+
+@plant("durability", "refusal")
+def an_upload_is_gone_before_the_end_that_was_announced() -> Book:
+    book = announcing(7)
+    book.head(None, status=410, at=(4_500, 4_502))
+    return book
+
+
+@plant()
+def an_upload_is_gone_after_the_end_that_was_announced() -> Book:
+    book = announcing(7)
+    book.head(None, status=410, at=(7_500, 7_502))
+    return book
+
+
+@plant()
+def nobody_had_put_the_end_off() -> Book:
+    book = announcing(4)
+    book.head(None, status=410, at=(4_500, 4_502))
     return book
 
 
