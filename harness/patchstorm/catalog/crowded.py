@@ -108,14 +108,14 @@ def _needing(name: str, says: str, store: type, base: str) -> Bug:
     )
 
 
-def _evicting(name: str, says: str, deed: str, store: type) -> Bug:
+def _evicting(name: str, says: str, store: type) -> Bug:
     return Bug(
         name=name,
         says=says,
         stands_for="a cache's rule in a store: what is old makes room for what is new",
         storms=("disk-full-terminating",),
         caught_by=("durability", "bytes"),
-        deed=deed,
+        deed="fault disk-full",
         also=(*_OF_LOST_BYTES, "protocol", "refusal", "replay"),
         base="sequential",
         store=store,
@@ -145,19 +145,16 @@ BUGS = (
     _evicting(
         "halves-files",
         "where there is no room, the files of other uploads are cut by half",
-        "request ftruncate **/*.bin",
         HalvesFiles,
     ),
     _evicting(
         "empties-files",
         "where there is no room, the files of other uploads are cut to nothing",
-        "request ftruncate **/*.bin",
         EmptiesFiles,
     ),
     _evicting(
         "evicts-records",
         "where there is no room, the records of other uploads are removed",
-        "request unlink **/*.info",
         EvictsRecords,
     ),
 )
