@@ -6,8 +6,13 @@ and staging files go when nobody holds their flock; what is still in use waits f
 
 from __future__ import annotations
 
-from .files import Files
+from typing import TYPE_CHECKING
+
+from .files import FULL, Files
 from .layout import CHUNKS, RECORDS, TOMBSTONE, Paths
+
+if TYPE_CHECKING:
+    from .session import Session
 
 
 class Cleaner:
@@ -15,6 +20,16 @@ class Cleaner:
 
     def __init__(self, files: Files) -> None:
         self._files = files
+
+    def end(self, session: Session) -> None:
+        """Save a session that is over; where there is no room for that, its chunks make some."""
+        try:
+            session.save(session.info)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self.empty(session.paths.chunks)  # nobody's bytes any more
+            session.save(session.info)
 
     def clean(self, paths: Paths) -> bool:
         """Leave only the tombstone of a finished session; whether nothing else is left."""

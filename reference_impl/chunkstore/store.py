@@ -180,7 +180,7 @@ class Store:
             info.state = "terminated"
             info.ranges, info.recent, info.segments, info.received = [], [], [], []
             info.count, info.intent = 0, None
-            session.save(info)
+            self.publisher.cleaner.end(session)
         with suppress(OSError):  # it is terminated all the same, and a sweep comes back to this
             self.publisher.cleaner.clean(self.paths(claims.session))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import Locked, StoreError, TargetTaken
-from .files import FULL
 from .layout import CHUNKS, LOCK, RECORDS, TOMBSTONE, Paths
 from .model import Claims, Info
 from .session import Missing, Session
@@ -111,13 +110,7 @@ class Sweeper:
         info = session.info
         info.state = "expired"
         info.ranges, info.recent, info.segments, info.count = [], [], [], 0
-        try:
-            session.save(info)
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            self._cleaner.empty(session.paths.chunks)  # nobody's bytes any more: they make room
-            session.save(info)
+        self._cleaner.end(session)
 
     def _clean(self, name: str, paths: Paths, info: Info) -> None:
         if self._cleaner.clean(paths) and self._only_tombstone(paths):

@@ -12,7 +12,7 @@ from email.utils import formatdate
 from typing import Literal
 
 import pytest
-from book import SEQUENTIAL, Book, addressed, fired, found, run, sequential
+from book import ADDRESSED, SEQUENTIAL, Book, addressed, fired, found, run, sequential
 
 from patchstorm.check import judge
 from patchstorm.history.model import ProbeSent, Progress, Residue, UploadInfo
@@ -281,6 +281,40 @@ def announced_file_is_gone() -> Book:
     return book
 
 
+def announcing(seconds: int) -> Book:
+    """An upload that lives for 4 s and was said, in its third, to live until ``seconds``."""
+    book = addressed(
+        chunks=1,
+        uploads=(UploadInfo(id="u", size=64, target="t", expires_ms=4_000),),
+        capabilities=(*ADDRESSED, "expiration"),
+        epoch_ns=0,
+    )
+    told = {**TUS, "upload-expires": formatdate(seconds, usegmt=True), "cache-control": "no-store"}
+    book.head(16, at=(3_000, 3_002), headers=told)
+    return book
+
+
+@plant("durability", "refusal")
+def an_upload_is_gone_before_the_end_that_was_announced() -> Book:
+    book = announcing(7)
+    book.head(None, status=410, at=(4_500, 4_502))
+    return book
+
+
+@plant()
+def an_upload_is_gone_after_the_end_that_was_announced() -> Book:
+    book = announcing(7)
+    book.head(None, status=410, at=(7_500, 7_502))
+    return book
+
+
+@plant()
+def nobody_had_put_the_end_off() -> Book:
+    book = announcing(4)
+    book.head(None, status=410, at=(4_500, 4_502))
+    return book
+
+
 # -- offsets -----------------------------------------------------------------------------------
 
 
@@ -539,6 +573,36 @@ def chunk_in_a_gap() -> Book:
     return book
 
 
+@plant("status")
+def a_chunk_is_listed_twice() -> Book:
+    book = addressed(chunks=2)
+    book.status((32, 64), chunks=(0, 16, 16))
+    return book
+
+
+@plant("status")
+def a_finished_list_is_not_in_order() -> Book:
+    book = addressed()
+    book.status(chunks=(0, 32, 16, 48))
+    return book
+
+
+@plant("status")
+def a_chunk_is_listed_where_no_body_began_or_ended() -> Book:
+    book = addressed(chunks=2)
+    book.status((32, 64), chunks=(0, 8, 16))
+    return book
+
+
+@plant()
+def a_body_that_overlaps_is_stored_in_pieces() -> Book:
+    book = addressed(chunks=0)
+    book.patch(16, 32, 0)
+    book.patch(0, 48, 48)
+    book.status((48, 64), chunks=(0, 16, 32))
+    return book
+
+
 @plant("status", "linearizable")
 def received_what_nobody_sent() -> Book:
     book = addressed(chunks=2)
@@ -697,6 +761,91 @@ def locked_for_good() -> Book:
             None, status=423, phase="heal", headers={"retry-after": "1", "tus-resumable": "1.0.0"}
         )
     book.final(present=False)
+    return book
+
+
+@plant("availability")
+def delete_never_has_the_room_that_it_makes() -> Book:
+    book = addressed(chunks=2)
+    book.event("fault", fault="disk-full")
+    for _ in range(4):
+        book.ask("terminate", 507)
+    book.event("fault", fault="disk-full", ends=True)
+    return book
+
+
+@plant()
+def delete_has_room_at_the_second_try() -> Book:
+    book = addressed(chunks=2)
+    book.event("fault", fault="disk-full")
+    for _ in range(3):
+        book.ask("terminate", 507)
+    book.ask("terminate", 204)
+    book.event("fault", fault="disk-full", ends=True)
+    return book
+
+
+# -- waiting -----------------------------------------------------------------------------------
+
+
+def stalling(*, replica: int = 0) -> Book:
+    """A body that stands still at ``replica`` from 20 to 1020 ms."""
+    book = addressed(chunks=2)
+    book.patch(32, 48, 48, at=(15, 1_022), replica=replica)
+    book.event("standstill", at=20, op=book.count - 1, replica=replica)
+    book.event("standstill", at=1_020, op=book.count - 1, replica=replica, ends=True)
+    return book
+
+
+@plant("waiting")
+def a_head_elsewhere_waits_for_a_body() -> Book:
+    book = stalling()
+    book.head(48, at=(100, 1_030), replica=1)
+    return book
+
+
+@plant("waiting")
+def a_patch_elsewhere_waits_for_a_body() -> Book:
+    book = stalling()
+    book.patch(48, 64, 64, at=(400, 1_030), replica=2)
+    return book
+
+
+@plant("waiting")
+def a_refusal_comes_only_after_the_body() -> Book:
+    book = stalling()
+    book.patch(48, 64, status=423, at=(400, 1_030), replica=2)
+    return book
+
+
+@plant()
+def what_is_refused_at_once_or_served_did_not_wait() -> Book:
+    book = stalling()
+    book.patch(48, 64, status=423, at=(400, 402), replica=2)
+    book.head(32, at=(450, 700), replica=1)
+    return book
+
+
+@plant()
+def a_server_may_give_a_slow_body_its_only_process() -> Book:
+    book = stalling()
+    book.head(48, at=(100, 1_030), replica=0)
+    return book
+
+
+@plant()
+def who_comes_late_in_the_stall_did_not_wait_for_it() -> Book:
+    book = stalling()
+    book.head(48, at=(800, 1_030), replica=1)
+    return book
+
+
+@plant()
+def a_paused_replica_has_another_reason_to_wait() -> Book:
+    book = stalling()
+    book.event("fault", at=50, fault="pause", replica=1)
+    book.head(48, at=(100, 1_030), replica=1)
+    book.event("fault", at=1_029, fault="pause", replica=1, ends=True)
     return book
 
 

@@ -33,11 +33,14 @@ MS = 1_000_000
 
 
 class Server(Protocol):
-    """``now`` is the time of day, in seconds."""
+    """``now`` is the time of day, in seconds; ``published`` where its files are, as targets' files say it."""
 
     now: float
+    published: str
 
     def serve(self, asked: Asked) -> Said | None: ...
+
+    def read(self, name: str) -> tuple[int, bytes] | None: ...
 
 
 SECRET = b"of no one but this test"
@@ -116,7 +119,7 @@ class Asking:
             result = self._sent(step, send) if isinstance(send, Send) else None
             self._begin(machine.resume(step.task, result))
         assert machine.done
-        for event in self._probes.contents("{id}", self.tiny.read, self._tick):
+        for event in self._probes.contents(self.tiny.published, self.tiny.read, self._tick):
             self.recorder.add(event)
 
     def _advance(self, due: int) -> None:

@@ -35,10 +35,14 @@ class Reference:
     spoil: Spoil = untouched
     now: float = 0.0
     settings: Settings = SETTINGS
+    published: str = "{target}"
 
     def read(self, name: str) -> tuple[int, bytes] | None:
-        """Its files are named by their targets, and what stands there is not asked for here."""
-        return None
+        path = self.root / name
+        if not path.is_file():
+            return None
+        data = path.read_bytes()
+        return len(data), data
 
     def serve(self, asked: Asked) -> Said:
         path, _, query = asked.path.partition("?")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from base64 import urlsafe_b64decode
+from base64 import b64decode, b64encode, urlsafe_b64decode
+from collections.abc import Callable
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
 from chunkstore.config import Creation
 from patchstorm.check.model import Judgement
-from patchstorm.dialect.tus.conformance import RULES, contract, lengths, minted
+from patchstorm.dialect.tus.conformance import RULES, contract, lengths, minted, names
 from patchstorm.dialect.tus.minting import showing
 
 from .asking import SECRET, ask, broken
@@ -69,6 +71,10 @@ WRONG: dict[str, Spoil] = {
     "status.unknown": when(lambda asked, said: "/nothing" in asked.path, 200),
     "proxy.origin": when(_proxied, location="http://127.0.0.1/upload?token=x"),
     "proxy.checked": when(_proxied, location="http://evil/upload?token=x"),
+    "proxy.forwarded": when(
+        lambda asked, said: said.status == 201 and asked.get("forwarded") is not None,
+        location="https://192.0.2.1/upload?token=x",
+    ),
     "proxy.host": when(
         lambda asked, said: said.status == 201 and asked.get("host") is not None,
         location="/upload?token=x",
@@ -81,6 +87,7 @@ WRONG: dict[str, Spoil] = {
     "minted.refused": when(_of("minted-bad-negative"), 200, upload_offset="0"),
     "minted.too-large": when(_of("minted-large"), 400),
     "minted.one": when(_of("minted-other-size"), 200, upload_offset="0"),
+    "minted.algorithm": when(_of("minted-signed-hs512"), 200, upload_offset="0"),
     "minted.longer": when(lambda asked, said: _minted(asked).endswith(" soon"), 409),
     "minted.ended": when(_of("minted-expired"), 200, upload_offset="0"),
     "minted.taken": when(_of("minted-taken"), 200, upload_offset="0"),
@@ -146,7 +153,8 @@ def test_so_it_does_whoever_may_create(creation: Creation, tmp_path: Path) -> No
 
 
 def test_every_rule_has_its_wrong_server() -> None:
-    assert set(WRONG) == {rule.name for rule in (*contract.RULES, *lengths.RULES, *minted.RULES)}
+    rules = (*contract.RULES, *names.RULES, *lengths.RULES, *minted.RULES)
+    assert {*WRONG, names.FOLLOWED.name} == {rule.name for rule in rules}
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -155,7 +163,86 @@ def test_whoever_breaks_a_rule_is_told_so(name: str, tmp_path: Path) -> None:
     judgement = asked_of(tmp_path, WRONG[name], CREATIONS.get(name, "on"), chapter)
 
     assert name in broken(judgement)
-    assert (judgement.verdict == "violated") == (RULES[name].level == "must")
+    assert judgement.verdict == "violated" or RULES[name].level != "must"
+
+
+class Trusting(Reference):
+    """Correct but for a memory of true tokens: what is ``like`` one of them is taken for it."""
+
+    like: Callable[[str], str]
+
+    def serve(self, asked: Asked) -> Said:
+        token = asked.path.partition("token=")[2]
+        known = TRUE_TOKENS.get(type(self).like(token))
+        if known is not None:
+            asked = dataclasses.replace(asked, path=asked.path.replace(token, known))
+        said = super().serve(asked)
+        if said.status < 300 and token:
+            TRUE_TOKENS.setdefault(type(self).like(token), token)
+        return said
+
+
+TRUE_TOKENS: dict[str, str] = {}
+
+
+@pytest.mark.parametrize(
+    "like",
+    [
+        lambda token: ".".join(token.split(".")[1:2]),
+        lambda token: ".".join(token.split(".")[2:3]),
+        lambda token: token[:200],
+    ],
+    ids=["payload", "signature", "prefix"],
+)
+def test_who_trusts_what_is_like_a_token_that_was_true_is_told_so(
+    like: Callable[[str], str], tmp_path: Path
+) -> None:
+    TRUE_TOKENS.clear()
+    trusting = type("Trusting", (Trusting,), {"like": staticmethod(like)})
+    judgement = ask(trusting(tmp_path), capabilities=CLAIMS, chapter="contract", wire=WIRE)
+
+    assert "signed.refused" in broken(judgement)
+    told = [one for one in judgement.findings if one.summary.startswith("signed.refused")]
+    assert "has just been served" in told[0].summary
+
+
+def test_who_fails_over_a_secret_that_is_not_of_ascii_is_told_so(tmp_path: Path) -> None:
+    foreign = when(lambda asked, said: "\xe9" in (asked.get("authorization") or ""), 500)
+    judgement = asked_of(tmp_path, foreign, "bearer", "minted")
+
+    assert "creation.stranger" in broken(judgement)
+    assert judgement.verdict == "violated"
+
+
+class Renaming(Reference):
+    """Correct but for the names of its files, which it changes before it looks at them."""
+
+    change: Callable[[str], str]
+
+    def serve(self, asked: Asked) -> Said:
+        told = asked.get("upload-metadata")
+        if told is None or not told.startswith("filename "):
+            return super().serve(asked)
+        value, comma, rest = told.removeprefix("filename ").partition(",")
+        name = b64decode(value).decode("utf-8", "surrogateescape")
+        changed = b64encode(type(self).change(name).encode("utf-8", "surrogateescape")).decode()
+        headers = {**asked.headers, "upload-metadata": [f"filename {changed}{comma}{rest}"]}
+        return super().serve(dataclasses.replace(asked, headers=headers))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [str.swapcase, lambda name: normalize("NFC", name), lambda name: name.replace(" ", "_")],
+    ids=["case", "composed", "blanks"],
+)
+def test_who_changes_the_name_of_a_file_is_told_so(
+    change: Callable[[str], str], tmp_path: Path
+) -> None:
+    renaming = type("Renaming", (Renaming,), {"change": staticmethod(change)})
+    judgement = ask(renaming(tmp_path), capabilities=CLAIMS, chapter="contract", wire=WIRE)
+
+    assert broken(judgement) & {"names.followed", "names.taken-over", "patch.accepted"}
+    assert judgement.verdict == "violated"
 
 
 def test_a_target_that_claims_none_of_it_is_asked_none_of_it() -> None:

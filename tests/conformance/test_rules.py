@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 
 from patchstorm.check.model import Judgement
-from patchstorm.dialect.tus.conformance import CASES, RULES, contract, lengths, minted
+from patchstorm.dialect.tus.conformance import CASES, RULES, contract, lengths, minted, names
 
 from .asking import ask, broken, chapter_of
 from .tiny import EXTENSIONS, Tiny
-from .wrong import UNFINISHED, WRONG
+from .wrong import ALSO, UNFINISHED, WRONG, Wrong
 
 EXPIRING = {"lifetime": True, "chapter": "expiration"}
 CORRECT = {
     "everything": Tiny(),
     "joins early": Tiny(extensions=UNFINISHED),
+    "little room": Tiny(max_size=100),
+    "little room, and joins early": Tiny(max_size=100, extensions=UNFINISHED),
     "creation alone": Tiny(extensions=("creation",), max_size=None, lifetime_s=None),
     "nothing but the core": Tiny(extensions=(), max_size=None, lifetime_s=None),
 }
@@ -22,9 +24,15 @@ CORRECT = {
 
 def wronged(name: str, *, strict: bool = False) -> Judgement:
     """What is said of the server that breaks this rule, asked where the rule speaks."""
-    wrong = WRONG[name]
-    tiny = Tiny(spoil=wrong.spoil, extensions=wrong.extensions, lifetime_s=wrong.lifetime_s)
-    return ask(tiny, **{"chapter": chapter_of(name), "strict": strict, **wrong.options})
+    return said_of(WRONG[name], name, strict=strict)
+
+
+def said_of(wrong: Wrong, rule: str, *, strict: bool = False) -> Judgement:
+    tiny = Tiny(
+        spoil=wrong.spoil, extensions=wrong.extensions, lifetime_s=wrong.lifetime_s,
+        max_size=wrong.max_size,
+    )  # fmt: skip
+    return ask(tiny, **{"chapter": chapter_of(rule), "strict": strict, **wrong.options})
 
 
 def found(judgement: Judgement) -> set[str]:
@@ -50,7 +58,7 @@ def test_a_correct_server_whose_uploads_expire_is_not_accused() -> None:
 
 def test_no_rule_lacks_its_wrong_server() -> None:
     assert set(WRONG) == set(RULES) - {
-        rule.name for rule in (*contract.RULES, *lengths.RULES, *minted.RULES)
+        rule.name for rule in (*contract.RULES, *names.RULES, *lengths.RULES, *minted.RULES)
     }
 
 
@@ -61,6 +69,13 @@ def test_the_wrong_server_of_a_rule_breaks_it(name: str) -> None:
     assert name in broken(judgement)
     level = RULES[name].level
     assert (judgement.verdict == "violated") or level != "must"
+
+
+@pytest.mark.parametrize("at", range(len(ALSO)), ids=[name for name, _ in ALSO])
+def test_so_does_who_makes_another_mistake_of_its_kind(at: int) -> None:
+    name, wrong = ALSO[at]
+
+    assert name in broken(said_of(wrong, name))
 
 
 @pytest.mark.parametrize("name", [name for name in WRONG if RULES[name].level == "should"])

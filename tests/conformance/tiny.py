@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
+from urllib.parse import urljoin, urlsplit
 
 BASE = "/files"
 TYPE = "application/offset+octet-stream"
@@ -91,6 +92,7 @@ class Tiny:
     max_size: int | None = 1 << 40
     lifetime_s: float | None = 86_400
     spoil: Spoil = untouched
+    published: str = "{id}"
     now: float = 1_700_000_000.0
     uploads: dict[str, Stored] = field(default_factory=dict)
 
@@ -172,7 +174,9 @@ class Tiny:
         )  # fmt: skip
         _check_metadata(stored.metadata)
         if final:
-            self._join(stored, (concat or "").partition(";")[2].split())
+            if asked.body:
+                raise Refused(400)
+            self._join(stored, [_path(url) for url in (concat or "").partition(";")[2].split()])
         typed = asked.get("content-type") == "application/offset+octet-stream"
         carried = (bool(asked.body) or typed) and "creation-with-upload" in self.extensions
         if asked.body and carried:
@@ -201,15 +205,19 @@ class Tiny:
                 raise Refused(400)
             return None
         size = _number(length)
+        self._check_max(size)
+        return size
+
+    def _check_max(self, size: int) -> None:
         if self.max_size is not None and size > self.max_size:
             raise Refused(413)
-        return size
 
     def _join(self, stored: Stored, urls: list[str]) -> None:
         parts = [self.uploads.get(url) for url in urls]
         if not all(part is not None and part.concat == "partial" for part in parts):
             raise Refused(400)
         stored.parts = tuple(urls)
+        self._check_max(sum(part.length or 0 for part in parts if part is not None))
         if not self._joined(stored) and "concatenation-unfinished" not in self.extensions:
             raise Refused(400)
 
@@ -252,6 +260,7 @@ class Tiny:
         if length is not None:
             if stored.length is not None or _number(length) < offset + len(asked.body):
                 raise Refused(400)
+            self._check_max(_number(length))
             stored.length = _number(length)
         self._check_body(asked, stored, offset)
         stored.data += asked.body
@@ -265,6 +274,7 @@ class Tiny:
             raise Refused(415)
         if stored.length is not None and offset + len(asked.body) > stored.length:
             raise Refused(413)
+        self._check_max(offset + len(asked.body))
         checksum = asked.get("upload-checksum")
         if checksum is not None and asked.whole and "checksum" in self.extensions:
             _check_sum(checksum, asked.body)
@@ -277,6 +287,11 @@ class Tiny:
 
     def _expired(self, stored: Stored) -> bool:
         return bool(self._expires(stored)) and self.now > stored.born + (self.lifetime_s or 0)
+
+
+def _path(url: str) -> str:
+    """The path of a part, which may be named by a relative URL."""
+    return urlsplit(urljoin(f"http://host{BASE}", url)).path
 
 
 def _number(text: str | None) -> int:

@@ -7,10 +7,12 @@ A few break more rules than the one they stand for; none may leave its own unbro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from posixpath import normpath
 from typing import Any
+from urllib.parse import unquote
 
-from .tiny import EXTENSIONS, Asked, Said, Spoil, Stored, Tiny
+from .tiny import BASE, EXTENSIONS, TYPE, Asked, Said, Spoil, Stored, Tiny
 
 UNFINISHED = (*EXTENSIONS, "concatenation-unfinished")
 When = Callable[[Asked, Said], bool]
@@ -21,11 +23,18 @@ class Wrong:
     spoil: Spoil
     extensions: tuple[str, ...] = EXTENSIONS
     lifetime_s: float | None = 86_400
+    max_size: int | None = 1 << 40
     options: dict[str, Any]
 
 
-def wrong(spoil: Spoil, *, extensions: tuple[str, ...] = EXTENSIONS, **options: Any) -> Wrong:
-    return Wrong(spoil=spoil, extensions=extensions, options=options)
+def wrong(
+    spoil: Spoil,
+    *,
+    extensions: tuple[str, ...] = EXTENSIONS,
+    max_size: int | None = 1 << 40,
+    **options: Any,
+) -> Wrong:
+    return Wrong(spoil=spoil, extensions=extensions, max_size=max_size, options=options)
 
 
 def when(condition: When, status: int | None = None, **changed: str | None) -> Spoil:
@@ -281,6 +290,96 @@ def never_joined(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) ->
     return final_only("upload_offset", "0")(tiny, asked, said, stored)
 
 
+def all_ended(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """DELETE of the creation URL ends all uploads, and is refused afterwards."""
+    if asked.method == "DELETE" and asked.path == BASE:
+        for one in tiny.uploads.values():
+            one.gone = True
+    return said
+
+
+def appended_to_all(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """A PATCH of the creation URL is refused, and its bytes go to all uploads of that offset."""
+    if asked.method == "PATCH" and asked.path == BASE:
+        for one in tiny.uploads.values():
+            if str(len(one.data)) == asked.get("upload-offset"):
+                one.data += asked.body
+    return said
+
+
+def by_metadata(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """An upload is known by its length and metadata: who asks for another of that kind gets the first."""
+    if not created(asked, said) or stored is None:
+        return said
+    for path, other in tiny.uploads.items():
+        if (other.length, other.metadata) == (stored.length, stored.metadata):
+            return said.but(location=path)
+    return said
+
+
+def one_file(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """Two uploads with URLs of their own, and one file of the name that the metadata gives."""
+    if created(asked, said) and stored is not None:
+        for other in tiny.uploads.values():
+            if (other.length, other.metadata) == (stored.length, stored.metadata):
+                stored.data = other.data
+                break
+    return said
+
+
+def forgetful_alike(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """A second creation of equal metadata starts the first one anew."""
+    if created(asked, said) and stored is not None:
+        for other in tiny.uploads.values():
+            if other is not stored and other.metadata == stored.metadata:
+                other.data.clear()
+    return said
+
+
+def body_of_final(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """The body of a final upload's creation stands in it, in front of its parts."""
+    if asked.method != "POST" or not asked.body or not _joins(asked, said):
+        return said
+    bare = replace(asked, body=b"", headers={**asked.headers, "content-type": []})
+    answer = tiny.serve(bare)
+    assert answer is not None
+    made = tiny.uploads[answer.headers["location"]]
+    made.data[: len(asked.body)] = asked.body
+    return answer
+
+
+def sum_unchecked(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """Parts may exceed the maximum together."""
+    if said.status != 413 or not _joins(asked, said):
+        return said
+    most, tiny.max_size = tiny.max_size, None
+    answer = tiny.serve(asked)
+    tiny.max_size = most
+    assert answer is not None
+    return answer
+
+
+def normalised(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said | None:
+    """The name is decoded and joined to the directory of the uploads: ``nobody/../x`` is x."""
+    path = normpath(unquote(asked.path).rstrip("\0"))
+    if path == asked.path or path not in tiny.uploads:
+        return said
+    return tiny.serve(replace(asked, path=path))
+
+
+def part_at_large(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said | None:
+    """What a part's URL names is read from the disk and joined, whatever it is."""
+    if not _joins(asked, said) or "etc%" not in (asked.get("upload-concat") or ""):
+        return said
+    return Said(status=201, headers={"tus-resumable": "1.0.0", "location": f"{BASE}/passwd"})
+
+
+def alike_fails(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """A second creation of equal metadata ends in a violated constraint that nobody maps to 4xx."""
+    others = (one.metadata for one in tiny.uploads.values() if one is not stored)
+    return said.but(500) if created(asked, said) and stored and stored.metadata in others else said
+
+
 _deferred = all_of(head, lambda asked, said: "upload-defer-length" in said.headers)
 _settled = all_of(head, lambda asked, said: "upload-length" in said.headers)
 _bad_length = all_of(answered(400, "POST"), carrying("upload-length"))
@@ -294,6 +393,12 @@ _empty = lambda asked, said: asked.method == "PATCH" and not asked.body  # noqa:
 _expects = carrying("expect")
 _repeated = lambda asked, said: len(asked.headers.get("upload-offset", [])) > 1  # noqa: E731
 _of_names = lambda asked, said: "aHR0cC1uYW1lcy" in (asked.get("upload-metadata") or "")  # noqa: E731
+_collection = lambda asked, said: asked.path == BASE and asked.method in ("PATCH", "HEAD", "DELETE")  # noqa: E731
+_joins = lambda asked, said: (asked.get("upload-concat") or "").startswith("final")  # noqa: E731
+_bare_type = all_of(  # a creation that says a type and has no body of it
+    created, lambda asked, said: not asked.body and asked.get("content-type") not in (None, TYPE)
+)
+_climbing = lambda asked, said: "etc%" in asked.path  # noqa: E731
 _large = lambda asked, said: len(asked.get("upload-metadata") or "") > 50_000  # noqa: E731
 _long = lambda asked, said: len(asked.get("upload-length") or "") > 12  # noqa: E731
 
@@ -349,12 +454,19 @@ WRONG: dict[str, Wrong] = {
     "patch.cut": wrong(cut_counted),
     "patch.kept": wrong(cut_lost),
     "patch.refused-unmodified": wrong(doing(answered(415, "PATCH"), store)),
+    "patch.mismatch-offset": wrong(when(answered(409), upload_offset="1")),
+    "collection.closed": wrong(when(_collection, 200)),
+    "collection.unharmed": wrong(all_ended),
+    "length.kept": wrong(doing(_changes_length, resize)),
     "override.obeyed": wrong(when(carrying("x-http-method-override"), 405)),
     "override.wins": wrong(by_actual_method),
     # creation
     "creation.status": wrong(when(created, 200)),
     "creation.location": wrong(when(created, location=None)),
     "creation.new": wrong(same_upload),
+    "creation.independent": wrong(by_metadata),
+    "creation.alike": wrong(alike_fails),
+    "creation.content-type": wrong(when(_bare_type, 415)),
     "creation.length-missing": wrong(
         taken(all_of(answered(400, "POST"), lacking("upload-concat")), 201)
     ),
@@ -376,6 +488,10 @@ WRONG: dict[str, Wrong] = {
     "defer.change-refused": wrong(when(_changes_length, 204, upload_offset="8")),
     "defer.value": wrong(when(all_of(refusal, carrying("upload-defer-length")), 422)),
     "defer.too-short": wrong(when(_changes_length, 500)),
+    "max.named": wrong(taken(all_of(answered(413, "PATCH"), carrying("upload-length")))),
+    "max.named-status": wrong(when(all_of(answered(413, "PATCH"), carrying("upload-length")), 400)),
+    "max.grown": wrong(taken(all_of(answered(413, "PATCH"), lacking("upload-length"))), max_size=100),
+    "max.final": wrong(taken(all_of(answered(413, "POST"), _joins), 201), max_size=100),
     "creation.unsupported": wrong(
         when(all_of(refusal, carrying("upload-concat")), 500),
         extensions=("creation",), chapter="concatenation",
@@ -416,6 +532,12 @@ WRONG: dict[str, Wrong] = {
     "termination.gone": wrong(when(answered(410), 403)),
     "termination.no-offset": wrong(when(answered(410, "HEAD"), upload_offset="0")),
     "termination.unknown": wrong(when(not_there("DELETE"), 500)),
+    "termination.unsupported": wrong(
+        when(answered(405, "DELETE"), 500), extensions=("creation",), chapter="termination"
+    ),
+    "termination.unharmed": wrong(
+        doing(answered(405, "DELETE"), lose), extensions=("creation",), chapter="termination"
+    ),
     # concatenation
     "concat.partial": wrong(when(carrying("upload-concat", "partial"), 400)),
     "concat.partial-told": wrong(when(head, upload_concat=None)),
@@ -438,6 +560,8 @@ WRONG: dict[str, Wrong] = {
     "concat.final-length": wrong(
         when(all_of(answered(400, "POST"), carrying("upload-length", "99")), 500)
     ),
+    "concat.final-body": wrong(when(all_of(bodied, _joins), 500)),
+    "concat.urls": wrong(when(lambda a, s: "final;http:" in (a.get("upload-concat") or ""), 400)),
     "concat.value": wrong(when(carrying("upload-concat", "whole"), 500)),
     # HTTP
     "http.header-names": wrong(when(all_of(created, _of_names), 400)),
@@ -450,5 +574,19 @@ WRONG: dict[str, Wrong] = {
     "http.method": wrong(when(answered(405), 200)),
     "http.repeated": wrong(when(_repeated, 500)),
     "http.after": wrong(doing(_framed, store)),
+    "paths.outside": wrong(when(_climbing, 200, upload_offset="0")),
+    "paths.refused": wrong(when(_climbing, 500)),
+    "paths.one-name": wrong(normalised),
+    "paths.part": wrong(part_at_large),
     "http.large-header": wrong(when(_large, 500)),
 }  # fmt: skip
+
+ALSO: tuple[tuple[str, Wrong], ...] = (
+    ("creation.independent", wrong(one_file)),
+    ("creation.independent", wrong(forgetful_alike)),
+    ("collection.unharmed", wrong(appended_to_all)),
+    ("concat.urls", wrong(when(lambda a, s: "final;files" in (a.get("upload-concat") or ""), 400))),
+    ("concat.order", wrong(body_of_final)),
+    ("max.final", wrong(sum_unchecked, max_size=100, extensions=UNFINISHED)),
+)
+"""Other servers that break a rule, each by another mistake of the same kind."""

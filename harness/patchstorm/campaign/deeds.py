@@ -9,6 +9,7 @@ A deed is written in two or three words, of which the last may be left out:
 ``held``     call          a path, as a glob      a task was held up before it
 ``client``   verb          text of the line       a request was sent
 ``answer``   status        text of the line       a request was answered
+``body``     "stands"                             a body stood still on its way
 ===========  ============  =====================  =============================================
 
 Where one failure of a bug shows it by this and another by that, ``or`` stands between the two.
@@ -30,6 +31,7 @@ _STEP = re.compile(r"(?P<task>\S+) (?P<call>[a-z]+) (?P<rest>.*)")
 _HELD = re.compile(r"\S+ is held up before (?P<call>[a-z]+) (?P<rest>.*); \S+ goes on")
 _SENT = re.compile(r"op \d+ \S+ (?P<verb>[A-Z]+)(?P<rest>.*)")
 _ANSWERED = re.compile(r"op \d+ is answered (?P<answer>[^ ,]+)(?P<rest>.*)")
+_STILL = re.compile(r"the body of op \d+ (?P<does>[a-z]+) .*")
 _SWEEPER: Final = "/sweeper"
 
 
@@ -105,6 +107,11 @@ def _answer(deed: Deed, _: str, said: str) -> bool:
     )
 
 
+def _body(deed: Deed, _: str, said: str) -> bool:
+    still = _STILL.fullmatch(said)
+    return still is not None and still["does"] == deed.what
+
+
 def _touches(rest: str, where: str) -> bool:
     if not where:
         return True
@@ -118,4 +125,5 @@ _TOLD: dict[str, Callable[[Deed, str, str], bool]] = {
     "held": _held,
     "client": _client,
     "answer": _answer,
+    "body": _body,
 }

@@ -62,6 +62,7 @@ class UploadCase:
     delete_invoked: int = FAR  # earliest DELETE that may have worked
     delete_done: int = FAR  # earliest DELETE answered 2xx
     expires: int = FAR  # earliest moment at which the upload may count as expired
+    promised: int | None = None  # the latest end of its life that was announced
     full_from: int = FAR  # earliest moment at which every byte can have been committed
     announced: int = FAR  # earliest end of an answer that gave the full length as offset
     announcer: int | None = None

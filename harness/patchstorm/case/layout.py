@@ -31,6 +31,7 @@ from patchstorm.case.case import (
     effect_of,
     ended,
 )
+from patchstorm.case.expiry import promised_ns
 from patchstorm.case.faults import Faults
 from patchstorm.history.events import Damage, Phase, Sighting
 from patchstorm.history.model import Final, History, Operation
@@ -138,7 +139,10 @@ def _requests(case: Case, upload: UploadCase, start_ns: int) -> None:
     created = [op.call.time_ns for op in upload.operations if op.call.kind == "create"]
     if upload.info.expires_ms is not None:
         born = min(created, default=start_ns)
+        upload.promised = promised_ns(upload.operations, case.history.header.epoch_ns)
         upload.expires = born + upload.info.expires_ms * 1_000_000 - EXPIRY_SLACK_NS
+        if upload.promised is not None:
+            upload.expires = max(upload.expires, upload.promised - EXPIRY_SLACK_NS)
         if case.faults.clock:
             upload.expires = min(upload.expires, start_ns)
     for operation in upload.operations:

@@ -15,6 +15,8 @@ from chunkstore.session import Session
 from chunkstore.store import Store
 from patchstorm.catalog.model import Bug
 
+BLOCK_BYTES = 8
+
 
 class OffsetAhead(Store):
     """Announces the end of the last chunk instead of the end of the prefix."""
@@ -46,6 +48,38 @@ class StatusForgetsChunks(Store):
         if found.status != "published":
             return found
         return msgspec.structs.replace(found, chunks_received=[])
+
+
+class ChunkListedTwice(Store):
+    """Lists the chunk that came last once for each time that its list was read."""
+
+    def status(self, claims: Claims) -> StatusDocument:
+        found = super().status(claims)
+        listed = [*found.chunks_received, *found.chunks_received[-1:]]
+        return msgspec.structs.replace(found, chunks_received=listed)
+
+
+class ChunksAsTheyCame(Store):
+    """Lists chunks as the directory does that holds them, by the text of their names."""
+
+    def status(self, claims: Claims) -> StatusDocument:
+        found = super().status(claims)
+        return msgspec.structs.replace(
+            found, chunks_received=sorted(found.chunks_received, key=str)
+        )
+
+
+class ChunksByBlock(Store):
+    """Lists a chunk for each block that is there, whatever the bodies were."""
+
+    def status(self, claims: Claims) -> StatusDocument:
+        found = super().status(claims)
+        missing = {
+            at for gap in found.missing_ranges for at in range(gap.offset, gap.offset + gap.length)
+        }
+        blocks = {at for at in range(0, found.total_size, BLOCK_BYTES) if at not in missing}
+        listed = sorted({*found.chunks_received, *blocks})
+        return msgspec.structs.replace(found, chunks_received=listed)
 
 
 class Revived(Store):
@@ -143,6 +177,33 @@ BUGS = (
         caught_by=("status",),
         deed="client STATUS",
         store=StatusForgetsChunks,
+    ),
+    Bug(
+        name="chunk-listed-twice",
+        says="chunks_received lists the last chunk twice",
+        stands_for="a list that is appended to at each retry, and never looked at for doubles",
+        storms=("resuming",),
+        caught_by=("status",),
+        deed="client STATUS",
+        store=ChunkListedTwice,
+    ),
+    Bug(
+        name="chunks-by-name",
+        says="chunks_received is in the order of the names of files, so that 96 comes behind 128",
+        stands_for="numbers sorted as text",
+        storms=("resuming", "parallel"),
+        caught_by=("status",),
+        deed="client STATUS",
+        store=ChunksAsTheyCame,
+    ),
+    Bug(
+        name="chunks-by-block",
+        says="chunks_received lists each block of a fixed size that is there, not what was accepted",
+        stands_for="a report made from the file and not from what was acknowledged",
+        storms=("resuming",),
+        caught_by=("status",),
+        deed="client STATUS",
+        store=ChunksByBlock,
     ),
     Bug(
         name="revived",

@@ -172,7 +172,7 @@ class SequentialStore:
             if record.state == "uploading" and record.complete and self.happened(paths, record):
                 self.record_published(paths, record)
             record.state = "terminated"
-            self.save(paths, record)
+            self.end(paths, record)
             self.clean(paths)
 
     def sweep(self) -> list[str]:

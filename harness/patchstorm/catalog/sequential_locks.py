@@ -42,6 +42,49 @@ class LockedOverBody(SequentialStore):
     body_type = _HoldingBody
 
 
+class _TurnBody(_HoldingBody):
+    """Holds a lock that bodies alone take."""
+
+    def write(self, block: Data) -> None:
+        if self.held is None:
+            self.held = locked_file(self.store, self.turn())
+        SequentialBody.write(self, block)
+
+    def turn(self) -> str:
+        return self.store.paths(self.claims.session).of("turn")
+
+
+class PatchesInTurn(SequentialStore):
+    """PATCHes of an upload take turns from their first byte to their last; HEAD needs no turn."""
+
+    body_type = _TurnBody
+
+
+class _OnlyBody(_TurnBody):
+    def turn(self) -> str:
+        return self.store.uploads
+
+
+class OneBodyAtATime(SequentialStore):
+    """One body at a time is taken, whoever's it is: the lock is that of the directory."""
+
+    body_type = _OnlyBody
+
+
+def locked_file(store: SequentialStore, path: str) -> int:
+    """The descriptor of a file or directory, locked; ``Busy`` while somebody else has the lock."""
+    if path == store.uploads:
+        fd = store.port.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    else:
+        fd = store.port.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        store.port.flock(fd, fcntl.LOCK_EX)
+    except OSError:
+        store.port.close(fd)
+        raise Busy("Another body is on its way.") from None
+    return fd
+
+
 class LockLeaked(SequentialStore):
     """Gives the lock back on the way out, except on the way that a refusal takes."""
 
@@ -185,13 +228,34 @@ BUGS = (
         name="locked-over-body",
         says="the lock is held from a body's first byte to its last",
         stands_for="a stalled PATCH keeps everybody out: tomdesair/tus-java-server#69",
-        storms=("stalling-long",),
-        caught_by=("availability",),
-        deed="answer timeout",
+        storms=("stalling", "stalling-long"),
+        caught_by=("waiting", "availability"),
+        deed="body stands or answer timeout",
         also=("completion",),
         base="sequential",
         store=LockedOverBody,
-        sim_only="a real client's pause runs on while its server waits for the lock",
+    ),
+    Bug(
+        name="patches-in-turn",
+        says="PATCHes of an upload take turns from their first byte to their last; HEAD does not wait",
+        stands_for="a queue of writers for each upload, held over the body: one slow phone stops the resume",
+        storms=("stalling", "stalling-long"),
+        caught_by=("waiting", "availability"),
+        deed="body stands or answer timeout",
+        also=("completion", "residue"),
+        base="sequential",
+        store=PatchesInTurn,
+    ),
+    Bug(
+        name="one-body-at-a-time",
+        says="one body at a time is taken in the whole fleet, whichever upload it is for",
+        stands_for="a lock of the directory, or a single writer: a slow upload stops all others",
+        storms=("stalling", "stalling-long"),
+        caught_by=("waiting", "availability"),
+        deed="body stands or answer timeout",
+        also=("completion", "residue"),
+        base="sequential",
+        store=OneBodyAtATime,
     ),
     Bug(
         name="lock-leaked",

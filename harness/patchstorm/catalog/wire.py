@@ -17,6 +17,8 @@ from chunkstore.responses import Response
 from patchstorm.catalog.model import Bug
 from patchstorm.catalog.sequential import SequentialStore
 
+COLUMN = 16
+
 
 def _without(response: Response, *names: str) -> Response:
     kept = tuple(pair for pair in response.headers if pair[0] not in names)
@@ -60,6 +62,45 @@ class LengthOfWhatCame(Exchange):
         offset = response.header("Upload-Offset") or "0"
         headers = (*_without(response, "Upload-Length").headers, ("Upload-Length", offset))
         return Response(200, headers, response.body)
+
+
+class _Metadata(Exchange):
+    """Says something else of the metadata in answers to HEAD."""
+
+    def begin(self) -> Response | None:
+        response = super().begin()
+        if response is None or self._method != "HEAD" or response.status != 200:
+            return response
+        told = response.header("Upload-Metadata")
+        changed = None if told is None else self.remembered(told, response)
+        bare = _without(response, "Upload-Metadata")
+        more = () if changed is None else (("Upload-Metadata", changed),)
+        return Response(200, (*bare.headers, *more), response.body)
+
+    def remembered(self, metadata: str, response: Response) -> str | None:
+        raise NotImplementedError
+
+
+class MetadataOfTheUnfinished(_Metadata):
+    """Forgets the metadata with the record of a finished upload."""
+
+    def remembered(self, metadata: str, response: Response) -> str | None:
+        done = response.header("Upload-Offset") == response.header("Upload-Length")
+        return None if done else metadata
+
+
+class MetadataCut(_Metadata):
+    """Keeps as much of the metadata as its column is wide."""
+
+    def remembered(self, metadata: str, response: Response) -> str | None:
+        return metadata[:COLUMN]
+
+
+class MetadataOfTheBegun(_Metadata):
+    """Drops the metadata with the first bytes, when the record is written anew."""
+
+    def remembered(self, metadata: str, response: Response) -> str | None:
+        return metadata if response.header("Upload-Offset") == "0" else None
 
 
 class BusyIsAnError(Exchange):
@@ -127,6 +168,33 @@ class OffsetBeyondAccepted(SequentialStore):
 
 
 BUGS = (
+    Bug(
+        name="metadata-of-the-unfinished",
+        says="HEAD of a finished upload leaves out its metadata",
+        stands_for="tus 1.0.0, creation: HEAD gives the metadata back, whenever it is asked",
+        storms=("sequential", "late-replays"),
+        caught_by=("protocol",),
+        deed="client HEAD",
+        exchange=MetadataOfTheUnfinished,
+    ),
+    Bug(
+        name="metadata-cut",
+        says="HEAD gives back what of the metadata fits into a column",
+        stands_for="VARCHAR(16): a value that is cut, and no error",
+        storms=("sequential",),
+        caught_by=("protocol",),
+        deed="client HEAD",
+        exchange=MetadataCut,
+    ),
+    Bug(
+        name="metadata-of-the-begun",
+        says="the metadata is gone with the first bytes of the upload",
+        stands_for="a record that is written anew from the fields that the writer knows",
+        storms=("sequential",),
+        caught_by=("protocol",),
+        deed="client HEAD",
+        exchange=MetadataOfTheBegun,
+    ),
     Bug(
         name="head-cacheable",
         says="HEAD is answered without Cache-Control: no-store",

@@ -6,7 +6,8 @@ HEAD is owed an answer where the target declares ``head-after-finish``. tus 1.0.
 busy lock open, so on a sequential target a 5xx beside another request about the same upload counts as a
 busy lock. HEAD of a target that declares ``patient-head`` is answered 423 where the storage fails: clients
 drop an upload for any other error. A storage of limited size that what was sent can have filled explains
-a 5xx as a fault does. A request that the client itself cut is owed no answer.
+a 5xx as a fault does, but not for good that of a DELETE, which makes room. A request that the client itself
+cut is owed no answer.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from patchstorm.history.no_answer import NoAnswer
 
 NAME = "availability"
 _REFUSALS_TOLD = 8
+NO_ROOM = 507
+NO_ROOM_MAX = 4
 RAISED = "x-simulator-raised"
 """Where the simulator saw the server's code raise what is no failed call: no fault is a reason for that."""
 
@@ -50,6 +53,7 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
                 causes={operation.op: said},
             )
     for upload in case.uploads.values():
+        yield from _never_ended(case, upload)
         yield from _refused_for_good(case, upload)
 
 
@@ -140,6 +144,36 @@ class _Contention:
 def _until(operation: Operation) -> int:
     """Until when a request may occupy its upload: one without an answer, for ever."""
     return FAR if effect_of(operation) == "maybe" else ended(operation)
+
+
+def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
+    """DELETE of an upload that takes up room was refused for want of room, again and again.
+
+    A full storage is what somebody ends an upload for, so it is no excuse; one refusal may be, since the
+    bytes that it gives back may be gone only after it.
+    """
+    if not upload.acked:
+        return
+    refused: list[int] = []
+    for one in upload.by_invocation:
+        if one.call.kind != "terminate" or one.end is None:
+            continue
+        if one.end.status != NO_ROOM:
+            refused.clear()
+            continue
+        refused.append(one.op)
+        if len(refused) < NO_ROOM_MAX:
+            continue
+        yield finding(
+            case,
+            NAME,
+            f"{verb(case, 'terminate')} of upload {upload.id}, which holds bytes, was refused for want of"
+            f" room {len(refused)} times in a row",
+            upload=upload,
+            operations=refused,
+            causes={refused[-1]: "refused although it would make room"},
+        )
+        return
 
 
 def _refused_for_good(case: Case, upload: UploadCase) -> Iterator[Finding | Unsure]:

@@ -107,7 +107,7 @@ def _contents(case: Case) -> Contents:
     return {
         (event.case, event.attempt, event.resource): event
         for event in case.history.events
-        if isinstance(event, events.Contents) and event.present
+        if isinstance(event, events.Contents)
     }
 
 
@@ -156,9 +156,9 @@ def _files(
     assert last.call.probe is not None
     for holds in script.holds:
         event = contents.get((script.name, last.call.probe.attempt, holds.resource))
-        if event is None:
+        if event is None or not (event.present or holds.owed):
             continue
-        ruling = held_by(holds, event.text)
+        ruling = held_by(holds, event.text if event.present else None)
         if ruling.complaint is None:
             yield ruling.rule.name
         else:

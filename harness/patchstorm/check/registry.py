@@ -20,6 +20,7 @@ from patchstorm.check import (
     replay,
     residue,
     status,
+    waiting,
 )
 from patchstorm.check import bytes as bytes_
 from patchstorm.check.linearizable import Budget
@@ -43,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     refusal.RULE,
     conformance.RULE,
     availability.RULE,
+    waiting.RULE,
 )
 
 CHECKERS: tuple[Checker, ...] = (*(rule.checker() for rule in RULES), linearizable.checker())

@@ -9,6 +9,7 @@ answer: otherwise resending ``missing_ranges`` alone would not complete the uplo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from patchstorm.case.case import Case, UploadCase
 from patchstorm.check.durability import promises_before
@@ -33,6 +34,7 @@ def _find(case: Case) -> Iterator[Finding]:
         yield from _unreadable(case, upload)
         if documents:
             yield from _disagreeing(case, upload, documents)
+            yield from _unfounded(case, upload, documents)
             yield from _invented(case, upload, documents)
             yield from _taken_back(case, upload, documents)
 
@@ -120,6 +122,8 @@ def disagreement(upload: UploadCase, document: StatusDocument, named: DocumentFi
         return f"{named.committed} is {document.committed_offset}, the first gap begins at {first}"
     received = Ranges(missing).gaps(0, size)
     wrong = _percent(size, document, received, named)
+    if wrong is None:
+        wrong = _ascending(document, named)
     return wrong if wrong is not None or upload.damages else _chunks(document, received, named)
 
 
@@ -136,6 +140,52 @@ def _percent(
     if any(abs(document.progress_percent - one) <= PERCENT_TOLERANCE for one in counted):
         return None
     return f"{named.percent} is {document.progress_percent}, received are {stored} of {size} bytes"
+
+
+def _ascending(document: StatusDocument, named: DocumentFields) -> str | None:
+    """Each chunk is listed once, in the order in which they lie."""
+    listed = document.chunks_received
+    for before, after in pairwise(listed):
+        if before == after:
+            return f"{named.chunks} lists {after} twice"
+        if before > after:
+            return f"{named.chunks} lists {after} behind {before}"
+    return None
+
+
+def _unfounded(case: Case, upload: UploadCase, documents: list[Operation]) -> Iterator[Finding]:
+    """A chunk begins where some body began or ended, or inside of one that may not have come whole.
+
+    So a list has no more entries than there are such places: what was accepted may have been cut where
+    it overlapped, and nowhere else.
+    """
+    if case.sequential or upload.damages:
+        return
+    whole, broken = set(), Ranges()
+    calls = sorted(upload.writes, key=lambda write: (write.invoked, write.op))
+    at = 0
+    for one in sorted(documents, key=lambda op: (op.end.time_ns if op.end else 0, op.op)):
+        document = _document(one)
+        assert document is not None and one.end is not None
+        while at < len(calls) and calls[at].invoked <= one.end.time_ns:
+            write = calls[at]
+            whole |= {write.start, write.end}
+            if not write.whole:
+                broken.add(write.start, write.end)
+            at += 1
+        for offset in document.chunks_received:
+            if offset in whole or broken.covers(offset, offset + 1):
+                continue
+            field = case.history.header.document.chunks
+            yield finding(
+                case,
+                NAME,
+                f"the status document (op {one.op}) lists a chunk at {offset} in {field}, where no body"
+                " began or ended",
+                upload=upload,
+                causes={one.op: f"lists a chunk at {offset}"},
+            )
+            return
 
 
 def _chunks(document: StatusDocument, received: list[Span], named: DocumentFields) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from patchstorm.dialect.words import Words
-from patchstorm.history.events import Damage, Exit, Fault
+from patchstorm.history.events import Damage, Exit, Fault, Standstill
 from patchstorm.history.model import Operation
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.legible import legible_line
@@ -52,7 +52,7 @@ _OVER = {
 }
 
 
-def befell(event: Fault | Damage | Exit) -> str:
+def befell(event: Fault | Damage | Exit | Standstill) -> str:
     """What was done, or happened, in one phrase that begins with its kind."""
     if isinstance(event, Damage):
         end = event.offset + event.length
@@ -60,6 +60,8 @@ def befell(event: Fault | Damage | Exit) -> str:
     if isinstance(event, Exit):
         said = f"; its last words: {quoted(event.said)}" if event.said else "; it said nothing"
         return f"its process ended by itself with code {event.code}{said}"
+    if isinstance(event, Standstill):
+        return f"the body of op {event.op} {'goes on' if event.ends else 'stands still'}"
     return _ends(event) if event.ends else _begins(event)
 
 

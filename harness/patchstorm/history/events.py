@@ -110,6 +110,15 @@ class Stall(Line, frozen=True, kw_only=True, tag="stall"):
     for_ms: int
 
 
+class Standstill(Line, frozen=True, kw_only=True, tag="standstill"):
+    """The body of operation ``op``, on its way to ``replica``, stands still from here (``ends``: to here)."""
+
+    time_ns: int
+    replica: int | None = None
+    op: int
+    ends: bool = False
+
+
 class Step(Line, frozen=True, kw_only=True, tag="step"):
     """One file-system call, for stories and reach only.
 
@@ -149,9 +158,22 @@ class Note(Line, frozen=True, kw_only=True, tag="note"):
     data: dict[str, Scalar] = msgspec.field(default_factory=dict)
 
 
-Event = Fault | Exit | Phase | Sighting | Beside | Damage | Contents | Stall | Step | Refusal | Note
+Event = (
+    Fault
+    | Exit
+    | Phase
+    | Sighting
+    | Beside
+    | Damage
+    | Contents
+    | Stall
+    | Standstill
+    | Step
+    | Refusal
+    | Note
+)
 KINDS: tuple[type[Event], ...] = (
-    Fault, Exit, Phase, Sighting, Beside, Damage, Contents, Stall, Step, Refusal, Note,
+    Fault, Exit, Phase, Sighting, Beside, Damage, Contents, Stall, Standstill, Step, Refusal, Note,
 )  # fmt: skip
 
 
@@ -162,4 +184,6 @@ def kind_of(event: Event) -> str:
 
 def where(event: Event) -> int | None:
     """The replica that an event is about, if it is about one."""
-    return event.replica if isinstance(event, (Fault, Exit, Step, Refusal, Note)) else None
+    return (
+        event.replica if isinstance(event, (Fault, Exit, Standstill, Step, Refusal, Note)) else None
+    )

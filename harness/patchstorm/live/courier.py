@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -72,7 +73,7 @@ class Courier:
         if head is None:
             delivery = Delivery(reply=None, sent=0, error=NoAnswer.NO_URL)
         else:
-            delivery = await self._across(send, replica, head)
+            delivery = await self._across(step, send, replica, head)
             if delivery.reply is None:
                 self.on_silence()
         return self._clients.finish(
@@ -80,7 +81,7 @@ class Courier:
             garbled=delivery.garbled,
         )  # fmt: skip
 
-    async def _across(self, send: Send, replica: int | None, head: Head) -> Delivery:
+    async def _across(self, step: Step, send: Send, replica: int | None, head: Head) -> Delivery:
         host, address, port = self._place(replica)
         return await self.network.across(
             replica,
@@ -93,10 +94,15 @@ class Courier:
                 else msgspec.structs.replace(send.mischief, chunked=False),
                 ending=self._ending(send.request),
                 on_sent=self._on_bytes,
+                on_stall=partial(self._stands_still, step, replica),
                 address=address,
                 host=host,
             ),
         )
+
+    def _stands_still(self, step: Step, replica: int | None, ends: bool) -> None:
+        assert step.op is not None, "whatever sends has a number"
+        self._clients.stands_still(step.op, replica, ends=ends)
 
     def _ending(self, request: Request) -> Ending:
         """How a broken connection ends. A reset may take back what the server had not read yet, and

@@ -80,12 +80,17 @@ class _Progress:
 
     sent: int = 0
     tell: Callable[[int], None] | None = None
+    tell_stall: Callable[[bool], None] | None = None
     invited: asyncio.Event = field(default_factory=asyncio.Event)  # 100 Continue has come
 
     def count(self, taken: int) -> None:
         self.sent += taken
         if self.tell is not None:
             self.tell(taken)
+
+    def stalls(self, *, ends: bool) -> None:
+        if self.tell_stall is not None:
+            self.tell_stall(ends)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,6 +114,7 @@ class Client:
         *,
         ending: Ending | None = None,
         on_sent: Callable[[int], None] | None = None,
+        on_stall: Callable[[bool], None] | None = None,
         address: str = SERVER_ADDRESS,
         host: Host = HERE,
     ) -> Delivery:
@@ -117,13 +123,14 @@ class Client:
         ``host`` is where ``address`` means something.
 
         ``blocks`` yields the body, ``head.length`` bytes in all; it is called once. ``ending``
-        overrides the client's own for this delivery, and ``on_sent`` is told of body bytes as they
-        go. A task cancelled with the message "partitioned" ends as a delivery with that error.
+        overrides the client's own for this delivery, ``on_sent`` is told of body bytes as they go,
+        and ``on_stall`` when the body begins to stand still (False) and when it goes on (True). A
+        task cancelled with the message "partitioned" ends as a delivery with that error.
         """
         mischief = mischief or self.dull
         if mischief.lose_request:
             return Delivery(reply=None, sent=0, error=NoAnswer.LOST)
-        progress = _Progress(tell=on_sent)
+        progress = _Progress(tell=on_sent, tell_stall=on_stall)
         limit_ms = mischief.abandon_ms if mischief.abandon_ms is not None else self.timeout_ms
         reason = NoAnswer.TIMEOUT if mischief.abandon_ms is None else NoAnswer.ABANDONED
         sock = _client_socket(host, address)
@@ -237,7 +244,11 @@ async def _send(
         if framed:
             await _send_all(sock, memoryview(b"\r\n"))
         if pause:
-            await asyncio.sleep(mischief.stall_ms / 1_000)
+            progress.stalls(ends=False)
+            try:
+                await asyncio.sleep(mischief.stall_ms / 1_000)
+            finally:
+                progress.stalls(ends=True)
     if mischief.cut_after is not None and mischief.cut_after < head.length:
         await _drained(sock)
         raise _Over(NoAnswer.CUT)

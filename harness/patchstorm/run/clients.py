@@ -15,7 +15,7 @@ from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Request
 from patchstorm.dialect.registry import dialect_of
 from patchstorm.errors import NondeterminismError
-from patchstorm.history.events import Refusal
+from patchstorm.history.events import Refusal, Standstill
 from patchstorm.history.model import Completion, ProbeSent, RequestHead
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.history.recorder import Recorder
@@ -142,6 +142,10 @@ class Clients:
         else:
             self._learn(request, reply, end)
         return Answer(op=op, end=end, sent=() if head is None else head.headers)
+
+    def stands_still(self, op: int, replica: int | None, *, ends: bool) -> None:
+        """Write down that a body on its way begins to stand still, or goes on."""
+        self._recorder.add(Standstill(time_ns=self._now_ns(), replica=replica, op=op, ends=ends))
 
     def _learn(self, request: Request, reply: Reply | None, end: Completion) -> None:
         if request.kind == "create" and reply is not None:

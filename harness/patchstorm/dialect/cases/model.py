@@ -65,7 +65,9 @@ class Step:
     ``creates`` names the resource whose URL the answer gives out. ``framing`` "length" adds
     Content-Length, "chunked" the chunked coding, "raw" nothing: the body is the bytes after the head.
     ``minted``: the resource's URL is minted anew for this request, with these claims in the place of the
-    usual ones. ``cut``: the connection ends after so many of the body's bytes. ``patience_ms``: repeat until
+    usual ones. ``cut``: the connection ends after so many of the body's bytes. ``past_max``: the body is made
+    where it is sent, of so many bytes more than the announced maximum. ``publishes``: the name of the file
+    that a creation asks for, where that is not one made of the resource's. ``patience_ms``: repeat until
     what is expected holds, at most so long. ``wait_ms``: let time pass first. ``silence``: no answer is one
     too, as where HTTP lets a server close the connection. ``odd``: HTTP itself may refuse it, so what
     the dialect demands of every answer need not be demanded. ``stays``: this request goes to the replica of
@@ -78,7 +80,9 @@ class Step:
     body: bytes | None = None
     framing: Framing = "length"
     cut: int | None = None
+    past_max: int | None = None
     creates: str | None = None
+    publishes: str | None = None
     minted: Claims | None = None
     expects: tuple[Expect, ...] = ()
     patience_ms: int = 0
@@ -101,11 +105,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holds:
-    """What a resource's file has to hold once its case is through, where the file can be looked at."""
+    """What a resource's file has to hold once its case is through, where the file can be looked at.
+
+    ``owed``: that there is none is wrong, too; else it may have gone where nobody looks.
+    """
 
     rule: Rule
     resource: str
     data: bytes
+    owed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

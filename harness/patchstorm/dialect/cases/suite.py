@@ -103,11 +103,13 @@ def reason_to_skip(case: Case, terms: Terms) -> str | None:
     return None
 
 
-def held_by(holds: Holds, text: str) -> Ruling:
-    """What is to be said of a file that begins like this, as Latin-1 text."""
+def held_by(holds: Holds, text: str | None) -> Ruling:
+    """What is to be said of a file that begins like this, as Latin-1 text; None: there is no file."""
     wanted = holds.data.decode("latin-1")
     complaint = None
-    if text != wanted:
+    if text is None:
+        complaint = "is the last of the case, and there is no file of that name"
+    elif text != wanted:
         complaint = f"is the last of the case, and the file holds {shown(text)!r}, not {wanted!r}"
     return Ruling(rule=holds.rule, complaint=complaint)
 

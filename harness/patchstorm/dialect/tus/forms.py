@@ -80,6 +80,48 @@ def _claims(wire: Wire, url: str) -> str:
     return _with(wire, url, lambda token: f"{_part(token, 0)}.{more}.{_part(token, 2)}")
 
 
+_HIGH = 8
+"""How many levels a name climbs: more than any upload lies deep."""
+
+
+def _climbing(wire: Wire, url: str) -> str:
+    return _renamed(wire, url, lambda name: "..%2f" * _HIGH + "etc%2fpasswd")
+
+
+def _dotted(wire: Wire, url: str) -> str:
+    return _renamed(wire, url, lambda name: "%2e%2e%2f" * _HIGH + "etc%2fpasswd")
+
+
+def _doubly(wire: Wire, url: str) -> str:
+    return _renamed(wire, url, lambda name: "%252e%252e%252f" * _HIGH + "etc%252fpasswd")
+
+
+def _backslashed(wire: Wire, url: str) -> str:
+    return _renamed(wire, url, lambda name: "..%5c" * _HIGH + "etc%5cpasswd")
+
+
+def _rooted(wire: Wire, url: str) -> str:
+    return _renamed(wire, url, lambda name: "%2fetc%2fpasswd")
+
+
+def _nul(wire: Wire, url: str) -> str:
+    return _renamed(wire, url, lambda name: f"{name}%00")
+
+
+def _roundabout(wire: Wire, url: str) -> str:
+    """The upload's own name behind another one and the way back."""
+    return _renamed(wire, url, lambda name: f"nobody%2f..%2f{name}")
+
+
+def _renamed(wire: Wire, url: str, change: Callable[[str], str]) -> str:
+    """The URL with the server's name for the upload changed."""
+    path, mark, query = url.partition("?")
+    if wire.id != "path" and query:
+        return _with(wire, url, change)
+    before, slash, name = path.rstrip("/").rpartition("/")
+    return before + slash + change(name) + mark + query
+
+
 def _with(wire: Wire, url: str, change: Callable[[str], str]) -> str:
     """The URL with the value of its signed parameter changed."""
     path, _, query = url.partition("?")
@@ -113,4 +155,11 @@ FORMS: Mapping[str, Callable[[Wire, str], str]] = {
     "unsigned": _unsigned,
     "retyped": _retyped,
     "claims": _claims,
+    "climbing": _climbing,
+    "dotted": _dotted,
+    "doubly": _doubly,
+    "backslashed": _backslashed,
+    "rooted": _rooted,
+    "nul": _nul,
+    "roundabout": _roundabout,
 }

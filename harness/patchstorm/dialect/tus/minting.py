@@ -9,7 +9,6 @@ makes the upload.
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
@@ -22,6 +21,12 @@ from patchstorm.history.model import UploadInfo
 
 LIFETIME_S = 24 * 3600
 Claims = Mapping[str, int | str | bool]
+_DIGESTS: Mapping[str, str | None] = {
+    "HS256": "sha256",
+    "HS384": "sha384",
+    "HS512": "sha512",
+    "none": None,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +38,23 @@ class Minter:
     now_s: Callable[[], int]
 
     def url(self, claims: Claims) -> str:
-        """The URL with these claims; ``in_s`` stands for an ``exp`` so many seconds from now."""
+        """The URL with these claims; ``in_s`` stands for an ``exp`` so many seconds from now.
+
+        ``alg`` among them is the algorithm of the signature (RFC 7518, 3.1), where it is not HS256.
+        """
         assert self.wire.minted is not None, "asked of targets that have one"
         told = dict(claims)
         if "in_s" in told:
             told["exp"] = self.now_s() + int(told.pop("in_s"))
-        signed = f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded(told)}"
-        signature = _base64(hmac.digest(self.secret, signed.encode("ascii"), hashlib.sha256))
-        return self.wire.minted.format(token=f"{signed}.{signature}")
+        alg = str(told.pop("alg", "HS256"))
+        signed = f"{_encoded({'alg': alg, 'typ': 'JWT'})}.{_encoded(told)}"
+        return self.wire.minted.format(token=f"{signed}.{self._signature(alg, signed)}")
+
+    def _signature(self, alg: str, signed: str) -> str:
+        digest = _DIGESTS[alg]
+        if digest is None:
+            return ""
+        return _base64(hmac.digest(self.secret, signed.encode("ascii"), digest))
 
     def upload(self, upload: UploadInfo) -> str:
         """The URL of an upload of a plan, in the form in which a creation gives one out."""

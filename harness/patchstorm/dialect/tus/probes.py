@@ -20,7 +20,8 @@ from patchstorm.dialect.wire import Wire
 from patchstorm.history.events import Contents
 from patchstorm.history.model import ProbeSent, UploadInfo
 
-_URL = re.compile(r"\{url:([^}]*)\}")
+_URL = re.compile(r"\{(url|relative):([^}]*)\}")
+_METADATA_OF = re.compile(r"\{metadata-of:([^}]*)\}")
 _CHANGED = 8
 _ALPHABETS = ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ")
 
@@ -43,6 +44,8 @@ class Probes:
     mint: Minter | None = None
     own: str = ".."
     urls: dict[Key, str] = field(default_factory=dict)
+    _names: dict[Key, str] = field(default_factory=dict)
+    """What the files of resources are called that are not called like the resource."""
 
     @property
     def used(self) -> bool:
@@ -69,12 +72,13 @@ class Probes:
         return _sent(probe, head)
 
     def learn(self, probe: Probe, reply: Reply | None) -> None:
-        """Remember the URL of what this request created."""
+        """Remember the URL of what this request created, and what its file is to be called."""
         if reply is None or probe.what.creates is None:
             return
-        url = created_url(self.wire, reply)
+        url, key = created_url(self.wire, reply), _key(probe, probe.what.creates)
         if url is not None:
-            self.urls[_key(probe, probe.what.creates)] = url
+            self.urls[key] = url
+            self._names[key] = _target(key, probe.what.publishes)
 
     @property
     def made(self) -> tuple[str, ...]:
@@ -92,7 +96,8 @@ class Probes:
         for key, url in self.urls.items():
             path = url
             if published is not None:
-                path = published_path(published, self.wire, _info(key), url) or ""
+                info = _info(key, self._names.get(key))
+                path = published_path(published, self.wire, info, url) or ""
             found = read(path) if path else None
             size, data = found or (0, b"")
             case, attempt, name = key
@@ -136,18 +141,23 @@ class Probes:
         filled: list[tuple[str, str]] = []
         for name, value in probe.what.headers:
             whole = value
-            for to in _URL.findall(value):
+            for how, to in _URL.findall(value):
                 url = self._path(probe, to)
                 if url is None:
                     return None
-                whole = whole.replace(f"{{url:{to}}}", url)
+                told = url if how == "url" else _relative(self.wire, url)
+                whole = whole.replace(f"{{{how}:{to}}}", told)
             filled.append((name, self._plain(probe, whole)))
         return tuple(filled)
 
     def _plain(self, probe: Probe, value: str) -> str:
         if "{metadata}" in value:
-            info = _info(_key(probe, probe.what.creates or ""))
+            key = _key(probe, probe.what.creates or "")
+            info = _info(key, _target(key, probe.what.publishes))
             value = value.replace("{metadata}", metadata(self.wire, info))
+        for name in _METADATA_OF.findall(value):
+            info = _info(_key(probe, name))
+            value = value.replace(f"{{metadata-of:{name}}}", metadata(self.wire, info))
         if "{metadata:own}" in value:
             info = UploadInfo(id=self.own, size=0, target=self.own)
             value = value.replace("{metadata:own}", metadata(self.wire, info))
@@ -219,8 +229,20 @@ def _key(probe: Probe, name: str) -> Key:
     return probe.case, probe.attempt, name
 
 
-def _info(key: Key) -> UploadInfo:
-    """What a resource asks to be called."""
+def _relative(wire: Wire, url: str) -> str:
+    """The URL as a reference from the creation URL (RFC 3986, 5.2), where it lies beside it or below."""
+    return url.removeprefix(wire.path.rpartition("/")[0] + "/")
+
+
+def _target(key: Key, publishes: str | None) -> str:
+    """The name of a resource's file: another for each attempt, since an earlier one may be there."""
     case, attempt, name = key
-    target = f"{case}-{name}-{attempt}.bin"
+    if publishes is None:
+        return f"{case}-{name}-{attempt}.bin"
+    return f"again-{attempt}/{publishes}" if attempt else publishes
+
+
+def _info(key: Key, target: str | None = None) -> UploadInfo:
+    """What a resource asks to be called."""
+    target = target or _target(key, None)
     return UploadInfo(id=target, size=0, target=target)

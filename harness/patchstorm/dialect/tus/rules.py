@@ -13,13 +13,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from itertools import accumulate
 
 from patchstorm.case.case import EXPIRY_SLACK_NS, FAR, Case, UploadCase
+from patchstorm.case.expiry import unix_s
 from patchstorm.dialect.base import Broken, HeaderComplaint, NamedRule, Rules
+from patchstorm.dialect.cases.claims import shown
 from patchstorm.dialect.tus.codec import PROBLEM_DOCUMENT
+from patchstorm.dialect.tus.conformance.fields import pairs
 from patchstorm.history.model import Completion, Operation
 
 _HTTP_ONLY = frozenset({401, 408, 411, 414, 417, 421, 429, 431})  # may come from before the target
@@ -79,6 +80,24 @@ def _head(
     return None
 
 
+def _metadata(
+    case: Case, upload: UploadCase | None, operation: Operation, end: Completion
+) -> Complaint:
+    """HEAD of an upload that was created with metadata gives it back, before completion and after it."""
+    if upload is None or operation.outcome != "ok" or not end.headers:
+        return None
+    created = next((one for one in upload.operations if one.call.kind == "create"), None)
+    if created is None or created.call.request is None:
+        return None
+    sent = {name.lower(): value for name, value in created.call.request.headers}
+    wanted, found = sent.get("upload-metadata"), end.headers.get("upload-metadata")
+    if not wanted or (found is not None and pairs(found) == pairs(wanted)):
+        return None
+    if found is None:
+        return HeaderComplaint("was answered without the Upload-Metadata of the creation")
+    return f"was answered with Upload-Metadata: {shown(found)}, created with {shown(wanted)}"
+
+
 def _patch(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
@@ -107,15 +126,6 @@ def _expires_header(
     return HeaderComplaint("was answered without Upload-Expires although the upload expires")
 
 
-@lru_cache(maxsize=64)  # every answer about an upload tells the same moment
-def _unix_s(date: str) -> int | None:
-    """Unix seconds of an HTTP date; None where the calendar has no such day or hour."""
-    try:
-        return int(parsedate_to_datetime(date).timestamp())
-    except ValueError:
-        return None
-
-
 def _expiry(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
@@ -127,7 +137,7 @@ def _expiry(
         return f"was answered with Upload-Expires: {told!r}, which is no date (RFC 9110, 5.6.7)"
     if epoch_ns is None or case.faults.clock or upload.full_from <= end.time_ns:
         return None
-    at_s = _unix_s(told)
+    at_s = unix_s(told)
     if at_s is None:
         return f"was answered with Upload-Expires: {told!r}, and there is no such date"
     at_ns = at_s * 1_000_000_000 - epoch_ns
@@ -195,7 +205,8 @@ def _expired(
     ]
     if len(born) != 1 or born[0] is None or case.faults.clock:
         return None
-    limit = born[0].time_ns + upload.info.expires_ms * 1_000_000 + _EXPIRY_TOLERANCE_NS
+    lives_ns = born[0].time_ns + upload.info.expires_ms * 1_000_000
+    limit = max(lives_ns, upload.promised or 0) + _EXPIRY_TOLERANCE_NS
     if operation.call.time_ns <= limit or upload.full_from <= limit:
         return None
     return f"was answered {end.status} long after the upload had expired, expected 404 or 410"
@@ -232,7 +243,7 @@ _UNENDED = (("termination", _terminated), ("expiration", _expired))
 _RULES_OF: dict[str, tuple[NamedRule, ...]] = {
     "discover": (("options", _options), *_RULES_OF_ALL),
     "create": (("creation", _created), *_RULES_OF_ALL),
-    "query": (("head", _head), *_UNENDED, *_RULES_OF_ALL),
+    "query": (("head", _head), ("metadata", _metadata), *_UNENDED, *_RULES_OF_ALL),
     "append": (("patch", _patch), ("expires", _expires_header), *_UNENDED, *_RULES_OF_ALL),
     "terminate": (("deletion", _deleted), *_RULES_OF_ALL),
 }

@@ -11,7 +11,7 @@ was applied is not known.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import msgspec
@@ -138,6 +138,9 @@ def _until_content(
     ctx = asking.ctx
     again = step.patience_ms // ASK_AGAIN_MS
     busy = BUSY_TRIES
+    if step.past_max is not None:
+        body = b"m" * (asking.suite.announced_max(before) + step.past_max)
+        step = replace(step, body=body, past_max=None)
     while True:
         request = Request(
             kind="probe",

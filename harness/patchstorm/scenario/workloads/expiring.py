@@ -1,7 +1,9 @@
 """expiring: an upload is left half done until it expires, and then somebody returns.
 
 The uploads need ``expires``. After that time and a margin the client sends the next PATCH, a replay
-and HEAD, to different replicas: all have to be refused, and nothing may come back to life.
+and HEAD, to different replicas: all have to be refused, and nothing may come back to life. With
+``late_permille`` the client comes once more late in the life, and an answer may put the end off: what that
+answer announced is then promised.
 """
 
 from __future__ import annotations
@@ -20,13 +22,21 @@ from patchstorm.scenario.workloads.client import advance, chunks, head, patch, p
 class Options(msgspec.Struct, frozen=True):
     first_permille: Annotated[int, permille("the share of the upload sent in time")] = 500
     margin_ms: Annotated[int, millis("how long after the expiry the client returns")] = 1_200
+    late_permille: Annotated[
+        int, permille("when in its life one more chunk of the upload is sent; 0: not at all")
+    ] = 0
 
 
 def expiring(ctx: Context, options: Options) -> Workload:
     for upload in ctx.uploads:
         yield from _in_time(ctx, upload, upload.size * options.first_permille // 1000)
     longest = max((upload.info.expires_ms or 0) for upload in ctx.uploads)
-    yield Sleep(ms=longest + options.margin_ms)
+    late_ms = longest * options.late_permille // 1000
+    if late_ms:
+        yield Sleep(ms=late_ms)
+        for upload in ctx.uploads:
+            yield from _in_time(ctx, upload, upload.size * options.first_permille // 1000 + 1)
+    yield Sleep(ms=longest - late_ms + options.margin_ms)
     for upload in ctx.uploads:
         ranges = chunks(upload)
         for i, at in enumerate((ranges[-1], ranges[0])):

@@ -223,7 +223,9 @@ class Network:
     def _stall(self, delivery: Delivery) -> None:
         """Nothing comes for a while; a client that leaves meanwhile is noticed at once."""
         until_ns = self._kernel.now_ns + delivery.mischief.stall_ms * MS
+        self._clients.stands_still(delivery.op, delivery.replica, ends=False)
         self._kernel.wait(delivery, until_ns)
+        self._clients.stands_still(delivery.op, delivery.replica, ends=True)
         if delivery.gone:
             raise Broken
 

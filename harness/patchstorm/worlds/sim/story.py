@@ -16,7 +16,7 @@ from patchstorm.choice.schedule import Choice
 from patchstorm.dialect.phrases import answer_headers, befell, headers_told
 from patchstorm.dialect.registry import words_of
 from patchstorm.dialect.words import Words
-from patchstorm.history.events import Damage, Fault
+from patchstorm.history.events import Damage, Fault, Standstill
 from patchstorm.history.model import History, Operation
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.worlds.sim.agenda import STEP_NS
@@ -181,6 +181,8 @@ class _Story:
         for event in self._history.events:
             if isinstance(event, Damage):
                 self.page.add(event.time_ns, None, befell(event), Weight.FAULT)
+            elif isinstance(event, Standstill) and event.op in self._told:
+                self.page.add(event.time_ns, event.replica, befell(event), Weight.FAULT)
             elif isinstance(event, Fault) and (event.op is None or event.op in self._told):
                 if event.fault == "damage":
                     continue  # what was damaged stands beside it

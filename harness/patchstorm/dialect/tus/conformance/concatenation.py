@@ -91,8 +91,17 @@ BAD_CONCAT = Rule(
     says="an Upload-Concat that is neither partial nor final is refused with 4xx, or passed over",
 )  # fmt: skip
 
+FINAL_BODY = Rule(
+    name="concat.final-body", level="open", section="Concatenation; Creation With Upload",
+    says="a final upload that carries a body is refused with 4xx, or has the sum of its parts for length",
+)  # fmt: skip
+URLS = Rule(
+    name="concat.urls", level="should", section="Concatenation, Upload-Concat",
+    says="the partial uploads may be named by absolute and by relative URLs",
+)  # fmt: skip
+
 RULES = (
-    PARTIAL, PARTIAL_TOLD, FINAL, FINAL_TOLD, FINAL_LITERAL, FINAL_SUM, ORDER, FINAL_CLOSED,
+    FINAL_BODY, URLS, PARTIAL, PARTIAL_TOLD, FINAL, FINAL_TOLD, FINAL_LITERAL, FINAL_SUM, ORDER, FINAL_CLOSED,
     FINAL_UNMODIFIED, NO_METADATA, OWN_METADATA, UNFINISHED, NOT_UNFINISHED, UNKNOWN_PART,
     FINAL_LENGTH, BAD_CONCAT,
 )  # fmt: skip
@@ -280,6 +289,35 @@ CASES = (
             head("final", Expect(rule=FINAL_LENGTH, claim=says("Upload-Length", "11"),
                                  when=after_ok)),
         ),
+    ),
+    Case(
+        name="concat-final-body", chapter="concatenation", needs=_NEEDS,
+        holds=(Holds(rule=ORDER, resource="final", data=b"hello world"),),
+        says="a final upload that carries a body",
+        steps=(
+            *_TWO_PARTS,
+            create("final", Expect(rule=FINAL_BODY, claim=client_error), length=None, body=b"HELLO",
+                   more={"Upload-Concat": "final;{url:a} {url:b}"}),
+            head("final", Expect(rule=FINAL_BODY, claim=all_of(
+                success, offset(11), says("Upload-Length", "11"))), patience_ms=3_000),
+        ),
+    ),
+    *(
+        Case(
+            name=f"concat-urls-{name}", chapter="concatenation", needs=_NEEDS,
+            holds=(Holds(rule=ORDER, resource="final", data=b"hello world"),),
+            says=f"a final upload of parts that are named by {name} URLs",
+            steps=(
+                *_TWO_PARTS,
+                create("final", Expect(rule=URLS, claim=status(201)), length=None,
+                       more={"Host": "localhost", "Upload-Concat": f"final;{urls}"}),
+                head("final", _joined(11), patience_ms=3_000),
+            ),
+        )
+        for name, urls in (
+            ("absolute", "http://localhost{url:a} http://localhost{url:b}"),
+            ("relative", "{relative:a} {relative:b}"),
+        )
     ),
     Case(
         name="concat-value", chapter="concatenation", needs=_NEEDS,

@@ -7,14 +7,13 @@ A target that claims one of these capabilities is held to what ``docs/scenarios.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from patchstorm.dialect.cases.claims import (
     all_of,
     client_refusal,
     lacks,
     lists,
-    not_accepted,
+    one_of,
     status,
     success,
 )
@@ -23,7 +22,6 @@ from patchstorm.dialect.tus.conformance.core import accepted
 from patchstorm.dialect.tus.conformance.fields import offset
 from patchstorm.dialect.tus.conformance.requests import (
     RESUMABLE,
-    base64,
     create,
     delete,
     head,
@@ -45,23 +43,6 @@ OWN = frozenset(
 )
 """The capabilities that are judged here; ``own:NAME`` in a case's needs."""
 
-INSIDE = Rule(
-    name="names.inside", level="must", section="capability named-targets",
-    says="a creation whose name is empty, cannot be read or lies outside the root is refused with 4xx",
-)  # fmt: skip
-NAMED = Rule(
-    name="names.taken-over", level="must", section="capability named-targets",
-    says="a creation under any other name is accepted, whatever letters it is of",
-)  # fmt: skip
-OPTIONAL = Rule(
-    name="names.optional", level="should", section="capability named-targets",
-    says="a creation that says no name is accepted, and so are its bytes: most clients say none",
-)  # fmt: skip
-OWNED = Rule(
-    name="names.owned", level="must", section="capability named-targets",
-    says="the name of a published file is refused to others with 409, and what would lie below it with "
-    "4xx, unless replacement is asked for",
-)  # fmt: skip
 SIGNED = Rule(
     name="signed.refused", level="must", section="capability signed-urls",
     says="a URL of which a letter was changed, added or taken away is refused with 4xx",
@@ -98,13 +79,18 @@ NOT_MIRRORED = Rule(
     name="proxy.checked", level="must", section="capability behind-proxy",
     says="what is no host or no scheme of HTTP does not get into Location",
 )  # fmt: skip
+FORWARDED = Rule(
+    name="proxy.forwarded", level="open", section="capability behind-proxy; RFC 7239, 4",
+    says="where a proxy says Forwarded, Location is absolute with the host and proto of its first element, "
+    "or passes it over for the request's own Host",
+)  # fmt: skip
 PROBLEM = Rule(
     name="problem.type", level="must", section="capability problem-documents; RFC 9457",
     says="a refusal is of type application/problem+json",
 )  # fmt: skip
 RULES = (
-    INSIDE, NAMED, OPTIONAL, OWNED, SIGNED, UNTOUCHED, CHALLENGE, DOCUMENT, DOCUMENT_ONLY, DOCUMENT_UNKNOWN,
-    PROXIED, HOSTED, NOT_MIRRORED, PROBLEM,
+    SIGNED, UNTOUCHED, CHALLENGE, DOCUMENT, DOCUMENT_ONLY, DOCUMENT_UNKNOWN,
+    PROXIED, HOSTED, NOT_MIRRORED, FORWARDED, PROBLEM,
 )  # fmt: skip
 
 
@@ -147,40 +133,6 @@ ALWAYS = (
 """Of every answer."""
 
 
-def _named(name: str | bytes, more: str = "") -> dict[str, str | None]:
-    raw = name.encode() if isinstance(name, str) else name
-    return {"Upload-Metadata": f"filename {base64(raw)}{more}"}
-
-
-_OUTSIDE: tuple[tuple[str, str | bytes], ...] = (
-    ("empty", ""),
-    ("absolute", "/etc/patchstorm-was-here"),
-    ("above", "../patchstorm-was-here"),
-    ("climbing", "a/../../patchstorm-was-here"),
-    ("here", "."),
-    ("parent", ".."),
-    ("dots-inside", "a/./b"),
-    ("slashes", "a//b"),
-    ("trailing", "a/"),
-    ("nul", "a\0b"),
-    ("no-text", b"\xff\xfe"),
-    ("component", "c" * 256),
-    ("path", "/".join(["d" * 200] * 25)),
-)
-_INSIDE: tuple[tuple[str, str], ...] = (
-    ("dots", "..c"),
-    ("blanks", "a b.bin"),
-    ("letters", "größe/日本.bin"),
-    ("component", "e" * 255),
-    ("deep", "f/" * 20 + "g"),
-)
-_NAMES = ("creation", "own:named-targets")
-_REFUSED = Expect(rule=INSIDE, claim=client_refusal)
-_UNNAMED = Expect(rule=OPTIONAL, claim=success)
-_TAKEN = Expect(rule=OWNED, claim=status(409))
-_GIVEN = Expect(rule=OWNED, claim=success)
-_BELOW = Expect(rule=OWNED, claim=client_refusal)
-
 _SIGNED = ("creation", "own:signed-urls")
 _FORGED = (
     ("changed", UNKNOWN), ("cut", "cut@"), ("unsigned", "unsigned@"), ("retyped", "retyped@"),
@@ -194,14 +146,13 @@ _STATUS = ("creation", "own:status")
 _PROXY = ("creation", "own:behind-proxy")
 
 
+_OWN_HOST = "files.example.net:8080"
+_OWN_ORIGIN = f"http://{_OWN_HOST}/"
+
+
 def _get(to: str, *expects: Expect, version: str | None = None) -> Step:
     headers = () if version is None else ((RESUMABLE[0], version),)
     return Step(method="GET", to=to, headers=headers, expects=expects)
-
-
-def _try(expect: Expect, more: dict[str, str | None]) -> Step:
-    """A creation after which the case goes on, refused or not."""
-    return replace(create("", expect, more=more), creates=None)
 
 
 def _only(*methods: str) -> tuple[Expect, ...]:
@@ -234,95 +185,6 @@ def _forwarded(host: str, proto: str) -> dict[str, str | None]:
 CASES = (
     *(
         Case(
-            name=f"name-{name}", chapter="contract", needs=_NAMES,
-            says=f"a creation whose name is refused: {name}",
-            steps=(create("a", _REFUSED, more=_named(value)),),
-        )
-        for name, value in _OUTSIDE
-    ),
-    *(
-        Case(
-            name=f"name-good-{name}", chapter="contract", needs=_NAMES,
-            says=f"a creation under an unusual name: {name}",
-            steps=(create("a", Expect(rule=NAMED, claim=success), more=_named(value)),),
-        )
-        for name, value in _INSIDE
-    ),
-    Case(
-        name="name-own", chapter="contract", needs=_NAMES,
-        says="a creation whose name lies among the target's own files",
-        steps=(create("a", _REFUSED, more={"Upload-Metadata": "{metadata:own}"}),),
-    ),
-    Case(
-        name="name-none", chapter="contract", needs=_NAMES,
-        says="two creations without a name: without metadata, and with metadata of another kind",
-        steps=(
-            create("a", _UNNAMED, more={"Upload-Metadata": None}),
-            create("b", _UNNAMED, more={"Upload-Metadata": f"filetype {base64(b'text/plain')}"}),
-            patch("a", 0, b"hello world", _UNNAMED, *accepted(11)),
-            patch("b", 0, b"HELLO WORLD", _UNNAMED, *accepted(11)),
-            head("a", Expect(rule=OPTIONAL, claim=all_of(success, offset(11)))),
-            head("b", Expect(rule=OPTIONAL, claim=all_of(success, offset(11)))),
-        ),
-    ),
-    *(
-        Case(
-            name=f"metadata-{name}", chapter="contract", needs=_NAMES,
-            says=f"a creation whose metadata is malformed: {name}",
-            steps=(create("a", _REFUSED, more={"Upload-Metadata": value}),),
-        )
-        for name, value in (
-            ("no-base64", "filename a.bin"),
-            ("twice", "filename YS5iaW4=,filename Yi5iaW4="),
-            ("no-key", "filename YS5iaW4=,,"),
-        )
-    ),
-    Case(
-        name="name-replace-maybe", chapter="contract", needs=_NAMES,
-        says="a creation that asks for replacement neither with true nor with false",
-        steps=(create("a", _REFUSED, more=_named("maybe", ",overwrite " + base64(b"maybe"))),),
-    ),
-    Case(
-        name="name-owned", chapter="contract", needs=_NAMES,
-        says="the name of a published file, asked for again",
-        steps=(
-            create("a", more=_named("owned.bin")),
-            patch("a", 0, b"hello world", *accepted(11)),
-            _try(_TAKEN, more=_named("owned.bin")),
-            _try(_TAKEN, more=_named("owned.bin", ",overwrite " + base64(b"false"))),
-            _try(_TAKEN, more=_named("owned.bin", ",overwrite " + base64(b"0"))),
-            _try(_BELOW, more=_named("owned.bin/below.bin")),
-            create("f", Expect(rule=OWNED, claim=success), more=_named("owned.bin", ",overwrite")),
-            _try(_GIVEN, more=_named("owned.bin", ",overwrite " + base64(b"TRUE"))),
-            _try(_GIVEN, more=_named("owned.bin", ",overwrite " + base64(b"1"))),
-            patch("f", 0, b"HELLO WORLD", *accepted(11)),
-        ),
-    ),
-    Case(
-        name="name-directory", chapter="contract", needs=_NAMES,
-        says="the name of a directory of published files, asked for with and without replacement",
-        steps=(
-            create("a", more=_named("directory/inside.bin")),
-            patch("a", 0, b"hello world", *accepted(11)),
-            _try(_TAKEN, more=_named("directory")),
-            _try(_TAKEN, more=_named("directory", ",overwrite")),
-        ),
-    ),
-    Case(
-        name="name-race", chapter="contract", needs=_NAMES,
-        says="two uploads of one name, and the later one's last byte after the name was taken",
-        steps=(
-            create("a", more=_named("raced.bin")),
-            create("b", more=_named("raced.bin")),
-            create("c", more=_named("raced.bin/below.bin")),
-            patch("a", 0, b"hello world", *accepted(11)),
-            patch("b", 0, b"hello world", Expect(rule=OWNED, claim=status(409))),
-            head("b", Expect(rule=OWNED, claim=status(409, 410, 423))),
-            patch("c", 0, b"hello world", Expect(rule=OWNED, claim=not_accepted)),
-        ),
-    ),
-    *(
-        Case(
             name=f"signed-{name}", chapter="contract", needs=_SIGNED,
             says=f"requests to a URL that was made by hand: {name}",
             steps=(
@@ -331,6 +193,21 @@ CASES = (
                 patch(to + "a", 0, b"hello", _NO),
                 delete(to + "a", _NO),
                 head("a", _SAME),
+            ),
+        )
+        for name, to in _FORGED
+    ),
+    *(
+        Case(
+            name=f"signed-seen-{name}", chapter="contract", needs=_SIGNED,
+            says=f"a URL that was made by hand, where the true one has just been served: {name}",
+            steps=(
+                create("a"),
+                head("a", _SAME),
+                head(to + "a", _NO, stays=True),
+                patch(to + "a", 0, b"hello", _NO, stays=True),
+                delete(to + "a", _NO, stays=True),
+                head("a", _SAME, stays=True),
             ),
         )
         for name, to in _FORGED
@@ -409,6 +286,32 @@ CASES = (
                    more=_forwarded("evil/../x", "http")),
             create("b", Expect(rule=NOT_MIRRORED, claim=_keeps_out("javascript")),
                    more=_forwarded("files.example.org", "javascript")),
+        ),
+    ),
+    Case(
+        name="proxy-forwarded", chapter="contract", needs=_PROXY,
+        says="a creation through proxies that say Forwarded",
+        steps=tuple(
+            create(name, Expect(rule=FORWARDED, claim=one_of(_begins(origin), _begins(_OWN_ORIGIN))),
+                   more={"Host": _OWN_HOST, "Forwarded": told})
+            for name, told, origin in (
+                ("a", "for=192.0.2.1;host=files.example.org;proto=https", "https://files.example.org/"),
+                ("b", 'Host="[2001:db8::1]:8443";Proto=http, for=198.51.100.17;host=inner.example',
+                 "http://[2001:db8::1]:8443/"),
+                ("c", "for=192.0.2.43;proto=https", f"https://{_OWN_HOST}/"),
+            )
+        ),
+    ),
+    Case(
+        name="proxy-forwarded-nonsense", chapter="contract", needs=_PROXY,
+        says="a creation through a proxy whose Forwarded is nonsense",
+        steps=tuple(
+            create(name, Expect(rule=NOT_MIRRORED, claim=_keeps_out(word)), more={"Forwarded": told})
+            for name, told, word in (
+                ("a", 'host="evil/../x";proto=http', "evil"),
+                ("b", "host=files.example.org;proto=javascript", "javascript"),
+                ("c", 'host="evil', "evil"),
+            )
         ),
     ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from patchstorm.dialect.cases.claims import (
     after_refusal,
     all_of,
     client_error,
+    if_given,
     lacks,
     not_accepted,
     ok,
@@ -70,6 +71,10 @@ PATCH_MISMATCH = Rule(
     says="a PATCH at another than the current offset is answered 409 (not of targets that address "
     "offsets)",
 )  # fmt: skip
+MISMATCH_OFFSET = Rule(
+    name="patch.mismatch-offset", level="open", section="Requests, PATCH; Headers, Upload-Offset",
+    says="where 409 carries Upload-Offset, it is the current one: a client may go on from there",
+)  # fmt: skip
 PATCH_UNMODIFIED = Rule(
     name="patch.unmodified", level="must", section="Requests, PATCH",
     says="a PATCH that is refused for its offset leaves the upload as it was",
@@ -117,8 +122,8 @@ REFUSED_UNMODIFIED = Rule(
 
 RULES = (
     HEAD_ZERO, HEAD_TRUE, HEAD_COMPLETE, HEAD_UNKNOWN, HEAD_UNKNOWN_OFFSET, PATCH_ACCEPTED,
-    PATCH_SUM, PATCH_BYTES, PATCH_TYPE_RULE, PATCH_MISMATCH, PATCH_UNMODIFIED, PATCH_NO_OFFSET,
-    PATCH_UNKNOWN, PATCH_PAST_END, PATCH_BOUNDED, PATCH_FINISHED, PATCH_EMPTY, PATCH_CUT,
+    PATCH_SUM, PATCH_BYTES, PATCH_TYPE_RULE, PATCH_MISMATCH, MISMATCH_OFFSET, PATCH_UNMODIFIED,
+    PATCH_NO_OFFSET, PATCH_UNKNOWN, PATCH_PAST_END, PATCH_BOUNDED, PATCH_FINISHED, PATCH_EMPTY, PATCH_CUT,
     PATCH_KEPT, REFUSED_UNMODIFIED,
 )  # fmt: skip
 
@@ -180,7 +185,16 @@ def _keeping(view: View) -> bool:
 
 _BAD_TYPE = Expect(rule=PATCH_TYPE_RULE, claim=status(415))
 _BAD_OFFSET = Expect(rule=PATCH_NO_OFFSET, claim=not_accepted)
-_409 = Expect(rule=PATCH_MISMATCH, claim=status(409))
+
+
+def _conflict(current: int) -> tuple[Expect, ...]:
+    """409; and the offset that it need not tell is none but the current one."""
+    told = Expect(
+        rule=MISMATCH_OFFSET,
+        claim=if_given("Upload-Offset", offset(current)),
+        when=lambda view: view.status == 409,
+    )
+    return (Expect(rule=PATCH_MISMATCH, claim=status(409)), told)
 
 
 def _bounded(size: int) -> Expect:
@@ -256,7 +270,7 @@ CASES = (
         reading="sequential",
         steps=(
             create("a"),
-            patch("a", 5, b"world", _409),
+            patch("a", 5, b"world", *_conflict(0)),
             head("a", unmodified(0)),
             patch("a", 0, b"hello", *accepted(5)),
         ),
@@ -267,9 +281,9 @@ CASES = (
         steps=(
             create("a"),
             patch("a", 0, b"hello", *accepted(5)),
-            patch("a", 0, b"HELLO", _409),
+            patch("a", 0, b"HELLO", *_conflict(5)),
             head("a", unmodified(5)),
-            patch("a", 3, b"XX", _409),
+            patch("a", 3, b"XX", *_conflict(5)),
             head("a", unmodified(5)),
             patch("a", 5, b" world", *accepted(11)),
             head("a", complete(11)),

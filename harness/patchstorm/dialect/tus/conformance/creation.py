@@ -15,15 +15,14 @@ from patchstorm.dialect.cases.claims import (
     success,
 )
 from patchstorm.dialect.cases.model import Case, Expect, Rule, View
-from patchstorm.dialect.tus.conformance.core import (
-    NOT_THERE,
-)
+from patchstorm.dialect.tus.conformance.core import NOT_THERE, accepted, holding
 from patchstorm.dialect.tus.conformance.fields import offset, pairs
 from patchstorm.dialect.tus.conformance.requests import (
     base64,
     create,
     head,
     options,
+    patch,
 )
 
 HUGE = str((1 << 63) - 1)
@@ -85,7 +84,23 @@ UNSUPPORTED = Rule(
     says="a creation that asks for an extension which is not offered is served, or refused with 4xx or 501",
 )  # fmt: skip
 
+INDEPENDENT = Rule(
+    name="creation.independent", level="must", section="Creation, POST",
+    says="two creations with the same length and metadata make two uploads, and what is sent to the one is "
+    "not found at the other",
+)  # fmt: skip
+ALIKE = Rule(
+    name="creation.alike", level="open", section="Creation, POST",
+    says="a creation with the metadata of another upload is accepted, or refused with 4xx where names are "
+    "taken from it",
+)  # fmt: skip
+ANY_TYPE = Rule(
+    name="creation.content-type", level="should", section="Creation, POST; Creation With Upload",
+    says="a creation without a body is accepted whatever its Content-Type says",
+)  # fmt: skip
+
 RULES = (
+    INDEPENDENT, ALIKE, ANY_TYPE,
     CREATED, LOCATION, FRESH, NO_LENGTH, BAD_LENGTH, ZERO, TOO_LARGE, LIMIT_TOLD, LARGE,
     METADATA_TAKEN, METADATA_TOLD, METADATA_LITERAL, METADATA_BAD, UNSUPPORTED,
 )  # fmt: skip
@@ -224,7 +239,45 @@ CASES = (
     _bad_metadata("twice", "note aGVsbG8=,note d29ybGQ=", "a key that stands there twice"),
     _bad_metadata("no-key", " aGVsbG8=", "an empty key"),
     _bad_metadata("spaces", "note aGVsbG8= d29ybGQ=", "a pair of three parts"),
+    _bad_metadata("blank-comma", "note aGVsbG8= , kind dGV4dA==", "blanks round a comma"),
+    _bad_metadata("blank-value", "note ", "a key with a blank and nothing behind it"),
+    _bad_metadata("blanks", "note  aGVsbG8=", "two blanks between key and value"),
+    _bad_metadata("tab", "note\taGVsbG8=", "a tab between key and value"),
+    _bad_metadata("comma", "", "a comma and nothing behind it"),
+    _bad_metadata("commas", ",,note aGVsbG8=", "commas with nothing between them"),
+    _bad_metadata("only-blanks", "   ", "blanks in the place of a pair"),
     _bad_metadata("not-ascii", "n\u00f6te aGVsbG8=", "a key that is not ASCII"),
+    Case(
+        name="creation-alike", chapter="creation",
+        says="two creations of the same length and metadata, and bytes for each",
+        steps=(
+            create("a"),
+            patch("a", 0, b"hello", *accepted(5)),
+            create("b", Expect(rule=ALIKE, claim=client_error),
+                   Expect(rule=INDEPENDENT, claim=_fresh, when=ok),
+                   more={"Upload-Metadata": "{metadata-of:a}"}),
+            head("b", Expect(rule=INDEPENDENT, claim=all_of(success, offset(0)))),
+            patch("b", 0, b"HEL", *accepted(3)),
+            head("a", Expect(rule=INDEPENDENT, claim=all_of(success, offset(5)))),
+            patch("a", 5, b" world", *accepted(11)),
+            head("b", Expect(rule=INDEPENDENT, claim=all_of(success, offset(3)))),
+        ),
+        holds=holding(),
+    ),
+    *(
+        Case(
+            name=f"creation-type-{name}", chapter="creation",
+            says=f"a creation without a body and with Content-Type: {value}",
+            steps=(
+                create("a", Expect(rule=ANY_TYPE, claim=status(201)), more={"Content-Type": value}),
+                head("a", Expect(rule=ANY_TYPE, claim=all_of(success, offset(0)))),
+            ),
+        )
+        for name, value in (
+            ("json", "application/json"), ("form", "application/x-www-form-urlencoded"),
+            ("octets", "application/octet-stream"),
+        )
+    ),
     Case(
         name="metadata-none", chapter="creation", says="a creation without metadata",
         steps=(

@@ -28,6 +28,10 @@ ONE = Rule(
     name="minted.one", level="must", section="capability minted-urls",
     says="a minted URL with the name of an upload and other claims is refused with 409",
 )  # fmt: skip
+ALGORITHM = Rule(
+    name="minted.algorithm", level="must", section="capability minted-urls; RFC 8725, 3.1",
+    says="a minted URL that is signed rightly and with another algorithm than HS256 is refused with 4xx",
+)  # fmt: skip
 LONGER = Rule(
     name="minted.longer", level="must", section="capability minted-urls",
     says="a second URL of the same upload that expires at another time is served as well",
@@ -54,11 +58,12 @@ STRANGER = Rule(
     says="who does not show it may not: POST is refused with 401",
 )  # fmt: skip
 
-RULES = (SERVED, REFUSED, LARGE, ONE, LONGER, ENDED, TAKEN, CLOSED, ADMITTED, STRANGER)
+RULES = (SERVED, REFUSED, ALGORITHM, LARGE, ONE, LONGER, ENDED, TAKEN, CLOSED, ADMITTED, STRANGER)
 
 _NEEDS = ("own:minted-urls",)
 _SERVED = Expect(rule=SERVED, claim=success, stops=True)
 _REFUSED = Expect(rule=REFUSED, claim=client_refusal)
+_ALGORITHM = Expect(rule=ALGORITHM, claim=client_refusal)
 _OTHER = Expect(rule=ONE, claim=status(409))
 _ENDED = Expect(rule=ENDED, claim=gone)
 
@@ -102,6 +107,7 @@ _STRANGERS = (
     ("another", "Bearer not the secret of this fleet"),
     ("half", "Bearer a secret"),
     ("scheme", "Basic YTpi"),
+    ("foreign", "Bearer a s\xe9cret of \xa7 letters"),
 )
 
 
@@ -165,6 +171,12 @@ CASES = (
         _case(f"minted-bad-{name}", f"a minted URL of no upload: {name}",
               _by(head("a", _REFUSED), *claims), patch("a", 0, b"hello", _REFUSED))
         for name, claims in _WRONG
+    ),
+    *(
+        _case(f"minted-signed-{alg.lower()}", f"a minted URL that is rightly signed with {alg}",
+              _by(head("a", _ALGORITHM), ("alg", alg)),
+              _by(patch("a", 0, b"hello", _ALGORITHM), ("alg", alg)))
+        for alg in ("HS384", "HS512", "none")
     ),
     _case("minted-large", "a minted URL of as many bytes as a file offset can count",
           _by(patch("a", 0, b"hello", Expect(rule=LARGE, claim=status(413))),

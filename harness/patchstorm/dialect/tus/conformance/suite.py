@@ -10,6 +10,7 @@ from patchstorm.dialect.cases.suite import Suite
 from patchstorm.dialect.tus.conformance import (
     always,
     checksum,
+    collection,
     concatenation,
     contract,
     core,
@@ -18,15 +19,18 @@ from patchstorm.dialect.tus.conformance import (
     expiration,
     http,
     lengths,
+    limits,
     minted,
+    names,
     negotiation,
+    paths,
     termination,
     with_upload,
 )
 
 _MODULES = (
-    negotiation, core, creation, defer_length, with_upload, expiration, checksum, termination,
-    concatenation, http, contract, lengths, minted,
+    negotiation, core, collection, creation, defer_length, limits, with_upload, expiration, checksum,
+    termination, concatenation, http, paths, names, contract, lengths, minted,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {
@@ -81,6 +85,8 @@ def _announced(options: Mapping[str, str]) -> Iterator[str]:
     limit = options.get("tus-max-size", "")
     if limit.isascii() and limit.isdigit():
         yield "max-size"
+        if int(limit) <= limits.SMALL_BYTES:
+            yield "max-size:small"
 
 
 def announced_max(before: Sequence[Seen]) -> int:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from patchstorm.dialect.cases.claims import client_error, gone, lacks, not_accepted, status
+from patchstorm.dialect.cases.claims import (
+    client_error,
+    gone,
+    lacks,
+    not_accepted,
+    not_served,
+    status,
+)
 from patchstorm.dialect.cases.model import UNKNOWN, Case, Expect, Rule
-from patchstorm.dialect.tus.conformance.core import accepted
+from patchstorm.dialect.tus.conformance.core import accepted, unmodified
 from patchstorm.dialect.tus.conformance.requests import create, delete, head, patch
 
 TERMINATED = Rule(
@@ -29,7 +36,16 @@ DELETE_UNKNOWN = Rule(
     says="DELETE of what is not there is answered 204 or 4xx",
 )  # fmt: skip
 
-RULES = (TERMINATED, DEAD, GONE, GONE_OFFSET, DELETE_UNKNOWN)
+UNOFFERED = Rule(
+    name="termination.unsupported", level="open", section="Protocol Extensions",
+    says="DELETE where termination is not offered is served, or refused with 4xx or 501",
+)  # fmt: skip
+UNHARMED = Rule(
+    name="termination.unharmed", level="must", section="Protocol Extensions; RFC 9110, 15.5",
+    says="a DELETE that was refused leaves the upload as it was",
+)  # fmt: skip
+
+RULES = (UNOFFERED, UNHARMED, TERMINATED, DEAD, GONE, GONE_OFFSET, DELETE_UNKNOWN)
 
 _NEEDS = ("creation", "termination")
 _204 = Expect(rule=TERMINATED, claim=status(204))
@@ -73,6 +89,16 @@ CASES = (
         steps=(
             create("a"),
             delete(UNKNOWN + "a", Expect(rule=DELETE_UNKNOWN, claim=client_error)),
+        ),
+    ),
+    Case(
+        name="termination-unsupported", chapter="termination", lacks=("termination",),
+        says="DELETE where that is not offered",
+        steps=(
+            create("a"),
+            patch("a", 0, b"hello", *accepted(5)),
+            delete("a", Expect(rule=UNOFFERED, claim=not_served)),
+            head("a", unmodified(5, UNHARMED)),
         ),
     ),
     Case(

@@ -1,0 +1,130 @@
+"""``waiting``: while the body of one request stands still, nobody elsewhere has to wait for it.
+
+A client can stand still for as long as it likes. A request that goes to another replica meanwhile is to be
+answered: served, or refused at once (423, 409). One that began while the body stood still, got no answer for
+at least half of that time, and was answered only when the body went on, has waited for it; that the client
+was patient enough to see an answer in the end makes it no better for those who are not.
+
+Only requests to other replicas are judged: a server may give a slow body its process. One to which a second
+body stood still at the same replica is left out for that reason, and so is whatever a fault explains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from patchstorm.case.case import Case, ended
+from patchstorm.check.model import Finding
+from patchstorm.check.rule import Rule, Unsure
+from patchstorm.check.story import finding, verb
+from patchstorm.history.events import Standstill
+from patchstorm.history.model import Operation
+
+NAME = "waiting"
+LEAST_NS = 250_000_000
+"""Shorter waits tell nothing: that long a server may take by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Still:
+    """The body of ``op`` stood still at ``replica``."""
+
+    op: int
+    replica: int
+    since: int
+    until: int
+
+    def waited(self, operation: Operation) -> int:
+        """For how much of it an operation that outlasted it had to wait; 0 for one that did not."""
+        if ended(operation) < self.until or operation.call.time_ns >= self.until:
+            return 0
+        return self.until - max(self.since, operation.call.time_ns)
+
+
+def _find(case: Case) -> Iterator[Finding | Unsure]:
+    stills = _stills(case)
+    told: set[tuple[str, bool]] = set()
+    for still in stills:
+        for operation in case.history.operations:
+            if not _judged(case, operation, still, stills):
+                continue
+            if case.faults.stalled(operation.call.time_ns, min(ended(operation), case.last_ns)):
+                yield Unsure(f"op {operation.op} waited while the harness itself was not scheduled")
+                continue
+            same = operation.call.upload == case.operation(still.op).call.upload
+            kind = operation.call.kind
+            if (kind, same) in told:
+                continue
+            told.add((kind, same))
+            yield _finding(case, operation, still, same=same)
+
+
+def _judged(case: Case, operation: Operation, still: _Still, stills: list[_Still]) -> bool:
+    """Whether an operation was made to wait by a body that stood still elsewhere."""
+    replica, waited = operation.call.replica, still.waited(operation)
+    if operation.op == still.op or operation.call.probe is not None:
+        return False
+    if replica is None or replica == still.replica:
+        return False
+    if waited < max(LEAST_NS, (still.until - still.since) // 2):
+        return False
+    if any(
+        other.op == operation.op or other.replica == replica
+        for other in stills
+        if other.since <= still.until and operation.call.time_ns <= other.until
+    ):
+        return False
+    return not case.faults.explains(operation, min(ended(operation), case.last_ns))
+
+
+def _finding(case: Case, operation: Operation, still: _Still, *, same: bool) -> Finding:
+    waited_ms = still.waited(operation) // 1_000_000
+    what = "the same upload" if same else "another upload"
+    return finding(
+        case,
+        NAME,
+        f"{verb(case, operation.call.kind)} (op {operation.op}) at replica {operation.call.replica} waited"
+        f" {waited_ms} ms for a body of {what} that stood still at replica {still.replica}"
+        f" (op {still.op})",
+        upload=case.uploads.get(operation.call.upload or ""),
+        operations=[still.op],
+        causes={
+            still.op: f"its body stands still for {(still.until - still.since) // 1_000_000} ms",
+            operation.op: "began meanwhile, and ended only when the body had gone on",
+        },
+    )
+
+
+def _stills(case: Case) -> list[_Still]:
+    """The standstills whose begin, end and place are known, in the order of their begins."""
+    begun: dict[int, Standstill] = {}
+    found = []
+    for event in case.history.events:
+        if not isinstance(event, Standstill):
+            continue
+        if not event.ends:
+            begun[event.op] = event
+            continue
+        since = begun.pop(event.op, None)
+        if since is not None and event.replica is not None:
+            found.append(
+                _Still(op=event.op, replica=event.replica, since=since.time_ns, until=event.time_ns)
+            )
+    return sorted(found, key=lambda one: (one.since, one.op))
+
+
+def _applies(case: Case) -> str | None:
+    if case.history.header.policy == "hostile":
+        return "policy hostile: liveness is not judged"
+    if not any(isinstance(event, Standstill) for event in case.history.events):
+        return "no body stood still"
+    return None
+
+
+RULE = Rule(
+    name=NAME,
+    says="while a body stands still at one replica, requests to others are answered",
+    find=_find,
+    applies=_applies,
+)
