@@ -290,7 +290,7 @@ def announcing(seconds: int) -> Book:
         epoch_ns=0,
     )
     told = {**TUS, "upload-expires": formatdate(seconds, usegmt=True), "cache-control": "no-store"}
-    book.head(16, at=(3_000, 3_002), headers=told)
+    book.head(16, at=(3_000, 3_002), headers=told, expires_s=seconds)
     return book
 
 
@@ -661,7 +661,8 @@ def _expiring_at(second: int) -> Book:
     info = UploadInfo(id="u", size=64, target="t", expires_ms=60_000)
     book = Book(uploads=(info,), epoch_ns=EPOCH_NS)
     expires = formatdate(EPOCH_NS / 1e9 + second, usegmt=True)
-    book.create(headers={**TUS, "location": "/files/1", "upload-expires": expires})
+    headers = {**TUS, "location": "/files/1", "upload-expires": expires}
+    book.create(headers=headers, expires_s=EPOCH_NS // 10**9 + second)
     return book
 
 

@@ -99,7 +99,7 @@ def test_every_fault_leaves_an_event() -> None:
 @pytest.mark.parametrize("capabilities", [OFFSET_ADDRESSED, SEQUENTIAL], ids=lambda c: c[0])
 @pytest.mark.parametrize("fault", KINDS)
 @pytest.mark.parametrize(
-    "kind", sorted(set(WORKLOADS) - {"rivals", "terminating", "expiring", "late"})
+    "kind", sorted(set(WORKLOADS) - {"rivals", "terminating", "relieving", "expiring", "late"})
 )
 def test_any_workload_gets_through_under_any_fault(
     kind: str, fault: str, capabilities: tuple[str, ...]

@@ -170,7 +170,7 @@ def _unfounded(case: Case, upload: UploadCase, documents: list[Operation]) -> It
         while at < len(calls) and calls[at].invoked <= one.end.time_ns:
             write = calls[at]
             whole |= {write.start, write.end}
-            if not write.whole:
+            if write.partial or not write.whole:
                 broken.add(write.start, write.end)
             at += 1
         for offset in document.chunks_received:

@@ -180,6 +180,7 @@ class Completion(Line, frozen=True, kw_only=True, tag="complete"):
     status: int | None = None
     offset: int | None = None  # how far the upload is, as the answer says
     upload_length: int | None = None  # how long it will be, as the answer says
+    expires_s: int | None = None  # until when it is kept, as the answer says, in unix time
     sent: int = 0
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     document: StatusDocument | None = None

@@ -293,7 +293,7 @@ def test_the_name_is_taken_away_and_given_to_others(overwrite: bool) -> None:
             state = "?"
             try:
                 state = store.view(claims).state
-            except Locked:
+            except (Locked, TargetTaken):
                 state = "waits"
             assert target.read_bytes() in ((DATA, b"mine") if overwrite else (b"mine",))
             assert (state == "waits") == bool(refused)

@@ -201,7 +201,7 @@ def test_the_loser_keeps_its_bytes_and_gets_the_name_when_it_is_free(world: Worl
         with pytest.raises(TargetTaken):
             world.patch(world.replica(), second, 5, LIES[5:])
     assert world.replica().sweep() == []
-    with pytest.raises(Locked):
+    with pytest.raises(TargetTaken):
         world.replica().view(second)
     assert world.published(first) == DATA
     (world.root / first.target).unlink()

@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.dialect.operations import Request
+from patchstorm.dialect.tus.dates import unix_s
 from patchstorm.dialect.wire import Wire
 from patchstorm.history.model import Completion, DocumentFields, StatusDocument, UploadInfo
 from patchstorm.history.no_answer import NoAnswer
@@ -220,6 +221,7 @@ def decode(
     malformed = malformed or _problem(request, reply)
     offset, bad_offset = _integer(reply, "upload-offset")
     length, bad_length = _integer(reply, "upload-length")
+    expires = reply.headers.get("upload-expires")
     return Completion(
         op=op,
         time_ns=time_ns,
@@ -227,6 +229,7 @@ def decode(
         status=reply.status,
         offset=offset,
         upload_length=length,
+        expires_s=None if expires is None else unix_s(expires),
         sent=sent,
         headers=reply.headers,
         document=document,

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from patchstorm.case.case import EXPIRY_SLACK_NS, FAR, Case, UploadCase
-from patchstorm.case.expiry import unix_s
 from patchstorm.dialect.base import Broken, HeaderComplaint, NamedRule, Rules
 from patchstorm.dialect.cases.claims import shown
 from patchstorm.dialect.tus.codec import PROBLEM_DOCUMENT
@@ -137,7 +136,7 @@ def _expiry(
         return f"was answered with Upload-Expires: {told!r}, which is no date (RFC 9110, 5.6.7)"
     if epoch_ns is None or case.faults.clock or upload.full_from <= end.time_ns:
         return None
-    at_s = unix_s(told)
+    at_s = end.expires_s
     if at_s is None:
         return f"was answered with Upload-Expires: {told!r}, and there is no such date"
     at_ns = at_s * 1_000_000_000 - epoch_ns
