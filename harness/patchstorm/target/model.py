@@ -45,12 +45,16 @@ class Start(_Table, frozen=True, kw_only=True):
 class Companion(_Table, frozen=True, kw_only=True):
     """A program that all replicas share, such as a database or a lock server.
 
-    One is started before the replicas of each storm and ended after them; no fault strikes it. Its
-    ``command`` has a ``{port}`` of its own, which the replicas are told as ``{companion_port}``.
-    It is ready when it takes connections.
+    One is started before the replicas of each storm and ended after them. Its ``command`` has a
+    ``{port}`` of its own; the replicas are told, as ``{companion_port}``, one that leads there and that
+    faults can cut. It is ready when it takes connections. What it keeps lies in its ``{scratch}``.
+    ``flush`` is a command that empties it while it runs; without it no fault does.
     """
 
     command: tuple[str, ...]
+    flush: tuple[str, ...] = ()
+    stop: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL"] = "SIGTERM"
+    stop_ms: int = 2_000
     within_ms: int = 15_000
 
 

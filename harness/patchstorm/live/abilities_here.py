@@ -1,0 +1,126 @@
+"""What can be done to processes of this host: also to the program that they share, and to the way to it.
+
+The other worlds of real processes run no such program: hosts of theirs reach nothing but a file server, or
+containers nothing of this host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from patchstorm.live.abilities import Abilities, Pending
+from patchstorm.live.beside import Beside
+from patchstorm.live.fleet import Fleet
+from patchstorm.live.network import Network
+from patchstorm.live.relay import Loss
+from patchstorm.live.storage import Storage
+from patchstorm.scenario.faults import FAULTS
+from patchstorm.scenario.faults.companion import Companion, Ways
+from patchstorm.scenario.faults.deed import Hit
+from patchstorm.scenario.plan import FaultPlan
+
+
+class AbilitiesHere(Abilities, Companion, Ways):
+    """Those over one fleet of this host."""
+
+    def __init__(
+        self, fleet: Fleet, storage: Storage, network: Network, spoil: Callable[[FaultPlan], None]
+    ) -> None:
+        super().__init__(fleet, storage, network, spoil)
+        self._losses: dict[str, Loss] = {}
+        self._met: dict[str, int] = {}  # what the ways of a fault had met when it began
+
+    def nothing_hit(self, faults: Sequence[FaultPlan]) -> dict[str, str]:
+        """Also where no replica ever asked the program that was struck."""
+        told = super().nothing_hit(faults)
+        beside = self.fleet.beside
+        if beside is None or any(way.taken for way in beside.ways):
+            return told
+        struck = [fault.id for fault in faults if FAULTS[fault.kind].needs_companion]
+        return {
+            **{one: f"fault {one}: no replica ever asked the companion" for one in struck},
+            **told,
+        }
+
+    @property
+    def _beside(self) -> Beside:
+        """A plan that strikes it is skipped where there is none."""
+        assert self.fleet.beside is not None
+        return self.fleet.beside
+
+    # ---- the program
+
+    def kill_companion(self) -> Pending:
+        program = self._beside.program
+        program.kill_now()
+        return program.kill
+
+    def stop_companion(self) -> Pending:
+        return self._beside.program.stop
+
+    def forget_companion(self) -> Pending:
+        return self._beside.forget
+
+    def start_companion(self) -> Pending:
+        return self._beside.program.start
+
+    def pause_companion(self) -> None:
+        self._beside.program.pause()
+
+    def resume_companion(self) -> None:
+        self._beside.program.resume()
+
+    def flush_companion(self, fault: FaultPlan) -> Pending:
+        async def flush() -> None:
+            if not await self._beside.flush():
+                self.missed[fault.id] = f"fault {fault.id}: the companion was down; nothing dropped"
+
+        return flush
+
+    # ---- the ways to it
+
+    def cut_way(self, fault: FaultPlan, hit: Hit) -> None:
+        self._begin(fault, hit)
+        for way in self._beside.ways_of(hit):
+            way.cut(silent=fault.options.get("way") == "silent")
+
+    def mend_way(self, fault: FaultPlan, hit: Hit) -> None:
+        for way in self._beside.ways_of(hit):
+            way.mend()
+        self._end(fault, hit, "no connection to the companion was there or asked for; nothing cut")
+
+    def lose_replies(self, fault: FaultPlan, hit: Hit) -> None:
+        loss = Loss(
+            left=int(fault.options.get("replies", 1)),
+            to=str(fault.options.get("to", "")).lower().encode(),
+        )
+        self._losses[fault.id] = loss
+        for way in self._beside.ways_of(hit):
+            way.lose(loss)
+
+    def spare_replies(self, fault: FaultPlan, hit: Hit) -> None:
+        loss = self._losses.pop(fault.id)
+        for way in self._beside.ways_of(hit):
+            way.spare(loss)
+        if loss.lost == 0:
+            self.missed[fault.id] = f"fault {fault.id}: no such reply of the companion; none lost"
+
+    def delay_replies(self, fault: FaultPlan, hit: Hit) -> None:
+        self._begin(fault, hit)
+        for way in self._beside.ways_of(hit):
+            way.delay(int(fault.options.get("delay_ms", 100)))
+
+    def hasten_replies(self, fault: FaultPlan, hit: Hit) -> None:
+        for way in self._beside.ways_of(hit):
+            way.delay(0)
+        self._end(fault, hit, "the companion replied nothing; nothing delayed")
+
+    def _begin(self, fault: FaultPlan, hit: Hit) -> None:
+        self._met[fault.id] = self._count(hit)
+
+    def _end(self, fault: FaultPlan, hit: Hit, nothing: str) -> None:
+        if self._count(hit) == self._met.pop(fault.id):
+            self.missed[fault.id] = f"fault {fault.id}: {nothing}"
+
+    def _count(self, hit: Hit) -> int:
+        return sum(way.met for way in self._beside.ways_of(hit))
