@@ -89,21 +89,24 @@ class AbilitiesHere(Abilities, Companion, Ways):
             way.mend()
         self._end(fault, hit, "no connection to the companion was there or asked for; nothing cut")
 
+    def lose_requests(self, fault: FaultPlan, hit: Hit) -> None:
+        self._lose(fault, hit, Loss(of="request", left=int(fault.options.get("requests", 1))))
+
     def lose_replies(self, fault: FaultPlan, hit: Hit) -> None:
-        loss = Loss(
-            left=int(fault.options.get("replies", 1)),
-            to=str(fault.options.get("to", "")).lower().encode(),
-        )
+        self._lose(fault, hit, Loss(of="reply", left=int(fault.options.get("replies", 1))))
+
+    def _lose(self, fault: FaultPlan, hit: Hit, loss: Loss) -> None:
+        loss.to = str(fault.options.get("to", "")).lower().encode()
         self._losses[fault.id] = loss
         for way in self._beside.ways_of(hit):
             way.lose(loss)
 
-    def spare_replies(self, fault: FaultPlan, hit: Hit) -> None:
+    def spare(self, fault: FaultPlan, hit: Hit) -> None:
         loss = self._losses.pop(fault.id)
         for way in self._beside.ways_of(hit):
             way.spare(loss)
         if loss.lost == 0:
-            self.missed[fault.id] = f"fault {fault.id}: no such reply of the companion; none lost"
+            self.missed[fault.id] = f"fault {fault.id}: no such {loss.of} came by; none lost"
 
     def delay_replies(self, fault: FaultPlan, hit: Hit) -> None:
         self._begin(fault, hit)

@@ -1,7 +1,7 @@
 """A TCP relay on loopback: the way from a replica to the program that it shares with the others.
 
 It passes bytes on and understands none of them. Faults cut it, hold everything back, delay what comes back,
-or lose it: then the request has been carried out, and the connection breaks before anybody is told.
+or lose something and the connection with it: a request before it is carried out, or a reply after.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import socket
 import struct
 from dataclasses import dataclass, field
+from typing import Literal
 
 from patchstorm.live.http import SERVER_ADDRESS
 
@@ -21,15 +22,16 @@ RESET = struct.pack("ii", 1, 0)
 
 @dataclass(slots=True, kw_only=True)
 class Loss:
-    """Replies that are to get lost: ``left`` more, to requests that hold ``to``. ``lost`` so far."""
+    """Requests that hold ``to``, or replies to them, which get lost: ``left`` more, ``lost`` so far."""
 
+    of: Literal["request", "reply"]
     left: int
     to: bytes = b""
     lost: int = 0
 
-    def takes(self, asked: bytes) -> bool:
-        """Whether the reply to ``asked`` is lost; then it counts."""
-        if self.left == 0 or self.to not in asked.lower():
+    def takes(self, what: str, asked: bytes) -> bool:
+        """Whether it loses ``what`` is passing by, the request ``asked`` or its reply; then it counts."""
+        if what != self.of or self.left == 0 or self.to not in asked.lower():
             return False
         self.left -= 1
         self.lost += 1
@@ -100,7 +102,7 @@ class Relay:
         self._passing.set()
 
     def lose(self, loss: Loss) -> None:
-        """Replies get lost as ``loss``, which others may share, says."""
+        """What passes gets lost as ``loss``, which other ways may share, says."""
         self._losses.append(loss)
 
     def spare(self, loss: Loss) -> None:
@@ -161,6 +163,9 @@ class Relay:
             await self._gate()
             connection.asked += piece
             del connection.asked[:-PIECE_BYTES]
+            if self._lost("request", bytes(connection.asked)):
+                connection.broken()
+                return
             await _passed(connection.far, piece)
         _ended(connection.far)
 
@@ -172,11 +177,14 @@ class Relay:
                 await asyncio.sleep(self._delay_s)
             asked = bytes(connection.asked)
             connection.asked.clear()
-            if any(loss.takes(asked) for loss in self._losses):
+            if self._lost("reply", asked):
                 connection.broken()
                 return
             await _passed(connection.near, piece)
         _ended(connection.near)
+
+    def _lost(self, what: str, asked: bytes) -> bool:
+        return any(loss.takes(what, asked) for loss in self._losses)
 
     async def _gate(self) -> None:
         if not self._passing.is_set():

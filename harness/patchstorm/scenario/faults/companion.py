@@ -24,10 +24,15 @@ class CutOptions(msgspec.Struct, frozen=True):
     ] = "broken"
 
 
-class LossOptions(msgspec.Struct, frozen=True):
+class RequestOptions(msgspec.Struct, frozen=True):
+    requests: Annotated[int, count(1, 10_000, "how many requests are lost in all")] = 1
+    to: Annotated[str, words("only requests that hold this word, in either case; empty: any")] = ""
+
+
+class ReplyOptions(msgspec.Struct, frozen=True):
     replies: Annotated[int, count(1, 10_000, "how many replies are lost in all")] = 1
     to: Annotated[
-        str, words("only replies to what holds this word, in either case; empty: to anything")
+        str, words("only replies to requests that hold this word, in either case; empty: to any")
     ] = ""
 
 
@@ -81,12 +86,16 @@ class Ways(Protocol):
         """All passes again."""
 
     @abstractmethod
+    def lose_requests(self, fault: FaultPlan, hit: Hit) -> object:
+        """The next requests that ``fault`` means never arrive; their connections break."""
+
+    @abstractmethod
     def lose_replies(self, fault: FaultPlan, hit: Hit) -> object:
         """The next replies that ``fault`` means never arrive; their connections break."""
 
     @abstractmethod
-    def spare_replies(self, fault: FaultPlan, hit: Hit) -> object:
-        """No more of them get lost."""
+    def spare(self, fault: FaultPlan, hit: Hit) -> object:
+        """Nothing more gets lost by ``fault``."""
 
     @abstractmethod
     def delay_replies(self, fault: FaultPlan, hit: Hit) -> object:
@@ -132,10 +141,16 @@ def _cut(on: Ways, fault: FaultPlan, hit: Hit) -> Steps:
     yield on.mend_way(fault, hit)
 
 
+def _lose_requests(on: Ways, fault: FaultPlan, hit: Hit) -> Steps:
+    yield on.lose_requests(fault, hit)
+    yield LAST
+    yield on.spare(fault, hit)
+
+
 def _lose_replies(on: Ways, fault: FaultPlan, hit: Hit) -> Steps:
     yield on.lose_replies(fault, hit)
     yield LAST
-    yield on.spare_replies(fault, hit)
+    yield on.spare(fault, hit)
 
 
 def _delay_replies(on: Ways, fault: FaultPlan, hit: Hit) -> Steps:
@@ -164,9 +179,12 @@ ROWS = (
     Fault(name="companion-cut", needs_companion=True, aims=FROM,
           says="replicas cannot reach the program that they share, which goes on running",
           lasting="how long it is out of reach", default_ms=500, options=CutOptions, deed=_cut),
+    Fault(name="companion-lost-request", needs_companion=True, aims=FROM,
+          says="what is asked of the program that all replicas share gets lost with the connection",
+          lasting="until when at most", default_ms=1_000, options=RequestOptions, deed=_lose_requests),
     Fault(name="companion-lost-reply", needs_companion=True, aims=FROM,
           says="what all replicas share does as it was asked, and its reply gets lost with the connection",
-          lasting="until when at most", default_ms=1_000, options=LossOptions, deed=_lose_replies),
+          lasting="until when at most", default_ms=1_000, options=ReplyOptions, deed=_lose_replies),
     Fault(name="companion-delay", needs_companion=True, aims=FROM,
           says="the replies of what all replicas share come late",
           lasting="how long they do", default_ms=1_000, options=DelayOptions, deed=_delay_replies),

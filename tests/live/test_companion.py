@@ -1,0 +1,124 @@
+"""What stands beside a fleet is struck: who leans on it wrongly is convicted, who does it rightly is safe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from patchstorm.campaign.single import StormResult, run_storm
+from patchstorm.scenario.schema import parse
+from patchstorm.target.load import parse_target
+from patchstorm.target.model import Target
+
+from .storms import fault, faults_of
+
+HERE = Path(__file__).parent
+LEDGER = """
+name = "ledger"
+capabilities = ["sequential", "creation", "head-after-finish" {more}]
+[start]
+command = ["{{python}}", "-S", "{{here}}/ledger.py", "{{port}}", "{{companion_port}}", "{{root}}", "{mood}"]
+[companion]
+command = ["{{python}}", "-S", "{{here}}/keeper.py", "{{port}}" {file}]
+{flush}
+[wire]
+path = "/files"
+[files]
+published = "{{id}}"
+[settle]
+convergence_ms = 5000
+"""
+STORM = """
+title = "Two clients take turns at one upload"
+why = "Tests."
+closing = "client"
+[fleet]
+replicas = 2
+[[upload]]
+size = "96KiB"
+chunk = "16KiB"
+[[client]]
+kind = "sequential"
+sticky = false
+{faults}
+[expect]
+reaches = ["fault-struck"]
+"""
+WHEN = "after_bytes = 20000"
+CLEAR = """\
+import socket, sys
+sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+sock.sendall(b"CLEAR\\\\n")
+sock.recv(10)
+"""
+
+
+def ledger(mood: str = "right", *, keeps: bool = True, more: str = "", flush: str = "") -> Target:
+    text = LEDGER.format(
+        mood=mood,
+        more=more,
+        file=', "{scratch}/kept"' if keeps else "",
+        flush=flush,
+    )
+    return parse_target(text, source="ledger.toml", here=str(HERE))
+
+
+def stormed(target: Target, *faults: str) -> StormResult:
+    scenario = parse(STORM.format(faults="\n".join(faults)), name="beside", file="beside.toml")
+    return run_storm(scenario, target, seed=1)
+
+
+def lost(what: str, to: str, whom: str = "companion") -> str:
+    return fault(f"companion-lost-{what}", WHEN, whom, f'to = "{to}"')
+
+
+@pytest.mark.parametrize(
+    ("mood", "keeps", "strike"),
+    [
+        ("early", True, lost("request", "CAS")),
+        ("trusting", True, lost("request", "CAS")),
+        ("repeating", True, lost("reply", "ADD")),
+        ("right", False, fault("companion-crash", WHEN)),
+    ],
+    ids=[
+        "acknowledges-early",
+        "takes-silence-for-yes",
+        "does-it-twice",
+        "keeps-it-in-memory-alone",
+    ],
+)
+def test_who_leans_on_it_wrongly_is_convicted(mood: str, keeps: bool, strike: str) -> None:
+    result = stormed(ledger(mood, keeps=keeps), strike)
+    assert result.report.verdict == "violated", result.report
+
+
+@pytest.mark.parametrize("mood", ["early", "trusting", "repeating"])
+def test_and_is_not_where_nothing_strikes(mood: str) -> None:
+    """So it is the fault that shows the mistake."""
+    quiet = STORM.partition("[expect]")[0].format(faults="")
+    scenario = parse(quiet, name="quiet", file="quiet.toml")
+    result = run_storm(scenario, ledger(mood), seed=1)
+    assert result.report.verdict == "safe", result.report
+
+
+STRIKES = {
+    "crash": fault("companion-crash", WHEN, more='for = "100ms"'),
+    "restart": fault("companion-restart", WHEN),
+    "pause": fault("companion-pause", WHEN),
+    "cut": fault("companion-cut", WHEN, more='way = "broken"'),
+    "cut-silently": fault("companion-cut", WHEN, more='way = "silent"\nfor = "300ms"'),
+    "one-cut-off": fault("companion-cut", WHEN, "replica-1"),
+    "lost-request": lost("request", "CAS"),
+    "lost-reply": lost("reply", "CAS"),
+    "delay": fault("companion-delay", WHEN),
+}
+
+
+@pytest.mark.parametrize("strike", STRIKES.values(), ids=list(STRIKES))
+def test_who_leans_on_it_rightly_is_safe(strike: str) -> None:
+    result = stormed(ledger(), strike)
+    assert result.report.verdict == "safe", result.report
+    begun = [event for event in faults_of(result) if not event.ends]
+    assert len(begun) == 1 and begun[0].excuses
+    assert len(faults_of(result)) == 2, "and each fault has its end"
