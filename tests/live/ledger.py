@@ -1,7 +1,8 @@
-"""A tus server that keeps its offsets in a keeper, run as a process: ``ledger.py PORT KEEPER ROOT MOOD``.
+"""A tus server with its offsets in a keeper, as a process: ``ledger.py PORT KEEPER ROOT MOOD SHARED``.
 
 Moods: ``right``; ``early`` acknowledges once it has sent the offset, before the keeper has it; ``trusting``
-takes no reply for a yes; ``repeating`` adds to the offset, and adds again if no reply came.
+takes no reply for a yes; ``repeating`` adds to the offset, and adds again if no reply came; ``caching`` has
+all in files, too, and asks the keeper only what it may forget; ``alone`` never asks it.
 Standard library only.
 """
 
@@ -16,6 +17,8 @@ import uuid
 from pathlib import Path
 
 PORT, KEEPER, ROOT, MOOD = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+SHARED = Path(sys.argv[5])
+OF_FILES = ("caching", "alone")
 TRIES = 3
 PATIENCE_S = 2.0
 
@@ -94,14 +97,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def made(self, _: bytes) -> None:
         name, size = uuid.uuid4().hex, self.headers["Upload-Length"]
+        (SHARED / name).write_text(size)
         (ROOT / name).touch()
-        self.way.ask(f"CAS size:{name} - {size}")
-        self.way.ask(f"CAS at:{name} - 0")
+        if MOOD != "alone":
+            self.way.ask(f"CAS size:{name} - {size}")
+            self.way.ask(f"CAS at:{name} - 0")
         self.answer(201, Location=f"/files/{name}")
 
     def told(self, _: bytes) -> None:
         name = self.path.rpartition("/")[2]
-        size, at = self.way.ask(f"GET size:{name}"), self.way.ask(f"GET at:{name}")
+        size = "-" if MOOD == "alone" else self.way.ask(f"GET size:{name}")
+        if MOOD in OF_FILES and size == "-" and (SHARED / name).exists():
+            size = (SHARED / name).read_text()
+        at = self.stands(name)
         if "-" in (size, at):
             self.answer(404)
         else:
@@ -114,16 +122,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         with (ROOT / name).open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if self.way.ask(f"GET at:{name}") != str(offset):
+            if self.stands(name) != str(offset):
                 self.answer(409)
                 return
             os.pwrite(file.fileno(), body, offset)
             at = self.recorded(name, offset, len(body))
         self.answer(204, Upload_Offset=at)
 
+    def stands(self, name: str) -> str:
+        if MOOD in OF_FILES:
+            return str((ROOT / name).stat().st_size) if (ROOT / name).exists() else "-"
+        return self.way.ask(f"GET at:{name}")
+
     def recorded(self, name: str, offset: int, length: int) -> int:
         """Where the upload stands now. Nobody else can have recorded anything: the file is locked."""
         line, end = f"CAS at:{name} {offset} {offset + length}", offset + length
+        if MOOD in OF_FILES:
+            return end
         if MOOD == "early":
             self.way.sent(line)
             return end

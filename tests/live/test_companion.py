@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from patchstorm.campaign.single import StormResult, run_storm
+from patchstorm.scenario.library import load
+from patchstorm.scenario.runnable import runnable
 from patchstorm.scenario.schema import parse
 from patchstorm.target.load import parse_target
 from patchstorm.target.model import Target
+from patchstorm.worlds.registry import all_means
 
 from .storms import fault, faults_of
 
+pytestmark = pytest.mark.usefixtures("reports_end_with_the_test")
 HERE = Path(__file__).parent
 LEDGER = """
 name = "ledger"
 capabilities = ["sequential", "creation", "head-after-finish" {more}]
 [start]
-command = ["{{python}}", "-S", "{{here}}/ledger.py", "{{port}}", "{{companion_port}}", "{{root}}", "{mood}"]
+command = ["{{python}}", "-S", "{{here}}/ledger.py", "{{port}}", "{{companion_port}}", "{{root}}", "{mood}",
+    "{{shared}}"]
 [companion]
 command = ["{{python}}", "-S", "{{here}}/keeper.py", "{{port}}" {file}]
 {flush}
@@ -46,12 +52,13 @@ sticky = false
 reaches = ["fault-struck"]
 """
 WHEN = "after_bytes = 20000"
-CLEAR = """\
-import socket, sys
-sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-sock.sendall(b"CLEAR\\\\n")
-sock.recv(10)
-"""
+SURVIVES = ', "survives-companion-loss"'
+FLUSH = """flush = ["{python}", "-S", "-c", '''
+import socket
+sock = socket.create_connection(("127.0.0.1", {port}))
+sock.sendall(b"CLEAR" + bytes([10]))
+assert sock.recv(3) == b"OK" + bytes([10])
+''']"""
 
 
 def ledger(mood: str = "right", *, keeps: bool = True, more: str = "", flush: str = "") -> Target:
@@ -122,3 +129,57 @@ def test_who_leans_on_it_rightly_is_safe(strike: str) -> None:
     begun = [event for event in faults_of(result) if not event.ends]
     assert len(begun) == 1 and begun[0].excuses
     assert len(faults_of(result)) == 2, "and each fault has its end"
+
+
+LOSSES = {"flush": fault("companion-flush", WHEN), "loss": fault("companion-loss", WHEN)}
+
+
+@pytest.mark.parametrize("strike", LOSSES.values(), ids=list(LOSSES))
+def test_who_claims_to_outlive_its_data_is_held_to_it(strike: str) -> None:
+    safe = stormed(ledger("caching", more=SURVIVES, flush=FLUSH), strike)
+    assert safe.report.verdict == "safe", safe.report
+    convicted = stormed(ledger("right", more=SURVIVES, flush=FLUSH), strike)
+    assert convicted.report.verdict == "violated", convicted.report
+
+
+@pytest.mark.parametrize(
+    ("target", "strike", "says"),
+    [
+        ("reference", fault("companion-crash"), "the target's file has no [companion]"),
+        (ledger(), fault("companion-loss"), "requires survives-companion-loss"),
+        (ledger(more=SURVIVES), fault("companion-flush"), "add `flush` to [companion]"),
+    ],
+    ids=["no companion", "does not claim it", "no command"],
+)
+def test_where_it_cannot_be_struck_the_storm_is_skipped_with_the_reason(
+    target: Target | str, strike: str, says: str
+) -> None:
+    scenario = parse(STORM.format(faults=strike), name="beside", file="beside.toml")
+    report = run_storm(scenario, target, seed=1).report
+    assert report.verdict is None
+    assert says in (report.skipped or "")
+
+
+@pytest.mark.parametrize("world", ["sim", "nfs", "containers"])
+def test_a_world_without_companions_says_so(world: str) -> None:
+    storm = load("companion-crash")
+    reason = runnable(storm, world, ledger().capabilities, all_means(), companion=True)
+    assert reason == f"companion-crash can be brought about in processes only, not in {world}"
+
+
+def test_a_fault_that_nothing_passed_by_has_hit_nothing() -> None:
+    result = stormed(ledger(), lost("reply", "NOBODY SAYS THAT"))
+    assert result.report.verdict == "unknown"
+    (met,) = [point for point in result.report.points if point.name.startswith("companion")]
+    assert not met.reached and "hit nothing" in (met.why or "")
+
+
+def test_what_nobody_ever_asks_is_struck_in_vain() -> None:
+    alone = ledger("caching")
+    idle = msgspec.structs.replace(alone, start=msgspec.structs.replace(
+        alone.start, command=(*alone.start.command[:-2], "alone", "{shared}")
+    ))  # fmt: skip
+    result = stormed(idle, fault("companion-crash", WHEN))
+    assert result.report.verdict == "unknown"
+    (met,) = [point for point in result.report.points if point.name.startswith("companion")]
+    assert not met.reached and "hit nothing" in (met.why or "")

@@ -46,7 +46,13 @@ class _Connection:
     far: asyncio.StreamWriter
     asked: bytearray = field(default_factory=bytearray)
 
+    def close(self) -> None:
+        """What has been passed on arrives."""
+        self.near.close()
+        self.far.close()
+
     def broken(self) -> None:
+        """What has not arrived is lost."""
         for writer in (self.near, self.far):
             _reset(writer)
 
@@ -133,30 +139,36 @@ class Relay:
         self._tasks.add(task)
         try:
             await self._relay(reader, writer)
-        except (
-            OSError,
-            asyncio.CancelledError,
-        ):  # cancelled by close(): nobody waits for this task
+        except* (OSError, asyncio.CancelledError):  # by close(); nobody waits for this task
             pass
         finally:
             self._tasks.discard(task)
-            _reset(writer)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.taken += 1
-        if self._cut:
-            self.met += 1
-            return
-        await self._gate()
-        answers, far = await asyncio.open_connection(SERVER_ADDRESS, self._to)
+        try:
+            await self._gate()
+            if self._cut:
+                self.met += 1
+                raise ConnectionResetError
+            answers, far = await asyncio.open_connection(SERVER_ADDRESS, self._to)
+        except BaseException:
+            _reset(writer)
+            raise
         connection = _Connection(writer, far)
         self._connections.add(connection)
         try:
-            if not self._cut:  # as it was a moment ago
-                await asyncio.gather(self._out(reader, connection), self._back(answers, connection))
+            if self._cut:  # meanwhile
+                raise ConnectionResetError
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._out(reader, connection))
+                both.create_task(self._back(answers, connection))
+        except BaseException:
+            connection.broken()
+            raise
         finally:
             self._connections.discard(connection)
-            connection.broken()
+            connection.close()
 
     async def _out(self, reader: asyncio.StreamReader, connection: _Connection) -> None:
         while piece := await reader.read(PIECE_BYTES):
@@ -164,8 +176,7 @@ class Relay:
             connection.asked += piece
             del connection.asked[:-PIECE_BYTES]
             if self._lost("request", bytes(connection.asked)):
-                connection.broken()
-                return
+                raise ConnectionResetError
             await _passed(connection.far, piece)
         _ended(connection.far)
 
@@ -178,8 +189,7 @@ class Relay:
             asked = bytes(connection.asked)
             connection.asked.clear()
             if self._lost("reply", asked):
-                connection.broken()
-                return
+                raise ConnectionResetError
             await _passed(connection.near, piece)
         _ended(connection.near)
 
