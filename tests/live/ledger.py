@@ -161,5 +161,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    if MOOD != "alone":
+        Way().ask("GET nothing")  # no server that cannot ask at its start; the harness sees it end
     http.server.ThreadingHTTPServer.request_queue_size = 64
     http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()

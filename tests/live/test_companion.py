@@ -71,9 +71,9 @@ def ledger(mood: str = "right", *, keeps: bool = True, more: str = "", flush: st
     return parse_target(text, source="ledger.toml", here=str(HERE))
 
 
-def stormed(target: Target, *faults: str) -> StormResult:
+def stormed(target: Target, *faults: str, out_dir: Path | None = None) -> StormResult:
     scenario = parse(STORM.format(faults="\n".join(faults)), name="beside", file="beside.toml")
-    return run_storm(scenario, target, seed=1)
+    return run_storm(scenario, target, seed=1, out_dir=out_dir)
 
 
 def lost(what: str, to: str, whom: str = "companion") -> str:
@@ -129,6 +129,19 @@ def test_who_leans_on_it_rightly_is_safe(strike: str) -> None:
     begun = [event for event in faults_of(result) if not event.ends]
     assert len(begun) == 1 and begun[0].excuses
     assert len(faults_of(result)) == 2, "and each fault has its end"
+
+
+def test_a_replica_that_ends_for_want_of_it_is_started_again_once_it_is_there(
+    tmp_path: Path,
+) -> None:
+    away = fault("companion-crash", WHEN, more='for = "2s"')
+    result = stormed(ledger(), away, fault("crash", WHEN, "replica-0"), out_dir=tmp_path)
+    assert result.report.verdict == "safe", result.report
+    assert {event.fault for event in faults_of(result) if event.ends} == {
+        "companion-crash", "crash",
+    }  # fmt: skip
+    assert result.history_path is not None
+    assert "Lost" in result.history_path.with_name("replica-0.log").read_text(), "it had ended"
 
 
 LOSSES = {"flush": fault("companion-flush", WHEN), "loss": fault("companion-loss", WHEN)}

@@ -6,18 +6,25 @@ containers nothing of this host.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
 
-from patchstorm.live.abilities import Abilities, Pending
+from patchstorm.errors import TargetError
+from patchstorm.live.abilities import Abilities, Pending, at_once
 from patchstorm.live.beside import Beside
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.network import Network
 from patchstorm.live.relay import Loss
+from patchstorm.live.replica import Replica
 from patchstorm.live.storage import Storage
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.faults.companion import Companion, Ways
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.plan import FaultPlan
+
+ASK_AGAIN_S: Final = 0.02
 
 
 class AbilitiesHere(Abilities, Companion, Ways):
@@ -29,6 +36,27 @@ class AbilitiesHere(Abilities, Companion, Ways):
         super().__init__(fleet, storage, network, spoil)
         self._losses: dict[str, Loss] = {}
         self._met: dict[str, int] = {}  # what the ways of a fault had met when it began
+
+    def start(self, hit: Hit) -> Pending:
+        replicas = self.replicas(hit)
+        return lambda: at_once(partial(self._started, replica) for replica in replicas)
+
+    async def _started(self, replica: Replica) -> None:
+        """As a supervisor does: one that ends as it cannot ask the program is started again once it can."""
+        while True:
+            excused = self._cannot_ask(replica)
+            try:
+                await replica.start()
+                return
+            except TargetError:
+                if not (excused or self._cannot_ask(replica)):
+                    raise
+            while self._cannot_ask(replica):
+                await asyncio.sleep(ASK_AGAIN_S)
+
+    def _cannot_ask(self, replica: Replica) -> bool:
+        beside = self.fleet.beside
+        return beside is not None and beside.is_struck(replica.index)
 
     def nothing_hit(self, faults: Sequence[FaultPlan]) -> dict[str, str]:
         """Also where no replica ever asked the program that was struck."""

@@ -52,6 +52,10 @@ class Beside:
             await way.close()
         await self.program.kill()
 
+    def is_struck(self, replica: int) -> bool:
+        """Whether it is down or stands still just now, or a fault lies on this replica's way to it."""
+        return not self._can_be_asked or self.ways[replica].is_struck
+
     def ways_of(self, hit: Hit) -> tuple[Relay, ...]:
         """Those of the replicas that are hit; everybody's where no replica is named."""
         return tuple(self.ways[index] for index in hit) if hit else self.ways

@@ -120,6 +120,12 @@ class Relay:
         """Each piece of a reply comes so much later; 0: at once."""
         self._delay_s = by_ms / 1_000
 
+    @property
+    def is_struck(self) -> bool:
+        """Whether any fault is in force here."""
+        held = self._cut or not self._passing.is_set()
+        return held or bool(self._delay_s or self._losses)
+
     def heal(self) -> None:
         """As if no fault had been."""
         self.mend()
