@@ -1,7 +1,8 @@
 """What replicas share in the tests, run as a process: ``keeper.py PORT [FILE]``. Standard library only.
 
 One word a line, and one line back: ``GET key``, ``CAS key old new`` (to a key that is not there, old is "-"),
-``ADD key number``, ``CLEAR``. With a FILE all is appended to it before it is told, and read at the start.
+``ADD key number``, ``CLEAR``, and ``EXPIRE``, which drops all keys that begin with "lease:". With a FILE all
+is appended to it before it is told, and read at the start.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ class Keeper(socketserver.ThreadingTCPServer):
         with self.turn:
             if word == "CLEAR":
                 self.values.clear()
+                return "OK"
+            if word == "EXPIRE":
+                self.values = {k: v for k, v in self.values.items() if not k.startswith("lease:")}
                 return "OK"
             now = self.values.get(rest[0], NOTHING)
             if word == "CAS" and now == rest[1]:

@@ -2,7 +2,8 @@
 
 Moods: ``right``; ``early`` acknowledges once it has sent the offset, before the keeper has it; ``trusting``
 takes no reply for a yes; ``repeating`` adds to the offset, and adds again if no reply came; ``caching`` has
-all in files, too, and asks the keeper only what it may forget; ``alone`` never asks it.
+all in files, too, and asks the keeper only what it may forget; ``alone`` never asks it; ``leasing`` has
+a lease of the keeper and no other lock; ``fenced`` has one, too, and looks again under a lock when it writes.
 Standard library only.
 """
 
@@ -13,13 +14,16 @@ import http.server
 import os
 import socket
 import sys
+import time
 import uuid
 from pathlib import Path
 
 PORT, KEEPER, ROOT, MOOD = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
 SHARED = Path(sys.argv[5])
 OF_FILES = ("caching", "alone")
+OF_LEASES = ("leasing", "fenced")
 TRIES = 3
+WORK_S = 0.02  # whatever else a server does between asking and writing
 PATIENCE_S = 2.0
 
 
@@ -120,13 +124,37 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not (ROOT / name).exists():
             self.answer(404)
             return
-        with (ROOT / name).open("r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        if MOOD in OF_LEASES:
+            self.leased(name, offset, body)
+        else:
+            self.locked(name, offset, body)
+
+    def leased(self, name: str, offset: int, body: bytes) -> None:
+        lease = uuid.uuid4().hex
+        if self.way.ask(f"CAS lease:{name} - {lease}") != lease:
+            self.answer(423)
+            return
+        try:
             if self.stands(name) != str(offset):
                 self.answer(409)
                 return
+            time.sleep(WORK_S)
+            (self.locked if MOOD == "fenced" else self.written)(name, offset, body)
+        finally:
+            self.way.ask(f"CAS lease:{name} {lease} -")
+
+    def locked(self, name: str, offset: int, body: bytes) -> None:
+        with (ROOT / name).open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if self.stands(name) == str(offset):
+                self.written(name, offset, body)
+            else:
+                self.answer(409)
+
+    def written(self, name: str, offset: int, body: bytes) -> None:
+        with (ROOT / name).open("r+b") as file:
             os.pwrite(file.fileno(), body, offset)
-            at = self.recorded(name, offset, len(body))
+        at = self.recorded(name, offset, len(body))
         self.answer(204, Upload_Offset=at)
 
     def stands(self, name: str) -> str:

@@ -53,12 +53,15 @@ reaches = ["fault-struck"]
 """
 WHEN = "after_bytes = 20000"
 SURVIVES = ', "survives-companion-loss"'
-FLUSH = """flush = ["{python}", "-S", "-c", '''
+TOLD = """{key} = ["{{python}}", "-S", "-c", '''
 import socket
-sock = socket.create_connection(("127.0.0.1", {port}))
-sock.sendall(b"CLEAR" + bytes([10]))
+sock = socket.create_connection(("127.0.0.1", {{port}}))
+sock.sendall(b"{word}" + bytes([10]))
 assert sock.recv(3) == b"OK" + bytes([10])
 ''']"""
+FLUSH = TOLD.format(key="flush", word="CLEAR")
+EXPIRE = TOLD.format(key="expire", word="EXPIRE")
+STORMS_MAX = 30  # until a lease ran out under a holder
 
 
 def ledger(mood: str = "right", *, keeps: bool = True, more: str = "", flush: str = "") -> Target:
@@ -155,14 +158,24 @@ def test_who_claims_to_outlive_its_data_is_held_to_it(strike: str) -> None:
     assert convicted.report.verdict == "violated", convicted.report
 
 
+def test_a_lease_that_runs_out_under_its_holder_is_no_lock() -> None:
+    def met(mood: str, seed: int) -> str | None:
+        target = ledger(mood, flush=EXPIRE)
+        return run_storm("companion-expiry", target, seed=seed).report.verdict
+
+    assert any(met("leasing", seed) == "violated" for seed in range(STORMS_MAX))
+    assert met("fenced", 1) == "safe", "who looks again when it writes needs no more"
+
+
 @pytest.mark.parametrize(
     ("target", "strike", "says"),
     [
         ("reference", fault("companion-crash"), "the target's file has no [companion]"),
         (ledger(), fault("companion-loss"), "requires survives-companion-loss"),
         (ledger(more=SURVIVES), fault("companion-flush"), "add `flush` to [companion]"),
+        (ledger(), fault("companion-expiry"), "add `expire` to [companion]"),
     ],
-    ids=["no companion", "does not claim it", "no command"],
+    ids=["no companion", "does not claim it", "no command", "nor one for leases"],
 )
 def test_where_it_cannot_be_struck_the_storm_is_skipped_with_the_reason(
     target: Target | str, strike: str, says: str

@@ -24,6 +24,7 @@ TRAITS = {
         "companion-lost-request",
         "companion-lost-reply",
         "companion-delay",
+        "companion-expiry",
     },
     "brings_grace": {"power-loss", "storage-restart"},
 }

@@ -46,6 +46,7 @@ _MEANS = {
     "companion-restart": "what all replicas share is told to stop",
     "companion-loss": "what all replicas share is killed, and its data removed",
     "companion-flush": "what all replicas share drops all that it holds",
+    "companion-expiry": "leases and locks run out under their holders",
     "companion-pause": "what all replicas share stands still",
     "companion-cut": "what all replicas share is out of reach",
     "companion-lost-request": "a request to what all replicas share is thrown away",

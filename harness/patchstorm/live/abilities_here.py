@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 from patchstorm.errors import TargetError
 from patchstorm.live.abilities import Abilities, Pending, at_once
@@ -99,11 +99,14 @@ class AbilitiesHere(Abilities, Companion, Ways):
         self._beside.program.resume()
 
     def flush_companion(self, fault: FaultPlan) -> Pending:
-        async def flush() -> None:
-            if not await self._beside.flush():
-                self.missed[fault.id] = f"fault {fault.id}: the companion was down; nothing dropped"
+        return partial(self._tell, fault, "flush")
 
-        return flush
+    def expire_companion(self, fault: FaultPlan) -> Pending:
+        return partial(self._tell, fault, "expire")
+
+    async def _tell(self, fault: FaultPlan, key: Literal["flush", "expire"]) -> None:
+        if not await self._beside.told(key):
+            self.missed[fault.id] = f"fault {fault.id}: the companion was down; nothing done"
 
     # ---- the ways to it
 

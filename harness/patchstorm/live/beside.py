@@ -7,7 +7,7 @@ import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from patchstorm.errors import TargetError
 from patchstorm.live.environment import home_of
@@ -19,7 +19,7 @@ from patchstorm.live.storage import Storage
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.target.model import Companion, Ready, Start, Target
 
-FLUSH_S_MAX: Final = 10.0
+TOLD_S_MAX: Final = 10.0
 POLL_S: Final = 0.004
 
 
@@ -65,14 +65,14 @@ class Beside:
         await self.program.kill()
         await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
-    async def flush(self) -> bool:
-        """Have it drop all that it holds. False: it could not be asked, as it was down or stood still.
+    async def told(self, key: Literal["flush", "expire"]) -> bool:
+        """Have it told what that command of its says. False: it could not be, as it was down or stood still.
 
-        Raises TargetError where its command fails all the same.
+        Raises TargetError where the command fails all the same.
         """
         if not self._can_be_asked:
             return False
-        running = await self.program.launch(self._flushing())
+        running = await self.program.launch(self._order(key))
         try:
             code = await self._ended(running)
         finally:
@@ -80,7 +80,7 @@ class Beside:
             await running.reap()
         if code != 0 and self._can_be_asked:
             raise TargetError(
-                f"target {self.program.target.name}: companion.flush ended with "
+                f"target {self.program.target.name}: companion.{key} ended with "
                 f"{'no code in time' if code is None else f'code {code}'}. Correct it; its words are in "
                 f"{self.program.log}:\n{self.program.tail()}"
             )
@@ -94,21 +94,22 @@ class Beside:
     def _scratch(self) -> Path:
         return Path(self.program.values["scratch"])
 
-    def _flushing(self) -> Order:
+    def _order(self, key: str) -> Order:
+        command = self._companion.flush if key == "flush" else self._companion.expire
         values = {**self.program.values, "port": str(self.program.port)}
         return Order(
-            command=tuple(part.format(**values) for part in self._companion.flush),
+            command=tuple(part.format(**values) for part in command),
             environment={},
             scratch=str(self._scratch),
             log=self.program.log,
-            name=f"target {self.program.target.name}, companion.flush",
-            remedy="Install it, or correct companion.flush.",
+            name=f"target {self.program.target.name}, companion.{key}",
+            remedy=f"Install it, or correct companion.{key}.",
         )
 
     async def _ended(self, running: Running) -> int | None:
         """With which code; None where it does not end in time."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + FLUSH_S_MAX
+        deadline = loop.time() + TOLD_S_MAX
         while (code := running.poll()) is None and loop.time() < deadline:
             await asyncio.sleep(POLL_S)
         return code

@@ -16,7 +16,7 @@ from patchstorm.target.vocabulary import CAPABILITIES, NEEDS, PHASES, PLACEHOLDE
 LIFETIME = ("lifetime_ms", "lifetime_s")
 NOT_IN_CONTAINERS = ("{install}", "{companion_port}")
 COMPANION = ("companion_port",)
-OWN = ("companion.command", "companion.flush")
+OWN = ("companion.command", "companion.flush", "companion.expire")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 READINGS = frozenset({"offset-addressed", "sequential"})
 
@@ -65,6 +65,7 @@ def _check_start(target: Target) -> None:
             )
         _check_templates(target, target.companion.command, "companion.command")
         _check_templates(target, target.companion.flush, "companion.flush")
+        _check_templates(target, target.companion.expire, "companion.expire")
 
 
 def _check_container(target: Target) -> None:

@@ -48,11 +48,13 @@ class Companion(_Table, frozen=True, kw_only=True):
     One is started before the replicas of each storm and ended after them. Its ``command`` has a
     ``{port}`` of its own; the replicas are told, as ``{companion_port}``, one that leads there and that
     faults can cut. It is ready when it takes connections. What it keeps lies in its ``{scratch}``.
-    ``flush`` is a command that empties it while it runs; without it no fault does.
+    ``flush`` is a command that empties it while it runs, ``expire`` one that ends the leases and locks
+    which it has given; without them no fault does.
     """
 
     command: tuple[str, ...]
     flush: tuple[str, ...] = ()
+    expire: tuple[str, ...] = ()
     stop: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL"] = "SIGTERM"
     stop_ms: int = 2_000
     within_ms: int = 15_000

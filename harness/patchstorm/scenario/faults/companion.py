@@ -72,6 +72,10 @@ class Companion(Protocol):
     def flush_companion(self, fault: FaultPlan) -> object:
         """It drops all that it holds, as ``fault`` asks, and goes on."""
 
+    @abstractmethod
+    def expire_companion(self, fault: FaultPlan) -> object:
+        """The leases that it has given end, as ``fault`` asks, and it goes on."""
+
 
 @runtime_checkable
 class Ways(Protocol):
@@ -135,6 +139,10 @@ def _flush(on: Companion, fault: FaultPlan, _: Hit) -> Steps:
     yield on.flush_companion(fault)
 
 
+def _expire(on: Companion, fault: FaultPlan, _: Hit) -> Steps:
+    yield on.expire_companion(fault)
+
+
 def _cut(on: Ways, fault: FaultPlan, hit: Hit) -> Steps:
     yield on.cut_way(fault, hit)
     yield LAST
@@ -173,6 +181,9 @@ ROWS = (
     Fault(name="companion-flush", needs_companion=True, aims=COMPANION,
           says="what all replicas share drops all that it holds, and goes on",
           needs=("survives-companion-loss",), deed=_flush),
+    Fault(name="companion-expiry", needs_companion=True, aims=COMPANION,
+          says="leases and locks that replicas hold of what they share run out under them",
+          deed=_expire),
     Fault(name="companion-pause", needs_companion=True, aims=COMPANION,
           says="what all replicas share stands still and then goes on as if nothing had been",
           lasting="how long it stands still", default_ms=500, deed=_pause),
