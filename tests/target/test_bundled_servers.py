@@ -52,8 +52,12 @@ def test_what_its_lock_does_not_reach_is_found() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "storm", ["companion-crash", "companion-pause", "companion-cut", "companion-lost-reply"]
-)
+    "storm",
+    [
+        "companion-crash", "companion-pause", "companion-cut", "companion-expiry",
+        "companion-lost-reply",
+    ],
+)  # fmt: skip
 def test_a_lock_server_that_fails_costs_no_byte(storm: str) -> None:
     """Redis holds nothing but locks there, and requests may fail meanwhile."""
     needs("resumable-upload")
