@@ -14,7 +14,7 @@ import pytest
 
 from patchstorm.errors import TargetError
 from patchstorm.live import replica as replicas
-from patchstorm.target.model import Companion
+from patchstorm.target.model import Companion, Variant, varied
 
 from .helpers import ask, fleet_of, gone_soon, is_alive, state_of, toy, until
 
@@ -202,6 +202,21 @@ def test_what_all_share_is_there_first_and_gone_with_them(tmp_path: Path) -> Non
     pid, said = asyncio.run(run())
     assert all(f"X-Pid: {pid}" in one for one in said), "which leads all of them to the same"
     assert gone_soon(pid)
+
+
+def test_a_variant_that_does_without_has_none_beside_it(tmp_path: Path) -> None:
+    start = msgspec.structs.replace(toy().start, environment={"SHARED": "{companion_port}"})
+    target = msgspec.structs.replace(
+        toy(), start=start, companion=Companion(command=("no-such-program", "{port}")),
+        variants={"alone": Variant(companion=False)},
+    )  # fmt: skip
+
+    async def run() -> None:
+        async with fleet_of(varied(target, "alone"), tmp_path) as fleet:
+            assert fleet.beside is None
+            assert (await ask(fleet)).reply is not None
+
+    asyncio.run(run())
 
 
 async def said_at(port: int) -> str:

@@ -172,6 +172,7 @@ def _shared(
         "python": sys.executable,
         "root": str(storage.root),
         "host": SERVER_ADDRESS,
+        "companion_port": "0",  # of a variant that does without, whose command still has the argument
         "shared": str(common),
         "secret_file": str(secret_file),
         "here": target.here,

@@ -140,7 +140,10 @@ class Settle(_Table, frozen=True, kw_only=True):
 
 
 class Variant(_Table, frozen=True, kw_only=True):
-    """A variation of the target: more arguments, and what differs; None leaves a thing as it is."""
+    """A variation of the target: more arguments, and what differs; None leaves a thing as it is.
+
+    ``companion`` False: it does without, and none is started.
+    """
 
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = {}
@@ -149,6 +152,7 @@ class Variant(_Table, frozen=True, kw_only=True):
     files: Files | None = None
     phases: dict[str, tuple[str, ...]] | None = None
     configuration: str | None = None
+    companion: bool = True
 
 
 class Known(_Table, frozen=True, kw_only=True):
@@ -232,6 +236,7 @@ def varied(target: Target, name: str) -> Target:
         files=_either(variant.files, target.files),
         phases=_either(variant.phases, target.phases),
         configuration=_either(variant.configuration, target.configuration),
+        companion=target.companion if variant.companion else None,
         variants={},
     )
 
