@@ -72,3 +72,9 @@ def test_a_pause_names_who_and_its_end_as_well() -> None:
 def test_a_replica_that_ended_by_itself_has_its_code_and_its_last_words() -> None:
     told = befell(Exit(time_ns=0, replica=2, code=3, said="a\nout of memory\x1b[0m\n"))
     assert "code 3" in told and "out of memory" in told and "\x1b" not in told
+
+
+def test_what_befalls_the_companion_is_not_told_of_a_replica() -> None:
+    begun, over = (Fault(time_ns=0, fault="companion-crash", ends=ends) for ends in (False, True))
+    assert befell(begun) == "fault companion-crash: what all replicas share is killed"
+    assert befell(over) == "fault companion-crash ends: the companion is started again"

@@ -14,7 +14,7 @@ import pytest
 
 from patchstorm.errors import TargetError
 from patchstorm.live import replica as replicas
-from patchstorm.target.model import Companion
+from patchstorm.target.model import Companion, Variant, varied
 
 from .helpers import ask, fleet_of, gone_soon, is_alive, state_of, toy, until
 
@@ -190,19 +190,41 @@ def test_what_all_share_is_there_first_and_gone_with_them(tmp_path: Path) -> Non
     )
     target = msgspec.structs.replace(alone, start=start, companion=shared)
 
-    async def run() -> tuple[int, set[str]]:
+    async def run() -> tuple[int, list[str]]:
         async with fleet_of(target, tmp_path, count=2) as fleet:
+            assert fleet.beside is not None and fleet.beside.program.pid is not None
             given = [replica.values for replica in fleet.replicas]
-            said = {f"{values['companion_port']} {values['shared']}" for values in given}
-            port = int(given[0]["companion_port"])
-            with socket.create_connection(("127.0.0.1", port), timeout=5):
-                pass
-            return port, said
+            assert len({values["shared"] for values in given}) == 1
+            said = [await said_at(int(values["companion_port"])) for values in given]
+            assert len({values["companion_port"] for values in given}) == 2, "each has its own way"
+            return fleet.beside.program.pid, said
 
-    port, said = asyncio.run(run())
-    assert len(said) == 1, "all replicas are told the same"
-    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
-        pass
+    pid, said = asyncio.run(run())
+    assert all(f"X-Pid: {pid}" in one for one in said), "which leads all of them to the same"
+    assert gone_soon(pid)
+
+
+def test_a_variant_that_does_without_has_none_beside_it(tmp_path: Path) -> None:
+    start = msgspec.structs.replace(toy().start, environment={"SHARED": "{companion_port}"})
+    target = msgspec.structs.replace(
+        toy(), start=start, companion=Companion(command=("no-such-program", "{port}")),
+        variants={"alone": Variant(companion=False)},
+    )  # fmt: skip
+
+    async def run() -> None:
+        async with fleet_of(varied(target, "alone"), tmp_path) as fleet:
+            assert fleet.beside is None
+            assert (await ask(fleet)).reply is not None
+
+    asyncio.run(run())
+
+
+async def said_at(port: int) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+    said = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    return said.decode()
 
 
 def test_a_companion_that_does_not_start_is_told_with_its_last_words(tmp_path: Path) -> None:

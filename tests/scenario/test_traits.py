@@ -14,6 +14,18 @@ TRAITS = {
     "loses_locks": {"local-locks", "lock-loss"},
     "needs_server": {"partition-storage", "storage-restart"},
     "of_traffic": {"partition", "packet-delay", "packet-loss"},
+    "needs_companion": {
+        "companion-crash",
+        "companion-restart",
+        "companion-loss",
+        "companion-flush",
+        "companion-pause",
+        "companion-cut",
+        "companion-lost-request",
+        "companion-lost-reply",
+        "companion-delay",
+        "companion-expiry",
+    },
     "brings_grace": {"power-loss", "storage-restart"},
 }
 

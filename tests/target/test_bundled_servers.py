@@ -48,3 +48,18 @@ def test_what_its_lock_does_not_reach_is_found() -> None:
     assert any(storm.report.verdict == "violated" for storm in storms), "met in the first, mostly"
     alone = run_storm("conflicting", "tus-node", seed=1, replicas=1, keep_safe=False)
     assert alone.report.verdict == "safe"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "storm",
+    [
+        "companion-crash", "companion-pause", "companion-cut", "companion-expiry",
+        "companion-lost-reply",
+    ],
+)  # fmt: skip
+def test_a_lock_server_that_fails_costs_no_byte(storm: str) -> None:
+    """Redis holds nothing but locks there, and requests may fail meanwhile."""
+    needs("resumable-upload")
+    report = run_storm(storm, "resumable-upload", seed=2, keep_safe=False).report
+    assert report.verdict == "safe", report

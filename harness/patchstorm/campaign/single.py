@@ -131,7 +131,7 @@ async def storm(
     storage = world_of(world).storage_for(storage, chosen.fleet.storage)
     reason = runnable(
         chosen, world, aim.capabilities, all_means(), storage=storage, phases=tuple(aim.phases),
-        request_ms=aim.wire.request_ms,
+        request_ms=aim.wire.request_ms, companion=aim.companion is not None,
     )  # fmt: skip
     if reason is not None:
         return StormResult(report=_report(chosen.name, aim.name, seed, world, skipped=reason))

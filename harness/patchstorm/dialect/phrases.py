@@ -42,6 +42,16 @@ _MEANS = {
     "delay": "the request is held back",
     "stale-attributes": "its mount answers with old sizes and times",
     "stale-entries": "its mount answers with old names",
+    "companion-crash": "what all replicas share is killed",
+    "companion-restart": "what all replicas share is told to stop",
+    "companion-loss": "what all replicas share is killed, and its data removed",
+    "companion-flush": "what all replicas share drops all that it holds",
+    "companion-expiry": "leases and locks run out under their holders",
+    "companion-pause": "what all replicas share stands still",
+    "companion-cut": "what all replicas share is out of reach",
+    "companion-lost-request": "a request to what all replicas share is thrown away",
+    "companion-lost-reply": "a reply of what all replicas share is thrown away",
+    "companion-delay": "the replies of what all replicas share come late",
 }
 _OVER = {
     "crash": "is started again",
@@ -49,6 +59,11 @@ _OVER = {
     "partition": "can be reached again",
     "partition-storage": "reaches the storage again",
     "clock-skew": "has the right time again",
+    "companion-crash": "is started again",
+    "companion-restart": "is started again",
+    "companion-loss": "is started again, empty",
+    "companion-pause": "goes on",
+    "companion-cut": "can be reached again",
 }
 
 
@@ -85,6 +100,8 @@ def _ends(event: Fault) -> str:
 
 
 def _whom(event: Fault) -> str:
+    if event.fault.startswith("companion-"):
+        return "the companion"
     return "every replica" if event.replica is None else f"replica {event.replica}"
 
 

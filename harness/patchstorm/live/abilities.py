@@ -7,7 +7,7 @@ is called inside the callback that saw the trigger, which must not wait.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from patchstorm.live.fleet import Fleet
@@ -29,6 +29,7 @@ class Abilities(Processes, Reach, Room, Stored):
 
     ``ends_unheard``: packets were lost, and with them perhaps the end of a connection. A server then
     waits for the rest of a body until its own patience ends, and rightly keeps what it has of it.
+    ``missed``: by fault, why it hit nothing.
     """
 
     def __init__(
@@ -37,9 +38,14 @@ class Abilities(Processes, Reach, Room, Stored):
         self.fleet = fleet
         self.storage = storage
         self.ends_unheard = False
+        self.missed: dict[str, str] = {}
         self.healing = asyncio.Event()
         self._network = network
         self._spoil = spoil
+
+    def nothing_hit(self, faults: Sequence[FaultPlan]) -> dict[str, str]:
+        """Which of ``faults``, those of the plan, hit nothing, and why."""
+        return self.missed
 
     def replicas(self, hit: Hit) -> list[Replica]:
         return [self.fleet.replicas[index] for index in hit]

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patchstorm.history.events import Exit
+from patchstorm.live.beside import Beside, beside
 from patchstorm.live.environment import home_of
-from patchstorm.live.host import ThisHost
 from patchstorm.live.http import SERVER_ADDRESS
 from patchstorm.live.launch import processes
 from patchstorm.live.replica import Replica
 from patchstorm.live.storage import Storage
 from patchstorm.target.installing import install_dir
-from patchstorm.target.model import Ready, Start, Target
+from patchstorm.target.model import Target
 
 TRIM_POLL_S = 0.05
 LAST_WORDS = 600
@@ -36,14 +36,14 @@ class Front:
 class Fleet:
     """The replicas of one storm, in the order of their indices.
 
-    ``companion`` is a program that they share: it is started before them, and its port told to them.
+    ``beside`` is a program that they share: it is started before them, and the way to it told to them.
     ``remarks`` are lines for the report that faults leave. ``front`` is what clients reach instead of the
     replicas, None where they reach those themselves. ``secret`` is what the replicas share.
     """
 
-    def __init__(self, replicas: Sequence[Replica], companion: Replica | None = None) -> None:
+    def __init__(self, replicas: Sequence[Replica], beside: Beside | None = None) -> None:
         self.replicas = tuple(replicas)
-        self._companion = companion
+        self.beside = beside
         self.remarks: list[str] = []
         self.front: Front | None = None
         self.secret = b""
@@ -53,14 +53,14 @@ class Fleet:
 
         What they share is started before them.
         """
-        if self._companion is not None:
-            await self._companion.start()
-            for replica in self.replicas:
-                replica.values["companion_port"] = str(self._companion.port)
+        if self.beside is not None:
+            await self.beside.start(self.replicas)
         await _all_or_error([replica.start() for replica in self.replicas])
 
     async def heal(self) -> None:
-        """Continue what is paused and start what is down."""
+        """Continue what is paused and start what is down, first what the replicas share."""
+        if self.beside is not None:
+            await self.beside.heal()
         for replica in self.replicas:
             replica.resume()
         await _all_or_error([replica.start() for replica in self.replicas])
@@ -69,7 +69,7 @@ class Fleet:
         """Keep every log from filling the disk, until cancelled."""
         while True:
             await asyncio.sleep(TRIM_POLL_S)
-            for one in (*self.replicas, *([] if self._companion is None else [self._companion])):
+            for one in (*self.replicas, *([] if self.beside is None else [self.beside.program])):
                 one.trim_log()
 
     def thaw(self) -> None:
@@ -88,8 +88,8 @@ class Fleet:
             replica.kill_now()
         for replica in self.replicas:
             await replica.kill()
-        if self._companion is not None:
-            await self._companion.kill()
+        if self.beside is not None:
+            await self.beside.kill()
 
     def said(self) -> list[str]:
         """Lines for the report: of faults, of the front, and of replicas that ended by themselves."""
@@ -108,11 +108,13 @@ class Fleet:
         ]  # fmt: skip
 
     def deserters(self) -> list[str]:
-        """A line for each replica that ended by itself."""
+        """A line for each program of the fleet that ended by itself."""
+        named = [(f"replica {replica.index}", replica) for replica in self.replicas]
+        if self.beside is not None:
+            named.append(("the companion", self.beside.program))
         return [
-            f"replica {replica.index} ended by itself with code {replica.exit_code}; "
-            f"see {replica.log}"
-            for replica in self.replicas
+            f"{name} ended by itself with code {replica.exit_code}; see {replica.log}"
+            for name, replica in named
             if not replica.expected_down and replica.exit_code is not None
         ]
 
@@ -134,7 +136,7 @@ async def running(
     """
     log_dir.mkdir(parents=True, exist_ok=True)
     shared = _shared(target, storage, lifetime_ms, secret)
-    companion = _companion(target, storage, log_dir, shared)
+    companion = beside(target, storage, log_dir, shared, count)
     replicas = _replicas(target, storage, count, log_dir, lifetime_ms, shared)
     known = Path(shared["secret_file"]).read_bytes()  # before a server can touch the file
     async with started(replicas, companion) as fleet:
@@ -144,7 +146,7 @@ async def running(
 
 @contextlib.asynccontextmanager
 async def started(
-    replicas: Sequence[Replica], companion: Replica | None = None
+    replicas: Sequence[Replica], companion: Beside | None = None
 ) -> AsyncIterator[Fleet]:
     """A fleet of ``replicas``, started, and killed at the end whatever happens."""
     fleet = Fleet(replicas, companion)
@@ -155,35 +157,6 @@ async def started(
     finally:
         trimming.cancel()
         await asyncio.shield(fleet.kill())
-
-
-def _companion(
-    target: Target, storage: Storage, log_dir: Path, shared: dict[str, str]
-) -> Replica | None:
-    """The program that all replicas share, as one more replica, of another kind; None if there is none."""
-    if target.companion is None:
-        return None
-    program = Target(
-        name=f"{target.name}, the companion",
-        capabilities=target.capabilities,
-        start=Start(
-            command=target.companion.command,
-            inherit=target.start.inherit,
-            missing=target.start.missing,
-        ),
-        ready=Ready(by="tcp", within_ms=target.companion.within_ms),
-        wire=target.wire,
-        install=target.install,
-        origin=target.origin,
-    )
-    return Replica(
-        target=program,
-        index=0,
-        command=program.start.command,
-        values={**shared, "replica": "0", "scratch": str(storage.scratch / "companion")},
-        log=log_dir / "companion.log",
-        launch=processes(home_of(storage.scratch), ThisHost(storage.entry)),
-    )
 
 
 def _shared(
@@ -199,6 +172,7 @@ def _shared(
         "python": sys.executable,
         "root": str(storage.root),
         "host": SERVER_ADDRESS,
+        "companion_port": "0",  # of a variant that does without, whose command still has the argument
         "shared": str(common),
         "secret_file": str(secret_file),
         "here": target.here,

@@ -270,7 +270,8 @@ class _LiveRun(Run):
         self.notes.append("the storm was broken off by a loss of power")
 
     def outcome(self, log_dir: Path, seconds: float, *, whole: bool) -> Outcome:
-        notes = [*self.notes, *self.fleet.said(), *self.damage.missed.values()]
+        missed = {**self.damage.missed, **self.abilities.nothing_hit(self.plan.faults)}
+        notes = [*self.notes, *self.fleet.said(), *missed.values()]
         if self.triggers.waiting and self.triggers.armed_once:
             notes.append(f"never triggered: {self.triggers.unspent}")
         return Outcome(
@@ -279,7 +280,7 @@ class _LiveRun(Run):
             notes=tuple(notes),
             unknown="; ".join(self.found.unread) or None,
             seconds=seconds,
-            idle=tuple(self.damage.missed),
+            idle=tuple(missed),
             missed=self.triggers.missed,
         )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from patchstorm.live.abilities import Abilities
+from patchstorm.live.abilities_here import AbilitiesHere
 from patchstorm.live.fleet import Fleet, running
 from patchstorm.live.network import Network
 from patchstorm.live.storage import Storage, opened, parse_storage
@@ -73,8 +74,8 @@ def unsuited(plan: Plan, target: Target, spec: str, faults: Collection[str]) -> 
 
 HERE = Stage(
     name="processes",
-    abilities=Abilities,
-    unsuited=lambda plan, target, spec: unsuited(plan, target, spec, within(Abilities)),
+    abilities=AbilitiesHere,
+    unsuited=lambda plan, target, spec: unsuited(plan, target, spec, within(AbilitiesHere)),
     prepare=ready,
     opened=_opened,
     running=running,

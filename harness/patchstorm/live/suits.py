@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
 
@@ -54,6 +55,19 @@ def _fault(fault: FaultPlan, target: Target, faults: Collection[str], bounded: b
         )
     if fault.kind == "disk-full" and not bounded:
         return "only a disk of its own may be filled; give a storage such as `tmpfs,size=16MiB`"
+    if FAULTS[fault.kind].needs_companion and target.companion is None:
+        return f"target {target.name} has no companion"
+    if fault.kind == "companion-flush" and target.companion and not target.companion.flush:
+        return _no_command(target, "flush", "is emptied")
+    if fault.kind == "companion-expiry" and target.companion and not target.companion.expire:
+        return _no_command(target, "expire", "has its leases end")
     if fault.kind == "damage" and target.files.stored is None:
         return f"target {target.name} does not say where stored bytes lie (files.stored)"
     return None
+
+
+def _no_command(target: Target, key: str, what: str) -> str:
+    return (
+        f"target {target.name} does not say how its companion {what}; add `{key}` to [companion] of "
+        "the target's file"
+    )

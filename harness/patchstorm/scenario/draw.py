@@ -209,6 +209,8 @@ def _whom(chooser: Chooser, name: str, whom: str, replicas: int) -> tuple[Whom, 
         return "storage", None
     if whom == "network":
         return "network", None
+    if whom == "companion":
+        return "companion", None
     return "replica", int(whom.removeprefix("replica-"))
 
 

@@ -18,7 +18,7 @@ from patchstorm.scenario.actions import Closing
 from patchstorm.scenario.model import Policy, Scalar, TriggerKind
 
 Reading = Literal["offset-addressed", "sequential"]
-Whom = Literal["replica", "acting", "all", "storage", "network"]
+Whom = Literal["replica", "acting", "all", "storage", "network", "companion"]
 
 
 class UploadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +79,8 @@ class FaultPlan(
 
     ``whom`` "replica" hits ``replica``; "acting" hits the replica that did what the trigger saw, and
     ``replica`` where the world cannot tell; "all" every replica; "storage" the file server or disk;
-    "network" a request, which the plan's workloads see to themselves (``in_workload``). ``for_ms`` is
+    "network" a request, which the plan's workloads see to themselves (``in_workload``); "companion" the
+    program that all replicas share, or everybody's way to it. ``for_ms`` is
     how long it lasts, or how long a crashed replica stays down; None: until healing.
     """
 

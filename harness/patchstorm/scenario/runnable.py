@@ -22,13 +22,14 @@ def runnable(
     storage: str | None = None,
     phases: Collection[str] | None = None,
     request_ms: int | None = None,
+    companion: bool | None = None,
 ) -> str | None:
     """None, or the reason to skip the storm.
 
     ``means`` are those of all worlds, so that a reason can say where else it would go.
     ``storage`` overrides the scenario's; ``phases`` are those that the target's description maps to
     something visible (None: not known yet, so not a reason). ``request_ms`` is how long the target's clients
-    wait for one request.
+    wait for one request; ``companion`` is whether its replicas share a program that the harness starts.
     """
     if world not in means:
         return f"there is no world {world}"
@@ -37,6 +38,7 @@ def runnable(
         or _no_balancer(scenario, world, means)
         or _open_to_all(scenario, world, frozenset(capabilities), means)
         or _impossible_fault(scenario, world, storage or scenario.fleet.storage, means)
+        or _no_companion(scenario, companion)
         or _unmapped_phase(scenario, world, phases)
         or too_patient(scenario, request_ms)
     )
@@ -94,6 +96,13 @@ def _impossible_fault(
             return reason
         if row.bounded_storage and not means[world].own_disk and "size=" not in (storage or ""):
             return f'{fault.kind} needs a storage of limited size, such as "tmpfs,size=4MiB"'
+    return None
+
+
+def _no_companion(scenario: Scenario, companion: bool | None) -> str | None:
+    for fault in scenario.faults:
+        if companion is False and FAULTS[fault.kind].needs_companion:
+            return f"{fault.kind} strikes the fleet's companion, and the target's file has no [companion]"
     return None
 
 

@@ -16,7 +16,7 @@ from patchstorm.target.vocabulary import CAPABILITIES, NEEDS, PHASES, PLACEHOLDE
 LIFETIME = ("lifetime_ms", "lifetime_s")
 NOT_IN_CONTAINERS = ("{install}", "{companion_port}")
 COMPANION = ("companion_port",)
-OWN = "companion.command"
+OWN = ("companion.command", "companion.flush", "companion.expire")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 READINGS = frozenset({"offset-addressed", "sequential"})
 
@@ -64,6 +64,8 @@ def _check_start(target: Target) -> None:
                 "companion.command is empty. Give the program and its arguments.",
             )
         _check_templates(target, target.companion.command, "companion.command")
+        _check_templates(target, target.companion.flush, "companion.flush")
+        _check_templates(target, target.companion.expire, "companion.expire")
 
 
 def _check_container(target: Target) -> None:
@@ -118,7 +120,7 @@ def _check_reading(capabilities: tuple[str, ...], where: str) -> None:
 def _check_templates(
     target: Target, parts: tuple[str, ...], where: str, more: tuple[str, ...] = ()
 ) -> None:
-    extra = {*more, *(COMPANION if target.companion is not None and where != OWN else ())}
+    extra = {*more, *(COMPANION if target.companion is not None and where not in OWN else ())}
     known = [name for name in PLACEHOLDERS if name not in LIFETIME + COMPANION or name in extra]
     for index, part in enumerate(parts):
         check_template(part, known, f"{where}[{index}]")

@@ -45,12 +45,18 @@ class Start(_Table, frozen=True, kw_only=True):
 class Companion(_Table, frozen=True, kw_only=True):
     """A program that all replicas share, such as a database or a lock server.
 
-    One is started before the replicas of each storm and ended after them; no fault strikes it. Its
-    ``command`` has a ``{port}`` of its own, which the replicas are told as ``{companion_port}``.
-    It is ready when it takes connections.
+    One is started before the replicas of each storm and ended after them. Its ``command`` has a
+    ``{port}`` of its own; the replicas are told, as ``{companion_port}``, one that leads there and that
+    faults can cut. It is ready when it takes connections. What it keeps lies in its ``{scratch}``.
+    ``flush`` is a command that empties it while it runs, ``expire`` one that ends the leases and locks
+    which it has given; without them no fault does.
     """
 
     command: tuple[str, ...]
+    flush: tuple[str, ...] = ()
+    expire: tuple[str, ...] = ()
+    stop: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL"] = "SIGTERM"
+    stop_ms: int = 2_000
     within_ms: int = 15_000
 
 
@@ -134,7 +140,10 @@ class Settle(_Table, frozen=True, kw_only=True):
 
 
 class Variant(_Table, frozen=True, kw_only=True):
-    """A variation of the target: more arguments, and what differs; None leaves a thing as it is."""
+    """A variation of the target: more arguments, and what differs; None leaves a thing as it is.
+
+    ``companion`` False: it does without, and none is started.
+    """
 
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = {}
@@ -143,6 +152,7 @@ class Variant(_Table, frozen=True, kw_only=True):
     files: Files | None = None
     phases: dict[str, tuple[str, ...]] | None = None
     configuration: str | None = None
+    companion: bool = True
 
 
 class Known(_Table, frozen=True, kw_only=True):
@@ -226,6 +236,7 @@ def varied(target: Target, name: str) -> Target:
         files=_either(variant.files, target.files),
         phases=_either(variant.phases, target.phases),
         configuration=_either(variant.configuration, target.configuration),
+        companion=target.companion if variant.companion else None,
         variants={},
     )
 

@@ -73,6 +73,7 @@ def _check_times(target: Target) -> None:
         "settle.forget_ms": target.settle.forget_ms,
         "wire.request_ms": target.wire.request_ms,
         "companion.within_ms": target.companion.within_ms if target.companion else None,
+        "companion.stop_ms": target.companion.stop_ms if target.companion else None,
     }
     for where, value in times.items():
         if value is not None and not 0 <= value <= MS_MAX:

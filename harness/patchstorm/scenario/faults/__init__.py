@@ -8,13 +8,15 @@ that these ask of a world. Where a fault is to be had follows from what a world 
 
 from __future__ import annotations
 
-from patchstorm.scenario.faults import calls, network, replicas, storage
+from patchstorm.scenario.faults import calls, companion, network, replicas, storage
 from patchstorm.scenario.faults.row import OPS, TRIGGERS, Fault
 
 __all__ = ["FAULTS", "OF_REQUESTS", "OPS", "TRIGGERS", "Fault", "within"]
 
 FAULTS: dict[str, Fault] = {
-    row.name: row for family in (replicas, network, storage, calls) for row in family.ROWS
+    row.name: row
+    for family in (replicas, network, storage, companion, calls)
+    for row in family.ROWS
 }
 
 OF_REQUESTS: frozenset[str] = frozenset(

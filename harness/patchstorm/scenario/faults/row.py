@@ -39,8 +39,9 @@ class Fault:
     What it is, for whoever has to draw conclusions: ``deadly``: a process ends without having its say;
     ``loses_power``: what was not synced may be gone; ``shifts_clock``: no bound of wall-clock time can be
     judged; ``loses_host``: a host goes and may keep its locks; ``loses_locks``: locks exclude no more;
-    ``needs_server``: only storage with a server of its own can have it; ``brings_grace``: an NFS server
-    comes back with its grace period; ``of_traffic``: it hits what clients ask of a replica meanwhile, and
+    ``needs_server``: only storage with a server of its own can have it; ``needs_companion``: only a fleet
+    that shares a program; ``brings_grace``: an NFS server comes back with its grace period;
+    ``of_traffic``: it hits what clients ask of a replica meanwhile, and
     nothing where nobody asks. ``excuses``: it explains that requests fail. What does what man pages allow
     at any time (read(2), write(2)) excuses nobody, nor do stored bytes that are no more what they
     were: these are to be missing again, and not in the way.
@@ -64,6 +65,7 @@ class Fault:
     loses_host: bool = False
     loses_locks: bool = False
     needs_server: bool = False
+    needs_companion: bool = False
     brings_grace: bool = False
     of_traffic: bool = False
     excuses: bool = True

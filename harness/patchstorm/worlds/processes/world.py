@@ -23,9 +23,9 @@ class Processes(World):
     default = True
 
     def means(self) -> Means:
-        from patchstorm.live.abilities import Abilities
+        from patchstorm.live.abilities_here import AbilitiesHere
 
-        return Means(faults=OF_REQUESTS | within(Abilities))
+        return Means(faults=OF_REQUESTS | within(AbilitiesHere))
 
     def storages(self) -> Mapping[str, str]:
         return {
