@@ -2,8 +2,8 @@
 
 A client can stand still for as long as it likes. A request that goes to another replica meanwhile is to be
 answered: served, or refused at once (423, 409). One that began while the body stood still, got no answer for
-at least three fifths of that time, and was answered only when the body went on, has waited for it; that the client
-was patient enough to see an answer in the end makes it no better for those who are not.
+at least three fifths of that time, and was answered only when the body went on, has waited for it; that the
+client was patient enough to see an answer in the end makes it no better for those who are not.
 
 Only requests to other replicas are judged: a server may give a slow body its process. One to which a second
 body stood still at the same replica is left out for that reason, and so is whatever a fault explains.
