@@ -531,6 +531,18 @@ def unattended_completion_did_not_come() -> Book:
     return book
 
 
+@plant("completion", "availability")
+def every_body_is_refused_and_every_head_answered() -> Book:
+    book = sequential(chunks=2)
+    book.heal()
+    for _ in range(3):
+        book.head(32, phase="heal")
+        book.patch(32, 48, status=423, phase="heal")
+    book.head(32, phase="heal")
+    book.final(present=False)
+    return book
+
+
 # -- status ------------------------------------------------------------------------------------
 
 

@@ -5,26 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from chunkstore.body import Body
 from chunkstore.errors import StoreError
-from chunkstore.store import Store
 from patchstorm.catalog.model import Bug
 from patchstorm.catalog.sequential import SequentialBody, SequentialStore
-
-
-class _TidyBody(Body):
-    """Takes away the chunk of its offset when it breaks off: it must be what is left of it."""
-
-    def abort(self) -> None:
-        undone = self.received and not self._committed
-        super().abort()
-        if undone:
-            with suppress(OSError):
-                self._files.discard(self._paths.chunk(self.offset))
-
-
-class ChunkTakenBack(Store):
-    body_type = _TidyBody
 
 
 class _CuttingBody(SequentialBody):
@@ -70,24 +53,6 @@ _OF_LOST_BYTES = (
 )
 
 BUGS = (
-    Bug(
-        name="chunk-taken-back",
-        says="a body that breaks off takes away the chunk of its offset, which its retry had made",
-        stands_for="cleaning up by a name that two requests share",
-        storms=("stalling", "stalling-long"),
-        caught_by=("durability", "offsets", "bytes"),
-        deed="request unlink **/chunks/*",
-        also=(
-            "linearizable",
-            "status",
-            "publication",
-            "completion",
-            "availability",
-            "replay",
-            "refusal",
-        ),
-        store=ChunkTakenBack,
-    ),
     Bug(
         name="bytes-cut-back",
         says="a body that breaks off cuts the data file back to where it began, whoever wrote there since",

@@ -105,7 +105,10 @@ def owed(case: Case, upload: UploadCase) -> bool:
 
 
 def _resent(case: Case, upload: UploadCase) -> bool:
-    """Whether the closing client did its part: it sent all that was missing, or was refused last."""
+    """Whether the closing client did its part: it sent all that was missing, or its last bytes were refused.
+
+    That a HEAD was answered after them is no reason to let a target off that takes no byte any more.
+    """
     heals = [one for one in upload.operations if one.call.phase == "heal"]
     if not heals:
         return False
@@ -113,7 +116,9 @@ def _resent(case: Case, upload: UploadCase) -> bool:
     for write in upload.writes:
         if write.whole and case.operation(write.op).call.phase == "heal":
             sent.add(write.start, write.end)
-    return sent.covers(0, upload.size) or heals[-1].outcome != "ok"
+    bodies = [one for one in heals if one.call.kind == "append"]
+    refused = any(one.outcome != "ok" for one in (heals[-1], *bodies[-1:]))
+    return sent.covers(0, upload.size) or refused
 
 
 def _contradicted(case: Case, upload: UploadCase) -> bool:

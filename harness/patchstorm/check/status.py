@@ -157,10 +157,10 @@ def _unfounded(case: Case, upload: UploadCase, documents: list[Operation]) -> It
     """A chunk begins where some body began or ended, or inside of one that may not have come whole.
 
     So a list has no more entries than there are such places: what was accepted may have been cut where
-    it overlapped, and nowhere else.
+    it overlapped, and nowhere else. Where parts of bodies are kept, this is not judged.
     """
-    if case.sequential or upload.damages:
-        return
+    if case.sequential or upload.damages or case.keeps_partial:
+        return  # of a body that is kept in part any byte may be the first of a chunk
     whole, broken = set(), Ranges()
     calls = sorted(upload.writes, key=lambda write: (write.invoked, write.op))
     at = 0

@@ -2,8 +2,8 @@
 
 A client can stand still for as long as it likes. A request that goes to another replica meanwhile is to be
 answered: served, or refused at once (423, 409). One that began while the body stood still, got no answer for
-at least half of that time, and was answered only when the body went on, has waited for it; that the client
-was patient enough to see an answer in the end makes it no better for those who are not.
+at least three fifths of that time, and was answered only when the body went on, has waited for it; that the
+client was patient enough to see an answer in the end makes it no better for those who are not.
 
 Only requests to other replicas are judged: a server may give a slow body its process. One to which a second
 body stood still at the same replica is left out for that reason, and so is whatever a fault explains.
@@ -67,7 +67,7 @@ def _judged(case: Case, operation: Operation, still: _Still, stills: list[_Still
         return False
     if replica is None or replica == still.replica:
         return False
-    if waited < max(LEAST_NS, (still.until - still.since) // 2):
+    if waited < max(LEAST_NS, 3 * (still.until - still.since) // 5):
         return False
     if any(
         other.op == operation.op or other.replica == replica
