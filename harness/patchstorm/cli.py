@@ -167,7 +167,12 @@ def run(
 
 @app.command()
 def explore(
-    scenario: Annotated[list[str], typer.Argument(help="Bundled storms or paths of TOML files.")],
+    scenario: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Bundled storms or paths of TOML files; none: all, composed ones most."
+        ),
+    ] = None,
     *,
     target: Annotated[str, typer.Option(metavar="T", help="A store that can be simulated.")] = (
         "reference"
@@ -176,10 +181,12 @@ def explore(
         str | None, typer.Option(metavar="S", help="A flavour, as in `nfs4,actimeo=1`.")
     ] = None,
     schedules: Annotated[
-        int | None, typer.Option(metavar="N", help="Budget for each storm, in schedules.")
+        int | None,
+        typer.Option(metavar="N", help="Budget for each storm that is named, in schedules."),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(metavar="S", help="Budget for each storm, in seconds.")
+        float | None,
+        typer.Option(metavar="S", help="Budget for each storm that is named, in seconds."),
     ] = None,
     strategy: Annotated[
         str, typer.Option(metavar="NAME", help="How schedules are drawn; wrong names show all.")
@@ -207,7 +214,7 @@ def explore(
 
     return execute(
         Request(
-            scenarios=tuple(scenario),
+            scenarios=tuple(scenario or ()),
             target=target,
             storage=storage,
             schedules=schedules,

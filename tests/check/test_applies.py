@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from book import ADDRESSED, Book, addressed, fired, run, sequential
 
 from patchstorm.check import CHECKERS, Judgement, judge, verdict
 from patchstorm.history.model import History, UploadInfo
+
+WANTED = UploadInfo(id="u", size=64, target="t")
 
 
 def judged(history: History, checker: str) -> Judgement:
@@ -543,3 +546,33 @@ def test_what_a_dead_nfs_client_renamed_aside_is_no_litter_of_the_store(died: bo
     book.residue(".upload/.nfs000000000000001e00000012")
 
     assert ("residue" in fired(book.history())) is not died
+
+
+def test_a_hang_beside_a_replica_that_stood_still_is_explained_by_that() -> None:
+    """It lived, and may have held the lock that everybody waits for; one that had died had given it back."""
+    for kind, until, accused in (("pause", 900, False), ("pause", 300, True), ("crash", 900, True)):
+        book = addressed(chunks=2)
+        book.event("fault", at=100, fault=kind, id="f", replica=0)
+        book.ask("query", None, error="timeout", at=(150, 500), replica=1)
+        book.event("fault", at=until, fault=kind, id="f", replica=0, ends=True)
+        assert ("availability" in fired(book.history())) is accused
+
+
+def test_a_creation_may_outlive_its_upload_where_a_clock_jumps() -> None:
+    for jumps, accused in ((True, False), (False, True)):
+        book = Book(uploads=(msgspec.structs.replace(WANTED, expires_ms=1_000),))
+        if jumps:
+            book.event("fault", fault="clock-jump", replica=0)
+        book.ask("create", 410)
+        assert ("refusal" in fired(book.history())) is accused
+
+
+def test_a_refused_creation_that_a_failing_disk_kept_from_being_undone_leaves_what_it_may() -> None:
+    for fails, accused in ((True, False), (False, True)):
+        book = addressed()
+        if fails:
+            book.event("fault", at=0, fault="enospc", id="f", replica=0)
+        book.ask("create", 460, start=0, end=64, checksum="wrong")
+        book.final()
+        book.residue(".upload/other/info.json")
+        assert ("residue" in fired(book.history())) is accused

@@ -832,6 +832,15 @@ def a_refusal_comes_only_after_the_body() -> Book:
 
 
 @plant()
+def who_waits_while_a_third_stands_still_may_wait_for_that() -> Book:
+    book = stalling()
+    book.event("fault", at=50, fault="partition-storage", id="f", replica=0)
+    book.head(48, at=(100, 1_030), replica=1)
+    book.event("fault", at=2_000, fault="partition-storage", id="f", replica=0, ends=True)
+    return book
+
+
+@plant()
 def what_is_refused_at_once_or_served_did_not_wait() -> Book:
     book = stalling()
     book.patch(48, 64, status=423, at=(400, 402), replica=2)

@@ -18,15 +18,18 @@ import msgspec
 
 from patchstorm.campaign.cores import cores
 from patchstorm.campaign.failure import replay_call
-from patchstorm.campaign.fleet import Fleet
+from patchstorm.campaign.fleet import Fleet, Given
 from patchstorm.campaign.keeping import keep_failure
 from patchstorm.campaign.schedules import MIXED, Search, Session, Told
+from patchstorm.campaign.steered import Steered
 from patchstorm.check.model import Finding
 from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import Verdict, stated
 from patchstorm.choice.coverage import Coverage, Seen
 from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held
+from patchstorm.scenario.composing.steering import Steering
+from patchstorm.scenario.composing.table import Table, table_of
 from patchstorm.scenario.library import is_shipped, load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
@@ -62,7 +65,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explored:
-    """What came of it. ``failures`` are the files of distinct violations, the first one first."""
+    """What came of it. ``failures`` are the files of distinct violations, the first one first.
+
+    ``table`` tells which pairs of features met, where the storm composes itself.
+    """
 
     report: RunReport
     coverage: Coverage
@@ -70,6 +76,7 @@ class Explored:
     failures: tuple[Path, ...] = ()
     stories: tuple[tuple[str, ...], ...] = ()
     interrupted: bool = False
+    table: Table | None = None
 
 
 def explore(
@@ -164,6 +171,9 @@ class _Exploration:
         self._stop_at: int | None = None
         self._interrupted = False
         self._violations = 0
+        self._at = 0
+        compose = search.scenario.compose
+        session.steered = Steered(None if compose is None else compose.round)
 
     # -- searching ----------------------------------------------------------------------------------
 
@@ -171,26 +181,43 @@ class _Exploration:
         """Run until the budget is spent or, unless collecting, until a violation."""
         try:
             with Fleet(self._search, jobs, self._session) as fleet:
-                for batch in fleet.results(self._batches(jobs)):
-                    for told in batch:
-                        self._take(told)
+                while not self._spent():
+                    self._round(fleet, jobs)
         except KeyboardInterrupt:
             self._interrupted = True
 
-    def _batches(self, jobs: int) -> Iterator[range]:
-        at = 0
+    def _round(self, fleet: Fleet, jobs: int) -> None:
+        """All that may be run before anything is known of it: a round where there is steering, else the
+        whole."""
+        end, given = self._schedules, None
+        steered = self._session.steered
+        if steered.round is not None:
+            number = self._at // steered.round
+            whole = (number + 1) * steered.round
+            end = whole if end is None else min(end, whole)
+            given = Given(steered.round, number, steered.of(self._at).items())
+        for batch in fleet.results(self._batches(jobs, end), given):
+            for told in batch:
+                self._take(told)
+
+    def _spent(self) -> bool:
+        if self._schedules is not None and self._at >= self._schedules:
+            return True
+        if self._seconds is not None and monotonic() - self._began >= self._seconds and self._at:
+            return True
+        return self._stop_at is not None and self._at > self._stop_at
+
+    def _batches(self, jobs: int, end: int | None) -> Iterator[range]:
         size = BATCH if jobs > 1 else 1
-        while self._schedules is None or at < self._schedules:
-            if self._seconds is not None and monotonic() - self._began >= self._seconds and at:
-                return
-            if self._stop_at is not None and at > self._stop_at:
-                return
-            end = at + size if self._schedules is None else min(at + size, self._schedules)
-            yield range(at, end)
-            at = end
+        while (end is None or self._at < end) and not self._spent():
+            at, self._at = self._at, self._at + size
+            if end is not None:
+                self._at = min(self._at, end)
+            yield range(at, self._at)
 
     def _take(self, told: Told) -> None:
         self._told[told.index] = told
+        self._session.steered.take(told.index, told.met)
         self._steps += told.steps
         self._seen.add(told.fingerprint, told.pairs, bool(told.pairs))
         if told.verdict == "violated":
@@ -245,7 +272,15 @@ class _Exploration:
             failures=failures,
             stories=stories,
             interrupted=self._interrupted,
+            table=self._table(kept),
         )
+
+    def _table(self, kept: list[Told]) -> Table | None:
+        """Which pairs met, where the storm composes itself."""
+        if self._search.scenario.compose is None:
+            return None
+        met = Steering().after(told.met for told in kept)
+        return table_of(met, self._session.every_ground())
 
     def _kept(self) -> list[Told]:
         """What counts: everything, or everything up to the first violation; without gaps."""
@@ -270,6 +305,9 @@ class _Exploration:
         said = tuple(dict.fromkeys(note for told in kept for note in told.notes))
         if not is_shipped(self._search.scenario):  # nobody chose the sizes of those that are
             said = (*(f"scaled: {line}" for line in self._session.scaled), *said)
+        table = self._table(kept)
+        if table is not None:
+            said = (*said, table.in_brief())
         if self._interrupted:
             return ("interrupted: what was run until then is reported", *said)
         return said

@@ -9,12 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from types import TracebackType
 
 from patchstorm.campaign.crew import Crew
 from patchstorm.campaign.schedules import Search, Session, Told
+from patchstorm.scenario.composing.features import Pair
 
 Batch = list[Told]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the schedules of a round are drawn by: how long it is, which one, how often each pair met before
+    it."""
+
+    round: int
+    number: int
+    met: tuple[tuple[Pair, int], ...]
+
+
+_Task = tuple[range, Given | None]
 
 
 class Fleet(AbstractContextManager["Fleet"]):
@@ -43,7 +58,7 @@ class Fleet(AbstractContextManager["Fleet"]):
             self._pool.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def results(self, batches: Iterator[range]) -> Iterator[Batch]:
+    def results(self, batches: Iterator[range], given: Given | None = None) -> Iterator[Batch]:
         """Run every batch; the caller stops by closing the generator."""
         if self._session is not None:
             for batch in batches:
@@ -51,7 +66,8 @@ class Fleet(AbstractContextManager["Fleet"]):
                     yield [self._session.tell(index)]
             return
         assert self._pool is not None
-        for _, told in self._pool.each(_batch, batches):
+        tasks: Iterator[_Task] = ((batch, given) for batch in batches)
+        for _, told in self._pool.each(_batch, tasks):
             yield told
 
 
@@ -64,11 +80,9 @@ def _start(search: Search) -> None:
     _session = Session.of(search)
 
 
-def _batch(indices: range) -> Batch:
+def _batch(task: _Task) -> Batch:
     assert _session is not None
-    told = []
-    for index in indices:
-        told.append(_session.tell(index))
-        if told[-1].verdict == "violated":
-            break
-    return told
+    indices, given = task
+    if given is not None:
+        _session.steered.given(given.round, given.number, given.met)
+    return [_session.tell(index) for index in indices]

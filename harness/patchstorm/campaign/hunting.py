@@ -7,6 +7,7 @@ that data: the same schedules in the same order, and shrinking bounded by runs r
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import thread_time
@@ -22,9 +23,11 @@ from patchstorm.campaign.keeping import (
 )
 from patchstorm.campaign.schedules import Search, Session, Told
 from patchstorm.campaign.shrinking import Shrunk
+from patchstorm.campaign.steered import Steered
 from patchstorm.campaign.suspects import Innocent, Suspect
 from patchstorm.errors import NondeterminismError
 from patchstorm.report.selftest import Trial
+from patchstorm.scenario.composing.features import Pair
 from patchstorm.scenario.library import load
 
 
@@ -50,8 +53,9 @@ class Hunt:
         sessions, reason = self._sessions()
         began = thread_time()
         for count in range(self.budget if sessions else 0):
-            session = sessions[count % len(sessions)]
-            told = _tell(session, count // len(sessions))
+            session, index = _turn(sessions, count)
+            told = _tell(session, index)
+            session.steered.take(index, told.met)
             fired = checkers(told)
             strange = self._strange(fired)
             if strange or not set(fired).isdisjoint(suspect.caught_by):
@@ -72,6 +76,8 @@ class Hunt:
         sessions = []
         for storm in self.suspect.storms:
             session = _session(storm, self.suspect.target, self.seed, self.strategy)
+            compose = session.search.scenario.compose
+            session.steered = Steered(None if compose is None else compose.round)
             reason = reason_to_skip(session)
             if reason is None:
                 sessions.append(session)
@@ -112,7 +118,10 @@ class Hunt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patrolled:
-    """What came of a patrol. ``accused`` counts its schedules up to the accusation."""
+    """What came of a patrol. ``accused`` counts its schedules up to the accusation.
+
+    ``met`` are the pairs of features that met in composed storms, once for each schedule.
+    """
 
     schedules: int
     seconds: float
@@ -121,6 +130,7 @@ class Patrolled:
     failure: str | None = None
     unknown: str | None = None
     skipped: str | None = None
+    met: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,15 +155,17 @@ class Patrol:
         if reason is not None:
             return Patrolled(schedules=0, seconds=0.0, skipped=f"{self.storm}: {reason}")
         unknown = None
+        met: list[Pair] = []
         began = thread_time()
         for index in range(self.first, self.first + self.count):
             told = _tell(session, index)
+            met += told.met
             if told.verdict == "violated":
                 return self._accused(session, told, thread_time() - began)
             if told.verdict == "unknown" and unknown is None:
                 unknown = f"{self.storm}, schedule {index}: {told.unknown or 'no checker applied'}"
         seconds = thread_time() - began
-        return Patrolled(schedules=self.count, seconds=seconds, unknown=unknown)
+        return Patrolled(schedules=self.count, seconds=seconds, unknown=unknown, met=tuple(met))
 
     def _accused(self, session: Session, told: Told, seconds: float) -> Patrolled:
         path, _, _ = keep_failure(session, told, self.out_dir)
@@ -180,6 +192,18 @@ def _session(
     return Session.of(
         Search(scenario=load(storm), target=target, seed=seed, strategy=strategy, storage=storage)
     )
+
+
+def _turn(sessions: Sequence[Session], count: int) -> tuple[Session, int]:
+    """Which session has turn ``count``, and its schedule. One that composes its storms has every other
+    turn."""
+    composing = next((one for one in sessions if one.search.scenario.compose is not None), None)
+    if composing is None or len(sessions) == 1:
+        return sessions[count % len(sessions)], count // len(sessions)
+    if count % 2:
+        return composing, count // 2
+    others = [one for one in sessions if one is not composing]
+    return others[count // 2 % len(others)], count // 2 // len(others)
 
 
 def _tell(session: Session, index: int) -> Told:

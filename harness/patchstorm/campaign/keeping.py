@@ -21,6 +21,7 @@ from patchstorm.check.model import Finding
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import write_history
 from patchstorm.run.outcome import HISTORY_FILE
+from patchstorm.scenario.composing.told import composition
 from patchstorm.target.registry import text_of
 from patchstorm.worlds.sim.run import WORLD
 from patchstorm.worlds.sim.story import tell
@@ -71,13 +72,14 @@ def failure_place(session: Session, index: int, folder: Path) -> Path:
 
 
 def story_of(small: Shrunk) -> tuple[str, ...]:
-    """A shrunk failure, told step by step."""
+    """A shrunk failure, told step by step; first what it is made of, where it was composed."""
     ran = small.ran
     assert ran.trace is not None, "a failure is told from a traced run"
-    return tell(
+    steps = tell(
         ran.history, ran.trace.records, small.schedule.choices, ran.outcome.paths, ran.findings,
         ran.outcome.forced,
     )  # fmt: skip
+    return (*composition(small.plan), *steps)
 
 
 def write_small(

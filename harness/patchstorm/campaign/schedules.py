@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from patchstorm.campaign.ground import ground_of
 from patchstorm.campaign.leaks import difference, records_differ
 from patchstorm.campaign.points import points_of
+from patchstorm.campaign.steered import Steered
 from patchstorm.check import judge, unknowns
 from patchstorm.check.model import Finding, Judgement
 from patchstorm.check.tried import Point
@@ -36,6 +38,10 @@ from patchstorm.errors import NondeterminismError
 from patchstorm.history import digest
 from patchstorm.history.model import History
 from patchstorm.run.script import Choosers, from_seed
+from patchstorm.scenario.composing.features import Pair
+from patchstorm.scenario.composing.ground import Ground
+from patchstorm.scenario.composing.met import met
+from patchstorm.scenario.composing.steering import Steering
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.model import Scenario
@@ -46,7 +52,7 @@ from patchstorm.target.claims import unclaimed
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.outcome import SimOutcome
-from patchstorm.worlds.sim.run import reason_to_skip, run_schedule
+from patchstorm.worlds.sim.run import WORLD, reason_to_skip, run_schedule
 from patchstorm.worlds.sim.scale import said, scaled
 from patchstorm.worlds.sim.tracing import Pairs, Trace
 from patchstorm.worlds.sim.watched import Observer
@@ -77,7 +83,8 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What one schedule came to. ``pairs`` are filled where they were looked at."""
+    """What one schedule came to. ``pairs`` are filled where they were looked at, ``met`` of composed
+    storms."""
 
     index: int
     digest: str
@@ -90,6 +97,7 @@ class Told:
     pairs: tuple[tuple[str, str], ...] = ()
     points: tuple[Point, ...] = ()
     notes: tuple[str, ...] = ()
+    met: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,9 +203,12 @@ class Session:
     search: Search
     subject: Subject
     workers: Workers = field(default_factory=Workers)
+    steered: Steered = field(default_factory=Steered)
     _hints: dict[str, Hints] = field(default_factory=dict)
     _length: int = 0
     _flavours: tuple[str, ...] | None = None
+    _latest: tuple[int, str | None, Steering, Plan] | None = None
+    _grounds: dict[str, Ground] = field(default_factory=dict)
 
     @staticmethod
     def of(search: Search) -> Session:
@@ -207,18 +218,42 @@ class Session:
 
     def plan(self, index: int) -> Plan:
         """The storm of schedule ``index``, scaled; strategies that enumerate have only one."""
-        search = self.search
-        of = 0 if search.strategy in ONE_PLAN else index
-        plan = draw_plan(
-            search.scenario, seed=search.seed, index=of,
-            capabilities=self.subject.target.capabilities, replicas=search.replicas,
-            storage=search.storage or self._storage(index),
-        )  # fmt: skip
-        plan = scaled(plan)
+        of = 0 if self.search.strategy in ONE_PLAN else index
+        plan = scaled(self._drawn(of, self.search.storage or self._storage(index)))
         if self._strikes(index):
             faults = tuple(one for one in plan.faults if not FAULTS[one.kind].deadly)
             return msgspec.structs.replace(plan, faults=faults)
-        return self._swarm(plan, index)
+        return plan if plan.composed else self._swarm(plan, index)
+
+    def _drawn(self, index: int, storage: str | None) -> Plan:
+        search = self.search
+        if search.scenario.compose is None:
+            return draw_plan(
+                search.scenario, seed=search.seed, index=index,
+                capabilities=self.subject.target.capabilities, replicas=search.replicas,
+                storage=storage,
+            )  # fmt: skip
+        steering = self.steered.of(index)
+        if self._latest is None or self._latest[:3] != (index, storage, steering):
+            plan = draw_plan(
+                search.scenario, seed=search.seed, index=index,
+                capabilities=self.subject.target.capabilities, replicas=search.replicas,
+                storage=storage, ground=self._ground(storage), steering=steering,
+            )  # fmt: skip
+            self._latest = (index, storage, steering, plan)
+        return self._latest[3]
+
+    def every_ground(self) -> dict[str, tuple[frozenset[str], Ground]]:
+        """By storage, what the storms of this session can be drawn from, and the target's capabilities."""
+        has = frozenset(self.subject.target.capabilities)
+        among = (self.search.storage,) if self.search.storage else self.flavours
+        return {one: (has, self._ground(one)) for one in among}
+
+    def _ground(self, storage: str | None) -> Ground:
+        on = storage or self.search.scenario.fleet.storage or MIXED[0]
+        if on not in self._grounds:
+            self._grounds[on] = ground_of(WORLD, self.subject.target, on)
+        return self._grounds[on]
 
     def _storage(self, index: int) -> str | None:
         """One of several, where nobody names it; strategies that build on the first plan keep its own."""
@@ -268,6 +303,8 @@ class Session:
     def hints(self, index: int) -> Hints:
         """What strategies know of schedule ``index``."""
         storage = self._storage(index) or self.search.storage or self.first_plan.storage or "tmpfs"
+        if self.search.scenario.compose is not None:
+            return self._composed_hints(index, storage)
         if storage not in self._hints:
             kinds = {fault.kind for fault in self.first_plan.world_faults}
             flavour = parse_flavour(storage)
@@ -280,6 +317,18 @@ class Session:
                 power_storage=power and flavour.disk.durable,
             )
         return self._hints[storage]
+
+    def _composed_hints(self, index: int, storage: str) -> Hints:
+        """No dull run of each plan: its length is guessed. Deaths are the strategy's to bring about, too."""
+        of = 0 if self.search.strategy in ONE_PLAN else index
+        faults, flavour = self._ground(storage).faults, parse_flavour(storage)
+        power = "power-loss" in faults
+        return Hints(
+            length=guessed_length(scaled(self._drawn(of, storage))),
+            crash="crash" in faults,
+            power_host=power and flavour.nfs is not None,
+            power_storage=power and flavour.disk.durable,
+        )
 
     def strategy(self, index: int) -> Strategy:
         search = self.search
@@ -321,6 +370,7 @@ class Session:
             pairs=() if pairs is None else tuple(sorted(pairs.seen)),
             points=points_of(ran.plan, history, ran.outcome.idle)[0],
             notes=tuple(note for one in ran.judgements for note in one.notes),
+            met=met(ran.plan, history, ran.outcome.idle) if ran.plan.composed else (),
         )
 
     def recorded(self, index: int) -> Ran:
@@ -376,12 +426,7 @@ class Session:
         return said(self._first_drawn())
 
     def _first_drawn(self) -> Plan:
-        search = self.search
-        return draw_plan(
-            search.scenario, seed=search.seed, index=0,
-            capabilities=self.subject.target.capabilities, replicas=search.replicas,
-            storage=search.storage,
-        )  # fmt: skip
+        return self._drawn(0, self.search.storage)
 
     def skip_reason(self) -> str | None:
         """Why the storm cannot be run in the simulator; judged by its first plan."""

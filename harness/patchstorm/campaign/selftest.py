@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 
 from patchstorm.campaign.crew import outcomes
+from patchstorm.campaign.ground import ground_of
 from patchstorm.campaign.hunting import Hunt, Patrol, Patrolled
 from patchstorm.campaign.suspects import Innocent, Suspect
 from patchstorm.report.progress import Progress
@@ -24,8 +25,13 @@ from patchstorm.report.selftest import (
     bug_result,
     whole,
 )
+from patchstorm.scenario.composing.ground import Ground
+from patchstorm.scenario.composing.steering import Steering
+from patchstorm.scenario.composing.table import Table, table_of
+from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.run import WORLD
 
+COMPOSED = "composed"
 BATCH = 50
 """Schedules of a patrol that one process runs in one go."""
 
@@ -71,6 +77,7 @@ def selftest(asked: Asked, shown: Progress) -> SelfTest:
     except KeyboardInterrupt:
         interrupted = True
     bugs, innocents = work.results()
+    table = work.table(asked)
     return SelfTest(
         verdict=whole(bugs, innocents),
         seeds=asked.seeds,
@@ -80,6 +87,8 @@ def selftest(asked: Asked, shown: Progress) -> SelfTest:
         interrupted=interrupted,
         bugs=bugs,
         innocents=innocents,
+        pairs=None if table is None else table.in_brief(),
+        never=() if table is None else table.never,
     )
 
 
@@ -107,6 +116,24 @@ class _Work:
         if len(entry.outcomes) == len(entry.tasks):
             entry.result = entry.sum_up([entry.outcomes[at] for at in range(len(entry.tasks))])
             self._shown.ended(entry.name, _in_brief(entry.result))
+
+    def table(self, asked: Asked) -> Table | None:
+        """Which pairs met where innocents were patrolled in composed storms; None if nowhere."""
+        met = [
+            one.met
+            for entry in self._entries
+            for one in entry.outcomes.values()
+            if isinstance(one, Patrolled) and one.met
+        ]
+        if not met:
+            return None
+        grounds: dict[str, tuple[frozenset[str], Ground]] = {}
+        for innocent in asked.innocents:
+            target = resolve(innocent.target)
+            if innocent.storage is not None and COMPOSED in innocent.storms:
+                ground = ground_of(WORLD, target, innocent.storage)
+                grounds[innocent.storage] = frozenset(target.capabilities), ground
+        return table_of(Steering().after(met), grounds) if grounds else None
 
     def results(self) -> tuple[tuple[BugResult, ...], tuple[InnocentResult, ...]]:
         results = [entry.result for entry in self._entries]
@@ -154,11 +181,13 @@ def _of_innocent(innocent: Innocent, asked: Asked) -> _Entry:
 
 
 def _patrols(innocent: Innocent, schedules: int, seed: int, out_dir: Path) -> Iterator[Patrol]:
-    """The schedules spread over the storms as evenly as they go, in batches."""
+    """The schedules spread over the storms, in batches: half of them composed ones, the others evenly."""
     begin = innocent.first
-    every, more = divmod(schedules, len(innocent.storms))
-    for place, storm in enumerate(innocent.storms):
-        count = every + (place < more)
+    composed = schedules // 2 if COMPOSED in innocent.storms and len(innocent.storms) > 1 else 0
+    others = [storm for storm in innocent.storms if storm != COMPOSED or not composed]
+    every, more = divmod(schedules - composed, len(others))
+    counts = [(storm, every + (place < more)) for place, storm in enumerate(others)]
+    for storm, count in ((COMPOSED, composed), *counts):
         for done in range(0, count, BATCH):
             yield Patrol(
                 innocent=innocent, storm=storm, seed=seed, first=begin + done,

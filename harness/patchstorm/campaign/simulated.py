@@ -20,6 +20,7 @@ from patchstorm.campaign.shrinking import Shrunk, shrink
 from patchstorm.check.verdict import Verdict
 from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import NondeterminismError, UsageError
+from patchstorm.scenario.composing.told import composition
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
@@ -83,14 +84,11 @@ def replay(
     plan = plan_for(failure, subject.target)
     ran = replayed(plan, subject, schedule, workers, traced=True)
     assert ran.trace is not None
-    story = tell(
-        ran.history,
-        ran.trace.records,
-        schedule.choices,
-        ran.outcome.paths,
-        ran.findings,
+    steps = tell(
+        ran.history, ran.trace.records, schedule.choices, ran.outcome.paths, ran.findings,
         ran.outcome.forced,
-    )
+    )  # fmt: skip
+    story = (*composition(plan), *steps)
     found = {finding.checker for finding in ran.findings}
     nearby = None
     if not found and near_count:

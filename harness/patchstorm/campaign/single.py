@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from patchstorm.campaign.failure import FAILURE_FILE, Failure, Maker, replay_command, write_failure
+from patchstorm.campaign.ground import ground_of
 from patchstorm.campaign.mishap import reason_of
 from patchstorm.campaign.points import points_of
 from patchstorm.campaign.replay_target import plan_for, replay_target
@@ -142,6 +143,7 @@ async def storm(
         capabilities=aim.capabilities,
         replicas=replicas,
         storage=storage,
+        ground=None if chosen.compose is None else ground_of(world, aim, storage or "tmpfs"),
     )
     return await run_plan(
         plan, aim, out_dir=out_dir, keep_safe=keep_safe, world=world, shared=shared,

@@ -67,6 +67,20 @@ class Faults:
         elsewhere = None not in (hit.replica, replica) and hit.replica != replica
         return not elsewhere and window.since <= until and since <= window.until + self._grace
 
+    def holds_up(self, at: int) -> bool:
+        """Whether somebody stood still just then who lived, and may have held what everybody waits for.
+
+        Nobody can take the lock of a process that is paused or cut off from its storage; who died gives it
+        back.
+        """
+        return any(
+            window.fault.excuses
+            and not window.fault.deadly
+            and window.fault.op is None
+            and window.since <= at <= window.until
+            for window in self.windows
+        )
+
     def stalled(self, since: int, until: int) -> bool:
         """Whether the harness itself was not scheduled at some time in between."""
         return any(began <= until and since <= ended for began, ended in self.stalls)

@@ -81,6 +81,8 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
         return f"{said}: its code raised {end.headers[RAISED]}"
     if case.faults.explains(operation, end.time_ns):
         return None
+    if end.error is NoAnswer.TIMEOUT and case.faults.holds_up(end.time_ns):
+        return None
     if end.status is not None and case.crowded:
         return None  # a storage of limited size that is full
     busy = contention.get(call.upload or "")

@@ -4,7 +4,8 @@
 ``**`` spans any number of them. A directory that holds what may stay may stay as well, and so may one on
 the way to an upload's target. Files of an upload that is still unfinished belong to it, so they are
 judged only when no upload is; and a creation that was not answered may have made an upload whose
-address nobody was told, which stays unfinished until it expires. What was visible beside the targets at
+address nobody was told, which stays unfinished until it expires; so may one that was refused for its body,
+where a fault may have kept the store from undoing it. What was visible beside the targets at
 any time is judged always.
 """
 
@@ -18,7 +19,7 @@ from patchstorm.case.case import FAR, Case, UploadCase
 from patchstorm.check.model import Finding, Remedy
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
-from patchstorm.history.events import Beside
+from patchstorm.history.events import Beside, Fault
 from patchstorm.history.model import Operation
 from patchstorm.history.names import unnamed
 
@@ -149,13 +150,25 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 def _unfinished(case: Case) -> bool:
     return any(
-        not _finished(upload) or any(map(_unanswered_creation, upload.operations))
+        not _finished(upload)
+        or any(_unanswered_creation(one) or _undone_badly(case, one) for one in upload.operations)
         for upload in case.uploads.values()
     )
 
 
 def _unanswered_creation(operation: Operation) -> bool:
     return operation.call.kind == "create" and operation.outcome == "info"
+
+
+def _undone_badly(case: Case, operation: Operation) -> bool:
+    """A creation that was refused for its body, and whose undoing may have met a failing disk."""
+    call, end = operation.call, operation.end
+    if call.kind != "create" or not call.length or end is None or operation.outcome != "fail":
+        return False
+    return any(
+        isinstance(event, Fault) and event.excuses and event.time_ns <= end.time_ns
+        for event in case.history.events
+    )
 
 
 def _finished(upload: UploadCase) -> bool:

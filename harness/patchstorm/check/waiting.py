@@ -75,7 +75,8 @@ def _judged(case: Case, operation: Operation, still: _Still, stills: list[_Still
         if other.since <= still.until and operation.call.time_ns <= other.until
     ):
         return False
-    return not case.faults.explains(operation, min(ended(operation), case.last_ns))
+    until = min(ended(operation), case.last_ns)
+    return not (case.faults.explains(operation, until) or case.faults.holds_up(still.until))
 
 
 def _finding(case: Case, operation: Operation, still: _Still, *, same: bool) -> Finding:

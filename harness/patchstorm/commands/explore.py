@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,24 @@ from patchstorm.report.model import Report, exit_code, overall
 from patchstorm.report.stored import encode, store
 from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
 
+COMPOSED_PERMILLE = 600
+"""How much of a search without storms named composed storms get; the others share the rest."""
+TOGETHER_DEFAULT = 5_000
+"""Schedules of a search without storms named and without a budget."""
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from patchstorm.campaign.explore import Explored
     from patchstorm.scenario.model import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the command line asked for; None is what was left open. The budget is for each storm."""
+    """What the command line asked for; None is what was left open.
+
+    The budget is for each storm, or for all together where none is named.
+    """
 
     scenarios: tuple[str, ...]
     target: str
@@ -57,12 +67,13 @@ def execute(request: Request) -> int:
     check_out(request.out)
     check_name(request.strategy)
     resolve(request.target)
-    scenarios = [library.load(name) for name in dict.fromkeys(request.scenarios)]
+    named = [library.load(name) for name in dict.fromkeys(request.scenarios)]
+    shares = [(scenario, request) for scenario in named] or shares_of(request, library.load_all())
     found: list[Explored] = []
     interrupted = False
     try:
-        for scenario in scenarios:
-            found.append(_explore(request, scenario))
+        for scenario, share in shares:
+            found.append(_explore(share, scenario))
             if found[-1].interrupted:
                 raise KeyboardInterrupt
     except KeyboardInterrupt:  # also between two searches: what had ended is told
@@ -75,10 +86,27 @@ def execute(request: Request) -> int:
     _tell(request, found, report)
     if interrupted:
         sys.stderr.write(
-            f"patchstorm: interrupted in search {max(1, len(found))} of {len(scenarios)}\n"
+            f"patchstorm: interrupted in search {max(1, len(found))} of {len(shares)}\n"
         )
         return INTERRUPTED
     return exit_code(report.verdict)
+
+
+def shares_of(request: Request, scenarios: Sequence[Scenario]) -> list[tuple[Scenario, Request]]:
+    """All storms, the budget shared: those that compose themselves get the larger share, and come first."""
+    composing = [one for one in scenarios if one.compose is not None]
+    others = [one for one in scenarios if one.compose is None]
+    schedules = request.schedules
+    if schedules is None and request.seconds is None:
+        schedules = TOGETHER_DEFAULT
+    shares = []
+    for group, permille in ((composing, COMPOSED_PERMILLE), (others, 1000 - COMPOSED_PERMILLE)):
+        for scenario in group:
+            part = permille / 1000 / len(group)
+            count = None if schedules is None else max(1, round(schedules * part))
+            seconds = None if request.seconds is None else request.seconds * part
+            shares.append((scenario, replace(request, schedules=count, seconds=seconds)))
+    return shares
 
 
 def _explore(request: Request, scenario: Scenario) -> Explored:
@@ -112,6 +140,7 @@ def _tell(request: Request, found: list[Explored], report: Report) -> None:
 
     took = sum(run.seconds for run in report.runs)
     covered = [_covered(one) for one in found if one.report.verdict is not None]
+    covered += [line for one in found if one.table is not None for line in one.table.lines()]
     tell(report, console_on(sys.stdout), took=f"{took:.1f} s", remarks=covered)
 
 

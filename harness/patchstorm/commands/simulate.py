@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SCHEDULES_DEFAULT = 45
 """Schedules of each storm when nobody says how many: together a good half of a minute."""
+SCHEDULES_COMPOSED = 400
+"""Composed storms are all different, so that more of them see more."""
 SCHEDULES_OF_A_CROWD = 6
 CONFORMANCE = "conformance"
 SCHEDULES_OF_CASES = 2
@@ -31,6 +33,8 @@ CROWD_UPLOADS = 32
 
 def schedules_default(scenario: Scenario) -> int:
     """How many schedules of ``scenario`` are run when nobody says how many."""
+    if scenario.compose is not None:
+        return SCHEDULES_COMPOSED
     if any(client.kind == CONFORMANCE for client in scenario.clients):
         return SCHEDULES_OF_CASES
     uploads = sum(int(spec.count.values[0]) for spec in scenario.uploads)

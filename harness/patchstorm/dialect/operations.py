@@ -29,6 +29,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     ``replica`` is an index, or None for the balancer's choice. ``algorithm`` is used when
     ``checksum`` is not "none". ``whole`` asks a creation to carry the body (creation-with-upload).
     ``probe`` is filled for the kind ``probe``, and then only ``replica`` and ``length`` count besides.
+    A body of another content has the honest bytes between the two places of ``honest``, which count from
+    its own beginning; with ``swapped_at`` it is the honest body with what comes before and after that place
+    exchanged.
     """
 
     kind: Kind
@@ -40,6 +43,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     algorithm: str = "sha256"
     replica: int | None = None
     whole: bool = False
+    honest: tuple[int, int] | None = None
+    swapped_at: int | None = None
     probe: Probe | None = None
 
 

@@ -81,7 +81,11 @@ class InnocentResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SelfTest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything one self-test found. ``seconds`` are of wall time, all processes together."""
+    """Everything one self-test found. ``seconds`` are of wall time, all processes together.
+
+    ``pairs`` tells how many of the features that composed storms are made of met in those of the innocents,
+    and ``never`` are those that did not.
+    """
 
     verdict: Whole
     seeds: tuple[int, ...]
@@ -91,6 +95,8 @@ class SelfTest(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool
     bugs: tuple[BugResult, ...]
     innocents: tuple[InnocentResult, ...]
+    pairs: str | None = None
+    never: tuple[tuple[str, str], ...] = ()
 
 
 def bug_result(

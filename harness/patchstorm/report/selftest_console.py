@@ -110,6 +110,8 @@ def _sums(result: SelfTest) -> Iterator[str]:
             f"{accused} of {len(result.innocents)} innocents accused in {schedules} schedules"
         )
     yield f"{'; '.join(said) or 'nothing ended'}; {result.seconds:.1f} s"
+    if result.pairs is not None:
+        yield f"in composed storms of innocents {result.pairs}; `--json` names the others"
 
 
 def _wrong(result: SelfTest) -> Iterator[str]:

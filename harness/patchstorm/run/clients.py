@@ -168,9 +168,9 @@ class Clients:
         number = self.uploads[request.upload].number
 
         def blocks() -> Iterator[memoryview]:
-            if request.length <= STREAM_BYTES:
-                data = payload.generate(number, request.content, request.offset, request.length)
-                yield memoryview(data)
+            astray = request.honest is not None or request.swapped_at is not None
+            if astray or request.length <= STREAM_BYTES:
+                yield memoryview(payload.body(number, request, request.length))
                 return
             buffer = bytearray(STREAM_BYTES)
             for start in range(0, request.length, STREAM_BYTES):

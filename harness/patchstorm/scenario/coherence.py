@@ -12,6 +12,9 @@ from patchstorm.scenario.model import ClientSpec, Scenario, UploadSpec
 from patchstorm.scenario.units import nearest
 from patchstorm.scenario.workloads import WORKLOADS
 
+NEEDS_BYTES = ("late", "expiring", "rivals", "terminating", "abandoning")
+"""Kinds of clients that make no sense with an upload of no bytes."""
+
 
 class Fail(Protocol):
     """Raises UsageError for a key."""
@@ -22,6 +25,9 @@ class Fail(Protocol):
 def check(scenario: Scenario, fail: Fail) -> None:
     """Raise for the first thing that cannot be."""
     _capabilities(scenario, fail)
+    if scenario.compose is not None:
+        _composed(scenario, fail)
+        return
     _names(scenario, fail)
     for index, client in enumerate(scenario.clients):
         _client(scenario, f"client[{index}]", client, fail)
@@ -40,6 +46,16 @@ def uploads_of(scenario: Scenario, client: ClientSpec) -> tuple[UploadSpec, ...]
 def _capabilities(scenario: Scenario, fail: Fail) -> None:
     if {"offset-addressed", "sequential"} <= set(scenario.requires):
         fail("requires", "no target is both offset-addressed and sequential; leave one of them out")
+
+
+def _composed(scenario: Scenario, fail: Fail) -> None:
+    for key, tables in (
+        ("upload", scenario.uploads),
+        ("client", scenario.clients),
+        ("fault", scenario.faults),
+    ):
+        if tables:
+            fail(key, f"is drawn where there is [compose]; take [[{key}]] out, or [compose]")
 
 
 def _names(scenario: Scenario, fail: Fail) -> None:
@@ -86,8 +102,7 @@ def _client(scenario: Scenario, key: str, client: ClientSpec, fail: Fail) -> Non
 
 
 def _no_zero_bytes(key: str, client: ClientSpec, mine: tuple[UploadSpec, ...], fail: Fail) -> None:
-    needs_bytes = ("late", "expiring", "rivals", "terminating", "abandoning")
-    if client.kind not in needs_bytes:
+    if client.kind not in NEEDS_BYTES:
         return
     for upload in mine:
         if 0 in upload.size.values:

@@ -14,6 +14,9 @@ from patchstorm.choice.chooser import Chooser, seeded
 from patchstorm.history.model import UploadInfo
 from patchstorm.scenario.actions import Closing
 from patchstorm.scenario.coherence import uploads_of
+from patchstorm.scenario.composing.drawing import compose
+from patchstorm.scenario.composing.ground import Ground
+from patchstorm.scenario.composing.steering import Steering
 from patchstorm.scenario.faults import FAULTS, Fault
 from patchstorm.scenario.model import (
     ClientSpec,
@@ -36,15 +39,23 @@ def draw_plan(
     capabilities: Iterable[str],
     replicas: int | None = None,
     storage: str | None = None,
+    ground: Ground | None = None,
+    steering: Steering | None = None,
 ) -> Plan:
     """The storm that this seed and index stand for.
 
-    ``replicas`` and ``storage`` override the scenario's. The first upload has payload number 0.
+    ``replicas`` and ``storage`` override the scenario's. The first upload has payload number 0. What a storm
+    that composes itself is drawn from is ``ground``, and ``steering`` what rounds before it have met.
     """
     chooser = seeded(seed, scenario.name, index, "plan")
     creation = str(value_of(chooser, "fleet/creation", scenario.fleet.creation))
     has = configured(frozenset(capabilities), creation)
     count = replicas or _number(chooser, "fleet/replicas", scenario.fleet.replicas)
+    if scenario.compose is not None:
+        return compose(
+            scenario, seed=seed, index=index, has=has, ground=ground, steering=steering,
+            replicas=count, storage=storage if storage is not None else scenario.fleet.storage,
+        )  # fmt: skip
     by_table = _uploads(scenario, chooser)
     uploads = tuple(upload for group in by_table.values() for upload in group)
     return Plan(

@@ -111,10 +111,23 @@ class FaultSpec(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Spread] = {}
 
 
+class ComposeSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """``[compose]``: how many uploads, clients and faults a drawn storm has, where it draws them itself.
+
+    ``round``: so many schedules are drawn by what those before them have met.
+    """
+
+    uploads: Spread = Spread(low=1, high=3)
+    clients: Spread = Spread(low=1, high=3)
+    faults: Spread = Spread(low=0, high=3)
+    round: int = 256
+
+
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """A whole storm file. ``name`` is the file's stem; ``why`` says what the storm is for.
 
-    ``scale`` False: the simulator takes the sizes as they are.
+    ``scale`` False: the simulator takes the sizes as they are. ``compose``: uploads, clients and faults are
+    drawn with the rest, and no table names them.
     """
 
     name: str
@@ -130,3 +143,4 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     clients: tuple[ClientSpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
     reaches: tuple[str, ...] = ()
+    compose: ComposeSpec | None = None

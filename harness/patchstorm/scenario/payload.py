@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from patchstorm.dialect.operations import Request
 from patchstorm.history.model import Run
 from patchstorm.scenario.cells import (
     CELL,
@@ -55,6 +56,19 @@ def fill(buffer: bytearray | memoryview, upload: int, content: int, offset: int)
     tail = len(view) - lead - whole
     if tail:
         view[lead + whole :] = content_array(upload, content, offset + lead + whole, tail)
+
+
+def body(upload: int, request: Request, length: int) -> bytes:
+    """The first ``length`` bytes of the body that a request of this upload carries."""
+    offset, at = request.offset, request.swapped_at
+    if at is not None:
+        true = generate(upload, 0, offset, request.length)
+        return (true[at:] + true[:at])[:length]
+    whole = generate(upload, request.content, offset, length)
+    if request.honest is None:
+        return whole
+    begin, end = (min(place, length) for place in request.honest)
+    return whole[:begin] + generate(upload, 0, offset + begin, end - begin) + whole[end:]
 
 
 def identify(

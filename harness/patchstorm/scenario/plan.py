@@ -22,11 +22,18 @@ Whom = Literal["replica", "acting", "all", "storage", "network", "companion"]
 
 
 class UploadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An upload: ``number`` is what its payload carries, ``chunk`` the usual length of a PATCH."""
+    """An upload: ``number`` is what its payload carries, ``chunk`` the usual length of a PATCH.
+
+    ``born_ms`` None: it is made before the storm. Otherwise the first of its clients makes it, so long
+    after the storm began, and the others wait for it. ``minted``: nobody creates it, a manager mints its
+    URL.
+    """
 
     number: int
     info: UploadInfo
     chunk: int
+    born_ms: int | None = None
+    minted: bool = False
 
     @property
     def id(self) -> str:
@@ -38,13 +45,18 @@ class UploadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ClientPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A client: its workload, the uploads it works on (ids), and the workload's options, drawn."""
+    """A client: its workload, the uploads it works on (ids), and the workload's options, drawn.
+
+    ``modifiers`` says how many of a thousand PATCHes each modifier changes
+    (:mod:`patchstorm.scenario.modifiers`).
+    """
 
     name: str
     kind: str
     uploads: tuple[str, ...]
     start_ms: int = 0
     options: dict[str, Scalar] = {}
+    modifiers: dict[str, int] = {}
 
 
 class Trigger(
@@ -98,8 +110,15 @@ class FaultPlan(
         return self.whom == "network"
 
 
+class SweepPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When replicas sweep, where the world decides that: first so long after their start, then so often."""
+
+    first_ms: int
+    every_ms: int
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One concrete storm."""
+    """One concrete storm. ``composed``: it was drawn whole, and what it is made of is told with it."""
 
     scenario: str
     title: str
@@ -119,6 +138,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     balancer: bool = False
     creation: Literal["on", "bearer", "off"] = "on"
     scale: bool = True
+    composed: bool = False
+    sweeps: SweepPlan | None = None
 
     @property
     def world_faults(self) -> tuple[FaultPlan, ...]:

@@ -2,7 +2,7 @@
 
 Three kinds: that the target did anything at all (:data:`SERVED`), what ``[expect] reaches`` names, and that
 every table of faults struck at least once, with whichever of its ``times``. A table that a schedule leaves
-out is no point of that schedule.
+out is no point of that schedule, and what a composed storm was drawn with is none of its.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def sights(plan: Plan, history: History, idle: Collection[str] = ()) -> Iterator
     for name in plan.reaches:
         result = reached(name, history)
         yield Sight(name, result.met, result.reason)
+    if plan.composed:
+        return  # whatever it was drawn for: the table of the pairs that met tells of it
     yield from _struck(plan, history, idle)
 
 
@@ -43,10 +45,23 @@ def _served(history: History) -> bool:
     return any(one.outcome == "ok" and one.call.kind in _TAKING for one in history.operations)
 
 
-def _struck(plan: Plan, history: History, idle: Collection[str]) -> Iterator[Sight]:
+def strikes(plan: Plan, history: History, idle: Collection[str] = ()) -> Iterator[FaultPlan]:
+    """The faults of ``plan`` that struck something."""
+    ids, of_requests = _begun(history)
+    for fault in plan.faults:
+        begun = fault.id in ids or (fault.in_workload and fault.kind in of_requests)
+        if begun and fault.id not in idle and _hit(fault, history):
+            yield fault
+
+
+def _begun(history: History) -> tuple[set[str | None], set[str]]:
+    """Ids of the faults that began, and kinds of those that the network did to single deliveries."""
     events = [event for event in history.events if isinstance(event, Fault) and not event.ends]
-    ids = {event.id for event in events}
-    of_requests = {event.fault for event in events if event.id is None}
+    return {event.id for event in events}, {event.fault for event in events if event.id is None}
+
+
+def _struck(plan: Plan, history: History, idle: Collection[str]) -> Iterator[Sight]:
+    ids, of_requests = _begun(history)
     tables: dict[str, list[FaultPlan]] = {}
     for fault in plan.faults:
         tables.setdefault(fault.id.rpartition(".")[0] or fault.id, []).append(fault)
@@ -57,7 +72,7 @@ def _struck(plan: Plan, history: History, idle: Collection[str]) -> Iterator[Sig
             if fault.id in ids or (fault.in_workload and fault.kind in of_requests)
         ]
         struck = any(fault.id not in idle and _hit(fault, history) for fault in begun)
-        unseen = f"never triggered: {_due(faults[0].trigger)}"
+        unseen = f"never triggered: {due(faults[0].trigger)}"
         why = "it was in force, and hit nothing" if begun else unseen
         yield Sight(name, struck, "" if struck else why)
 
@@ -85,7 +100,7 @@ def _met(operation: Operation, begin: Fault, over: int | None) -> bool:
     return before_its_end and (end is None or end.time_ns >= begin.time_ns)
 
 
-def _due(trigger: Trigger) -> str:
+def due(trigger: Trigger) -> str:
     """What a fault waited for, as a person reads it."""
     nth = f", number {trigger.nth}" if trigger.nth > 1 else ""
     if trigger.kind == "phase":

@@ -16,6 +16,7 @@ from patchstorm.scenario.faults import FAULTS, OPS, TRIGGERS, Fault
 from patchstorm.scenario.model import (
     EITHER_CLOSING,
     ClientSpec,
+    ComposeSpec,
     FaultSpec,
     FleetSpec,
     Scenario,
@@ -63,6 +64,7 @@ def _scenario(root: Table, name: str) -> Scenario:
         clients=clients,
         faults=faults,
         reaches=_reaches(expect),
+        compose=_compose(root.table("compose")),
     )
     root.close()
     check(scenario, root.fail)
@@ -79,6 +81,20 @@ def _reaches(expect: Table | None) -> tuple[str, ...]:
     reaches = expect.words("reaches", tuple(REACHES))
     expect.close()
     return reaches
+
+
+def _compose(table: Table | None) -> ComposeSpec | None:
+    if table is None:
+        return None
+    usual = ComposeSpec()
+    spec = ComposeSpec(
+        uploads=table.spread("uploads", _option("count", 1, 8)) or usual.uploads,
+        clients=table.spread("clients", _option("count", 1, 8)) or usual.clients,
+        faults=table.spread("faults", _option("count", 0, 8)) or usual.faults,
+        round=_fixed(table, "round", _option("count", 1, 100_000), usual.round),
+    )
+    table.close()
+    return spec
 
 
 def _fleet(table: Table | None) -> FleetSpec:

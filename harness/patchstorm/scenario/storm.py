@@ -13,13 +13,14 @@ import msgspec
 from msgspec.structs import replace
 
 from patchstorm.choice.chooser import Chooser, TaskChooser, seeded
-from patchstorm.scenario.actions import Mint, Sleep, Together, Workload
+from patchstorm.scenario.actions import Sleep, Together, Workload
+from patchstorm.scenario.births import Births, brought_about
 from patchstorm.scenario.disturb import Network
+from patchstorm.scenario.modifiers import Modifiers
 from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
 from patchstorm.scenario.workloads import WORKLOADS
 from patchstorm.scenario.workloads.base import Context
 from patchstorm.scenario.workloads.client import Move, advance, head
-from patchstorm.scenario.workloads.creating import create
 from patchstorm.scenario.workloads.resuming import send_missing, status
 
 CLOSING_TRIES = 24
@@ -36,7 +37,9 @@ def opening(plan: Plan, chooser: Chooser | None = None) -> Move[tuple[str, ...]]
         if WORKLOADS[client.kind].creates
         for upload in client.uploads
     }
-    uploads = [upload for upload in plan.uploads if upload.id not in owned]
+    uploads = [
+        upload for upload in plan.uploads if upload.id not in owned and upload.born_ms is None
+    ]
     parts = [
         _create_all(context(plan, choices, f"opening.{i}", lane), lane)
         for i in range(OPENING_AT_ONCE)
@@ -98,7 +101,9 @@ def context(plan: Plan, choices: Chooser, client: str, uploads: Iterable[UploadP
     )
 
 
-def client_workload(plan: Plan, client: ClientPlan, choices: Chooser, dialect: str) -> Workload:
+def client_workload(
+    plan: Plan, client: ClientPlan, choices: Chooser, dialect: str, births: Births
+) -> Workload:
     """One client's generator, its options complete with their defaults."""
     kind = WORKLOADS[client.kind]
     by_id = {upload.id: upload for upload in plan.uploads}
@@ -107,22 +112,26 @@ def client_workload(plan: Plan, client: ClientPlan, choices: Chooser, dialect: s
     options = msgspec.convert(client.options, kind.options)
     if client.start_ms:
         yield Sleep(ms=client.start_ms)
+    there = yield from births.there(ctx.part("birth"), ctx.uploads, client.name)
+    if not there:
+        return None
     result = yield from kind.run(ctx, options)
     return result
 
 
 def _clients(plan: Plan, choices: Chooser, dialect: str) -> Workload:
-    parts = tuple(client_workload(plan, client, choices, dialect) for client in plan.clients)
-    yield Together(workloads=parts, names=tuple(client.name for client in plan.clients))
+    births = Births(plan)
+    parts = []
+    for client in plan.clients:
+        part = client_workload(plan, client, choices, dialect, births)
+        parts.append(Modifiers(plan, client, choices).around(part) if client.modifiers else part)
+    yield Together(workloads=tuple(parts), names=tuple(client.name for client in plan.clients))
 
 
 def _create_all(ctx: Context, uploads: Iterable[UploadPlan]) -> Move[list[str]]:
     failed = []
     for upload in uploads:
-        if "creation-off" in ctx.capabilities:
-            yield Mint(upload=upload.id)
-            continue
-        created = yield from create(ctx, upload)
+        created = yield from brought_about(ctx, upload)
         if not created:
             failed.append(upload.id)
     return failed

@@ -36,7 +36,9 @@ def excused(case: Case, operation: Operation, end: Completion, status: int) -> b
     if status == 460 or (status == 400 and call.checksum in _MALFORMED):
         return case.checks_checksums
     if status in _GONE:
-        return call.kind != "create" and _gone(case, upload, end)
+        if call.kind == "create":
+            return _outlived(case, upload)
+        return _gone(case, upload, end)
     if status == 409:
         return _contested(case, upload, operation, end)
     if status == 413:
@@ -54,6 +56,11 @@ def _gone(case: Case, upload: UploadCase, end: Completion) -> bool:
     finished_away = bool(upload.rivals) or bool(upload.damages) or not case.can("head-after-finish")
     since = min(upload.gone_from, upload.full_from) if finished_away else upload.gone_from
     return since <= end.time_ns or upload.rejected
+
+
+def _outlived(case: Case, upload: UploadCase) -> bool:
+    """Whether an upload's time may be over before its creation is answered: a clock has jumped."""
+    return upload.info.expires_ms is not None and case.faults.clock
 
 
 def _contested(case: Case, upload: UploadCase, operation: Operation, end: Completion) -> bool:

@@ -218,7 +218,7 @@ class Network:
         if request.probe is not None:
             return request.probe.what.body or b""
         number = self._clients.uploads[request.upload].number
-        return payload.generate(number, request.content, request.offset, length)
+        return payload.body(number, request, length)
 
     def _stall(self, delivery: Delivery) -> None:
         """Nothing comes for a while; a client that leaves meanwhile is noticed at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from patchstorm.scenario.plan import SweepPlan
 from patchstorm.storage.client import Client
 from patchstorm.storage.server import Server
 from patchstorm.worlds.sim.app import App, Subject
@@ -15,6 +16,8 @@ from patchstorm.worlds.sim.truth import ROOT
 
 MS = 1_000_000
 FIRST_SWEEP_MS = 100
+DRAWN_SWEEPS = 20
+"""So many passes keep the interval that a plan draws; a storm is over by then, and sweeps cost the most."""
 
 PortOf = Callable[[Client, int, int], SimPort]
 """(storage process, replica, serial) to the port of a process."""
@@ -37,6 +40,7 @@ class Replica:
         self.skew_ns = 0
         self.lifetime_ms: int | None = None
         self.creation: Creation = "on"
+        self.sweeps_drawn: SweepPlan | None = None
         self._kernel = kernel
         self._server = server
         self._subject = subject
@@ -110,9 +114,14 @@ class Replica:
         """As the server does: the first pass soon after the start, none in step with the others."""
         kernel, app = self._kernel, self.app
         assert app is not None
-        kernel.sleep(FIRST_SWEEP_MS * MS * (4 + self.index) // 4)
+        drawn = self.sweeps_drawn
+        first_ms = FIRST_SWEEP_MS if drawn is None else drawn.first_ms
+        kernel.sleep(first_ms * MS * (4 + self.index) // 4)
         while True:
             with suppress(OSError):  # a pass that met a failing disk; the next one comes
                 app.sweep()
             self.sweeps += 1
-            kernel.sleep(self._subject.sweep_ms * MS * (16 + self.index) // 16)
+            every_ms = self._subject.sweep_ms
+            if drawn is not None and self.sweeps <= DRAWN_SWEEPS:
+                every_ms = drawn.every_ms
+            kernel.sleep(every_ms * MS * (16 + self.index) // 16)

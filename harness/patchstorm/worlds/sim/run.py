@@ -153,6 +153,7 @@ class _SimRun(Run):
         for replica in self.replicas:
             replica.lifetime_ms = min(lifetimes, default=None)
             replica.creation = plan.creation
+            replica.sweeps_drawn = plan.sweeps
         self.clients = Clients(
             plan, self.target, self.recorder, self.stamp, secret=SECRET, now_s=self._now_s,
             quotes=False,

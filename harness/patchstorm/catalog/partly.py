@@ -1,0 +1,173 @@
+"""Mistakes that only unkind inputs show: bodies that agree in part, names that are almost another's."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from typing import Any, Final
+
+from chunkstore.body import Body
+from chunkstore.model import Record
+from chunkstore.places import Places
+from chunkstore.store import Store
+from patchstorm.catalog.model import Bug
+
+GLANCE_BYTES: Final = 32
+NAME_BYTES_MAX: Final = 128
+
+
+class _GlancingBody(Body):
+    """Looks at what a body and a committed chunk share, and not at all of it."""
+
+    def _compare(self, record: Record) -> None:
+        whole = self._whole
+        assert whole is not None
+        start, end = max(record.offset, self.offset), min(record.end, self.end)
+        with self._files.opened(self._paths.chunk(record.offset), os.O_RDONLY) as chunk:
+            there = self._files.read_at(chunk, end - start, start - record.offset)
+        came = self._files.read_at(whole.fd, end - start, start - self.offset)
+        if self._alike(came, there):
+            self._agreed.add(record)
+        else:
+            super()._compare(record)
+
+    def _alike(self, came: bytes, there: bytes) -> bool:
+        raise NotImplementedError
+
+
+class _FrontOnly(_GlancingBody):
+    def _alike(self, came: bytes, there: bytes) -> bool:
+        return came[:GLANCE_BYTES] == there[:GLANCE_BYTES]
+
+
+class _EndOnly(_GlancingBody):
+    def _alike(self, came: bytes, there: bytes) -> bool:
+        return came[-1:] == there[-1:]
+
+
+class _SumOnly(_GlancingBody):
+    def _alike(self, came: bytes, there: bytes) -> bool:
+        return len(came) == len(there) and sum(came) == sum(there)
+
+
+class FrontCompared(Store):
+    body_type = _FrontOnly
+
+
+class EndCompared(Store):
+    body_type = _EndOnly
+
+
+class SumCompared(Store):
+    body_type = _SumOnly
+
+
+class _FoldedPlaces(Places):
+    def path(self, target: str) -> str:
+        return super().path(target.casefold())
+
+
+class _NormalPlaces(Places):
+    def path(self, target: str) -> str:
+        return super().path(unicodedata.normalize("NFC", target))
+
+
+class _ShortPlaces(Places):
+    def path(self, target: str) -> str:
+        return super().path(target[:NAME_BYTES_MAX])
+
+
+class _Renaming(Store):
+    """Publishes under what it makes of a name."""
+
+    places_type: type[Places]
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.places = self.places_type(self.files, self.root)
+
+
+class FoldedNames(_Renaming):
+    places_type = _FoldedPlaces
+
+
+class NormalNames(_Renaming):
+    places_type = _NormalPlaces
+
+
+class ShortNames(_Renaming):
+    places_type = _ShortPlaces
+
+
+_SELDOM: Final = "composed storms of real processes are too few to draw what it takes"
+_CONTRADICTED: Final = ("conflict", "linearizable")
+_UNPUBLISHED: Final = ("durability", "publication", "completion", "residue")
+
+BUGS = (
+    Bug(
+        name="compared-at-the-front",
+        says="a body agrees with committed bytes if their first 32 do",
+        stands_for="a compare of a prefix, as of a header",
+        storms=("composed",),
+        caught_by=_CONTRADICTED,
+        also=("replay", "bytes", "status", "offsets", "publication"),
+        deed="answer 204",
+        store=FrontCompared,
+        sim_only=_SELDOM,
+    ),
+    Bug(
+        name="compared-at-the-end",
+        says="a body agrees with committed bytes if their last byte does",
+        stands_for="a resume that checks where it left off",
+        storms=("composed",),
+        caught_by=_CONTRADICTED,
+        also=("replay", "bytes", "status", "offsets", "publication"),
+        deed="answer 204",
+        store=EndCompared,
+        sim_only=_SELDOM,
+    ),
+    Bug(
+        name="compared-by-sum",
+        says="a body agrees with committed bytes if their bytes add up to the same",
+        stands_for="a checksum that does not see the order of bytes",
+        storms=("composed",),
+        caught_by=_CONTRADICTED,
+        also=("replay", "bytes", "status", "offsets", "publication"),
+        deed="answer 204",
+        store=SumCompared,
+        sim_only=_SELDOM,
+    ),
+    Bug(
+        name="names-folded",
+        says="a file is published under its name in lower case",
+        stands_for="names compared as a file system without case does",
+        storms=("composed",),
+        caught_by=_UNPUBLISHED,
+        also=("bytes", "availability", "refusal", "conflict", "linearizable"),
+        deed="answer 204",
+        store=FoldedNames,
+        sim_only=_SELDOM,
+    ),
+    Bug(
+        name="names-normalized",
+        says="a file is published under the composed form of its name",
+        stands_for="names normalized as HFS+ did, in the other direction (Unicode Standard Annex #15)",
+        storms=("composed",),
+        caught_by=_UNPUBLISHED,
+        also=("bytes", "availability", "refusal", "conflict", "linearizable"),
+        deed="client PATCH",
+        store=NormalNames,
+        sim_only=_SELDOM,
+    ),
+    Bug(
+        name="names-cut",
+        says="a file is published under the first 128 letters of its name",
+        stands_for="a name cut to the width of a column",
+        storms=("composed",),
+        caught_by=_UNPUBLISHED,
+        also=("bytes", "availability", "refusal", "conflict", "linearizable"),
+        deed="answer 204",
+        store=ShortNames,
+        sim_only=_SELDOM,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The composed family: storms that are drawn whole, and steered to what has hardly met yet."""
