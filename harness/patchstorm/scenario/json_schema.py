@@ -44,6 +44,14 @@ def schema() -> Schema:
             "upload": _array(_upload()),
             "client": _array({"anyOf": [_client(name) for name in WORKLOADS]}),
             "fault": _array({"anyOf": [_fault(fault) for fault in FAULTS.values()]}),
+            "compose": _table(
+                {
+                    "uploads": _spread("count"),
+                    "clients": _spread("count"),
+                    "faults": _spread("count"),
+                    "round": _scalar("count"),
+                }
+            ),
             "expect": _table({"reaches": _words(tuple(REACHES))}),
         },
         required=("title", "why"),
