@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 
@@ -13,6 +14,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     # Started with nohup: children inherit that a signal is ignored, but not that it is handled.
     signal.signal(signal.SIGHUP, lambda *_: None)
+
+# What one test finds is nothing to another; the tests of the corpus take this away.
+os.environ["PATCHSTORM_NO_CORPUS"] = "1"
 
 
 @pytest.fixture

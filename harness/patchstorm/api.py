@@ -66,6 +66,7 @@ __all__ = [
     "Verdict",
     "WholeRequests",
     "Wire",
+    "came_back",
     "draw_plan",
     "explain",
     "explore",
@@ -241,6 +242,8 @@ def run(
     out_dir: Path | None = None,
     keep_safe: bool = False,
     allow_unreached: bool = False,
+    corpus: Path | None = None,
+    retry: bool = True,
 ) -> StormResult:
     """Run one storm against real replicas in ``world``, and judge it.
 
@@ -249,15 +252,31 @@ def run(
     that cannot be run there has no verdict and says why in ``skipped``; a target that does not start makes it
     unknown, and so does a storm that did not come to what it is for, unless ``allow_unreached``.
 
+    ``corpus`` is a directory of failures (``docs/results.md``): those of this storm and target are tried
+    first, unless ``retry`` is False, and what fails is kept there. It needs an ``out_dir``.
+
     Raises :class:`UsageError` for what was asked wrongly.
     """
+    from patchstorm.campaign.corpus import Corpus
+    from patchstorm.campaign.retrying import run_storm_again
     from patchstorm.campaign.single import run_storm
 
+    def anew() -> StormResult:
+        return run_storm(
+            scenario, target, seed=seed, world=world, storage=storage, replicas=replicas,
+            out_dir=out_dir, keep_safe=keep_safe, allow_unreached=allow_unreached,
+        )  # fmt: skip
+
     _check_asked(seed, replicas, storage)
-    return run_storm(
-        scenario, target, seed=seed, world=world, storage=storage, replicas=replicas,
-        out_dir=out_dir, keep_safe=keep_safe, allow_unreached=allow_unreached,
-    )  # fmt: skip
+    if corpus is None:
+        return anew()
+    if out_dir is None:
+        raise UsageError("corpus: needs an out_dir, where what comes back is written.")
+    storm = load_scenario(scenario) if isinstance(scenario, str) else scenario
+    aim = load_target(target) if isinstance(target, str) else target
+    return run_storm_again(
+        Corpus(corpus), storm, aim, world=world, out_dir=out_dir, retry=retry, run=anew
+    )
 
 
 # -- judging --------------------------------------------------------------------------------------
@@ -317,6 +336,23 @@ def replay(failure: Failure, *, subject: Subject | None = None, near: int = 0) -
     from patchstorm.campaign.simulated import replay as again
 
     return again(failure, subject, near_count=near)
+
+
+def came_back(
+    path: Path, *, subject: Subject | None = None, times: int = 5, near: int = 300
+) -> str | None:
+    """Run the failure at ``path`` again: the story where a violation comes back, None where none does.
+
+    This is what a test that keeps a failure asks (``patchstorm pin``). In the simulator the recorded schedule
+    is run and, if that is not violated, ``near`` schedules near it, since a fix shifts steps; with real
+    processes the plan is run ``times`` times. ``subject`` is the store, where it has no name.
+
+    Raises :class:`UsageError` as :func:`replay` does, :class:`InconclusiveError` where no run could tell.
+    """
+    from patchstorm.campaign.pinned import came_back as again
+
+    report = again(path, subject, times=times, near=near)
+    return None if report is None else explain(report)
 
 
 def shrink(path: Path, out: Path, *, subject: Subject | None = None) -> Failure:

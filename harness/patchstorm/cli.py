@@ -52,6 +52,22 @@ _AllowUnreached = Annotated[
     bool,
     typer.Option("--allow-unreached", help="Safe even if a storm did not come to what it is for."),
 ]
+_Junit = Annotated[Path | None, typer.Option(metavar="F", help="Write a JUnit XML report here.")]
+_Corpus = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Where failures are kept.", show_default=".patchstorm/failures"
+    ),
+]
+_NoCorpus = Annotated[
+    bool,
+    typer.Option(
+        "--no-corpus",
+        envvar="PATCHSTORM_NO_CORPUS",
+        show_envvar=False,
+        help="Neither try first what failed before nor keep what is found.",
+    ),
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -65,6 +81,7 @@ def _tell_version(asked: bool) -> None:
 
 @app.callback()
 def _options(
+    ctx: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -72,7 +89,11 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Take what may stand before a command."""
+    """Take what may stand before a command, and for `run` what the project's file says."""
+    if ctx.invoked_subcommand == "run":
+        from patchstorm.commands.settings import defaults
+
+        ctx.default_map = {"run": defaults()}
 
 
 @app.command()
@@ -124,9 +145,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep histories, plans and logs here.")
     ] = None,
-    junit: Annotated[
-        Path | None, typer.Option(metavar="F", help="Write a JUnit XML report here.")
-    ] = None,
+    junit: _Junit = None,
     unclaimed: Annotated[
         bool,
         typer.Option("--unclaimed", help="Also run on storage that lacks what the target needs."),
@@ -136,6 +155,8 @@ def run(
         typer.Option(metavar="N", help="Run what real servers violated N more times, same seed."),
     ] = 0,
     allow_unreached: _AllowUnreached = False,
+    corpus: _Corpus = None,
+    no_corpus: _NoCorpus = False,
     json: _Json = False,
 ) -> int:
     """Storm a target and judge every byte."""
@@ -160,6 +181,8 @@ def run(
             unclaimed=unclaimed,
             confirm=confirm,
             allow_unreached=allow_unreached,
+            corpus=corpus,
+            no_corpus=no_corpus,
             json=json,
         )
     )
@@ -207,6 +230,9 @@ def explore(
     ] = False,
     allow_unreached: _AllowUnreached = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep failures here.")] = None,
+    junit: _Junit = None,
+    corpus: _Corpus = None,
+    no_corpus: _NoCorpus = False,
     json: _Json = False,
 ) -> int:
     """Search the schedules of a storm in the simulator, and shrink what fails."""
@@ -227,6 +253,9 @@ def explore(
             unclaimed=unclaimed,
             allow_unreached=allow_unreached,
             out=out,
+            junit=junit,
+            corpus=corpus,
+            no_corpus=no_corpus,
             json=json,
         )
     )
@@ -258,7 +287,13 @@ def check(
 
 @app.command()
 def replay(
-    failure: Annotated[Path, typer.Argument(metavar="FAILURE.json", help="What `run` left.")],
+    failure: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FAILURE.json]", help="What `run` left; none: all that failed before."
+        ),
+    ] = None,
+    *,
     times: Annotated[
         int | None,
         typer.Option(metavar="N", help="How often real processes run the plan.", show_default="5"),
@@ -277,11 +312,25 @@ def replay(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep histories and logs here.")
     ] = None,
+    corpus: _Corpus = None,
 ) -> int:
     """Run a failure again: exit 1 when a violation comes back, 0 when not, 2 when that cannot be told."""
     from patchstorm.commands.replay import execute
 
-    return execute(failure, times=times, near=near, target=target, out=out)
+    return execute(failure, times=times, near=near, target=target, out=out, corpus=corpus)
+
+
+@app.command()
+def pin(
+    failure: Annotated[Path, typer.Argument(metavar="FAILURE.json", help="What `run` left.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where your tests are.")
+    ],
+) -> int:
+    """Make a failure a test of yours, for pytest: it passes once the failure does not come back."""
+    from patchstorm.commands.pin import execute
+
+    return execute(failure, output=output)
 
 
 @app.command()
@@ -383,6 +432,18 @@ def patrol(
     )
 
 
+@app.command()
+def schema(
+    kind: Annotated[
+        str, typer.Argument(metavar="config|failure|matrix|report|scenario|target", help="Of what.")
+    ],
+) -> int:
+    """Print the JSON Schema of a file that you write or read."""
+    from patchstorm.commands.schema import execute
+
+    return execute(kind)
+
+
 @app.command(name="list")
 def list_(
     what: Annotated[
@@ -453,6 +514,7 @@ def matrix(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep tables, stories and failures here.")
     ] = None,
+    junit: _Junit = None,
     allow_unreached: _AllowUnreached = False,
     json: _Json = False,
 ) -> int:
@@ -470,6 +532,7 @@ def matrix(
             jobs=jobs,
             allow_unreached=allow_unreached,
             out=out,
+            junit=junit,
             json=json,
         )
     )

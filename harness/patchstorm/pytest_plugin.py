@@ -12,6 +12,7 @@ reason.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 SEED_FIRST = 1
 _OUT = "patchstorm-runs"
+_CORPUS = Path(".patchstorm", "failures")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +54,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"where failures are kept for replay; default: {_OUT}",
     )
     group.addoption(
+        "--patchstorm-corpus",
+        metavar="DIR",
+        help="what failed before and is tried first; default: .patchstorm/failures",
+    )
+    group.addoption(
+        "--patchstorm-no-corpus",
+        action="store_true",
+        help="neither try first what failed before nor keep what is found",
+    )
+    group.addoption(
         "--patchstorm-allow-unreached",
         action="store_true",
         help="a storm that did not come to what it is for passes; else it fails",
@@ -65,6 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--patchstorm-seeds") < 1:
         raise pytest.UsageError("--patchstorm-seeds: give a number from 1 on")
     _asked(config)
+    _corpus(config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -110,15 +123,16 @@ class Storm(pytest.Item):
 
         out = Path(self.config.getoption("--patchstorm-out"))
         allowed = bool(self.config.getoption("--patchstorm-allow-unreached"))
-        result = run(
-            self.scenario, self.target, seed=self.seed, out_dir=out, allow_unreached=allowed
-        )
+        report = run(
+            self.scenario, self.target, seed=self.seed, out_dir=out, allow_unreached=allowed,
+            corpus=_corpus(self.config), retry=self.seed == SEED_FIRST,
+        ).report  # fmt: skip
         with contextlib.suppress(OSError):  # not empty: there is something to look at
             out.rmdir()
-        if result.report.skipped is not None:
-            pytest.skip(result.report.skipped)
-        if result.report.verdict != "safe":
-            raise NotSafe(result.report)
+        if report.skipped is not None:
+            pytest.skip(report.skipped)
+        if report.verdict != "safe":
+            raise NotSafe(report)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The story, ending in the replay command; the harness's own errors as pytest shows them."""
@@ -145,6 +159,16 @@ class NotSafe(Exception):
         from patchstorm.api import explain
 
         return explain(self.report)
+
+
+def _corpus(config: pytest.Config) -> Path | None:
+    """Where what failed before is kept; None where it is not wanted."""
+    if config.getoption("--patchstorm-no-corpus") or "PATCHSTORM_NO_CORPUS" in os.environ:
+        return None
+    folder = Path(config.getoption("--patchstorm-corpus") or _CORPUS)
+    if folder.exists() and not folder.is_dir():
+        raise pytest.UsageError(f"--patchstorm-corpus {folder}: is no directory")
+    return folder
 
 
 def _asked(config: pytest.Config) -> tuple[Target, tuple[Scenario, ...]]:

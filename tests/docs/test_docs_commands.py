@@ -35,6 +35,7 @@ CAUGHT = "patchstorm run replaying --target reference:append --world sim --seed 
 CAUGHT_LIVE = "patchstorm run replaying --target reference:append --world processes"
 CONVICTION_TRIES = 60
 GUEST = "--world nfs"
+SET = ("COLUMNS", "PATCHSTORM_NO_CORPUS")
 SIMULATED = "patchstorm-runs/replaying-reference-append-sim-1-"
 
 MY_STORM = """
@@ -109,7 +110,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         if arguments[0] == "matrix":
             arguments += ["--storms", "sequential", "--repeat", "1", "--jobs", "2"]
             arguments += [] if "--targets" in arguments else ["--targets", "reference"]
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    environment = {name: value for name, value in os.environ.items() if name not in SET}
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=folder,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from scenario.storm_texts import NEVER
@@ -81,7 +83,10 @@ def test_a_correct_server_passes_and_leaves_nothing(pytester: pytest.Pytester) -
     assert not (pytester.path / "patchstorm-runs").exists()
 
 
-def test_a_wrong_server_fails_with_a_story_and_its_replay(pytester: pytest.Pytester) -> None:
+def test_a_wrong_server_fails_with_a_story_and_its_replay(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PATCHSTORM_NO_CORPUS")
     result = pytester.runpytest_subprocess(*QUIET, *WRONG)
     result.assert_outcomes(failed=1)
     said = result.outlines
@@ -90,7 +95,27 @@ def test_a_wrong_server_fails_with_a_story_and_its_replay(pytester: pytest.Pytes
     assert (pytester.path / command[0].removeprefix("patchstorm replay ")).is_file()
     end = said.index(command[0]) + 1
     assert said[end].startswith("="), "the command is the last line of the failure"
+    assert len(list(pytester.path.glob(".patchstorm/failures/*.json"))) == 1, "it is kept"
     assert not any("pytest_plugin.py" in line for line in said), "a story, not a traceback"
+
+
+@pytest.mark.slow
+def test_what_failed_before_is_tried_first_and_kept_by_every_worker(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PATCHSTORM_NO_CORPUS")
+    first = pytester.runpytest_subprocess(*QUIET, "-n", "2", *WRONG, "--patchstorm-seeds", "2")
+    first.assert_outcomes(failed=2)
+    kept = {
+        json.loads(path.read_text())["seed"]: path
+        for path in pytester.path.glob(".patchstorm/failures/*")
+    }
+    assert sorted(kept) == [1, 2], "nobody lost anything"
+    kept[1].unlink()
+    second = pytester.runpytest_subprocess(*QUIET, *WRONG)
+    second.assert_outcomes(failed=1)
+    second.stdout.fnmatch_lines(["sequential against bug:chunks-left in processes, seed 2: *"])
+    assert list(pytester.path.glob(".patchstorm/failures/*")) == [kept[2]]
 
 
 def test_a_server_that_does_not_start_fails_as_unknown(pytester: pytest.Pytester) -> None:

@@ -19,6 +19,7 @@ from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import UsageError
 from patchstorm.legible import legible_line
 from patchstorm.reading import FAILURE_BYTES_MAX, NOT_DECODED, read_bytes
+from patchstorm.report.model import RunReport
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.plausible import check_plan
 from patchstorm.target.registry import is_path
@@ -84,14 +85,14 @@ def replay_call(path: Path) -> str:
     return f"patchstorm.api.replay(patchstorm.api.load_failure({str(path)!r}), subject=...)"
 
 
-def write_failure(path: Path, failure: Failure) -> None:
-    """Write ``failure`` as indented JSON."""
+def write_failure(path: Path, failure: Failure, *, called: str | None = None) -> None:
+    """Write ``failure`` as indented JSON; ``called``: the name that ``path`` is about to get."""
     target = failure.target
     if not failure.own and is_path(target):
         target = f"./{os.path.relpath(target, path.parent)}"
     command = failure.command
     if command.startswith(_REPLAY):
-        command = f"{_REPLAY}{path.name}"
+        command = f"{_REPLAY}{called or path.name}"
     kept = msgspec.structs.replace(failure, target=target, command=command)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
 
@@ -127,6 +128,20 @@ def read_failure(path: Path) -> Failure:
         raise UsageError(f"{path}: is not a failure file: {error}.") from None
     check_plan(failure.plan, str(path))
     return _whole(failure, path)
+
+
+def violation(failure: Failure, path: Path) -> RunReport:
+    """The report of a failure that lies at ``path``."""
+    return RunReport(
+        scenario=failure.scenario,
+        target=failure.target,
+        world=failure.world,
+        seed=failure.seed,
+        verdict="violated",
+        findings=failure.findings,
+        failure=str(path),
+        story=failure.story,
+    )
 
 
 def _whole(failure: Failure, path: Path) -> Failure:

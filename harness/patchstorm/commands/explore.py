@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patchstorm.commands.ending import INTERRUPTED
-from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty
+from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty, writable_file
 from patchstorm.commands.simulate import with_story
 from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, exit_code, overall
@@ -24,6 +24,7 @@ TOGETHER_DEFAULT = 5_000
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from patchstorm.campaign.corpus import Corpus
     from patchstorm.campaign.explore import Explored
     from patchstorm.scenario.model import Scenario
 
@@ -48,12 +49,16 @@ class Request:
     unclaimed: bool
     allow_unreached: bool
     out: Path | None
+    junit: Path | None
+    corpus: Path | None
+    no_corpus: bool
     json: bool
 
 
 def execute(request: Request) -> int:
     """Explore each storm in turn; the exit code."""
     from patchstorm.choice.portfolio import check_name
+    from patchstorm.commands.corpus import corpus_at, keep_found
     from patchstorm.scenario import library
     from patchstorm.target.registry import resolve
     from patchstorm.worlds.registry import check_storage
@@ -65,24 +70,32 @@ def execute(request: Request) -> int:
     if request.storage is not None:
         check_storage(request.storage, ["sim"])
     check_out(request.out)
+    if request.junit is not None:
+        writable_file(request.junit, "--junit")
     check_name(request.strategy)
     resolve(request.target)
+    corpus = corpus_at(request.corpus, none=request.no_corpus)
     named = [library.load(name) for name in dict.fromkeys(request.scenarios)]
     shares = [(scenario, request) for scenario in named] or shares_of(request, library.load_all())
     found: list[Explored] = []
     interrupted = False
     try:
         for scenario, share in shares:
-            found.append(_explore(share, scenario))
+            found.append(_explore(share, scenario, corpus))
             if found[-1].interrupted:
                 raise KeyboardInterrupt
     except KeyboardInterrupt:  # also between two searches: what had ended is told
         interrupted = True
     drop_if_empty(DEFAULT_OUT)
     runs = tuple(with_story(one) for one in found)
+    keep_found(corpus, runs)
     report = Report(verdict=overall(runs), runs=runs)
     if request.out is not None:
         store(report, request.out)
+    if request.junit is not None:
+        from patchstorm.report.junit import write_junit
+
+        write_junit(report, request.junit)
     _tell(request, found, report)
     if interrupted:
         sys.stderr.write(
@@ -109,12 +122,24 @@ def shares_of(request: Request, scenarios: Sequence[Scenario]) -> list[tuple[Sce
     return shares
 
 
-def _explore(request: Request, scenario: Scenario) -> Explored:
+def _explore(request: Request, scenario: Scenario, corpus: Corpus | None) -> Explored:
     from patchstorm.campaign.explore import explore
+    from patchstorm.campaign.retrying import retry_simulated
     from patchstorm.report.searching import Searching
 
+    before: tuple[Path, ...] = ()
+    if corpus is not None and not request.collect:  # who collects wants what the search finds
+        kept = corpus.before(request.target, storage=request.storage, replicas=request.replicas)
+        before = kept.get(("sim", scenario.name), ())
     with Searching(scenario.name) as shown:
-        return explore(
+        again = retry_simulated(
+            before,
+            scenario,
+            request.target,
+            claimed_only=not request.unclaimed,
+            out_dir=request.out or DEFAULT_OUT,
+        )
+        return again or explore(
             scenario,
             request.target,
             seed=request.seed,

@@ -18,10 +18,12 @@ from patchstorm.campaign.cores import cores
 from patchstorm.check.verdict import folded
 from patchstorm.commands.choosing import chosen
 from patchstorm.commands.ending import INTERRUPTED
-from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
+from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir, writable_file
 from patchstorm.commands.run import default_jobs
 from patchstorm.commands.storms import Job, Played, play_all
 from patchstorm.legible import legible
+from patchstorm.report.combine import combined
+from patchstorm.report.junit import write_junit
 from patchstorm.report.matrix import (
     Cell,
     Matrix,
@@ -32,7 +34,7 @@ from patchstorm.report.matrix import (
     page,
     stories,
 )
-from patchstorm.report.model import RunReport, exit_code
+from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.model import Target
@@ -53,6 +55,7 @@ class Request:
     jobs: int | None
     allow_unreached: bool
     out: Path | None
+    junit: Path | None
     json: bool
 
 
@@ -89,6 +92,8 @@ def execute(request: Request) -> int:
     )
     matrix = _matrix(rows, played, request, time.monotonic() - began)
     _leave_files(matrix, request)
+    if request.junit is not None:
+        write_junit(_report(targets, missing, played, request, scenarios), request.junit)
     _tell(matrix, request)
     if played.interrupted:
         sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} storms\n")
@@ -101,6 +106,8 @@ def _check(request: Request) -> None:
     between("--repeat", request.repeat, 1, SCHEDULES_MAX)
     between("--confirm", request.confirm, 0, SCHEDULES_MAX)
     check_bounds(None, request.replicas, request.jobs)
+    if request.junit is not None:
+        writable_file(request.junit, "--junit")
     if 0 < request.confirm <= request.repeat:
         said = f"--confirm {request.confirm} adds nothing to --repeat {request.repeat}: it counts all runs"
         sys.stderr.write(f"{said}\n")
@@ -171,14 +178,7 @@ async def _play(request: Request, targets: dict[str, Target], job: Job) -> RunRe
     kinds = {one.kind for one in job.scenario.faults}
     reason = not_offered(world_of(WORLD), storage) or unclaimed(target, storage, kinds)
     if reason is not None:
-        return RunReport(
-            scenario=job.scenario.name,
-            target=target.name,
-            world=WORLD,
-            seed=request.seed,
-            verdict=None,
-            skipped=reason,
-        )
+        return _skipped(job.scenario, target, request, reason)
     result = await storm(
         job.scenario,
         target,
@@ -222,6 +222,39 @@ def _row(
         replicas=request.replicas,
         skipped=missing,
         cells=tuple(cells),
+    )
+
+
+def _report(
+    targets: dict[str, Target],
+    missing: dict[str, str | None],
+    played: Played,
+    request: Request,
+    scenarios: Sequence[Scenario],
+) -> Report:
+    """The same as storms, for JUnit: the runs of one cell are one case."""
+    cells: dict[tuple[str, str], list[RunReport]] = {}
+    for job, run in played.reports:
+        assert isinstance(job, _Job)
+        cells.setdefault((job.server, job.scenario.name), []).append(run)
+    runs = [combined(some, allow_unreached=request.allow_unreached) for some in cells.values()]
+    runs += [
+        _skipped(scenario, targets[name], request, reason)
+        for name, reason in missing.items()
+        if reason is not None
+        for scenario in scenarios
+    ]
+    return Report(verdict=overall(tuple(runs)), runs=tuple(runs))
+
+
+def _skipped(scenario: Scenario, target: Target, request: Request, reason: str) -> RunReport:
+    return RunReport(
+        scenario=scenario.name,
+        target=target.name,
+        world=WORLD,
+        seed=request.seed,
+        verdict=None,
+        skipped=reason,
     )
 
 

@@ -18,7 +18,6 @@ import msgspec
 
 from patchstorm.commands.places import writable_dir
 from patchstorm.errors import UsageError
-from patchstorm.report.model import RunReport
 
 if TYPE_CHECKING:
     from patchstorm.campaign.failure import Failure
@@ -32,9 +31,18 @@ NEAR_FILE: Final = "nearby.json"
 
 
 def execute(
-    path: Path, *, times: int | None, out: Path | None, target: str | None, near: int | None
+    path: Path | None,
+    *,
+    times: int | None,
+    out: Path | None,
+    target: str | None,
+    near: int | None,
+    corpus: Path | None = None,
 ) -> int:
-    """Replay the failure at ``path``; 1 when a violation came back, 0 when not, 2 if that cannot be told."""
+    """Replay the failure at ``path``; 1 when a violation came back, 0 when not, 2 if that cannot be told.
+
+    Without a path, all that ``corpus`` holds.
+    """
     from patchstorm.campaign.failure import read_failure
     from patchstorm.campaign.nearby import NEAR_DEFAULT, NEAR_MAX
     from patchstorm.campaign.replay_target import replay_target
@@ -43,6 +51,18 @@ def execute(
         raise UsageError(f"--times {times}: give a number from 1 to {TIMES_MAX}.")
     if near is not None and not 0 <= near <= NEAR_MAX:
         raise UsageError(f"--near {near}: give a number from 0 to {NEAR_MAX}.")
+    if path is None:
+        from patchstorm.commands.corpus import corpus_at
+        from patchstorm.commands.replay_corpus import execute as execute_all
+
+        kept = corpus_at(corpus, none=False)
+        assert kept is not None
+        return execute_all(
+            kept, times=times or TIMES_DEFAULT, near=NEAR_DEFAULT if near is None else near,
+            target=target, out=out,
+        )  # fmt: skip
+    if corpus is not None:
+        sys.stderr.write("--corpus is for replaying all of it: a failure was named\n")
     failure = read_failure(path)
     aim, said = (None, None) if failure.own and target is None else replay_target(failure, target)
     if said is not None:
@@ -79,6 +99,7 @@ def _simulated(
     out: Path | None,
 ) -> int:
     """One run of the recorded schedule tells, if it is that run; else those near it are asked, too."""
+    from patchstorm.campaign.failure import violation
     from patchstorm.campaign.replay_target import made_elsewhere
     from patchstorm.campaign.simulated import keep_nearby, replay
     from patchstorm.report.console import console_on, tell_violation
@@ -138,20 +159,6 @@ def _followed(again: Repeated) -> str:
     return (
         f"The recorded schedule could not be followed: {again.placed} of {again.choices} choices found "
         "their step, so this was another run."
-    )
-
-
-def violation(failure: Failure, path: Path) -> RunReport:
-    """The report of a failure that lies at ``path``."""
-    return RunReport(
-        scenario=failure.scenario,
-        target=failure.target,
-        world=failure.world,
-        seed=failure.seed,
-        verdict="violated",
-        findings=failure.findings,
-        failure=str(path),
-        story=failure.story,
     )
 
 

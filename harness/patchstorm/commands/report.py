@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from patchstorm.campaign.failure import FAILURE_FILE, read_failure
+from patchstorm.campaign.failure import FAILURE_FILE, read_failure, violation
 from patchstorm.commands.places import writable_file
-from patchstorm.commands.replay import violation
 from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, overall
 from patchstorm.report.stored import REPORT_FILE, read

@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from patchstorm.campaign.cores import cores
+from patchstorm.campaign.corpus import Corpus, Where
+from patchstorm.commands.before import Before
 from patchstorm.commands.choosing import Enough, chosen, shard
 from patchstorm.commands.confirming import confirmed
+from patchstorm.commands.corpus import corpus_at, keep_found
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import (
     DEFAULT_OUT,
@@ -68,6 +71,8 @@ class Request:
     unclaimed: bool
     confirm: int
     allow_unreached: bool
+    corpus: Path | None
+    no_corpus: bool
     json: bool
 
     @property
@@ -84,6 +89,7 @@ def execute(request: Request) -> int:
     target = resolve(request.target)
     scenarios = chosen(request.scenarios, request.exclude)
     enough = Enough(request.seconds, request.first)
+    corpus = corpus_at(request.corpus, none=request.no_corpus)
     cannot = {name: world_of(name).cannot_run(target) for name in request.worlds}
     if request.world is not None and cannot[request.world] is not None:
         raise UsageError(cannot[request.world])
@@ -95,7 +101,9 @@ def execute(request: Request) -> int:
         for job in every
         if (why := cannot[job.world]) is not None
     )
+    before = Before(_kept(corpus, request))
     jobs = [job for job in every if cannot[job.world] is None]
+    jobs.sort(key=lambda job: not before.entries(job))  # what failed before is known soonest
     began = time.monotonic()
     with ExitStack() as stack:
         pool = stack.enter_context(Pool())
@@ -103,11 +111,12 @@ def execute(request: Request) -> int:
             name: stack.enter_context(world_of(name).shared(request.jobs or 1))
             for name in request.worlds
         }
-        play = _player(request, target, pool, shared, enough)
+        play = _player(request, target, pool, shared, enough, before)
         at_once = request.jobs or default_jobs()
         played = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs)))
         if request.confirm and not played.interrupted:
             played = confirmed(played, play, request.confirm, at_once=at_once)
+    keep_found(corpus, (one for _, one in played.reports))
     place = {(job.world, job.scenario.name, job.index): at for at, job in enumerate(every)}
     reports = sorted(
         (*unfit, *played.reports),
@@ -123,6 +132,12 @@ def execute(request: Request) -> int:
         sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} of {len(jobs)}\n")
         return INTERRUPTED
     return exit_code(report.verdict)
+
+
+def _kept(corpus: Corpus | None, request: Request) -> dict[Where, tuple[Path, ...]]:
+    if corpus is None:
+        return {}
+    return corpus.before(request.target, storage=request.storage, replicas=request.replicas)
 
 
 def _reason(world: str, why: str) -> str:
@@ -163,8 +178,9 @@ def _player(
     pool: Pool,
     shared: Mapping[str, Any],
     enough: Enough,
+    before: Before,
 ) -> Play:
-    """How one job is played: claimed or not, then the whole storm."""
+    """How one job is played: claimed or not, what failed before, then the whole storm."""
 
     async def play(job: Job) -> RunReport:
         over = enough.reason()
@@ -180,8 +196,12 @@ def _player(
         if reason is not None:
             return _skipped(job, target, request, reason)
         if world.searches:
-            return await pool.play(_simulation(request, job))
-        return await _live(request, target, job, shared[job.world])
+            return await pool.play(_simulation(request, job, before.entries(job)))
+        again = await before.live(
+            job, target, claimed_only=not request.unclaimed, out_dir=request.out or DEFAULT_OUT,
+            shared=shared[job.world],
+        )  # fmt: skip
+        return again or await _live(request, target, job, shared[job.world])
 
     return play
 
@@ -193,7 +213,7 @@ def _reason_to_skip(request: Request, target: Target, job: Job, storage: str) ->
     return unclaimed(target, storage, {fault.kind for fault in job.scenario.faults})
 
 
-def _simulation(request: Request, job: Job) -> Simulation:
+def _simulation(request: Request, job: Job, before: tuple[Path, ...]) -> Simulation:
     return Simulation(
         scenario=job.scenario,
         target=request.target,
@@ -204,6 +224,7 @@ def _simulation(request: Request, job: Job) -> Simulation:
         unclaimed=request.unclaimed,
         allow_unreached=request.allow_unreached,
         out_dir=request.out or DEFAULT_OUT,
+        before=before,
     )
 
 

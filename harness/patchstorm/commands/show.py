@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from patchstorm.campaign.failure import FAILURE_FILE, Failure, read_failure
+from patchstorm.campaign.failure import FAILURE_FILE, Failure, read_failure, violation
 from patchstorm.commands.places import writable_file
-from patchstorm.commands.replay import violation
 from patchstorm.errors import UsageError
 
 if TYPE_CHECKING:

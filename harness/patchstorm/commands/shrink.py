@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patchstorm.commands.places import writable_file
-from patchstorm.commands.replay import violation
 
 if TYPE_CHECKING:
     from patchstorm.campaign.failure import Failure
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 def execute(path: Path, output: Path) -> int:
     """Shrink the failure at ``path`` into ``output``, its history beside it; 1, as it is a violation."""
-    from patchstorm.campaign.failure import read_failure
+    from patchstorm.campaign.failure import read_failure, violation
     from patchstorm.campaign.simulated import shrink_file
     from patchstorm.report.console import console_on, tell_violation
 
@@ -41,7 +40,7 @@ def execute(path: Path, output: Path) -> int:
 
 def _live(failure: Failure, output: Path) -> int:
     """The plan made smaller by running it; says what cannot be done, and what was."""
-    from patchstorm.campaign.failure import read_failure
+    from patchstorm.campaign.failure import read_failure, violation
     from patchstorm.campaign.live_shrinking import RUNS_MAX, SECONDS_MAX, TRIES, shrink_live
     from patchstorm.report.console import console_on, tell_violation
 

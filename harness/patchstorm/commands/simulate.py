@@ -54,13 +54,23 @@ class Simulation:
     unclaimed: bool
     allow_unreached: bool
     out_dir: Path
+    before: tuple[Path, ...] = ()
+    """Failures of this storm that are tried first."""
 
 
 def simulate(asked: Simulation) -> RunReport:
     """Explore one storm in this process. UsageError for a target that cannot be simulated."""
     from patchstorm.campaign.explore import explore
+    from patchstorm.campaign.retrying import retry_simulated
 
-    explored = explore(
+    again = retry_simulated(
+        asked.before,
+        asked.scenario,
+        asked.target,
+        claimed_only=not asked.unclaimed,
+        out_dir=asked.out_dir,
+    )
+    explored = again or explore(
         asked.scenario,
         asked.target,
         seed=asked.seed,

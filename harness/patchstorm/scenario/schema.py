@@ -37,7 +37,8 @@ STORAGE = re.compile(r"dir:.+|[a-z][a-z0-9.-]*(,[a-z_]+(=[A-Za-z0-9._:/-]+)?)*",
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _REPLICA = re.compile(r"replica-[0-9]+", re.ASCII)
 CREATIONS = ("on", "bearer", "off")
-_CLOSINGS = ("client", "sweeper")
+CLOSINGS = ("client", "sweeper")
+POLICIES = ("polite", "hostile")
 
 
 def parse(text: str, *, name: str, file: str) -> Scenario:
@@ -56,7 +57,7 @@ def _scenario(root: Table, name: str) -> Scenario:
         why=root.text("why"),
         requires=root.words("requires", tuple(CAPABILITIES)),
         policy="hostile" if _policy(root) == "hostile" else "polite",
-        closing=root.spread("closing", _option("word", words=_CLOSINGS)) or EITHER_CLOSING,
+        closing=root.spread("closing", _option("word", words=CLOSINGS)) or EITHER_CLOSING,
         convergence_ms=_fixed(root, "convergence", _option("ms", low=1), 15_000),
         scale=root.flag("scale", default=True),
         fleet=_fleet(root.table("fleet")),
@@ -72,7 +73,7 @@ def _scenario(root: Table, name: str) -> Scenario:
 
 
 def _policy(root: Table) -> str:
-    return root.word("policy", ("polite", "hostile"), default="polite")
+    return root.word("policy", POLICIES, default="polite")
 
 
 def _reaches(expect: Table | None) -> tuple[str, ...]:
@@ -270,11 +271,11 @@ def _trigger_spec(when: Table, kind: TriggerKind) -> TriggerSpec:
 
 
 def _options(table: Table, known: dict[str, Option]) -> dict[str, Spread]:
-    drawn = {name: table.spread(_key(option), option) for name, option in known.items()}
+    drawn = {name: table.spread(key_of(option), option) for name, option in known.items()}
     return {name: spread for name, spread in drawn.items() if spread is not None}
 
 
-def _key(option: Option) -> str:
+def key_of(option: Option) -> str:
     """In TOML a duration carries its unit in the value, so ``gap_ms`` is written ``gap = "30ms"``."""
     return option.name.removesuffix("_ms") if option.unit == "ms" else option.name
 

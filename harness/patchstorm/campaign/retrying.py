@@ -1,0 +1,166 @@
+"""What failed before is tried first: in the simulator step by step, with real processes its plan once.
+
+What comes back is the result of the storm, which is then not searched any further. What does not changes
+nothing: the storm goes on as if it had never been kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+import msgspec
+
+from patchstorm.campaign.corpus import Corpus
+from patchstorm.campaign.explore import Explored
+from patchstorm.campaign.failure import Failure, read_failure
+from patchstorm.campaign.keeping import failure_place, write_small
+from patchstorm.campaign.replay_target import plan_for
+from patchstorm.campaign.schedules import MIXED, Search, Session, replayed
+from patchstorm.campaign.shrinking import Shrunk
+from patchstorm.campaign.single import StormResult, run_plan
+from patchstorm.choice.coverage import Seen
+from patchstorm.choice.schedule import VERSION
+from patchstorm.errors import UsageError
+from patchstorm.report.model import RunReport
+from patchstorm.scenario.model import Scenario
+from patchstorm.scenario.plan import Plan
+from patchstorm.target.claims import unclaimed
+from patchstorm.target.model import Target
+from patchstorm.target.registry import resolve
+from patchstorm.worlds.registry import DEFAULT_STORAGE
+from patchstorm.worlds.sim.app import subject_of
+from patchstorm.worlds.sim.run import WORLD
+
+REMARK: Final = "failed before and was tried first"
+
+
+def retry_simulated(
+    entries: Sequence[Path],
+    scenario: Scenario,
+    target: str,
+    *,
+    claimed_only: bool = True,
+    out_dir: Path,
+) -> Explored | None:
+    """The first of ``entries`` that fails again, written below ``out_dir`` with history and story; or None.
+
+    UsageError for a target that cannot be simulated.
+    """
+    if not entries:
+        return None
+    subject = subject_of(resolve(target))
+    for failure, plan in _fitting(entries, subject.target, claimed_only=claimed_only):
+        schedule = failure.schedule
+        if schedule is None or schedule.version != VERSION:
+            continue
+        search = Search(scenario=scenario, target=target, seed=failure.seed, storage=plan.storage)
+        session = Session(search, subject)
+        began = monotonic()
+        ran = replayed(plan, subject, schedule, session.workers, traced=True)
+        if not ran.findings:
+            continue
+        small = Shrunk(
+            plan=plan,
+            schedule=msgspec.structs.replace(schedule, digest=ran.digest),
+            ran=ran,
+            runs=1,
+            seconds=0.0,
+            complete=True,
+        )
+        place = failure_place(session, failure.index, out_dir)
+        path, story = write_small(place, search, small, failure.index)
+        report = RunReport(
+            scenario=scenario.name,
+            target=subject.target.name,
+            world=WORLD,
+            seed=failure.seed,
+            verdict="violated",
+            schedules=1,
+            steps=ran.outcome.steps,
+            seconds=monotonic() - began,
+            findings=ran.findings,
+            failure=str(path),
+            notes=(REMARK,),
+        )
+        return Explored(
+            report=report,
+            coverage=Seen().coverage(),
+            virtual_seconds=0.0,
+            failures=(path,),
+            stories=(story,),
+        )
+    return None
+
+
+def run_storm_again(
+    corpus: Corpus,
+    scenario: Scenario,
+    target: Target,
+    *,
+    world: str,
+    out_dir: Path,
+    retry: bool,
+    run: Callable[[], StormResult],
+) -> StormResult:
+    """What comes back of one storm with real processes, or else what ``run`` comes to; kept, if it failed.
+
+    For programs outside an event loop. What cannot be kept changes nothing.
+    """  # fmt: skip
+    kept = corpus.before(target.origin) if retry else {}
+    entries = kept.get((world, scenario.name), ())
+    again = asyncio.run(retry_live(entries, target, world=world, out_dir=out_dir))
+    result = run() if again is None else again
+    if result.failure is not None:
+        with contextlib.suppress(OSError, UsageError):
+            corpus.keep(read_failure(result.failure))
+    return result
+
+
+async def retry_live(
+    entries: Sequence[Path],
+    target: Target,
+    *,
+    world: str,
+    claimed_only: bool = True,
+    out_dir: Path,
+    shared: Any = None,
+) -> StormResult | None:
+    """The run of the first of ``entries`` whose plan is violated again by one run; or None."""
+    for _, plan in _fitting(entries, target, claimed_only=claimed_only):
+        result = await run_plan(
+            plan, target, out_dir=out_dir, keep_safe=False, world=world, shared=shared,
+            allow_unreached=True,
+        )  # fmt: skip
+        if result.report.verdict == "violated":
+            notes = (REMARK, *result.report.notes)
+            return replace(result, report=msgspec.structs.replace(result.report, notes=notes))
+        if result.history_path is not None:  # it could not tell, and the storm itself is about to
+            shutil.rmtree(result.history_path.parent, ignore_errors=True)
+    return None
+
+
+def _fitting(
+    entries: Sequence[Path], target: Target, *, claimed_only: bool
+) -> Iterator[tuple[Failure, Plan]]:
+    """The entries that say something of ``target`` as it is today.
+
+    Those that say nothing any more stay where they are; ``patchstorm replay`` names them.
+    """
+    for entry in entries:
+        try:
+            failure = read_failure(entry)
+            plan = plan_for(failure, target)
+        except UsageError:
+            continue
+        usual = MIXED[0] if failure.world == WORLD else DEFAULT_STORAGE
+        faults = {fault.kind for fault in plan.world_faults}
+        if claimed_only and unclaimed(target, plan.storage or usual, faults) is not None:
+            continue
+        yield failure, plan
