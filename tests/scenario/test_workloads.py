@@ -54,7 +54,7 @@ def test_every_workload_leaves_a_correct_server_consistent(
 
     stored = driver.server.uploads.values()
     assert patches(driver)
-    if kind in ("terminating", "expiring"):
+    if kind in ("terminating", "relieving", "expiring"):
         assert all(one.terminated or not one.published or one.prefix == one.size for one in stored)
     elif kind == "rivals":
         assert sum(one.published for one in stored) == 1
