@@ -169,9 +169,12 @@ def run(
 def explore(
     scenario: Annotated[list[str], typer.Argument(help="Bundled storms or paths of TOML files.")],
     *,
-    target: Annotated[str, typer.Option(metavar="T", help="A store that can be simulated.")] = (
-        "reference"
-    ),
+    target: Annotated[
+        str, typer.Option(metavar="T", help="A store that can be simulated; in fuse, any server.")
+    ] = "reference",
+    world: Annotated[
+        str, typer.Option(metavar="W", help="sim, or fuse: real servers, held at each call.")
+    ] = "sim",
     storage: Annotated[
         str | None, typer.Option(metavar="S", help="A flavour, as in `nfs4,actimeo=1`.")
     ] = None,
@@ -209,6 +212,7 @@ def explore(
         Request(
             scenarios=tuple(scenario),
             target=target,
+            world=world,
             storage=storage,
             schedules=schedules,
             seconds=seconds,
