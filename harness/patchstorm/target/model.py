@@ -42,6 +42,22 @@ class Start(_Table, frozen=True, kw_only=True):
     missing: str | None = None
 
 
+class Simulate(_Table, frozen=True, kw_only=True):
+    """How the server is run inside the simulator, where it is written in Python.
+
+    ``app`` is ``MODULE:NAME``: an aiohttp Application, an ASGI or WSGI application, a function that makes
+    one, or a coroutine function that listens. ``own`` are packages that every start of a replica imports
+    anew, beside that of ``app`` and all that lies beside the target's file. ``environment`` is what its
+    processes find, and ``lifetime`` what they find besides where uploads expire; values may hold the
+    placeholders of :data:`patchstorm.target.vocabulary.SIMULATED`.
+    """
+
+    app: str
+    own: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    lifetime: dict[str, str] = {}
+
+
 class Companion(_Table, frozen=True, kw_only=True):
     """A program that all replicas share, such as a database or a lock server.
 
@@ -192,6 +208,7 @@ class Target(_Table, frozen=True, kw_only=True):
     variants: dict[str, Variant] = {}
     companion: Companion | None = None
     install: Install | None = None
+    simulate: Simulate | None = None
     known: tuple[Known, ...] = ()
     here: str = "."
     origin: str = ""

@@ -226,6 +226,11 @@ class Kernel(Agenda):
         """Return to the hub at the next opportunity."""
         self._stopping = True
 
+    @property
+    def closing(self) -> bool:
+        """Whether the run is over and all that is left of it unwinds."""
+        return self._closing
+
     def close(self) -> None:
         """Unwind every task, so that no ``finally`` runs later in somebody else's schedule."""
         self._closing = True

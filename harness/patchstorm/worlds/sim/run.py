@@ -82,7 +82,8 @@ def run_schedule(
     choices give the same run either way.
     """
     patience_ms = POLITE_PATIENCE_MS if plan.policy == "polite" else HOSTILE_PATIENCE_MS
-    kernel = Kernel(strategy, workers, steps_max=steps_max, patience_ns=patience_ms * MS)
+    kernel_type = Kernel if subject.host is None else subject.host.kernel
+    kernel = kernel_type(strategy, workers, steps_max=steps_max, patience_ns=patience_ms * MS)
     run = _SimRun(plan, subject, kernel, tuple(observers), choosers, watched or strategy.watches)
     collects = gc.isenabled()
     gc.disable()  # a run makes no garbage worth stopping for, and ends within milliseconds
@@ -396,4 +397,8 @@ def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
                 f"{', '.join(shown.changed)}, which the simulator does not watch; name a path that "
                 "appears or vanishes"
             )
+    if subject.host is not None:
+        reason = subject.host.reason_to_skip(plan)
+        if reason is not None:
+            return reason
     return sim_faults.reason_to_skip(plan.world_faults, flavour.nfs is None)

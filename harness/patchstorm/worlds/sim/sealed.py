@@ -62,7 +62,7 @@ def sealed(fail: Fail) -> Iterator[None]:
 
 def refuse(what: str, fail: Fail) -> None:
     """Raise the UsageError that names ``what`` was started and where; ``fail`` is told first."""
-    place = _place(sys._getframe(1))
+    place = place_of(sys._getframe(1))
     error = UsageError(
         f"{place}: the store starts a {what}, and what it does there cannot be simulated: its steps "
         "would come at moments that nobody chose. Requests of one replica run beside each other as they "
@@ -98,8 +98,9 @@ def _heard(event: str, _: tuple[Any, ...]) -> None:
         refuse(what, fail)
 
 
-def _place(frame: FrameType | None) -> str:
+def place_of(frame: FrameType | None = None) -> str:
     """The line of the store that led to a start: the innermost outside of Python's library and of this."""
+    frame = frame or sys._getframe(1)
     library = Path(sysconfig.get_paths()["stdlib"])
     harness = Path(__file__).parents[2]
     while frame is not None:

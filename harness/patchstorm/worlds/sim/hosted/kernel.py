@@ -1,0 +1,93 @@
+"""The kernel of runs with whole servers: what an interpreter keeps for a thread follows the task.
+
+Greenlets share their thread's running event loop, its hooks for asynchronous generators, and
+``sys.modules``. At every switch these become the task's own, so that ``asyncio`` and imports see in each
+task what they would see in a thread of a process of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from asyncio import events
+from typing import TYPE_CHECKING
+
+from patchstorm.choice.strategy import Strategy
+from patchstorm.storage.server import Server
+from patchstorm.worlds.sim.hosted import here
+from patchstorm.worlds.sim.hosted.modules import Modules
+from patchstorm.worlds.sim.hosted.streams import Streams
+from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.task import Task
+from patchstorm.worlds.sim.workers import Workers
+
+if TYPE_CHECKING:
+    from patchstorm.worlds.sim.hosted.loop import SimLoop
+    from patchstorm.worlds.sim.hosted.process import HostedProcess
+
+
+class HostedKernel(Kernel):
+    """``process`` is whose code runs now; ``loops`` are the event loops that run, by their task's number."""
+
+    __slots__ = ("_modules", "_streams", "loops", "process", "scratches")
+
+    def __init__(
+        self, strategy: Strategy, workers: Workers, *, steps_max: int, patience_ns: int
+    ) -> None:
+        super().__init__(strategy, workers, steps_max=steps_max, patience_ns=patience_ns)
+        self.process: HostedProcess | None = None
+        self.loops: dict[int, SimLoop] = {}
+        self.scratches: dict[tuple[int, int], Server] = {}
+        """The directories of hosts' own, by replica and how often it had lost power."""
+        self._modules = Modules()
+        self._streams = Streams()
+        here.begins(self)
+
+    @property
+    def stuck(self) -> list[Task]:
+        """Only who waits for a lock of the storage: idle loops and pool threads wait for ever, rightly."""
+        return [
+            task
+            for key, waiting in self.waiting.items()
+            for task in waiting
+            if isinstance(key, tuple)
+            and task.sleeping is None
+            and not (task.ready or task.doomed or task.frozen)
+        ]
+
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            self._nobody()
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._nobody()
+            self._modules.restore()
+            self._streams.restore()
+            here.ends()
+
+    def _enter(self, task: Task) -> None:
+        super()._enter(task)
+        domain = task.domain
+        process = None if domain is None else domain.process
+        self.process = process
+        if process is not None:
+            self._modules.belong_to(process)
+        self.runs_loop(self.loops.get(task.number))
+
+    def _leave(self, task: Task) -> None:
+        super()._leave(task)
+        self.process = None
+
+    def runs_loop(self, loop: SimLoop | None) -> None:
+        """The thread's running loop is ``loop``, with its hooks."""
+        if events._get_running_loop() is not loop:
+            events._set_running_loop(loop)
+            sys.set_asyncgen_hooks(*((None, None) if loop is None else loop.hooks))
+
+    def _nobody(self) -> None:
+        self.process = None
+        self.runs_loop(None)
