@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -43,8 +44,20 @@ class PythonHost:
         install()
         self._target = target
         self._simulate: Simulate = target.simulate
-        module = self._simulate.app.partition(":")[0]
-        self._own = Own((module.partition(".")[0], *self._simulate.own), target.here)
+        module = self._simulate.app.partition(":")[0].partition(".")[0]
+        self._own = Own((module, *self._simulate.own), target.here)
+        for name in (module, *self._simulate.own):
+            if not self._own.there(name):
+                raise UsageError(self._missing(name))
+
+    def _missing(self, name: str) -> str:
+        target, install = self._target, self._target.install
+        packages = " ".join(install.packages) if install and install.client == "pip" else name
+        return (
+            f"target {target.name}: its module `{name}` is neither beside its file nor in the Python that runs "
+            f"patchstorm, {sys.executable}, so it cannot be simulated. Install it there: "
+            f"{sys.executable} -m pip install {packages}"
+        )
 
     def start(self, replica: Replica, port: SimPort, root: str) -> HostedProcess:
         """A process that imports the server anew and goes on until it dies."""

@@ -45,6 +45,10 @@ class Own:
             known = self._known[top] = self._beside(top)
         return known
 
+    def there(self, top: str) -> bool:
+        """Whether the top-level module can be found at all."""
+        return PathFinder.find_spec(top, [self.here, *sys.path]) is not None or top in sys.builtin_module_names
+
     def _beside(self, top: str) -> bool:
         with outside():
             place = Path(self.here, top)
@@ -125,13 +129,17 @@ def install() -> None:
 
 def _importing(real: Callable[..., Any]) -> Callable[..., Any]:
     def __import__(  # noqa: A001, N807 - the signature of the built-in
-        name: str, names_of: Any = None, local: Any = None, wanted: Any = (), level: int = 0
+        name: str,
+        globals: Any = None,  # noqa: A002
+        locals: Any = None,  # noqa: A002
+        fromlist: Any = (),
+        level: int = 0,
     ) -> Any:
-        if level == 0 and name in sys.modules and not wanted:
-            return real(name, names_of, local, wanted, level)
-        package = name if level == 0 else str((names_of or {}).get("__package__") or name)
+        if level == 0 and name in sys.modules and not fromlist:
+            return real(name, globals, locals, fromlist, level)
+        package = name if level == 0 else str((globals or {}).get("__package__") or name)
         with _side_of(package):
-            return real(name, names_of, local, wanted, level)
+            return real(name, globals, locals, fromlist, level)
 
     return __import__
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import sys
 import threading
 from typing import Any
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler
@@ -26,7 +26,7 @@ class _Handler(WSGIRequestHandler):
         return None
 
     def get_stderr(self) -> Any:
-        return io.StringIO()
+        return sys.stderr
 
 
 class _Server:
