@@ -226,6 +226,10 @@ class Kernel(Agenda):
         """Return to the hub at the next opportunity."""
         self._stopping = True
 
+    def acting(self) -> tuple[str, str]:
+        """For which delivery the current task works, if not its own, and from which line of a server."""
+        return "", ""
+
     @property
     def closing(self) -> bool:
         """Whether the run is over and all that is left of it unwinds."""

@@ -26,7 +26,7 @@ def create(length):
 def look(ident):
     try:
         with alone(ident):
-            offset, whole = found(ident)
+            found(ident)
     except FileNotFoundError:
         return 404, TUS
     return 200, {**TUS, "Upload-Offset": str(offset), "Upload-Length": str(whole)}
@@ -43,7 +43,7 @@ def append(ident, at, body):
                     file.write(body)
                     file.flush()
                     os.fsync(file.fileno())
-                offset, whole = found(ident)
+                found(ident)
     except FileNotFoundError:
         return 404, TUS
     return 204, {**TUS, "Upload-Offset": str(at + len(body))}

@@ -12,6 +12,8 @@ import contextvars
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from patchstorm.worlds.sim.hosted.kernel import REQUEST
+
 if TYPE_CHECKING:
     from patchstorm.worlds.sim.hosted.loop import SimLoop
     from patchstorm.worlds.sim.hosted.process import HostedProcess
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 PORT: Final = 8080
 CLIENT_PORT: Final = 50_000
-REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("patchstorm-request", default="")
-"""The delivery for which a piece of the server runs, as far as its contexts tell."""
 
 
 class Peer(Protocol):

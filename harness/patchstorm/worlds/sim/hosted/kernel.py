@@ -7,8 +7,11 @@ task what they would see in a thread of a process of its own.
 
 from __future__ import annotations
 
+import contextvars
 import sys
 from asyncio import events
+from pathlib import PurePath
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from patchstorm.choice.strategy import Strategy
@@ -23,6 +26,10 @@ from patchstorm.worlds.sim.workers import Workers
 if TYPE_CHECKING:
     from patchstorm.worlds.sim.hosted.loop import SimLoop
     from patchstorm.worlds.sim.hosted.process import HostedProcess
+
+
+REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("patchstorm-request", default="")
+"""The delivery for which a piece of a server runs, as far as its contexts tell."""
 
 
 class HostedKernel(Kernel):
@@ -53,6 +60,10 @@ class HostedKernel(Kernel):
             and task.sleeping is None
             and not (task.ready or task.doomed or task.frozen)
         ]
+
+    def acting(self) -> tuple[str, str]:
+        process = self.process
+        return ("", "") if process is None else (REQUEST.get(), line_of(process))
 
     def run(self) -> None:
         try:
@@ -91,3 +102,13 @@ class HostedKernel(Kernel):
     def _nobody(self) -> None:
         self.process = None
         self.runs_loop(None)
+
+
+def line_of(process: HostedProcess) -> str:
+    """The innermost line of the server's own code that runs now, as ``FILE:LINE``; "" where there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "") in process.own:
+            return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from patchstorm.worlds.sim.hosted.connection import PORT, Listener
 from patchstorm.worlds.sim.hosted.here import current, task_here
+from patchstorm.worlds.sim.hosted.kernel import REQUEST
 
 if TYPE_CHECKING:
     from patchstorm.worlds.sim.hosted.kernel import HostedKernel
@@ -112,6 +113,10 @@ class SimLoop(_Base):  # type: ignore[misc]
             return None  # a pool thread of the dead reports to a loop that runs no more
         return super().call_soon_threadsafe(callback, *args, context=context)
 
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        """asyncio's own; the thread is told for which request it works, which a story wants to know."""
+        return super().run_in_executor(executor, _on_behalf, REQUEST.get(), func, *args)
+
     def create_future(self) -> asyncio.Future[Any]:
         return SimFuture(loop=self)
 
@@ -161,6 +166,14 @@ class SimLoop(_Base):  # type: ignore[misc]
 
     def remove_signal_handler(self, *_: Any) -> bool:
         return False
+
+
+def _on_behalf(request: str, func: Callable[..., Any], *args: Any) -> Any:
+    token = REQUEST.set(request)
+    try:
+        return func(*args)
+    finally:
+        REQUEST.reset(token)
 
 
 def _make_task(loop: Any, coro: Any, **named: Any) -> Any:

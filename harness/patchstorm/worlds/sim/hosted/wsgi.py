@@ -8,6 +8,7 @@ from typing import Any
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler
 
 from patchstorm.worlds.sim.hosted.connection import CLIENT_PORT, HOST, PORT, Connection
+from patchstorm.worlds.sim.hosted.kernel import REQUEST
 from patchstorm.worlds.sim.hosted.process import HostedProcess
 from patchstorm.worlds.sim.hosted.sockets import SimSocket
 from patchstorm.worlds.sim.hosted.threads import start
@@ -54,6 +55,7 @@ def listen(process: HostedProcess, app: Any) -> None:
 
         def work() -> None:
             handler: Any = _Handler
+            REQUEST.set(connection.name)
             try:
                 handler(sock, (HOST, CLIENT_PORT), server)
             except ConnectionError:
