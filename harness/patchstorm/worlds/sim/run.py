@@ -88,7 +88,7 @@ def run_schedule(
     collects = gc.isenabled()
     gc.disable()  # a run makes no garbage worth stopping for, and ends within milliseconds
     try:
-        with sealed(kernel.fail):
+        with sealed(kernel.fail, whole=subject.host is not None):
             run.go()
         return run.outcome()
     finally:

@@ -26,7 +26,7 @@ def create(length):
 def look(ident):
     try:
         with alone(ident):
-            found(ident)
+            offset, whole = found(ident)
     except FileNotFoundError:
         return 404, TUS
     return 200, {**TUS, "Upload-Offset": str(offset), "Upload-Length": str(whole)}
@@ -35,8 +35,7 @@ def look(ident):
 def append(ident, at, body):
     try:
         with alone(ident):
-            offset, whole = found(ident)
-            if offset != at:
+            if found(ident)[0] != at:
                 return 409, TUS
             if body:
                 with open(ROOT / f"{ident}.part", "ab") as file:

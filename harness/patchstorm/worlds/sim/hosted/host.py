@@ -54,8 +54,8 @@ class PythonHost:
         target, install = self._target, self._target.install
         packages = " ".join(install.packages) if install and install.client == "pip" else name
         return (
-            f"target {target.name}: its module `{name}` is neither beside its file nor in the Python that runs "
-            f"patchstorm, {sys.executable}, so it cannot be simulated. Install it there: "
+            f"target {target.name}: its module `{name}` is neither beside its file nor in the Python that "
+            f"runs patchstorm, {sys.executable}, so it cannot be simulated. Install it there: "
             f"{sys.executable} -m pip install {packages}"
         )
 

@@ -47,10 +47,7 @@ class Own:
 
     def there(self, top: str) -> bool:
         """Whether the top-level module can be found at all."""
-        return (
-            PathFinder.find_spec(top, [self.here, *sys.path]) is not None
-            or top in sys.builtin_module_names
-        )
+        return PathFinder.find_spec(top, [self.here, *sys.path]) is not None
 
     def _beside(self, top: str) -> bool:
         with outside():

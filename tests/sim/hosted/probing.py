@@ -1,0 +1,93 @@
+"""Code of a test run at the start of simulated servers, and what it prints."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from patchstorm.choice.strategy import Dull
+from patchstorm.dialect.wire import Wire
+from patchstorm.target.model import Files, Simulate, Start, Target
+from patchstorm.worlds.sim.app import Subject
+from patchstorm.worlds.sim.hosted.host import PythonHost
+from patchstorm.worlds.sim.hosted.process import HostedProcess
+from patchstorm.worlds.sim.port import SimPort
+from patchstorm.worlds.sim.replica import Replica
+from patchstorm.worlds.sim.run import run_schedule
+from patchstorm.worlds.sim.workers import Workers
+
+from ..conftest import small_plan
+
+SERVER = """
+import os
+from pathlib import Path
+
+ROOT = Path(os.environ["UPLOADS"])
+REPLICA = int(os.environ["REPLICA"])
+
+
+def probe():
+{probe}
+
+
+async def probe_on_loop():
+    return None
+
+
+{more}
+
+
+def app(environ, start_response):
+    if environ["REQUEST_METHOD"] == "POST":
+        asked()
+    start_response("404 Not Found", [("Tus-Resumable", "1.0.0")])
+    return [b""]
+
+
+def asked():
+    pass
+
+
+def make():
+    probe()
+    return app
+"""
+
+
+class RememberingHost(PythonHost):
+    """Keeps the processes that it started."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self.started: list[HostedProcess] = []
+
+    def start(self, replica: Replica, port: SimPort, root: str) -> HostedProcess:
+        process = super().start(replica, port, root)
+        self.started.append(process)
+        return process
+
+
+def said(
+    here: Path, probe: str, *, more: str = "", replicas: int = 2, storm: str = ""
+) -> list[list[str]]:
+    """The lines that each start of a replica prints, in their order, in the plainest schedule."""
+    text = SERVER.format(
+        probe=textwrap.indent(textwrap.dedent(probe), "    "), more=textwrap.dedent(more)
+    )
+    (here / "probed.py").write_text(text)
+    target = Target(
+        name="probed",
+        capabilities=("sequential", "creation"),
+        start=Start(command=("probed",)),
+        wire=Wire(path="/files"),
+        files=Files(internal=("**",), leftovers=("**",)),
+        simulate=Simulate(
+            app="probed:make", environment={"UPLOADS": "{root}", "REPLICA": "{replica}"}
+        ),
+        here=str(here),
+    )
+    host = RememberingHost(target)
+    subject = Subject(target=target, host=host, sweep_ms=0)
+    plan = small_plan(subject, replicas=replicas, more=storm)
+    run_schedule(plan, subject, Dull(), Workers(), steps_max=50_000)
+    return [process.output.text.splitlines() for process in host.started]
