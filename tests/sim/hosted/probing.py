@@ -30,22 +30,9 @@ def probe():
 {probe}
 
 
-async def probe_on_loop():
-    return None
-
-
-{more}
-
-
 def app(environ, start_response):
-    if environ["REQUEST_METHOD"] == "POST":
-        asked()
-    start_response("404 Not Found", [("Tus-Resumable", "1.0.0")])
+    start_response("503 Service Unavailable", [("Tus-Resumable", "1.0.0")])
     return [b""]
-
-
-def asked():
-    pass
 
 
 def make():
@@ -54,26 +41,36 @@ def make():
 """
 
 
+DIES_NS = 2_000_000
+
+
 class RememberingHost(PythonHost):
     """Keeps the processes that it started."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, dies: bool) -> None:
         super().__init__(target)
+        self._dies = dies
         self.started: list[HostedProcess] = []
 
     def start(self, replica: Replica, port: SimPort, root: str) -> HostedProcess:
         process = super().start(replica, port, root)
         self.started.append(process)
+        if self._dies and len(self.started) == 1:
+
+            def again() -> None:
+                replica.die()
+                replica.start()
+
+            port.kernel.after(DIES_NS, again)
         return process
 
 
-def said(
-    here: Path, probe: str, *, more: str = "", replicas: int = 2, storm: str = ""
-) -> list[list[str]]:
-    """The lines that each start of a replica prints, in their order, in the plainest schedule."""
-    text = SERVER.format(
-        probe=textwrap.indent(textwrap.dedent(probe), "    "), more=textwrap.dedent(more)
-    )
+def said(here: Path, probe: str, *, replicas: int = 2, dies: bool = False) -> list[list[str]]:
+    """The lines that each start of a replica prints, in their order, in the plainest schedule.
+
+    ``dies``: the first one is killed soon after its start, and the replica started again.
+    """
+    text = SERVER.format(probe=textwrap.indent(textwrap.dedent(probe), "    "))
     (here / "probed.py").write_text(text)
     target = Target(
         name="probed",
@@ -86,8 +83,8 @@ def said(
         ),
         here=str(here),
     )
-    host = RememberingHost(target)
+    host = RememberingHost(target, dies=dies)
     subject = Subject(target=target, host=host, sweep_ms=0)
-    plan = small_plan(subject, replicas=replicas, more=storm)
+    plan = small_plan(subject, replicas=replicas)
     run_schedule(plan, subject, Dull(), Workers(), steps_max=50_000)
     return [process.output.text.splitlines() for process in host.started]

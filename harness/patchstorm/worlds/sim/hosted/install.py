@@ -9,7 +9,9 @@ from __future__ import annotations
 import _thread
 import os
 import sys
+from collections.abc import Mapping
 from functools import cache
+from types import FunctionType
 from typing import Any, Final
 
 from patchstorm.errors import UsageError
@@ -27,6 +29,8 @@ from patchstorm.worlds.sim.hosted.here import current
 from patchstorm.worlds.sim.hosted.locks import Local
 
 PYTHON_MAX: Final = (3, 13)
+Known = dict[int, tuple[Any, Any]]
+"""What is replaced and by what, by the address of the first."""
 _OURS: Final = "patchstorm.worlds.sim."
 
 
@@ -40,7 +44,7 @@ def install() -> None:
             f"follow it: servers are simulated by {most[0]}.{most[1]} and older. Run patchstorm with one of "
             "those, or the server in the world processes."
         )
-    known: dict[int, tuple[Any, Any]] = {}
+    known: Known = {}
 
     def replace(owner: Any, name: str, call: Any) -> None:
         real = getattr(owner, name)
@@ -52,22 +56,53 @@ def install() -> None:
     _environment()
     modules.install()
     loop.install()
-    _everywhere(known)
+    everywhere(known, among=dict(sys.modules))
 
 
-def _everywhere(known: dict[int, tuple[Any, Any]]) -> None:
-    """Put the replacements wherever a module holds what they replace."""
+def everywhere(known: Known, *, among: Mapping[str, Any]) -> None:
+    """Put the replacements wherever one of these modules holds what they replace.
+
+    That is in the module, in its classes, and in what its functions do by default.
+    """
     plain = _thread._local
-    for name, module in list(sys.modules.items()):
+    for name, module in among.items():
         space = getattr(module, "__dict__", None)
         if space is None or name.startswith(_OURS):
             continue
         for key, value in list(space.items()):
-            found = known.get(id(value))
-            if found is not None and found[0] is value:
-                space[key] = found[1]
-            elif type(value) is plain:
-                space[key] = known.setdefault(id(value), (value, _carried_over(value)))[1]
+            if type(value) is plain:
+                known.setdefault(id(value), (value, _carried_over(value)))
+            found = _instead(known, value)
+            if found is not None:
+                space[key] = found
+            elif isinstance(value, type) and value.__module__ == name:
+                _in_class(known, value)
+            elif isinstance(value, FunctionType):
+                _by_default(known, value)
+
+
+def _instead(known: Known, value: object) -> Any:
+    """The replacement of ``value``; None where it is none that is replaced."""
+    found = known.get(id(value))
+    return found[1] if found is not None and found[0] is value else None
+
+
+def _in_class(known: Known, kind: type) -> None:
+    for key, value in list(vars(kind).items()):
+        inner = value.__func__ if isinstance(value, staticmethod) else value
+        found = _instead(known, inner)
+        if found is not None:
+            setattr(kind, key, staticmethod(found))
+        elif isinstance(inner, FunctionType):
+            _by_default(known, inner)
+
+
+def _by_default(known: Known, function: FunctionType) -> None:
+    defaults = function.__defaults__
+    if defaults and any(_instead(known, one) is not None for one in defaults):
+        function.__defaults__ = tuple(
+            one if (found := _instead(known, one)) is None else found for one in defaults
+        )
 
 
 def _carried_over(value: Any) -> Any:
