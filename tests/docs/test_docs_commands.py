@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shown_files import write_files
 
 from patchstorm.check.registry import CHECKERS
 from patchstorm.live.storage import UnavailableStorage
@@ -138,6 +139,7 @@ def caught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     for name in ("my-server.toml", "mine.toml", "my-own.toml"):
         (folder / name).write_text(reference.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "my-storm.toml").write_text(MY_STORM, encoding="utf-8")
+    write_files(TOP / "docs" / "your-python-server.md", folder)
     run("patchstorm run sequential --out runs", folder)
     for _ in range(CONVICTION_TRIES):  # a race: nearly every time, not every time
         if run(CAUGHT_LIVE, folder).returncode == 1:

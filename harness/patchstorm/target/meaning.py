@@ -44,8 +44,12 @@ def check_meaning(target: Target) -> None:
 
 def _check_start(target: Target) -> None:
     if not target.start.command:
+        if target.simulate is not None:
+            return
         raise Mistake(
-            "start.command", "start.command is empty. Give the program and its arguments."
+            "start.command",
+            "start.command is missing or empty. Give the program and its arguments, or say with [simulate] "
+            "what a server in Python is, to have it in the world sim alone.",
         )
     _check_templates(target, target.start.command, "start.command")
     _check_templates(target, target.start.lifetime, "start.lifetime", LIFETIME)
@@ -160,6 +164,8 @@ def _check_ready(target: Target) -> None:
             re.compile(ready.line)
         except re.error as error:
             raise Mistake("ready.line", f"ready.line: not a regular expression: {error}.") from None
+    if not target.start.command:
+        return
     said = (*target.start.command, *target.start.environment.values())
     if not ready.reports_port and not any("{port}" in part for part in said):
         raise Mistake(

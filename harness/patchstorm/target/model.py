@@ -26,14 +26,15 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Start(_Table, frozen=True, kw_only=True):
     """How one replica is started and stopped.
 
-    ``command`` may hold the placeholders of :data:`patchstorm.target.vocabulary.PLACEHOLDERS`.
+    ``command`` is empty only where the target is simulated and never started. It may hold the
+    placeholders of :data:`patchstorm.target.vocabulary.PLACEHOLDERS`.
     ``inherit`` names variables of the harness's own environment that the server gets as they are.
     ``lifetime`` are further arguments for a storm whose uploads expire, with ``{lifetime_ms}`` or
     ``{lifetime_s}``; without them such storms are skipped. ``missing`` tells a person how to
     install the program when it is not there.
     """
 
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     inherit: tuple[str, ...] = ()
     stop: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL"] = "SIGTERM"
@@ -192,8 +193,8 @@ class Target(_Table, frozen=True, kw_only=True):
 
     name: str
     capabilities: tuple[str, ...]
-    start: Start
     wire: Wire
+    start: Start = Start()
     title: str = ""
     version: str = ""
     configuration: str = ""
@@ -227,6 +228,10 @@ def varied(target: Target, name: str) -> Target:
         command=target.start.command + variant.arguments,
         environment={**target.start.environment, **variant.environment},
     )
+    simulate = target.simulate
+    if simulate is not None:
+        both = {**simulate.environment, **variant.environment}
+        simulate = msgspec.structs.replace(simulate, environment=both)
     container = target.container
     if container is not None and container.command:
         container = msgspec.structs.replace(
@@ -235,6 +240,7 @@ def varied(target: Target, name: str) -> Target:
     return msgspec.structs.replace(
         target,
         container=container,
+        simulate=simulate,
         name=f"{target.name}:{name}",
         origin=f"{target.origin}:{name}",
         start=start,

@@ -18,7 +18,7 @@ from patchstorm.target.model import Simulate, Target
 from patchstorm.worlds.sim.app import Answer
 from patchstorm.worlds.sim.delivery import Delivery
 from patchstorm.worlds.sim.hosted.connection import HOST, PORT
-from patchstorm.worlds.sim.hosted.install import install
+from patchstorm.worlds.sim.hosted.install import check_python, install
 from patchstorm.worlds.sim.hosted.kernel import HostedKernel
 from patchstorm.worlds.sim.hosted.kinds import serve
 from patchstorm.worlds.sim.hosted.modules import Own
@@ -37,11 +37,13 @@ class PythonHost:
 
     @property
     def kernel(self) -> type[Kernel]:
+        """Asked for at the start of each run: until the first one nothing of the interpreter is touched."""
+        install()
         return HostedKernel
 
     def __init__(self, target: Target) -> None:
         assert target.simulate is not None
-        install()
+        check_python()
         self._target = target
         self._simulate: Simulate = target.simulate
         module = self._simulate.app.partition(":")[0].partition(".")[0]

@@ -34,9 +34,8 @@ Known = dict[int, tuple[Any, Any]]
 _OURS: Final = "patchstorm.worlds.sim."
 
 
-@cache
-def install() -> None:
-    """Replace what has to be replaced. UsageError for a Python that this was not made for."""
+def check_python() -> None:
+    """UsageError for a Python that this was not made for."""
     if sys.version_info[:2] > PYTHON_MAX:
         here, most = sys.version_info, PYTHON_MAX
         raise UsageError(
@@ -44,6 +43,12 @@ def install() -> None:
             f"follow it: servers are simulated by {most[0]}.{most[1]} and older. Run patchstorm with one of "
             "those, or the server in the world processes."
         )
+
+
+@cache
+def install() -> None:
+    """Replace what has to be replaced."""
+    check_python()
     known: Known = {}
 
     def replace(owner: Any, name: str, call: Any) -> None:

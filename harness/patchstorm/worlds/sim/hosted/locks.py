@@ -91,6 +91,9 @@ class SimRLock(SimLock):
     def _is_owned(self) -> bool:
         return self._owner is not None and self._owner is (self._process.kernel.current or self)
 
+    def _recursion_count(self) -> int:
+        return self._depth if self._is_owned() else 0
+
     def _release_save(self) -> int:
         depth, self._depth = self._depth, 0
         SimLock.release(self)
@@ -146,6 +149,9 @@ class SharedRLock(SharedLock):
 
     def _is_owned(self) -> bool:
         return bool(self._here()._is_owned())
+
+    def _recursion_count(self) -> int:
+        return int(self._here()._recursion_count())
 
     def _release_save(self) -> Any:
         return self._here()._release_save()
