@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from patchstorm.campaign.keeping import small_of, story_of
 from patchstorm.campaign.simulated import digests
 
-from .running import SERVERS, accused, found, needs
+from .running import SERVERS, accused, found, needs, session
 
 PAIRS = {
     "aiohttp": (),
@@ -48,3 +49,25 @@ def test_digests_are_the_same_in_another_process_under_another_hash_seed() -> No
             capture_output=True, text=True, check=True, cwd=Path.cwd(),
         )  # fmt: skip
         assert theirs.stdout.split() == mine
+
+
+def test_tuspyserver_is_convicted_of_appending_before_it_saves_the_offset() -> None:
+    """The first of its defects that docs/servers.md tells of; its story names the death in between."""
+    needs("tuspyserver", "uvicorn")
+    told = found("tuspyserver", "crash-committing", 6, until="bytes")
+    assert "bytes" in accused(told)
+    small = small_of(session("tuspyserver", "crash-committing"), told[-1])
+    story = story_of(small)
+    assert len(story) <= 25
+    assert any("its process is killed, as" in line and ".info.tmp showed" in line for line in story)
+
+
+def test_tuspyserver_is_convicted_of_standing_still_while_it_waits_for_its_lock() -> None:
+    needs("tuspyserver", "uvicorn")
+    assert "availability" in accused(found("tuspyserver", "stalling-long", 6, until="availability"))
+
+
+@pytest.mark.slow
+def test_tuspyserver_is_convicted_of_removing_the_lock_that_others_hold() -> None:
+    needs("tuspyserver", "uvicorn")
+    assert "bytes" in accused(found("tuspyserver", "parallel", 120, until="bytes"))

@@ -135,13 +135,24 @@ def _importing(real: Callable[..., Any]) -> Callable[..., Any]:
         fromlist: Any = (),
         level: int = 0,
     ) -> Any:
-        if level == 0 and name in sys.modules and not fromlist:
-            return real(name, globals, locals, fromlist, level)
-        package = name if level == 0 else str((globals or {}).get("__package__") or name)
-        with _side_of(package):
+        whole = name if level == 0 else _absolute(name, globals, level)
+        module = sys.modules.get(whole)
+        if module is not None:  # the frequent case: a function imports what is there already
+            if not fromlist:
+                return real(name, globals, locals, fromlist, level)
+            if all(hasattr(module, one) for one in fromlist):
+                return module
+        with _side_of(whole):
             return real(name, globals, locals, fromlist, level)
 
     return __import__
+
+
+def _absolute(name: str, globals: Any, level: int) -> str:  # noqa: A002
+    """What a relative import names."""
+    package = str((globals or {}).get("__package__") or "")
+    base = package if level == 1 else package.rsplit(".", level - 1)[0]
+    return f"{base}.{name}" if name else base
 
 
 def _importing_module(real: Callable[..., Any]) -> Callable[..., Any]:
