@@ -7,12 +7,13 @@ task what they would see in a thread of a process of its own.
 
 from __future__ import annotations
 
+import concurrent.futures.thread as pools
 import contextvars
 import sys
 from asyncio import events
 from pathlib import PurePath
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from patchstorm.choice.strategy import Strategy
 from patchstorm.storage.server import Server
@@ -76,6 +77,7 @@ class HostedKernel(Kernel):
             super().close()
         finally:
             self._nobody()
+            _forget_threads()
             self._modules.restore()
             self._streams.restore()
             here.ends()
@@ -102,6 +104,14 @@ class HostedKernel(Kernel):
     def _nobody(self) -> None:
         self.process = None
         self.runs_loop(None)
+
+
+def _forget_threads() -> None:
+    """The pools' own list of threads keeps each with all of its process, unless it ends by itself."""
+    known: Any = pools._threads_queues  # type: ignore[attr-defined]
+    for thread in list(known):
+        if hasattr(thread, "_simulated"):
+            del known[thread]
 
 
 def line_of(process: HostedProcess) -> str:

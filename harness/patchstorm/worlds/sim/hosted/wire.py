@@ -6,8 +6,10 @@ is a reset or an orderly end, which the schedule chooses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import h11
 
@@ -21,6 +23,7 @@ from patchstorm.worlds.sim.steps import NETWORK
 
 _ARRIVES, _BLOCK, _ANSWERS = NETWORK["request"], NETWORK["body"], NETWORK["answer"]
 _RESET, _FIN = range(2)
+_DIGITS_MAX: Final = 10
 CONTINUE_NS = 1_000_000_000
 """How long a client waits for 100 (Continue) before it sends the body all the same (RFC 9110, 10.1.1)."""
 
@@ -118,17 +121,45 @@ class _Exchange:
             peer.feed(None)
 
 
+_HEAD: Final = re.compile(
+    rb"HTTP/1\.1 ([2-5]\d\d)(?: [^\r\n\0]*)?\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n)*)\r\n"
+)
+
+
+def _plain(method: str, received: bytearray) -> Whole | None:
+    """A whole answer of the plainest form; None for any other, which is h11's to read.
+
+    Nearly every answer is one, and reading it so costs a tenth.
+    """
+    head = _HEAD.match(received)
+    if head is None:
+        return None
+    lines = head[2].decode("latin-1").split("\r\n")[:-1]
+    fields = [line.partition(":") for line in lines]
+    headers = tuple((name.lower(), value.strip(" \t")) for name, _, value in fields)
+    lengths = [value for name, value in headers if name == "content-length"]
+    status = int(head[1])
+    if any(name == "transfer-encoding" for name, _ in headers):
+        return None
+    if method == "HEAD" or status in (204, 304):
+        length = 0
+    elif len(lengths) == 1 and lengths[0].isdecimal() and len(lengths[0]) < _DIGITS_MAX:
+        length = int(lengths[0])
+    else:
+        return None
+    if len(received) != head.end() + length:
+        return None
+    return Whole(status, headers, bytes(received[head.end() :]))
+
+
 class _Coming:
     """What came back, as far as it is an answer."""
 
     def __init__(self, head: Head) -> None:
         self.reply: Whole | None = None
         self.invited = False
-        self._parser = h11.Connection(h11.CLIENT)
-        self._parser.send(
-            h11.Request(method=head.method, target=head.path, headers=[("Host", "localhost")])
-        )
-        self._parser.send(h11.EndOfMessage())
+        self._method = head.method
+        self._made: h11.Connection | None = None
         self._head: h11.Response | None = None
         self._body = bytearray()
         self._ended = False
@@ -137,6 +168,11 @@ class _Coming:
         """Take what is in ``received`` out of it."""
         if self.reply is not None or not (received or (closed and not self._ended)):
             return
+        if self._made is None:
+            self.reply = _plain(self._method, received)
+            if self.reply is not None:
+                received.clear()
+                return
         try:
             if received:
                 self._parser.receive_data(bytes(received))
@@ -149,6 +185,15 @@ class _Coming:
             if closed and self._head is None:
                 return  # it closed without a word
             raise Garbled(str(error)) from None
+
+    @property
+    def _parser(self) -> h11.Connection:
+        if self._made is None:
+            self._made = h11.Connection(h11.CLIENT)
+            asked = h11.Request(method=self._method, target="/", headers=[("Host", "parser")])
+            self._made.send(asked)
+            self._made.send(h11.EndOfMessage())
+        return self._made
 
     def _events(self) -> None:
         while self.reply is None:
