@@ -108,7 +108,7 @@ class HostedKernel(Kernel):
 
 def _forget_threads() -> None:
     """The pools' own list of threads keeps each with all of its process, unless it ends by itself."""
-    known: Any = pools._threads_queues  # type: ignore[attr-defined]
+    known: Any = pools._threads_queues
     for thread in list(known):
         if hasattr(thread, "_simulated"):
             del known[thread]
