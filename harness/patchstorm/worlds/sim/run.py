@@ -397,8 +397,5 @@ def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
                 f"{', '.join(shown.changed)}, which the simulator does not watch; name a path that "
                 "appears or vanishes"
             )
-    if subject.host is not None:
-        reason = subject.host.reason_to_skip(plan)
-        if reason is not None:
-            return reason
-    return sim_faults.reason_to_skip(plan.world_faults, flavour.nfs is None)
+    reason = None if subject.host is None else subject.host.reason_to_skip(plan)
+    return reason or sim_faults.reason_to_skip(plan.world_faults, flavour.nfs is None)
