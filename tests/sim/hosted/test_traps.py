@@ -197,3 +197,13 @@ def test_nothing_stays_of_a_run_in_the_interpreter(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         assert Path(place).is_dir()
     assert threading.current_thread().ident == threading.get_ident()
+
+
+def test_a_run_within_an_event_loop_leaves_that_loop_running(tmp_path: Path) -> None:
+    async def outer() -> bool:
+        said(tmp_path, "import asyncio\nasyncio.run(asyncio.sleep(0.1))")
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(0)
+        return loop is asyncio.get_running_loop()
+
+    assert asyncio.run(outer())

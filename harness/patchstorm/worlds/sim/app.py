@@ -116,6 +116,15 @@ class Subject:
     sweep_ms: int = SWEEP_MS
     lock_wait_ms: int = LOCK_WAIT_MS
 
+    @property
+    def kernel(self) -> type[Kernel]:
+        """The kernel of its runs."""
+        return Kernel if self.host is None else self.host.kernel
+
+    def reason_to_skip(self, plan: Plan) -> str | None:
+        """Why it cannot be asked for what this plan takes; None if it can."""
+        return None if self.host is None else self.host.reason_to_skip(plan)
+
 
 class ChunkstoreApp:
     """A process of the reference, or of a variant of it."""

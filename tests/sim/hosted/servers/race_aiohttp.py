@@ -23,17 +23,16 @@ def places(ident):
 
 def look(ident):
     size = places(ident)[1]
-    if LOCKED:
-        with open(size, "r+") as lock:
+    with open(size, "r+") as lock:
+        if LOCKED:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            return found(ident)
-    return found(ident)
+        return *found(ident), size.read_text().partition(" ")[2]
 
 
 def found(ident):
     """The offset and the size; an upload that is complete is published by whoever meets it."""
     part, size, done = places(ident)
-    whole = int(size.read_text())
+    whole = int(size.read_text().split()[0])
     if done.exists():
         return whole, whole
     offset = part.stat().st_size
@@ -63,17 +62,18 @@ async def create(request):
     part, size, _ = places(ident)
     part.touch()
     with open(ROOT / f"{ident}.new", "w") as file:
-        file.write(request.headers["Upload-Length"])
+        file.write(f"{request.headers['Upload-Length']} {request.headers['Upload-Metadata']}")
     os.replace(ROOT / f"{ident}.new", size)
     return web.Response(status=201, headers={**TUS, "Location": f"/files/{ident}"})
 
 
 async def head(request):
     try:
-        offset, whole = await asyncio.to_thread(look, request.match_info["ident"])
+        offset, whole, metadata = await asyncio.to_thread(look, request.match_info["ident"])
     except FileNotFoundError:
         return web.Response(status=404, headers=TUS)
-    return web.Response(headers={**TUS, "Upload-Offset": str(offset), "Upload-Length": str(whole)})
+    about = {"Upload-Length": str(whole), "Upload-Metadata": metadata}
+    return web.Response(headers={**TUS, "Upload-Offset": str(offset), **about})
 
 
 async def patch(request):

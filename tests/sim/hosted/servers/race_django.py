@@ -12,7 +12,9 @@ django.setup()
 
 
 def create(request):
-    return answer(*store.create(request.headers["Upload-Length"]))
+    return answer(
+        *store.create(request.headers["Upload-Length"], request.headers["Upload-Metadata"])
+    )
 
 
 def one(request, ident):

@@ -8,7 +8,9 @@ app = Flask(__name__)
 
 @app.post("/files")
 def create():
-    return answer(*store.create(request.headers["Upload-Length"]))
+    return answer(
+        *store.create(request.headers["Upload-Length"], request.headers["Upload-Metadata"])
+    )
 
 
 @app.route("/files/<ident>", methods=["HEAD", "PATCH"])

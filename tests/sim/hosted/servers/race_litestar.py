@@ -8,7 +8,9 @@ from litestar import Litestar, Request, Response, head, patch, post
 
 @post("/files")
 async def create(request: Request) -> Response[None]:
-    return answer(store.create(request.headers["Upload-Length"]))
+    return answer(
+        store.create(request.headers["Upload-Length"], request.headers["Upload-Metadata"])
+    )
 
 
 @head("/files/{ident:str}")

@@ -8,7 +8,9 @@ from starlette.routing import Route
 
 
 async def create(request):
-    return await answer(store.create, request.headers["Upload-Length"])
+    return await answer(
+        store.create, request.headers["Upload-Length"], request.headers["Upload-Metadata"]
+    )
 
 
 async def one(request):

@@ -15,10 +15,10 @@ LOCKED = os.environ.get("LOCKED") == "1"
 TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
 
 
-def create(length):
+def create(length, metadata):
     ident = uuid.uuid4().hex
     (ROOT / f"{ident}.part").touch()
-    (ROOT / f"{ident}.new").write_text(length)
+    (ROOT / f"{ident}.new").write_text(f"{length} {metadata}")
     os.replace(ROOT / f"{ident}.new", ROOT / f"{ident}.size")
     return 201, {**TUS, "Location": f"/files/{ident}"}
 
@@ -27,9 +27,11 @@ def look(ident):
     try:
         with alone(ident):
             offset, whole = found(ident)
+            metadata = (ROOT / f"{ident}.size").read_text().partition(" ")[2]
     except FileNotFoundError:
         return 404, TUS
-    return 200, {**TUS, "Upload-Offset": str(offset), "Upload-Length": str(whole)}
+    about = {"Upload-Length": str(whole), "Upload-Metadata": metadata}
+    return 200, {**TUS, "Upload-Offset": str(offset), **about}
 
 
 def append(ident, at, body):
@@ -51,7 +53,7 @@ def append(ident, at, body):
 def found(ident):
     """The offset and the size; an upload that is complete is published by whoever meets it."""
     part, done = ROOT / f"{ident}.part", ROOT / f"{ident}.bin"
-    whole = int((ROOT / f"{ident}.size").read_text())
+    whole = int((ROOT / f"{ident}.size").read_text().split()[0])
     if done.exists():
         return whole, whole
     offset = part.stat().st_size

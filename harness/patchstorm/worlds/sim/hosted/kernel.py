@@ -11,6 +11,8 @@ import concurrent.futures.thread as pools
 import contextvars
 import sys
 from asyncio import events
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -47,8 +49,7 @@ class HostedKernel(Kernel):
         self.scratches: dict[tuple[int, int], Server] = {}
         """The directories of hosts' own, by replica and how often it had lost power."""
         self._modules = Modules()
-        self._streams = Streams()
-        here.begins(self)
+        self._streams: Streams | None = None
 
     @property
     def stuck(self) -> list[Task]:
@@ -67,20 +68,22 @@ class HostedKernel(Kernel):
         return ("", "") if process is None else (REQUEST.get(), line_of(process))
 
     def run(self) -> None:
-        try:
+        if self._streams is None:
+            self._streams = Streams()
+            here.begins(self)
+        with self._between_tasks():
             super().run()
-        finally:
-            self._nobody()
 
     def close(self) -> None:
         try:
-            super().close()
+            with self._between_tasks():
+                super().close()
         finally:
-            self._nobody()
             _forget_threads()
             self._modules.restore()
-            self._streams.restore()
-            here.ends()
+            if self._streams is not None:
+                self._streams.restore()
+                here.ends()
 
     def _enter(self, task: Task) -> None:
         super()._enter(task)
@@ -101,9 +104,16 @@ class HostedKernel(Kernel):
             events._set_running_loop(loop)
             sys.set_asyncgen_hooks(*((None, None) if loop is None else loop.hooks))
 
-    def _nobody(self) -> None:
-        self.process = None
-        self.runs_loop(None)
+    @contextmanager
+    def _between_tasks(self) -> Iterator[None]:
+        """The harness itself may be run by an event loop: afterwards that one goes on."""
+        outer, hooks = events._get_running_loop(), sys.get_asyncgen_hooks()
+        try:
+            yield
+        finally:
+            self.process = None
+            events._set_running_loop(outer)
+            sys.set_asyncgen_hooks(*hooks)
 
 
 def _forget_threads() -> None:
