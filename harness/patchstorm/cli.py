@@ -600,11 +600,15 @@ def target_new(
     name: Annotated[
         str, typer.Argument(metavar="[NAME|FILE]", help="The server's name, or a path in .toml.")
     ] = "my-server",
+    python: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:NAME", help="A server in Python, to be simulated as it is."),
+    ] = None,
 ) -> int:
     """Write a target's file to fill in, with comments."""
     from patchstorm.commands.target import new
 
-    return new(name)
+    return new(name, python)
 
 
 @target_app.command(name="check")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shown_files import write_files
 
 from patchstorm.check.registry import CHECKERS
 from patchstorm.live.storage import UnavailableStorage
@@ -36,6 +37,8 @@ CAUGHT_LIVE = "patchstorm run replaying --target reference:append --world proces
 CONVICTION_TRIES = 60
 GUEST = "--world nfs"
 SET = ("COLUMNS", "PATCHSTORM_NO_CORPUS")
+EXPLORED = "patchstorm explore replaying --target my-app.toml --storage tmpfs --schedules 40"
+OF_PYTHON = "patchstorm-runs/replaying-my-app-sim-1-"
 SIMULATED = "patchstorm-runs/replaying-reference-append-sim-1-"
 
 MY_STORM = """
@@ -97,7 +100,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         arguments += ["--schedules", "1"]
     elif arguments[0] == "litmus":
         arguments += [] if "--program" in arguments else ["--program", "new-name,flock"]
-    elif command not in (MAIN_JOB, CAUGHT, CAUGHT_LIVE):
+    elif command not in (MAIN_JOB, CAUGHT, CAUGHT_LIVE, EXPLORED):
         if arguments[0] == "run" and arguments[1].startswith("-"):
             arguments.insert(1, "sequential")
         if arguments[0] in ("run", "explore"):
@@ -125,9 +128,13 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def _as_found(argument: str, folder: Path) -> str:
     """The path of a simulated failure with the number of the schedule that failed in this release."""
-    if not argument.startswith(SIMULATED):
+    prefix = next((one for one in (SIMULATED, OF_PYTHON) if argument.startswith(one)), None)
+    if prefix is None:
         return argument
-    found = next(iter((folder / "patchstorm-runs").glob(f"{Path(SIMULATED).name}*")))
+    runs = folder / "patchstorm-runs"
+    if prefix == OF_PYTHON and not any(runs.glob(f"{Path(prefix).name}*")):
+        run(EXPLORED, folder)
+    found = next(iter(runs.glob(f"{Path(prefix).name}*")))
     return str(Path("patchstorm-runs", found.name, *Path(argument).parts[2:]))
 
 
@@ -139,6 +146,7 @@ def caught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     for name in ("my-server.toml", "mine.toml", "my-own.toml"):
         (folder / name).write_text(reference.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "my-storm.toml").write_text(MY_STORM, encoding="utf-8")
+    write_files(TOP / "docs" / "your-python-server.md", folder)
     run("patchstorm run sequential --out runs", folder)
     for _ in range(CONVICTION_TRIES):  # a race: nearly every time, not every time
         if run(CAUGHT_LIVE, folder).returncode == 1:

@@ -48,7 +48,7 @@ from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.workloads.conformance import unasked
 from patchstorm.storage.parse import parse_flavour
-from patchstorm.target.claims import unclaimed
+from patchstorm.target.claims import unclaimed, usual
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.outcome import SimOutcome
@@ -102,7 +102,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A schedule with everything that is known of it. ``unplaced``: listed choices that never came up."""
+    """A schedule with everything that is known of it. ``unplaced``: listed choices that never came up.
+
+    ``usual``: checkers whose findings are told last.
+    """
 
     plan: Plan
     outcome: SimOutcome
@@ -112,10 +115,12 @@ class Ran:
     draws: tuple[Choice, ...] | None = None
     trace: Trace | None = None
     unplaced: tuple[Choice, ...] = ()
+    usual: frozenset[str] = frozenset()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        found = tuple(finding for one in self.judgements for finding in one.findings)
+        found = [finding for one in self.judgements for finding in one.findings]
+        found.sort(key=lambda finding: finding.checker in self.usual)
         return (*found, *deadlocks(self.outcome))
 
     @property
@@ -164,7 +169,7 @@ def run_and_judge(
     trace = next((one for one in observers if isinstance(one, Trace)), None)
     return Ran(
         plan=plan, outcome=outcome, history=history, judgements=judge(history),
-        digest=digest(history), trace=trace,
+        digest=digest(history), trace=trace, usual=usual(subject.target),
     )  # fmt: skip
 
 
@@ -384,10 +389,7 @@ class Session:
         ran = run_and_judge(
             plan, self.subject, self.strategy(index), self.workers, choosers=choosers
         )
-        return Ran(
-            plan=plan, outcome=ran.outcome, history=ran.history, judgements=ran.judgements,
-            digest=ran.digest, draws=tuple(draws),
-        )  # fmt: skip
+        return replace(ran, draws=tuple(draws))
 
     def _again(self, index: int, first: Ran) -> None:
         """Run it twice and compare: what differs is a leak in the harness or in the store."""

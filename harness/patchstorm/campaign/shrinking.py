@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from time import monotonic
+from time import monotonic, thread_time
 
 import msgspec
 
@@ -52,6 +52,7 @@ ROUNDS_MAX = 4
 DELAY_STEPS_MAX = 150
 DELAYED_BY_MAX = 2  # whom a delay lets go first: the first that is ready, or the second
 SECONDS_MAX = 30.0
+"""Of this thread's processor time, so that a busy machine does not leave larger cases than a quiet one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def shrink(
 ) -> Shrunk:
     """A small case of the same failure. Raises :class:`PatchstormError` if the original does not fail."""
     began = monotonic()
-    search = _Shrinking(plan, schedule, subject, workers, runs_max, began + seconds_max)
+    search = _Shrinking(plan, schedule, subject, workers, runs_max, thread_time() + seconds_max)
     complete = True
     try:
         search.all_passes()
@@ -150,7 +151,7 @@ class _Shrinking:
     # -- trying -----------------------------------------------------------------------------------
 
     def _run(self, small: Small, strategy: Strategy | None = None) -> Ran:
-        if self.runs >= self._runs_max or monotonic() > self._deadline:
+        if self.runs >= self._runs_max or thread_time() > self._deadline:
             raise _Spent
         self.runs += 1
         if strategy is None:

@@ -19,6 +19,7 @@ from patchstorm.target.model import Target
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from patchstorm.commands.simulable import Simulable
     from patchstorm.dialect.probed import Checked, Proposal
 
 SUFFIX: Final = ".toml"
@@ -28,14 +29,21 @@ _WORDS: Final = {True: "yes", False: "no", None: "?"}
 _ANNOUNCED: Final = {True: "yes", False: "no", None: ""}
 
 
-def new(name: str) -> int:
-    """Write a skeleton; UsageError where the file is there already."""
-    from patchstorm.target.skeleton import skeleton
+def new(name: str, app: str | None = None) -> int:
+    """Write a skeleton; UsageError where the file is there already.
+
+    ``app`` is ``MODULE:NAME`` of a server in Python, which is to be simulated.
+    """
+    from patchstorm.target.skeleton import python_skeleton, skeleton
 
     path = Path(name if name.endswith(SUFFIX) else name + SUFFIX)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(skeleton(path.stem, str(path)))
+            file.write(
+                skeleton(path.stem, str(path))
+                if app is None
+                else python_skeleton(path.stem, str(path), app)
+            )
     except FileExistsError:
         raise UsageError(f"{path}: is there already. Give another name.") from None
     except OSError as error:
@@ -43,7 +51,8 @@ def new(name: str) -> int:
             f"{path}: cannot be written ({error.strerror}). Give a name in a directory that exists."
         ) from None
     sys.stdout.write(
-        f"wrote {path}: set start.command and wire.path in it, then\n"
+        f"wrote {path}: set {'start.command' if app is None else 'simulate.environment'} and wire.path in "
+        "it, then\n"
         f"  patchstorm target check {path}\n"
     )
     return 0
@@ -56,6 +65,7 @@ def check(name: str, *, json: bool, keep: bool, apply: bool = False) -> int:
     done, or the server is not sound enough for any of it. UsageError for a wrong file, TargetError with the
     server's last words where it does not start or creates nothing.
     """
+    from patchstorm.commands.simulable import simulable
     from patchstorm.probe.run import check as probe
     from patchstorm.target.installing import not_installed
     from patchstorm.target.registry import resolve
@@ -65,6 +75,9 @@ def check(name: str, *, json: bool, keep: bool, apply: bool = False) -> int:
             "--keep and --apply: leave the file as it is, or write to it? Give one of them."
         )
     target = resolve(name)
+    simulated = simulable(target)
+    if not target.start.command:
+        return _only_simulated(target, simulated, json=json)
     missing = not_installed(target)
     if missing is not None:
         raise UsageError(f"target {target.name}: {missing}")
@@ -75,8 +88,10 @@ def check(name: str, *, json: bool, keep: bool, apply: bool = False) -> int:
         False if keep or checked.unsound else _write(name, target, checked, right, apply=apply)
     )
     if json:
-        _tell_json(target, checked, right, written)
+        _tell_json(target, checked, right, written, simulated)
     else:
+        if simulated is not None:
+            sys.stdout.write(f"{simulated.line}\n")
         _tell(target, checked, right, written=written, applied=written and apply)
     return BROKEN if checked.broken_promises else 0
 
@@ -122,7 +137,29 @@ def _write(
     return True
 
 
-def _tell_json(target: Target, checked: Checked, right: tuple[str, ...], written: bool) -> None:
+def _only_simulated(target: Target, simulated: Simulable | None, *, json: bool) -> int:
+    """Nothing can be started, so nothing is probed: whether it can be simulated is all there is to tell."""
+    import msgspec
+
+    assert simulated is not None
+    if json:
+        told = {"target": target.name, "declared": target.capabilities, "simulated": simulated}
+        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+    else:
+        sys.stdout.write(
+            f"{simulated.line}\nthe capabilities are taken as they are declared: without [start] no server "
+            "is started and probed\n"
+        )
+    return 0 if simulated.can else BROKEN
+
+
+def _tell_json(
+    target: Target,
+    checked: Checked,
+    right: tuple[str, ...],
+    written: bool,
+    simulated: Simulable | None,
+) -> None:
     import msgspec
 
     told = {
@@ -137,6 +174,7 @@ def _tell_json(target: Target, checked: Checked, right: tuple[str, ...], written
         "remarks": checked.remarks,
         "unsound": checked.unsound,
         "written": written,
+        "simulated": simulated,
     }
     sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
 

@@ -20,6 +20,7 @@ from patchstorm.storage.guarantees import MEANING
 from patchstorm.storage.parse import FlavourError, parse_flavour
 from patchstorm.target.model import Target
 
+OF_ANSWERS: Final = ("protocol", "conformance")
 DIRECTORY: Final = "dir:"
 _OF_POWER_LOSS: Final = frozenset(
     name
@@ -55,4 +56,14 @@ def unclaimed(target: Target, storage: str, faults: Collection[str]) -> str | No
     return (
         f"not claimed: {storage} in this storm does not give {', '.join(lacking)}, which {target.name} "
         "needs; --unclaimed runs it all the same"
+    )
+
+
+def usual(target: Target) -> frozenset[str]:
+    """The checkers of single answers that ``target`` is known to fail in every storm.
+
+    A header that is always missing is not what a storm is about, so what they find is told last.
+    """
+    return frozenset(
+        one.checker for one in target.known if "*" in one.storms and one.checker in OF_ANSWERS
     )

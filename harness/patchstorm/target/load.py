@@ -23,6 +23,7 @@ from patchstorm.target.model import (
     Known,
     Ready,
     Settle,
+    Simulate,
     Start,
     Target,
     Variant,
@@ -38,6 +39,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "files": Files,
     "settle": Settle,
     "install": Install,
+    "simulate": Simulate,
 }
 FILLED_IN = ("here", "origin")
 

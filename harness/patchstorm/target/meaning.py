@@ -11,12 +11,13 @@ from patchstorm.dialect.wire import Wire
 from patchstorm.scenario.units import nearest
 from patchstorm.target.lines import Mistake
 from patchstorm.target.model import Target
-from patchstorm.target.vocabulary import CAPABILITIES, NEEDS, PHASES, PLACEHOLDERS
+from patchstorm.target.vocabulary import CAPABILITIES, NEEDS, PHASES, PLACEHOLDERS, SIMULATED
 
 LIFETIME = ("lifetime_ms", "lifetime_s")
 NOT_IN_CONTAINERS = ("{install}", "{companion_port}")
 COMPANION = ("companion_port",)
 OWN = ("companion.command", "companion.flush", "companion.expire")
+APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 READINGS = frozenset({"offset-addressed", "sequential"})
 
@@ -38,12 +39,17 @@ def check_meaning(target: Target) -> None:
     _check_wire(target)
     _check_files(target)
     _check_install(target)
+    _check_simulate(target)
 
 
 def _check_start(target: Target) -> None:
     if not target.start.command:
+        if target.simulate is not None:
+            return
         raise Mistake(
-            "start.command", "start.command is empty. Give the program and its arguments."
+            "start.command",
+            "start.command is missing or empty. Give the program and its arguments, or say with [simulate] "
+            "what a server in Python is, to have it in the world sim alone.",
         )
     _check_templates(target, target.start.command, "start.command")
     _check_templates(target, target.start.lifetime, "start.lifetime", LIFETIME)
@@ -160,6 +166,8 @@ def _check_ready(target: Target) -> None:
             re.compile(ready.line)
         except re.error as error:
             raise Mistake("ready.line", f"ready.line: not a regular expression: {error}.") from None
+    if not target.start.command:
+        return
     said = (*target.start.command, *target.start.environment.values())
     if not ready.reports_port and not any("{port}" in part for part in said):
         raise Mistake(
@@ -262,3 +270,25 @@ def _check_install(target: Target) -> None:
         raise Mistake(
             "install.packages", "install.packages is empty. Give what is to be installed."
         )
+
+
+def _check_simulate(target: Target) -> None:
+    simulate = target.simulate
+    if simulate is None:
+        return
+    if APP.fullmatch(simulate.app) is None:
+        raise Mistake(
+            "simulate.app",
+            f"simulate.app: `{simulate.app}` names no object. Write MODULE:NAME, as in `my_server.main:app`.",
+        )
+    for at, name in enumerate(simulate.own):
+        if not name.isidentifier():
+            raise Mistake(
+                f"simulate.own[{at}]",
+                f"simulate.own[{at}]: `{name}` is no top-level package. Give its name as it is imported, "
+                "without dots.",
+            )
+    for key, value in simulate.environment.items():
+        check_template(value, SIMULATED, f"simulate.environment.{key}")
+    for key, value in simulate.lifetime.items():
+        check_template(value, (*SIMULATED, *LIFETIME), f"simulate.lifetime.{key}")

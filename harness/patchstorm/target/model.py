@@ -26,20 +26,37 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Start(_Table, frozen=True, kw_only=True):
     """How one replica is started and stopped.
 
-    ``command`` may hold the placeholders of :data:`patchstorm.target.vocabulary.PLACEHOLDERS`.
+    ``command`` is empty only where the target is simulated and never started. It may hold the
+    placeholders of :data:`patchstorm.target.vocabulary.PLACEHOLDERS`.
     ``inherit`` names variables of the harness's own environment that the server gets as they are.
     ``lifetime`` are further arguments for a storm whose uploads expire, with ``{lifetime_ms}`` or
     ``{lifetime_s}``; without them such storms are skipped. ``missing`` tells a person how to
     install the program when it is not there.
     """
 
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     inherit: tuple[str, ...] = ()
     stop: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL"] = "SIGTERM"
     stop_ms: int = 2_000
     lifetime: tuple[str, ...] = ()
     missing: str | None = None
+
+
+class Simulate(_Table, frozen=True, kw_only=True):
+    """How the server is run inside the simulator, where it is written in Python.
+
+    ``app`` is ``MODULE:NAME``: an aiohttp Application, an ASGI or WSGI application, a function that makes
+    one, or a coroutine function that listens. ``own`` are packages that every start of a replica imports
+    anew, beside that of ``app`` and all that lies beside the target's file. ``environment`` is what its
+    processes find, and ``lifetime`` what they find besides where uploads expire; values may hold the
+    placeholders of :data:`patchstorm.target.vocabulary.SIMULATED`.
+    """
+
+    app: str
+    own: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    lifetime: dict[str, str] = {}
 
 
 class Companion(_Table, frozen=True, kw_only=True):
@@ -186,8 +203,8 @@ class Target(_Table, frozen=True, kw_only=True):
 
     name: str
     capabilities: tuple[str, ...]
-    start: Start
     wire: Wire
+    start: Start = Start()
     title: str = ""
     version: str = ""
     configuration: str = ""
@@ -202,6 +219,7 @@ class Target(_Table, frozen=True, kw_only=True):
     variants: dict[str, Variant] = {}
     companion: Companion | None = None
     install: Install | None = None
+    simulate: Simulate | None = None
     known: tuple[Known, ...] = ()
     here: str = "."
     origin: str = ""
@@ -220,6 +238,10 @@ def varied(target: Target, name: str) -> Target:
         command=target.start.command + variant.arguments,
         environment={**target.start.environment, **variant.environment},
     )
+    simulate = target.simulate
+    if simulate is not None:
+        both = {**simulate.environment, **variant.environment}
+        simulate = msgspec.structs.replace(simulate, environment=both)
     container = target.container
     if container is not None and container.command:
         container = msgspec.structs.replace(
@@ -228,6 +250,7 @@ def varied(target: Target, name: str) -> Target:
     return msgspec.structs.replace(
         target,
         container=container,
+        simulate=simulate,
         name=f"{target.name}:{name}",
         origin=f"{target.origin}:{name}",
         start=start,

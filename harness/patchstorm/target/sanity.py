@@ -118,6 +118,9 @@ def _check_environment(target: Target) -> None:
     named |= {
         f"variants.{name}.environment": one.environment for name, one in target.variants.items()
     }
+    if target.simulate is not None:
+        named["simulate.environment"] = target.simulate.environment
+        named["simulate.lifetime"] = target.simulate.lifetime
     if target.install is not None:
         named["install.environment"] = target.install.environment
     for where, variables in named.items():

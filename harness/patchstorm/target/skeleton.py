@@ -53,3 +53,37 @@ published = "{{id}}"                       # below {{root}}; {{id}} is the last 
 def skeleton(name: str, file: str) -> str:
     """The text of a new target's file called ``file``, for a server called ``name``."""
     return SKELETON.format(name=name, file=file)
+
+
+PYTHON: Final = """\
+# A server in Python, run inside the simulator as it is. `patchstorm target check {file}` tells whether
+# that works; docs/your-python-server.md walks through it; docs/targets.md has every key.
+name = "{name}"
+capabilities = ["sequential", "creation"]  # what else it promises: docs/targets.md
+
+[simulate]
+# An aiohttp Application, an ASGI or WSGI application, a function that makes one, or a coroutine function
+# that listens. Modules are found beside this file, then where this Python has them.
+app = "{app}"
+# own = ["my_helpers"]                     # further packages that each replica imports anew
+environment = {{ UPLOADS = "{{root}}" }}     # {{root}} is the directory that all replicas share,
+                                         # {{scratch}} one of each replica's own
+# lifetime = {{ EXPIRE_AFTER = "{{lifetime_s}}" }}     # further variables where uploads are to expire
+
+[wire]
+path = "/files/"                         # where POST goes
+
+[files]
+published = "{{id}}"                       # below {{root}}; {{id}} is the last part of the upload's URL,
+                                         # {{target}} the `filename` that was asked for
+# internal  = ["*.info", "*.lock"]       # what users never look at
+# leftovers = ["*.info"]                 # what may stay once an upload is finished
+
+# [start]                                # with it real replicas are stormed as well: docs/your-server.md
+# command = ["uvicorn", "{app}", "--port", "{{port}}"]
+"""
+
+
+def python_skeleton(name: str, file: str, app: str) -> str:
+    """The same for a server in Python whose object ``app`` is to be simulated."""
+    return PYTHON.format(name=name, file=file, app=app)

@@ -13,9 +13,12 @@ from typing import Final
 from patchstorm.scenario.words import CAPABILITIES, PHASES
 from patchstorm.storage.guarantees import MEANING
 
-__all__ = ["CAPABILITIES", "NEEDS", "PHASES", "PLACEHOLDERS"]
+__all__ = ["CAPABILITIES", "NEEDS", "PHASES", "PLACEHOLDERS", "SIMULATED"]
 
 NEEDS: Final = MEANING
+
+SIMULATED: Final = ("root", "scratch", "replica", "here", "host", "port")
+"""The placeholders of ``[simulate]``, which mean there what they mean in ``[start]``."""
 
 PLACEHOLDERS: Final[dict[str, str]] = {
     "python": "the Python that runs the harness",

@@ -108,7 +108,15 @@ class World(ABC):
         return ", ".join(self.storages())
 
     def cannot_run(self, target: Target) -> str | None:
-        """Why no storm at all can be run against ``target``; None where some can."""
+        """Why no storm at all can be run against ``target``; None where some can.
+
+        What starts servers needs a command for it.
+        """
+        if not target.start.command:
+            return (
+                f"target {target.name} has no [start], so nothing says how a replica is started; it is "
+                "run in the world sim only"
+            )
         return None
 
     async def doctor(self) -> AsyncIterator[Row]:

@@ -104,7 +104,7 @@ class Abilities(
         deadline_ns = self._kernel.now_ns + STOP_MS_MAX * MS
 
         def wait(then: Callable[[], None]) -> None:
-            busy = any(replica.app is not None and replica.busy_requests for replica in replicas)
+            busy = any(replica.runs and replica.busy_requests for replica in replicas)
             if busy and self._kernel.now_ns < deadline_ns:
                 self._kernel.after(STOP_POLL_MS * MS, lambda: wait(then))
                 return
@@ -162,7 +162,7 @@ class Abilities(
 
     def restore_power(self, fault: FaultPlan, hit: Hit) -> None:
         for replica in self._without_power(hit):
-            if replica.app is None:
+            if not replica.runs:
                 replica.come_back()
         self._wake_lock_waiters()
 

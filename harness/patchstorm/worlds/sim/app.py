@@ -7,10 +7,10 @@ the simulator's port. Any other synchronous Python store is brought in by a fact
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chunkstore import errors
 from chunkstore.config import LIFETIME_S_DEFAULT, Settings
@@ -20,9 +20,16 @@ from chunkstore.protocol_headers import Head
 from chunkstore.store import Store
 from chunkstore.variants import VARIANTS
 from patchstorm.errors import UsageError
+from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 from patchstorm.target.registry import BUG_SERVER
+from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.port import SimPort
+
+if TYPE_CHECKING:
+    from patchstorm.worlds.sim.delivery import Delivery
+    from patchstorm.worlds.sim.hosted.process import HostedProcess
+    from patchstorm.worlds.sim.replica import Replica
 
 SECRET = b"a secret that every simulated replica shares"
 SWEEP_MS = 200
@@ -74,14 +81,49 @@ Build = Callable[[SimPort, str], App]
 """Starts a process: its port, and the absolute path of the shared directory."""
 
 
+class Host(Protocol):
+    """How a whole server is run, one that knows no port: as a process of its own, spoken to in bytes."""
+
+    @property
+    def kernel(self) -> type[Kernel]:
+        """The kernel of its runs."""
+
+    def start(self, replica: Replica, port: SimPort, root: str) -> HostedProcess:
+        """Begin a process of ``replica``, whose domain is made."""
+
+    def reason_to_skip(self, plan: Plan) -> str | None:
+        """Why the server cannot be asked for what this plan takes; None if it can."""
+
+    def carry(self, process: HostedProcess, delivery: Delivery, body: Iterator[bytes]) -> Answer:
+        """The answer to one request, as :func:`~patchstorm.worlds.sim.serving.serve` gives it."""
+
+
+def no_store(port: SimPort, root: str) -> App:
+    """For subjects that a ``host`` runs."""
+    raise AssertionError("a whole server is no store")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A target together with the code that stands for it. ``sweep_ms`` 0: it has no sweeper."""
+    """A target together with the code that stands for it. ``sweep_ms`` 0: it has no sweeper.
+
+    Either ``build`` makes the application of a process, or ``host`` runs the whole server as it is.
+    """
 
     target: Target
-    build: Build
+    build: Build = no_store
+    host: Host | None = None
     sweep_ms: int = SWEEP_MS
     lock_wait_ms: int = LOCK_WAIT_MS
+
+    @property
+    def kernel(self) -> type[Kernel]:
+        """The kernel of its runs."""
+        return Kernel if self.host is None else self.host.kernel
+
+    def reason_to_skip(self, plan: Plan) -> str | None:
+        """Why it cannot be asked for what this plan takes; None if it can."""
+        return None if self.host is None else self.host.reason_to_skip(plan)
 
 
 class ChunkstoreApp:
@@ -113,6 +155,8 @@ class ChunkstoreApp:
 
 def subject_of(target: Target) -> Subject:
     """The code of ``target``. Raises :class:`UsageError` for servers that only run as processes."""
+    if target.simulate is not None:
+        return _hosted(target)
     command = target.start.command
     if BUG_SERVER in command:
         return _planted(target, command[command.index(BUG_SERVER) + 1])
@@ -130,6 +174,13 @@ def subject_of(target: Target) -> Subject:
         )
     build = partial(ChunkstoreApp, store_type, Exchange)
     return Subject(target=target, build=build)
+
+
+def _hosted(target: Target) -> Subject:
+    """The server as it is, run by what its file says under ``[simulate]``."""
+    from patchstorm.worlds.sim.hosted.host import PythonHost
+
+    return Subject(target=target, host=PythonHost(target), sweep_ms=0)
 
 
 def _planted(target: Target, name: str) -> Subject:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from patchstorm.worlds.sim.tracing import StepRecord
 
-CHANGES = ("write", "pwrite", "ftruncate", "replace", "link", "unlink", "rmdir")
+CHANGES = ("write", "pwrite", "ftruncate", "truncate", "replace", "link", "unlink", "rmdir")
 """Calls that change bytes or names; opening a file may make one, closing and locking change neither."""
 _OPENINGS = ("open", "mkdir")
-_READING = ("pread", "listdir")
-_HANDLING = ("open", "close", "flock")
+_READING = ("pread", "read", "listdir", "scandir")
+_HANDLING = ("open", "close", "flock", "lockf")
 
 
 def pair(

@@ -226,6 +226,15 @@ class Kernel(Agenda):
         """Return to the hub at the next opportunity."""
         self._stopping = True
 
+    def acting(self) -> tuple[str, str]:
+        """For which delivery the current task works, if not its own, and from which line of a server."""
+        return "", ""
+
+    @property
+    def closing(self) -> bool:
+        """Whether the run is over and all that is left of it unwinds."""
+        return self._closing
+
     def close(self) -> None:
         """Unwind every task, so that no ``finally`` runs later in somebody else's schedule."""
         self._closing = True

@@ -17,13 +17,14 @@ from patchstorm.dialect.operations import Request
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.run.clients import Clients
 from patchstorm.scenario import payload
-from patchstorm.scenario.actions import Answer, Mint, Send, Sleep
+from patchstorm.scenario.actions import Answer as Answered
+from patchstorm.scenario.actions import Mint, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
-from patchstorm.worlds.sim.app import Subject
+from patchstorm.worlds.sim.app import Answer, Subject
 from patchstorm.worlds.sim.delivery import Delivery
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.replica import MS, Replica
-from patchstorm.worlds.sim.serving import Broken, reply_of, serve
+from patchstorm.worlds.sim.serving import Broken, Garbled, HungUp, reply_of, serve
 
 REFUSED_MS = 1
 UNREACHABLE_MS = 20
@@ -107,7 +108,7 @@ class Network:
     def _resumer(self, step: Step) -> Callable[[], None]:
         return lambda: self._resume(step, None)
 
-    def _resume(self, step: Step, result: Answer | None) -> None:
+    def _resume(self, step: Step, result: Answered | None) -> None:
         machine = self._machine
         if machine is None:
             return
@@ -163,21 +164,16 @@ class Network:
 
     def _handle(self, delivery: Delivery, replica: Replica) -> None:
         """What the task on the replica does."""
-        app = replica.app
-        assert app is not None
-        assert delivery.head is not None
         try:
-            response = serve(
-                self._kernel,
-                app,
-                delivery.head,
-                self._body(delivery),
-                chunked=delivery.mischief.chunked,
-                gone=lambda: delivery.gone,
-                lock_wait_ns=self._subject.lock_wait_ms * MS,
-            )
+            response = self._answer(delivery, replica)
         except Broken:
             self._finish(delivery, None, NoAnswer.CUT)
+            return
+        except HungUp:
+            self._finish(delivery, None, NoAnswer.CLOSED)
+            return
+        except Garbled:
+            self._finish(delivery, None, NoAnswer.GARBLED)
             return
         if delivery.gone:
             return
@@ -185,6 +181,23 @@ class Network:
             self._finish(delivery, None, NoAnswer.DROPPED)
         else:
             self._finish(delivery, reply_of(response), None)
+
+    def _answer(self, delivery: Delivery, replica: Replica) -> Answer:
+        host = self._subject.host
+        if host is not None:
+            assert replica.process is not None
+            return host.carry(replica.process, delivery, self._body(delivery))
+        assert replica.app is not None
+        assert delivery.head is not None
+        return serve(
+            self._kernel,
+            replica.app,
+            delivery.head,
+            self._body(delivery),
+            chunked=delivery.mischief.chunked,
+            gone=lambda: delivery.gone,
+            lock_wait_ns=self._subject.lock_wait_ms * MS,
+        )
 
     def _body(self, delivery: Delivery) -> Iterator[bytes]:
         """The body in blocks, as far as the network lets it through; raises :class:`Broken`."""

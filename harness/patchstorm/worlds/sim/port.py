@@ -61,6 +61,7 @@ class SimPort:
         self.skew_ns = 0
         self.lifetime_ms: int | None = None
         self.creation: Creation = "on"
+        self.serial = serial
         self._serial = serial << 32
         self._hot_fds: dict[int, str] = {}
         self._close = client.close

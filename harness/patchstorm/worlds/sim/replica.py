@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from patchstorm.run.truth import ROOT
 from patchstorm.scenario.plan import SweepPlan
@@ -13,6 +14,9 @@ from patchstorm.worlds.sim.app import App, Subject
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.port import Creation, SimPort
 from patchstorm.worlds.sim.task import Domain
+
+if TYPE_CHECKING:
+    from patchstorm.worlds.sim.hosted.process import HostedProcess
 
 MS = 1_000_000
 FIRST_SWEEP_MS = 100
@@ -33,9 +37,11 @@ class Replica:
         self.busy_requests = 0
         self.stopping = False
         self.app: App | None = None
+        self.process: HostedProcess | None = None
         self.port: SimPort | None = None
         self.domain: Domain | None = None
         self.starts = 0
+        self.power_losses = 0
         self.sweeps = 0
         self.skew_ns = 0
         self.lifetime_ms: int | None = None
@@ -51,11 +57,16 @@ class Replica:
     @property
     def serves(self) -> bool:
         """Whether a connection would be accepted now."""
-        return self.app is not None and not self.stopping
+        return self.runs and not self.stopping
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process now."""
+        return self.app is not None or self.process is not None
 
     def start(self) -> None:
         """A new process. Nothing, if there is one already."""
-        if self.app is not None:
+        if self.runs:
             return
         self.starts += 1
         self.stopping = False
@@ -65,6 +76,10 @@ class Replica:
         self.port.skew_ns = self.skew_ns
         self.port.lifetime_ms = self.lifetime_ms
         self.port.creation = self.creation
+        host = self._subject.host
+        if host is not None:
+            self.process = host.start(self, self.port, ROOT)
+            return
         self.app = self._subject.build(self.port, ROOT)
         if self._subject.sweep_ms:
             self._kernel.spawn(f"{self.name}/{self.starts}/sweeper", self._sweep, self.domain)
@@ -77,6 +92,7 @@ class Replica:
     def lose_power(self) -> None:
         """The host dies, with all it had not sent."""
         self._end()
+        self.power_losses += 1
         self.client.crash()
 
     def come_back(self) -> None:
@@ -88,17 +104,18 @@ class Replica:
     def vanish(self) -> None:
         """The process ended together with the storage's own machine."""
         self._end()
+        self.power_losses += 1
 
     def _end(self) -> bool:
-        if self.app is None:
+        if not self.runs:
             return False
-        self.app = None
+        self.app = self.process = None
         assert self.domain is not None
         self._kernel.kill(self.domain)
         return True
 
     def pause(self) -> None:
-        if self.domain is not None and self.app is not None:
+        if self.domain is not None and self.runs:
             self._kernel.pause(self.domain)
 
     def unpause(self) -> None:

@@ -82,12 +82,12 @@ def run_schedule(
     choices give the same run either way.
     """
     patience_ms = POLITE_PATIENCE_MS if plan.policy == "polite" else HOSTILE_PATIENCE_MS
-    kernel = Kernel(strategy, workers, steps_max=steps_max, patience_ns=patience_ms * MS)
+    kernel = subject.kernel(strategy, workers, steps_max=steps_max, patience_ns=patience_ms * MS)
     run = _SimRun(plan, subject, kernel, tuple(observers), choosers, watched or strategy.watches)
     collects = gc.isenabled()
     gc.disable()  # a run makes no garbage worth stopping for, and ends within milliseconds
     try:
-        with sealed(kernel.fail):
+        with sealed(kernel.fail, whole=subject.host is not None):
             run.go()
         return run.outcome()
     finally:
@@ -385,7 +385,6 @@ class _SimRun(Run):
 
 def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
     """Why this plan cannot be run in the simulator; None if it can."""
-    flavour = parse_flavour(plan.storage or "tmpfs")
     for fault in plan.world_faults:
         phase = fault.trigger.phase
         if phase is not None and phase not in subject.target.phases:
@@ -397,4 +396,5 @@ def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
                 f"{', '.join(shown.changed)}, which the simulator does not watch; name a path that "
                 "appears or vanishes"
             )
-    return sim_faults.reason_to_skip(plan.world_faults, flavour.nfs is None)
+    local = parse_flavour(plan.storage or "tmpfs").nfs is None
+    return subject.reason_to_skip(plan) or sim_faults.reason_to_skip(plan.world_faults, local)

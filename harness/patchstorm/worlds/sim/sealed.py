@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
-from threading import get_ident
 from types import FrameType
 from typing import Any, Final
 
 from patchstorm.errors import UsageError
 
+get_ident = _thread.get_ident  # of the machine, whatever it is replaced by for simulated processes
 THREAD: Final = "thread"
 PROCESS: Final = "process"
 _STARTS: Final = {
@@ -37,20 +37,21 @@ _STARTS: Final = {
     "os.system": PROCESS,
 }
 Fail = Callable[[BaseException], None]
-_running: dict[int, Fail] = {}
+_running: dict[int, tuple[Fail, bool]] = {}
 """By the thread in which the simulated code runs: other threads may start what they like."""
 
 
 @contextmanager
-def sealed(fail: Fail) -> Iterator[None]:
+def sealed(fail: Fail, *, whole: bool = False) -> Iterator[None]:
     """Within it, a start in this thread is told to ``fail`` and raised where it was tried.
 
-    Both, because the code under test may swallow what is raised.
+    Both, because the code under test may swallow what is raised. ``whole``: it is a whole server, which no
+    adapter of one's own stands before.
     """
     _listen()
     me = get_ident()
     before = _running.get(me)
-    _running[me] = fail
+    _running[me] = (fail, whole)
     try:
         yield
     finally:
@@ -60,11 +61,14 @@ def sealed(fail: Fail) -> Iterator[None]:
             _running[me] = before
 
 
-def refuse(what: str, fail: Fail) -> None:
+def refuse(what: str, fail: Fail, *, whole: bool = False) -> None:
     """Raise the UsageError that names ``what`` was started and where; ``fail`` is told first."""
-    place = _place(sys._getframe(1))
+    place = place_of(sys._getframe(1))
     error = UsageError(
-        f"{place}: the store starts a {what}, and what it does there cannot be simulated: its steps "
+        f"{place}: the server starts a {what}, which would run beside the simulation at moments that nobody "
+        "chose, and cannot be simulated. Run this server in the world processes."
+        if whole
+        else f"{place}: the store starts a {what}, and what it does there cannot be simulated: its steps "
         "would come at moments that nobody chose. Requests of one replica run beside each other as they "
         "are, so give the simulator an adapter that calls the store directly (docs/adapting-a-store.md), "
         "or run it in the world processes."
@@ -94,12 +98,13 @@ def _watched(real: Callable[..., Any]) -> Callable[..., Any]:
 
 def _heard(event: str, _: tuple[Any, ...]) -> None:
     what = _STARTS.get(event)
-    if what is not None and (fail := _running.get(get_ident())) is not None:
-        refuse(what, fail)
+    if what is not None and (running := _running.get(get_ident())) is not None:
+        refuse(what, running[0], whole=running[1])
 
 
-def _place(frame: FrameType | None) -> str:
+def place_of(frame: FrameType | None = None) -> str:
     """The line of the store that led to a start: the innermost outside of Python's library and of this."""
+    frame = frame or sys._getframe(1)
     library = Path(sysconfig.get_paths()["stdlib"])
     harness = Path(__file__).parents[2]
     while frame is not None:

@@ -32,6 +32,14 @@ class Broken(Exception):
     """The connection broke inside the body, or the client has left."""
 
 
+class HungUp(Exception):
+    """The server closed the connection without an answer."""
+
+
+class Garbled(Exception):
+    """What the server sent is no HTTP."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Failed:
     """The answer of a server whose code raised what nobody expected."""

@@ -48,6 +48,19 @@ def writing(call: str, path: str) -> Footprint:
     return Footprint(call, (), ("#" + path,))
 
 
+def called(name: str, path: str) -> Footprint:
+    """What goes by its own name: the calls of ``os`` that a store of this project does without."""
+    if name == "read":
+        return reading(name, path)
+    if name == "stat":
+        return Footprint(name, ("=" + path, "#" + path), ())
+    if name == "scandir":
+        return Footprint(name, ("/" + path,), ())
+    if name == "truncate":
+        return writing(name, path)
+    return Footprint(name, (), ("!" + path,))
+
+
 def syncing(path: str) -> Footprint:
     return Footprint("fsync", ("#" + path,), ())
 

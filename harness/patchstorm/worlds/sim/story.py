@@ -13,17 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from patchstorm.check.model import Finding
 from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
 from patchstorm.choice.schedule import Choice
-from patchstorm.dialect.phrases import answer_headers, befell, headers_told
+from patchstorm.dialect.phrases import answer_headers, befell
 from patchstorm.dialect.registry import words_of
-from patchstorm.dialect.words import Words
 from patchstorm.history.events import Damage, Fault, Standstill
-from patchstorm.history.model import History, Operation
+from patchstorm.history.model import History
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.worlds.sim.agenda import STEP_NS
 from patchstorm.worlds.sim.causes import looked_last, missed, pair, relied
-from patchstorm.worlds.sim.changes import O_TRUNC, began_at, passes, seen
+from patchstorm.worlds.sim.changes import began_at, passes, seen
 from patchstorm.worlds.sim.injection import INJECTED, STALE
 from patchstorm.worlds.sim.page import Order, Page, Weight
+from patchstorm.worlds.sim.phrasing import asked_of, asks, did, likeness, private
 from patchstorm.worlds.sim.tracing import StepRecord
 
 ALIKE_MAX = 3
@@ -71,8 +71,10 @@ class _Story:
         self._operations = history.operations
         self._words = words_of(history.header.dialect)
         self._by_task: dict[str, list[StepRecord]] = {}
+        self._by_doer: dict[str, list[StepRecord]] = {}
         for record in steps:
             self._by_task.setdefault(record.task, []).append(record)
+            self._by_doer.setdefault(record.doer, []).append(record)
         self._steps = steps
         self._paths = paths
         self._tasks = {op: task for task, op in paths.items()}
@@ -102,12 +104,23 @@ class _Story:
         pending = after[0] if after else None
         if pending is not None:
             began = before[-1].time_ns if before else pending.time_ns
-            call = _call(
+            told = asked_of(
                 pending, began_at(pending, self._steps, before[-1].step if before else pending.step)
             )
-            text = f"{choice.task} is held up before {call}; {choice.target} goes on"
+            text = f"{pending.doer} is held up before {told}; {self._doing(choice)} goes on"
             self.page.add(began + 1, pending.replica, text, Weight.HELD)
+            self._request_of(pending.doer)
         self._pair(before, after)
+
+    def _doing(self, choice: Choice) -> str:
+        """Who goes on, by what it does next."""
+        target = choice.target or ""
+        if target in self._paths:
+            return target
+        began = self._around(choice.task, choice.step)[1]
+        since = began[0].step if began else 0
+        ahead = [one for one in self._by_task.get(target, ()) if one.step < since]
+        return ahead[-1].doer if ahead else target
 
     def _pair(self, before: Sequence[StepRecord], after: Sequence[StepRecord]) -> bool:
         """Tell what was learnt, changed meanwhile and done all the same; whether there was such a pair."""
@@ -171,7 +184,7 @@ class _Story:
         )
         if record is not None:
             self._step(record, f"fault {choice.kind} struck here", Weight.FAULT)
-            self._request_of(choice.task)
+            self._request_of(record.doer)
 
     def faults(self) -> None:
         """Whatever was done to the fleet or to a request that is told, and what took it back.
@@ -211,7 +224,7 @@ class _Story:
         for one in died[:DIED_MAX]:
             self.operation(one.op, weight=Weight.ASIDE)
             self._deeds(one.op)
-            records = self._by_task.get(self._tasks.get(one.op, ""), [])
+            records = self._by_doer.get(self._tasks.get(one.op, ""), [])
             before = [record for record in records if record.time_ns <= death.time_ns]
             if before:
                 self._step(before[-1], "its last step")
@@ -266,7 +279,7 @@ class _Story:
         alike: dict[tuple[object, ...], list[int]] = {}
         for op in told:
             if op < len(self._operations) and op not in self._counted:
-                alike.setdefault(_likeness(self._operations[op]), []).append(op)
+                alike.setdefault(likeness(self._operations[op]), []).append(op)
         for ops in alike.values():
             yield from ops if len(ops) <= ALIKE_MAX else (ops[0], ops[-1])
             self._counted.update(ops)
@@ -287,8 +300,8 @@ class _Story:
         self._told.add(op)
         operation = self._operations[op]
         call, end = operation.call, operation.end
-        asks = _asks(operation, self._words)
-        self.page.add(call.time_ns, call.replica, asks, weight, Order.BEGINS)
+        asked = asks(operation, self._words)
+        self.page.add(call.time_ns, call.replica, asked, weight, Order.BEGINS)
         if end is not None:
             text = f"op {op} is answered {end.error if end.status is None else end.status}"
             if end.offset is not None:
@@ -300,14 +313,14 @@ class _Story:
 
     def _deeds(self, op: int) -> None:
         """What a request changed on the storage, for others to see; what it removed, in one line."""
-        records = self._by_task.get(self._tasks.get(op, ""), [])
+        records = self._by_doer.get(self._tasks.get(op, ""), [])
         changes = seen(records)
         for record in [one for one in changes if one.call not in _REMOVALS][-DEEDS_MAX:]:
             self._deed(record, Weight.DEED)
         self._removed([one for one in changes if one.call in _REMOVALS], Weight.DEED)
 
     def _deed(self, record: StepRecord, weight: Weight) -> None:
-        self.page.add(record.time_ns, record.replica, _did(record), weight)
+        self.page.add(record.time_ns, record.replica, did(record), weight)
 
     def _failed(self, op: int) -> None:
         """What a request that was answered with an error had looked at last, and who had changed it last."""
@@ -316,7 +329,7 @@ class _Story:
             return
         if op in self._struck_ops:
             return  # the fault is the reason
-        look, change = looked_last(self._steps, self._by_task.get(self._tasks.get(op, ""), []))
+        look, change = looked_last(self._steps, self._by_doer.get(self._tasks.get(op, ""), []))
         if look is not None and change is not None:
             self._step(change, "the last change of what it looked at")
             self._step(look, "the last thing it looked at")
@@ -331,7 +344,7 @@ class _Story:
             for one in passes(records):
                 changes = seen(one)
                 for record in changes:
-                    if record.call in ("replace", "link") and not _private(record):
+                    if record.call in ("replace", "link") and not private(record):
                         self._deed(record, Weight.DEED)
                 self._removed(
                     [record for record in changes if record.call in _REMOVALS], Weight.SWEPT
@@ -346,52 +359,4 @@ class _Story:
             self.page.add(first.time_ns, first.replica, text, weight)
 
     def _step(self, record: StepRecord, remark: str, weight: Weight = Weight.CAUSE) -> None:
-        self.page.add(record.time_ns, record.replica, f"{_did(record)}   <- {remark}", weight)
-
-
-def _private(record: StepRecord) -> bool:
-    """Whether a name was only exchanged for a newer one within the server's own files."""
-    return str(record.detail.get("to", "")).startswith(".")
-
-
-def _likeness(operation: Operation) -> tuple[object, ...]:
-    call, end = operation.call, operation.end
-    answer = None if end is None else (end.status, end.error, end.offset)
-    return (call.kind, call.upload, call.client, call.offset, call.content, answer)
-
-
-def _asks(operation: Operation, words: Words) -> str:
-    call = operation.call
-    told = headers_told(words, operation)
-    if call.probe is not None:
-        to = call.probe.to or "the creation URL"
-        return f"op {call.op} {call.probe.case} {call.probe.method} {to}{told}"
-    text = f"op {call.op} {call.client} {words.verb(call.kind)}"
-    if call.length is not None:
-        start = call.offset or 0
-        text += f" [{start}, {start + call.length})"
-    if call.content:
-        text += f" content {call.content}"
-    if call.checksum != "none":
-        text += f" checksum {call.checksum}"
-    if call.replay_of is not None:
-        text += f", op {call.replay_of} again"
-    return text + told
-
-
-def _did(record: StepRecord) -> str:
-    text = f"{record.task} {_call(record, began_at(record))}"
-    return f"{text} -> {record.result}" if record.result else text
-
-
-def _call(record: StepRecord, at: int | None) -> str:
-    """What was asked, of what begins ``at`` a place in the file; None: nobody knows."""
-    detail = record.detail
-    text = f"{record.call} {record.path}"
-    if "to" in detail:
-        text += f" to {detail['to']}"
-    if detail.get("flags", 0) & O_TRUNC:
-        text += ", truncating it"
-    if "length" in detail:
-        text += f" {detail['length']} bytes" + ("" if at is None else f" at {at}")
-    return text
+        self.page.add(record.time_ns, record.replica, f"{did(record)}   <- {remark}", weight)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from patchstorm.choice.strategy import Footprint
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from greenlet import greenlet
+
+    from patchstorm.worlds.sim.hosted.process import HostedProcess
 
 
 class Died(BaseException):
@@ -21,7 +25,7 @@ class Died(BaseException):
 class Domain:
     """A failure domain: tasks that die, stand still and come back together."""
 
-    __slots__ = ("alive", "frozen", "index", "paused", "tasks")
+    __slots__ = ("alive", "frozen", "index", "paused", "process", "tasks")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -29,13 +33,16 @@ class Domain:
         self.paused = False
         self.tasks: dict[int, Task] = {}
         self.frozen: list[Task] = []
+        self.process: HostedProcess | None = None
+        """Whose tasks these are, where a whole server is simulated."""
 
 
 class Task:
     """A piece of synchronous code with a stable name. ``local`` is valid while it does not run.
 
     ``pending`` is the step it is about to take, if somebody watches. ``ended`` is told, with True if
-    the task died, when it has come to its end.
+    the task died, when it has come to its end. ``locals`` and ``loop`` are what a thread of a simulated
+    process keeps of its own: the state of ``threading.local``, and the event loop that was set.
     """
 
     __slots__ = (
@@ -46,6 +53,8 @@ class Task:
         "ended",
         "frozen",
         "local",
+        "locals",
+        "loop",
         "number",
         "path",
         "pending",
@@ -73,6 +82,8 @@ class Task:
         self.worker: greenlet | None = None
         self.pending: Footprint | None = None
         self.local = 0
+        self.locals: dict[int, Any] | None = None
+        self.loop: AbstractEventLoop | None = None
         self.raised = 0
         self.sleeping: object | None = None
         self.doomed = False

@@ -21,7 +21,11 @@ STEPS_MAX = 200_000
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """One file-system call: what it was asked, what came of it, and what it touched."""
+    """One file-system call: what it was asked, what came of it, and what it touched.
+
+    ``request`` is the path of the delivery for which it was made, where that is not the task's own, and
+    ``place`` the line of a server that led to it.
+    """
 
     step: int
     time_ns: int
@@ -33,6 +37,13 @@ class StepRecord:
     detail: Detail
     result: str
     footprint: Footprint
+    request: str = ""
+    place: str = ""
+
+    @property
+    def doer(self) -> str:
+        """What a person knows it by: the request, or else the task."""
+        return self.request or self.task
 
     @property
     def failed(self) -> bool:
@@ -84,6 +95,7 @@ class Trace(Observer):
                 detail,
                 shown(result),
                 footprint,
+                *kernel.acting(),
             )
         )
         within = self._open.get(replica)

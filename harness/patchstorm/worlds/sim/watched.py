@@ -302,7 +302,7 @@ class WatchedPort(SimPort):
             return super().call(name, *args, **named)
         path = self._path(args[0]) if isinstance(args[0], int) else str(args[0])
         result = self._call(
-            Footprint(name, (), ()), path, partial(getattr(self.client, name), *args, **named)
+            steps.called(name, path), path, partial(getattr(self.client, name), *args, **named)
         )
         if self.kernel.waiting:
             self._wake()

@@ -1,0 +1,134 @@
+"""The kernel of runs with whole servers: what an interpreter keeps for a thread follows the task.
+
+Greenlets share their thread's running event loop, its hooks for asynchronous generators, and
+``sys.modules``. At every switch these become the task's own, so that ``asyncio`` and imports see in each
+task what they would see in a thread of a process of its own.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures.thread as pools
+import contextvars
+import sys
+from asyncio import events
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from patchstorm.choice.strategy import Strategy
+from patchstorm.storage.server import Server
+from patchstorm.worlds.sim.hosted import here
+from patchstorm.worlds.sim.hosted.modules import Modules
+from patchstorm.worlds.sim.hosted.streams import Streams
+from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.task import Task
+from patchstorm.worlds.sim.workers import Workers
+
+if TYPE_CHECKING:
+    from patchstorm.worlds.sim.hosted.loop import SimLoop
+    from patchstorm.worlds.sim.hosted.process import HostedProcess
+
+
+REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("patchstorm-request", default="")
+"""The delivery for which a piece of a server runs, as far as its contexts tell."""
+
+
+class HostedKernel(Kernel):
+    """``process`` is whose code runs now; ``loops`` are the event loops that run, by their task's number."""
+
+    __slots__ = ("_modules", "_streams", "loops", "process", "scratches")
+
+    def __init__(
+        self, strategy: Strategy, workers: Workers, *, steps_max: int, patience_ns: int
+    ) -> None:
+        super().__init__(strategy, workers, steps_max=steps_max, patience_ns=patience_ns)
+        self.process: HostedProcess | None = None
+        self.loops: dict[int, SimLoop] = {}
+        self.scratches: dict[tuple[int, int], Server] = {}
+        """The directories of hosts' own, by replica and how often it had lost power."""
+        self._modules = Modules()
+        self._streams: Streams | None = None
+
+    @property
+    def stuck(self) -> list[Task]:
+        """Only who waits for a lock of the storage: idle loops and pool threads wait for ever, rightly."""
+        return [
+            task
+            for key, waiting in self.waiting.items()
+            for task in waiting
+            if isinstance(key, tuple)
+            and task.sleeping is None
+            and not (task.ready or task.doomed or task.frozen)
+        ]
+
+    def acting(self) -> tuple[str, str]:
+        process = self.process
+        return ("", "") if process is None else (REQUEST.get(), line_of(process))
+
+    def run(self) -> None:
+        if self._streams is None:
+            self._streams = Streams()
+            here.begins(self)
+        with self._between_tasks():
+            super().run()
+
+    def close(self) -> None:
+        try:
+            with self._between_tasks():
+                super().close()
+        finally:
+            _forget_threads()
+            self._modules.restore()
+            if self._streams is not None:
+                self._streams.restore()
+                here.ends()
+
+    def _enter(self, task: Task) -> None:
+        super()._enter(task)
+        domain = task.domain
+        process = None if domain is None else domain.process
+        self.process = process
+        if process is not None:
+            self._modules.belong_to(process)
+        self.runs_loop(self.loops.get(task.number))
+
+    def _leave(self, task: Task) -> None:
+        super()._leave(task)
+        self.process = None
+
+    def runs_loop(self, loop: SimLoop | None) -> None:
+        """The thread's running loop is ``loop``, with its hooks."""
+        if events._get_running_loop() is not loop:
+            events._set_running_loop(loop)
+            sys.set_asyncgen_hooks(*((None, None) if loop is None else loop.hooks))
+
+    @contextmanager
+    def _between_tasks(self) -> Iterator[None]:
+        """The harness itself may be run by an event loop: afterwards that one goes on."""
+        outer, hooks = events._get_running_loop(), sys.get_asyncgen_hooks()
+        try:
+            yield
+        finally:
+            self.process = None
+            events._set_running_loop(outer)
+            sys.set_asyncgen_hooks(*hooks)
+
+
+def _forget_threads() -> None:
+    """The pools' own list of threads keeps each with all of its process, unless it ends by itself."""
+    known: Any = pools._threads_queues
+    for thread in list(known):
+        if hasattr(thread, "_simulated"):
+            del known[thread]
+
+
+def line_of(process: HostedProcess) -> str:
+    """The innermost line of the server's own code that runs now, as ``FILE:LINE``; "" where there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "") in process.own:
+            return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""

@@ -1,0 +1,187 @@
+"""The modules that are a process's own: imported anew at each start, and in ``sys.modules`` while it runs.
+
+A process's own are the packages that a target's file names and every module that lies beside that file.
+All else is the interpreter's, imported once and shared by all replicas; what such an import does is not
+simulated, since it happens once, whoever comes first.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from patchstorm.worlds.sim.hosted.here import current, kernel_here, outside, task_here
+
+if TYPE_CHECKING:
+    from patchstorm.worlds.sim.hosted.kernel import HostedKernel
+    from patchstorm.worlds.sim.hosted.process import HostedProcess
+
+NEVER_OWN: Final = frozenset({"patchstorm", "chunkstore", *sys.stdlib_module_names})
+_real_stat = os.stat
+_codes: dict[str, tuple[int, int, CodeType]] = {}
+
+
+class Own:
+    """Which top-level names are a server's own: those that are named, and what lies in ``here``."""
+
+    def __init__(self, named: Sequence[str], here: str) -> None:
+        self.here = here
+        self._known = dict.fromkeys(named, True) | dict.fromkeys(NEVER_OWN, False)
+
+    def __contains__(self, module: object) -> bool:
+        assert isinstance(module, str)
+        top = module.partition(".")[0]
+        known = self._known.get(top)
+        if known is None:
+            known = self._known[top] = self._beside(top)
+        return known
+
+    def there(self, top: str) -> bool:
+        """Whether the top-level module can be found at all."""
+        return PathFinder.find_spec(top, [self.here, *sys.path]) is not None
+
+    def _beside(self, top: str) -> bool:
+        with outside():
+            place = Path(self.here, top)
+            return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
+
+
+class Modules:
+    """Whose modules ``sys.modules`` shows, in one run."""
+
+    def __init__(self) -> None:
+        self._process: HostedProcess | None = None
+        self._aside: dict[str, ModuleType] = {}
+        """What the harness itself had imported under the names of the server's own modules."""
+
+    def belong_to(self, process: HostedProcess) -> None:
+        """Take the modules of the process before out, and put those of ``process`` in."""
+        before = self._process
+        if before is process:
+            return
+        if before is None:
+            self._aside = _taken([name for name in sys.modules if name in process.own])
+        else:
+            before.modules.update(_taken(before.module_names))
+        self._process = process
+        sys.modules.update(process.modules)
+
+    def restore(self) -> None:
+        """``sys.modules`` as it was before the run."""
+        if self._process is not None:
+            _taken(self._process.module_names)
+            sys.modules.update(self._aside)
+            self._process = None
+
+
+def _taken(names: Sequence[str]) -> dict[str, ModuleType]:
+    return {name: sys.modules.pop(name) for name in names if name in sys.modules}
+
+
+class _Finder(MetaPathFinder):
+    """Finds a process's own modules, beside the target's file first, and notes their names."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        process = current()
+        if process is None or name not in process.own:
+            return None
+        process.module_names.append(name)
+        with outside():
+            among = [process.own.here, *sys.path] if path is None else path
+            spec = PathFinder.find_spec(name, among, target)
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        return spec
+
+
+class _Loader(SourceFileLoader):
+    """Keeps what it compiled: every start of a replica executes the same code."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        with outside():
+            found = _real_stat(self.path)
+            known = _codes.get(self.path)
+            if known is not None and known[:2] == (found.st_mtime_ns, found.st_size):
+                return known[2]
+            code = super().get_code(fullname)
+        if code is not None:
+            _codes[self.path] = (found.st_mtime_ns, found.st_size, code)
+        return code
+
+
+def install() -> None:
+    """Have imports of simulated processes find their own modules, and share all others."""
+    sys.meta_path.insert(0, _Finder())
+    builtins.__import__ = _importing(builtins.__import__)
+    importlib.import_module = _importing_module(importlib.import_module)
+
+
+def _importing(real: Callable[..., Any]) -> Callable[..., Any]:
+    def __import__(  # noqa: A001, N807 - the signature of the built-in
+        name: str,
+        globals: Any = None,  # noqa: A002
+        locals: Any = None,  # noqa: A002
+        fromlist: Any = (),
+        level: int = 0,
+    ) -> Any:
+        whole = name if level == 0 else _absolute(name, globals, level)
+        module = sys.modules.get(whole)
+        if module is not None:  # the frequent case: a function imports what is there already
+            if not fromlist:
+                return real(name, globals, locals, fromlist, level)
+            if all(hasattr(module, one) for one in fromlist):
+                return module
+        with _side_of(whole):
+            return real(name, globals, locals, fromlist, level)
+
+    return __import__
+
+
+def _absolute(name: str, globals: Any, level: int) -> str:  # noqa: A002
+    """What a relative import names."""
+    package = str((globals or {}).get("__package__") or "")
+    base = package if level == 1 else package.rsplit(".", level - 1)[0]
+    return f"{base}.{name}" if name else base
+
+
+def _importing_module(real: Callable[..., Any]) -> Callable[..., Any]:
+    def import_module(name: str, package: str | None = None) -> Any:
+        whole = package if package and name.startswith(".") else name
+        with _side_of(whole):
+            return real(name, package)
+
+    return import_module
+
+
+def _side_of(module: str) -> AbstractContextManager[None]:
+    """What its import is done as: by the process where it is its own, else by the interpreter."""
+    process = current()
+    if process is not None:
+        return nullcontext() if module in process.own else outside()
+    task, kernel = task_here(), kernel_here()
+    domain = None if task is None else task.domain
+    behind = None if domain is None else domain.process
+    if kernel is None or behind is None or module not in behind.own:
+        return nullcontext()
+    return _as_process(kernel, behind)
+
+
+@contextmanager
+def _as_process(kernel: HostedKernel, process: HostedProcess) -> Iterator[None]:
+    """A shared package imports a module of the server's own, as frameworks do with settings."""
+    kernel.process = process
+    try:
+        yield
+    finally:
+        kernel.process = None

@@ -1,0 +1,83 @@
+"""What happens for real, whoever asks for it: refused by name, with the world that can.
+
+Python's audit events (PEP 578) tell of sockets, memory maps, SQLite and libraries that are loaded; a few
+functions that no event stands for are replaced. Starts of processes are watched for every simulated store
+(:mod:`patchstorm.worlds.sim.sealed`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from patchstorm.worlds.sim.hosted.here import current
+
+Call = Callable[..., Any]
+Replace = Callable[[Any, str, Call], None]
+
+EVENTS: Final = {
+    "socket.bind": "a real socket (bind)",
+    "socket.connect": "a real connection (connect)",
+    "socket.sendto": "a real socket (sendto)",
+    "socket.sendmsg": "a real socket (sendmsg)",
+    "socket.getaddrinfo": "a look-up in the real network (getaddrinfo)",
+    "socket.gethostbyname": "a look-up in the real network (gethostbyname)",
+    "socket.gethostbyaddr": "a look-up in the real network (gethostbyaddr)",
+    "mmap.__new__": "mmap",
+    "sqlite3.connect": "sqlite3",
+    "shutil.chown": "shutil.chown",
+    "pty.spawn": "a program on a terminal (pty.spawn)",
+}
+"""Audit events, and what is said of them."""
+_WHY: Final = "reaches the machine itself, which all simulated replicas share"
+_ENDS: Final = ("_exit", "abort", "kill", "killpg")
+
+
+def install(replace: Replace) -> None:
+    sys.addaudithook(_heard)
+    for name in _ENDS:
+        replace(os, name, _refused(f"os.{name}", getattr(os, name)))
+    for name in ("alarm", "setitimer", "raise_signal", "pthread_kill"):
+        replace(signal, name, _refused(f"signal.{name}", getattr(signal, name)))
+    replace(signal, "signal", _unheard(signal.signal, signal.SIG_DFL))
+    replace(signal, "set_wakeup_fd", _unheard(signal.set_wakeup_fd, -1))
+    replace(atexit, "register", _unheard(atexit.register, None))
+    replace(os, "getpid", _told(os.getpid, lambda process: process.pid))
+    replace(os, "getppid", _told(os.getppid, lambda process: 1))
+
+
+def _heard(event: str, _: tuple[Any, ...]) -> None:
+    what = EVENTS.get(event)
+    if what is not None and (process := current()) is not None:
+        process.refuse(what, _WHY)
+
+
+def _refused(what: str, real: Call) -> Call:
+    def call(*args: Any, **named: Any) -> Any:
+        process = current()
+        if process is not None:
+            process.refuse(what, "ends or interrupts the process, which is the simulator's own")
+        return real(*args, **named)
+
+    return call
+
+
+def _unheard(real: Call, answer: Any) -> Call:
+    """A replica is stopped by its death, so nobody ever hears what is left behind for its end."""
+
+    def call(*args: Any, **named: Any) -> Any:
+        return real(*args, **named) if current() is None else answer
+
+    return call
+
+
+def _told(real: Call, answer: Call) -> Call:
+    def call() -> Any:
+        process = current()
+        return real() if process is None else answer(process)
+
+    return call

@@ -1,0 +1,56 @@
+"""What would happen for real is refused: by name, with the line that asks for it and the world that can."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from patchstorm.errors import UsageError
+
+from .probing import said
+
+REFUSED = {
+    "subprocess": ("import subprocess, sys\nsubprocess.run([sys.executable, '-c', ''])", "process"),
+    "fork": ("os.fork()", "process"),
+    "connection": ("import socket\nsocket.create_connection(('127.0.0.1', 9))", "real"),
+    "listening": ("import socket\nsocket.socket().bind(('127.0.0.1', 0))", "real socket"),
+    "mkdir": ("os.mkdir('/var/tmp/patchstorm-nowhere')", "/var/tmp/patchstorm-nowhere"),
+    "open": ("open('/var/tmp/patchstorm-nowhere', 'w')", "/var/tmp/patchstorm-nowhere"),
+    "unlink": ("os.unlink('/var/tmp/patchstorm-nowhere')", "/var/tmp/patchstorm-nowhere"),
+    "mmap": ("import mmap\nmmap.mmap(-1, 100)", "mmap"),
+    "sqlite3": ("import sqlite3\nsqlite3.connect(ROOT / 'x.db')", "sqlite3"),
+    "kill": ("os.kill(os.getpid(), 15)", "os.kill"),
+    "exit": ("os._exit(3)", "os._exit"),
+    "swallowed": (
+        "try:\n    os.mkdir('/var/tmp/patchstorm-nowhere')\nexcept Exception:\n    pass",
+        "mkdir",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_simulated_is_refused_by_name(what: str, tmp_path: Path) -> None:
+    code, named = REFUSED[what]
+    with pytest.raises(UsageError) as refused:
+        said(tmp_path, code)
+    message = str(refused.value)
+    assert named in message
+    assert "probed.py:" in message
+    assert "processes" in message
+
+
+def test_outside_of_simulated_processes_all_of_it_works_as_ever(tmp_path: Path) -> None:
+    said(tmp_path, "pass")
+    (tmp_path / "new").mkdir()
+    sqlite3.connect(tmp_path / "x.db").close()
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+
+
+def test_what_belongs_to_the_machine_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("as it was written")
+    lines = said(tmp_path, f"print(open({str(tmp_path / 'note.txt')!r}).read())")
+    assert lines == [["as it was written"]] * 2

@@ -1,0 +1,78 @@
+"""Small servers as people write them: the one that looks and then appends is convicted, its twin is safe."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from patchstorm.campaign.keeping import small_of, story_of
+from patchstorm.campaign.simulated import digests
+
+from .running import SERVERS, accused, found, needs, session
+
+PAIRS = {
+    "aiohttp": (),
+    "starlette": ("starlette", "uvicorn"),
+    "litestar": ("litestar", "uvicorn"),
+    "flask": ("flask",),
+    "django": ("django",),
+}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_a_server_that_looks_and_then_appends_is_convicted(kind: str) -> None:
+    needs(*PAIRS[kind])
+    assert "bytes" in accused(found(f"race_{kind}", "replaying", 12, until="bytes"))
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_its_twin_with_a_lock_is_safe(kind: str) -> None:
+    needs(*PAIRS[kind])
+    told = found(f"locked_{kind}", "replaying", 6)
+    assert [one.verdict for one in told] == ["safe"] * 6
+
+
+def test_digests_are_the_same_in_another_process_under_another_hash_seed() -> None:
+    target = str(SERVERS / "race_aiohttp.toml")
+    code = (
+        "from patchstorm.campaign.simulated import digests\n"
+        f"print(*digests('crash-all', {target!r}, 1, 3, 'tmpfs'))\n"
+    )
+    mine = digests("crash-all", target, 1, 3, "tmpfs")
+    for seed in ("1", "77"):
+        theirs = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True, cwd=Path.cwd(),
+        )  # fmt: skip
+        assert theirs.stdout.split() == mine
+
+
+def test_tuspyserver_is_convicted_of_appending_before_it_saves_the_offset() -> None:
+    """The first of its defects that docs/servers.md tells of."""
+    needs("tuspyserver", "uvicorn")
+    assert "bytes" in accused(found("tuspyserver", "crash-committing", 6, until="bytes"))
+
+
+@pytest.mark.slow
+def test_the_story_of_it_names_the_death_in_between() -> None:
+    needs("tuspyserver", "uvicorn")
+    told = found("tuspyserver", "crash-committing", 6, until="bytes")
+    small = small_of(session("tuspyserver", "crash-committing"), told[-1])
+    story = story_of(small)
+    assert len(story) <= 25
+    assert any("its process is killed, as" in line and ".info.tmp showed" in line for line in story)
+
+
+def test_tuspyserver_is_convicted_of_standing_still_while_it_waits_for_its_lock() -> None:
+    needs("tuspyserver", "uvicorn")
+    assert "availability" in accused(found("tuspyserver", "stalling-long", 6, until="availability"))
+
+
+@pytest.mark.slow
+def test_tuspyserver_is_convicted_of_removing_the_lock_that_others_hold() -> None:
+    needs("tuspyserver", "uvicorn")
+    assert "bytes" in accused(found("tuspyserver", "parallel", 120, until="bytes"))
