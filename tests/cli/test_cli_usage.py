@@ -31,7 +31,6 @@ WRONG = [
     (["run", "--out", "/dev/null/runs"], "may write to"),
     (["run", "--bogus"], "--help"),
     (["storm", "replaying"], "Commands: run, explore, shrink, check, replay"),
-    (["explore"], "--help"),
     (["explore", "replayng"], "replaying"),
     (["explore", "replaying", "--strategy", "luck"], "Known: portfolio, random-walk"),
     (["explore", "replaying", "--seconds", "0"], "above 0"),

@@ -81,6 +81,15 @@ class Faults:
             for window in self.windows
         )
 
+    def shortly_before(self, at: int) -> bool:
+        """Whether a fault was in force anywhere, or so lately that its locks may not have been broken yet."""
+        return any(
+            window.fault.excuses
+            and window.fault.op is None
+            and window.since <= at <= window.until + self._grace
+            for window in self.windows
+        )
+
     def stalled(self, since: int, until: int) -> bool:
         """Whether the harness itself was not scheduled at some time in between."""
         return any(began <= until and since <= ended for began, ended in self.stalls)

@@ -76,7 +76,7 @@ def _judged(case: Case, operation: Operation, still: _Still, stills: list[_Still
     ):
         return False
     until = min(ended(operation), case.last_ns)
-    return not (case.faults.explains(operation, until) or case.faults.holds_up(still.until))
+    return not (case.faults.explains(operation, until) or case.faults.shortly_before(still.until))
 
 
 def _finding(case: Case, operation: Operation, still: _Still, *, same: bool) -> Finding:
