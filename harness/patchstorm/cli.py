@@ -197,9 +197,12 @@ def explore(
         ),
     ] = None,
     *,
-    target: Annotated[str, typer.Option(metavar="T", help="A store that can be simulated.")] = (
-        "reference"
-    ),
+    target: Annotated[
+        str, typer.Option(metavar="T", help="A store that can be simulated; in fuse, any server.")
+    ] = "reference",
+    world: Annotated[
+        str, typer.Option(metavar="W", help="sim, or fuse: real servers, held at each call.")
+    ] = "sim",
     storage: Annotated[
         str | None, typer.Option(metavar="S", help="A flavour, as in `nfs4,actimeo=1`.")
     ] = None,
@@ -242,6 +245,7 @@ def explore(
         Request(
             scenarios=tuple(scenario or ()),
             target=target,
+            world=world,
             storage=storage,
             schedules=schedules,
             seconds=seconds,

@@ -82,7 +82,7 @@ def test_skip_reasons_name_it() -> None:
         return str(runnable(library.load(name), world, CAPABILITIES, all_means()))
 
     assert reason("crash-all", "desert") == (
-        "crash-all can be brought about in sim, processes, nfs, containers only, not in desert"
+        "crash-all can be brought about in sim, processes, fuse, nfs, containers only, not in desert"
     )
     storm = library.load("failing-disk")
     kinds = {fault.kind for fault in storm.faults}
@@ -111,7 +111,7 @@ def test_what_is_taken_or_searches_is_not_registered(desert: Desert) -> None:
     fake.name, fake.searches = "elsewhere", True
     with pytest.raises(ValueError, match="only the simulator's schedules can be searched"):
         register(fake)
-    assert names() == ("sim", "processes", "nfs", "containers", "desert")
+    assert names() == ("sim", "processes", "fuse", "nfs", "containers", "desert")
 
 
 @pytest.mark.usefixtures("desert")
@@ -130,12 +130,12 @@ def test_what_it_cannot_run_is_skipped_in_its_own_words(
 
 @pytest.mark.usefixtures("desert")
 def test_an_unknown_world_is_answered_with_all_that_there_are() -> None:
-    with pytest.raises(UsageError, match="Worlds: sim, processes, nfs, containers, desert"):
+    with pytest.raises(UsageError, match="Worlds: sim, processes, fuse, nfs, containers, desert"):
         world_of("dessert")
 
 
 def test_what_is_registered_is_forgotten_again() -> None:
-    assert names() == ("sim", "processes", "nfs", "containers")
+    assert names() == ("sim", "processes", "fuse", "nfs", "containers")
     assert default_worlds() == ("sim", "processes")
 
 

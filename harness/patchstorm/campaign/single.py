@@ -11,6 +11,7 @@ import asyncio
 import re
 import shutil
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.check import judge, unknowns, verdict
 from patchstorm.check.model import Finding, Judgement
 from patchstorm.check.verdict import Verdict, folded
+from patchstorm.choice.schedule import Schedule
 from patchstorm.errors import UsageError
 from patchstorm.history.model import History
 from patchstorm.report.model import RunReport
@@ -160,12 +162,13 @@ async def run_plan(
     world: str = USUAL,
     shared: Any = None,
     allow_unreached: bool = False,
+    schedule: Schedule | None = None,
 ) -> StormResult:
-    """Run and judge a plan that is drawn already."""
+    """Run and judge a plan that is drawn already, with the choices of ``schedule`` if one is given."""
     kept = False
     folder = _folder(plan, target, world, out_dir)
     try:
-        result = await _aimed(folder, plan, target, world, shared)
+        result = await _aimed(folder, plan, target, world, shared, schedule)
         report = held(result.report, allow_unreached=allow_unreached)
         result = replace(result, report=report)
         kept = _worth_keeping(result, out_dir, keep_safe)
@@ -175,13 +178,15 @@ async def run_plan(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _aimed(folder: Path, plan: Plan, target: Target, world: str, shared: Any) -> StormResult:
+async def _aimed(
+    folder: Path, plan: Plan, target: Target, world: str, shared: Any, schedule: Schedule | None
+) -> StormResult:
     """Run the plan until its faults hit the moments that they wait for, AIMS_MAX times at most.
 
     A run in which one came too late tells nothing, unless it was violated all the same.
     """
     for run in range(1, AIMS_MAX + 1):
-        result = await _run_in(folder, plan, target, world, shared)
+        result = await _run_in(folder, plan, target, world, shared, schedule)
         stop_if_cancelled()
         if not result.missed or result.report.verdict != "safe":
             break
@@ -214,21 +219,25 @@ def _worth_keeping(result: StormResult, out_dir: Path | None, keep_safe: bool) -
     return out_dir is not None and keep_safe
 
 
-async def _lived(folder: Path, plan: Plan, target: Target, world: str, shared: Any) -> Outcome:
+async def _lived(
+    folder: Path, plan: Plan, target: Target, world: str, shared: Any, schedule: Schedule | None
+) -> Outcome:
     reason = unasked(plan, target.dialect)
     if reason is not None:
         return Outcome(log_dir=folder, skipped=reason)
     place = world_of(world)
-    if shared is not None:
-        return await place.run(plan, target, out_dir=folder, shared=shared)
-    with place.shared(1) as own:
+    with nullcontext(shared) if shared is not None else place.shared(1) as own:
+        if schedule is not None:
+            return await place.repeat(plan, target, schedule, out_dir=folder, shared=own)
         return await place.run(plan, target, out_dir=folder, shared=own)
 
 
-async def _run_in(folder: Path, plan: Plan, target: Target, world: str, shared: Any) -> StormResult:
+async def _run_in(
+    folder: Path, plan: Plan, target: Target, world: str, shared: Any, schedule: Schedule | None
+) -> StormResult:
     (folder / PLAN_FILE).write_bytes(msgspec.json.encode(plan) + b"\n")
     try:
-        outcome = await _lived(folder, plan, target, world, shared)
+        outcome = await _lived(folder, plan, target, world, shared, schedule)
     except UsageError:
         raise
     except Exception as error:
@@ -268,7 +277,7 @@ def _judged(
     history_path = folder / HISTORY_FILE
     judgements = judge(history)
     findings = tuple(finding for one in judgements for finding in one.findings)
-    failure = _keep(folder, plan, target, world, findings) if findings else None
+    failure = _keep(folder, plan, target, world, findings, outcome) if findings else None
     skipped = [f"{one.checker} does not apply: {one.skipped}" for one in judgements if one.skipped]
     points, unjudged = points_of(plan, history, outcome.idle)
     notes = [note for one in judgements for note in one.notes]
@@ -284,6 +293,7 @@ def _judged(
         unknown="; ".join(filter(None, (outcome.unknown, unknowns(judgements)))) or None,
         findings=findings,
         failure=None if failure is None else str(failure),
+        story=outcome.story if findings else (),
         notes=(*outcome.notes, *unjudged, *notes, *skipped),
         points=points,
         scaled=outcome.scaled,
@@ -300,7 +310,12 @@ def _judged(
 
 
 def _keep(
-    folder: Path, plan: Plan, target: Target, world: str, findings: tuple[Finding, ...]
+    folder: Path,
+    plan: Plan,
+    target: Target,
+    world: str,
+    findings: tuple[Finding, ...],
+    outcome: Outcome,
 ) -> Path:
     path = folder / FAILURE_FILE
     failure = Failure(
@@ -314,6 +329,8 @@ def _keep(
         plan=plan,
         findings=findings,
         history=HISTORY_FILE,
+        schedule=outcome.schedule,
+        story=outcome.story,
         command=replay_command(path),
         target_text=text_of(target.origin),
         made_by=Maker.here(),
@@ -332,12 +349,15 @@ def replay_live(
     aim = target or replay_target(failure)[0]
     plan = plan_for(failure, aim)
 
+    async def once(shared: Any) -> StormResult:
+        return await run_plan(
+            plan, aim, out_dir=out_dir, world=failure.world, shared=shared,
+            schedule=failure.schedule,
+        )  # fmt: skip
+
     async def run() -> list[StormResult]:
         with world_of(failure.world).shared(1) as shared:
-            return [
-                await run_plan(plan, aim, out_dir=out_dir, world=failure.world, shared=shared)
-                for _ in range(repeats)
-            ]
+            return [await once(shared) for _ in range(repeats)]
 
     results = tuple(asyncio.run(run()))
     again = [

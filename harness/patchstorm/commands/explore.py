@@ -6,8 +6,9 @@ import math
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from patchstorm.commands.conducting import conduct
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty, writable_file
 from patchstorm.commands.simulate import with_story
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from patchstorm.campaign.corpus import Corpus
     from patchstorm.campaign.explore import Explored
     from patchstorm.scenario.model import Scenario
+
+
+SEARCHED: Final = ("sim", "fuse")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class Request:
     corpus: Path | None
     no_corpus: bool
     json: bool
+    world: str = "sim"
 
 
 def execute(request: Request) -> int:
@@ -68,12 +73,20 @@ def execute(request: Request) -> int:
     if request.seconds is not None and not (0 < request.seconds < math.inf):
         raise UsageError(f"--seconds {request.seconds}: give a number above 0.")
     if request.storage is not None:
-        check_storage(request.storage, ["sim"])
+        check_storage(request.storage, [request.world])
     check_out(request.out)
     if request.junit is not None:
         writable_file(request.junit, "--junit")
     check_name(request.strategy)
     resolve(request.target)
+    if request.world not in SEARCHED:
+        raise UsageError(
+            f"--world {request.world}: orders can be searched in {' and '.join(SEARCHED)}; elsewhere the "
+            "operating system decides them. Use: patchstorm run --world "
+            f"{request.world} --schedules N"
+        )
+    if request.world == "fuse":
+        return conduct(request)
     corpus = corpus_at(request.corpus, none=request.no_corpus)
     named = [library.load(name) for name in dict.fromkeys(request.scenarios)]
     shares = [(scenario, request) for scenario in named] or shares_of(request, library.load_all())

@@ -24,6 +24,8 @@ def execute(path: Path, output: Path) -> int:
 
     failure = read_failure(path)
     writable_file(output, "--output")
+    if failure.world == "fuse" and failure.schedule is not None:
+        return _conducted(failure, output)
     if failure.world != "sim":
         return _live(failure, output)
     sys.stderr.write(f"shrinking {path}\n")
@@ -34,6 +36,25 @@ def execute(path: Path, output: Path) -> int:
     console = console_on(sys.stdout)
     said = f"{left} after {small.runs} runs ({small.seconds:.1f} s); {end}."
     console.print(f"{said}\n", soft_wrap=True)
+    tell_violation(violation(read_failure(output), output), console)
+    return 1
+
+
+def _conducted(failure: Failure, output: Path) -> int:
+    """Choices left out one after the other, each order run more than once."""
+    from patchstorm.campaign.conducted import shrink_conducted
+    from patchstorm.campaign.failure import read_failure
+    from patchstorm.report.console import console_on, tell_violation
+
+    small = shrink_conducted(failure, output)
+    count = len(small.choices)
+    end = "none can be spared" if small.complete else "the bound was met before the end"
+    console = console_on(sys.stdout)
+    console.print(
+        f"{count} choice{'s' * (count != 1)} left after {small.runs} runs ({small.seconds:.1f} s); "
+        f"{end}; it came back in {small.rate} of its last runs.\n",
+        soft_wrap=True,
+    )
     tell_violation(violation(read_failure(output), output), console)
     return 1
 

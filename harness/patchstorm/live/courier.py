@@ -7,8 +7,10 @@ a request that names none, how a broken connection ends) comes from a generator 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import msgspec
@@ -18,7 +20,7 @@ from patchstorm.dialect.operations import Request
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.host import HERE, Host
-from patchstorm.live.http import Client, Delivery, Ending
+from patchstorm.live.http import Blocks, Client, Delivery, Ending, Turn
 from patchstorm.live.network import Network
 from patchstorm.run.clients import Clients
 from patchstorm.scenario.actions import Answer, Mint, Send, Sleep
@@ -26,12 +28,15 @@ from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan, UploadPlan
 
 FETCH_BYTES_MORE = 1 << 20
+Crossing = Callable[[str, int | None], AbstractAsyncContextManager[Turn | None]]
+"""Of a client, and of the replica that it asks: entered before the request goes out, left when it is over."""
 
 
 class Courier:
     """The network between one storm's clients and its fleet.
 
-    ``on_bytes`` is told of body bytes, ``on_silence`` when a request got no answer.
+    ``on_bytes`` is told of body bytes, ``on_silence`` when a request got no answer. ``crossing`` is what a
+    world puts around a delivery, and ``cut`` how it cuts a body.
     """
 
     def __init__(
@@ -39,6 +44,8 @@ class Courier:
     ) -> None:
         self.network = Network()
         self.on_silence: Callable[[], None] = _nothing
+        self.crossing: Crossing = _at_once
+        self.cut: Callable[[Blocks], Blocks] = _whole
         self._clients = clients
         self._fleet = fleet
         self._on_bytes = on_bytes
@@ -73,7 +80,8 @@ class Courier:
         if head is None:
             delivery = Delivery(reply=None, sent=0, error=NoAnswer.NO_URL)
         else:
-            delivery = await self._across(step, send, replica, head)
+            async with self.crossing(step.client, replica) as turn:
+                delivery = await self._across(step, send, replica, head, turn)
             if delivery.reply is None:
                 self.on_silence()
         return self._clients.finish(
@@ -81,20 +89,23 @@ class Courier:
             garbled=delivery.garbled,
         )  # fmt: skip
 
-    async def _across(self, step: Step, send: Send, replica: int | None, head: Head) -> Delivery:
+    async def _across(
+        self, step: Step, send: Send, replica: int | None, head: Head, turn: Turn | None
+    ) -> Delivery:
         host, address, port = self._place(replica)
         return await self.network.across(
             replica,
             self._client.deliver(
                 port,
                 head,
-                self._clients.body_of(send.request) if head.length else None,
+                self._body(send.request) if head.length else None,
                 send.mischief
                 if self._clients.wire.chunked
                 else msgspec.structs.replace(send.mischief, chunked=False),
                 ending=self._ending(send.request),
                 on_sent=self._on_bytes,
                 on_stall=partial(self._stands_still, step, replica),
+                turn=turn,
                 address=address,
                 host=host,
             ),
@@ -103,6 +114,10 @@ class Courier:
     def _stands_still(self, step: Step, replica: int | None, ends: bool) -> None:
         assert step.op is not None, "whatever sends has a number"
         self._clients.stands_still(step.op, replica, ends=ends)
+
+    def _body(self, request: Request) -> Blocks | None:
+        blocks = self._clients.body_of(request)
+        return None if blocks is None else self.cut(blocks)
 
     def _ending(self, request: Request) -> Ending:
         """How a broken connection ends. A reset may take back what the server had not read yet, and
@@ -155,3 +170,12 @@ class Courier:
 
 def _nothing() -> None:
     return None
+
+
+@contextlib.asynccontextmanager
+async def _at_once(_: str, __: int | None) -> AsyncIterator[None]:
+    yield None
+
+
+def _whole(blocks: Blocks) -> Blocks:
+    return blocks

@@ -18,7 +18,7 @@ import fcntl
 import socket
 import struct
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -48,6 +48,7 @@ DRAIN_POLLS_MAX = 50
 CONTINUE_S = 1.0
 
 Blocks = Callable[[], Iterator[memoryview]]
+Turn = Callable[[], Awaitable[None]]
 Ending = Literal["reset", "fin"]
 
 
@@ -81,6 +82,7 @@ class _Progress:
     sent: int = 0
     tell: Callable[[int], None] | None = None
     tell_stall: Callable[[bool], None] | None = None
+    turn: Turn | None = None
     invited: asyncio.Event = field(default_factory=asyncio.Event)  # 100 Continue has come
 
     def count(self, taken: int) -> None:
@@ -115,6 +117,7 @@ class Client:
         ending: Ending | None = None,
         on_sent: Callable[[int], None] | None = None,
         on_stall: Callable[[bool], None] | None = None,
+        turn: Turn | None = None,
         address: str = SERVER_ADDRESS,
         host: Host = HERE,
     ) -> Delivery:
@@ -124,13 +127,14 @@ class Client:
 
         ``blocks`` yields the body, ``head.length`` bytes in all; it is called once. ``ending``
         overrides the client's own for this delivery, ``on_sent`` is told of body bytes as they go,
-        and ``on_stall`` when the body begins to stand still (False) and when it goes on (True). A
-        task cancelled with the message "partitioned" ends as a delivery with that error.
+        and ``on_stall`` when the body begins to stand still (False) and when it goes on (True).
+        ``turn`` is awaited before each block but the first. A task cancelled with the message
+        "partitioned" ends as a delivery with that error.
         """
         mischief = mischief or self.dull
         if mischief.lose_request:
             return Delivery(reply=None, sent=0, error=NoAnswer.LOST)
-        progress = _Progress(tell=on_sent, tell_stall=on_stall)
+        progress = _Progress(tell=on_sent, tell_stall=on_stall, turn=turn)
         limit_ms = mischief.abandon_ms if mischief.abandon_ms is not None else self.timeout_ms
         reason = NoAnswer.TIMEOUT if mischief.abandon_ms is None else NoAnswer.ABANDONED
         sock = _client_socket(host, address)
@@ -236,7 +240,9 @@ async def _send(
     if head.asks_first:
         with contextlib.suppress(TimeoutError):  # RFC 9110, 10.1.1: nobody waits for ever
             await asyncio.wait_for(progress.invited.wait(), CONTINUE_S)
-    for piece, pause in _pieces(blocks(), mischief):
+    for number, (piece, pause) in enumerate(_pieces(blocks(), mischief)):
+        if number and progress.turn is not None:
+            await progress.turn()
         framed = mischief.chunked and len(piece) > 0  # an empty chunk would end the body
         if framed:
             await _send_all(sock, memoryview(b"%x\r\n" % len(piece)))

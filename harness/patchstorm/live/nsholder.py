@@ -1,19 +1,23 @@
-"""A process that holds a mount namespace with a small tmpfs in it; gone with it, nothing is mounted.
+"""A process that holds a mount namespace with a file system in it; gone with it, nothing is mounted.
 
 Run by path with ``python -I -S``: ``nsholder.py hold DIRECTORY BYTES`` mounts, prints ``ready`` and
-waits for the end of its standard input; ``nsholder.py enter PID COMMAND...`` becomes COMMAND inside
-that namespace. An ordinary user gets a user namespace as well (user_namespaces(7)), in which he
-keeps his own user id, so the server meets the permissions it would meet anywhere.
+waits for the end of its standard input; ``nsholder.py fuse DIRECTORY SOCKET`` mounts what is served
+through /dev/fuse and passes that descriptor over the socket; ``nsholder.py enter PID COMMAND...`` becomes
+COMMAND inside that namespace. An ordinary user gets a user namespace as well (user_namespaces(7)), in
+which he keeps his own user id, so the server meets the permissions it would meet anywhere.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import socket
 import sys
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
+FUSE_DEVICE = "/dev/fuse"
 MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV = 0x4000, 0x40000, 2, 4
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -51,6 +55,33 @@ def hold(directory: str, size: int) -> None:
     sys.stdin.read()
 
 
+def fuse(directory: str, channel: int) -> None:
+    """Mount a FUSE file system on ``directory``, give its descriptor away, and wait.
+
+    A mount of a user namespace takes only a descriptor that was opened in that very namespace.
+    """
+    _unshare()
+    _check(_libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount --make-rprivate")
+    device = os.open(FUSE_DEVICE, os.O_RDWR | os.O_CLOEXEC)
+    data = (
+        f"fd={device},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()},allow_other"
+    ).encode()
+    flags = MS_NOSUID | MS_NODEV
+    kind = b"fuse.patchstorm"
+    _check(
+        _libc.mount(b"patchstorm", os.fsencode(directory), kind, flags, data),
+        f"mount {kind.decode()}",
+    )
+    with socket.socket(fileno=channel) as sock:
+        socket.send_fds(sock, [b"m"], [device])
+    os.close(device)  # whoever serves it is the only one to hold it: with him the mount is dead
+    with contextlib.suppress(OSError):
+        os.stat(
+            directory
+        )  # until then the root belongs to user 0, whom a user namespace may not know
+    sys.stdin.read()
+
+
 def enter(holder: int, command: list[str]) -> None:
     """Become ``command`` in the namespaces of ``holder``."""
     same_user = os.readlink(f"/proc/{holder}/ns/user") == os.readlink("/proc/self/ns/user")
@@ -63,5 +94,7 @@ def enter(holder: int, command: list[str]) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "hold":
         hold(sys.argv[2], int(sys.argv[3]))
+    elif sys.argv[1] == "fuse":
+        fuse(sys.argv[2], int(sys.argv[3]))
     else:
         enter(int(sys.argv[2]), sys.argv[3:])

@@ -47,7 +47,7 @@ def _fault(fault: FaultPlan, target: Target, faults: Collection[str], bounded: b
     if fault.kind not in faults:
         return "real processes cannot be hit by it; use --world sim"
     if trigger.kind == "step" or trigger.op is not None:
-        return "single file-system calls are seen only in the world sim"
+        return "single file-system calls are seen only in the worlds sim and fuse"
     if trigger.phase is not None and trigger.phase not in target.phases:
         return (
             f"target {target.name} does not say what shows its phase `{trigger.phase}`; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from patchstorm.choice.schedule import Schedule
 from patchstorm.history.model import History
 
 HISTORY_FILE = "history.jsonl"
@@ -18,7 +19,8 @@ class Outcome:
     ``unknown`` says why nothing can be concluded, ``skipped`` why the storm was not run at all. ``idle`` are
     ids of faults that were in force and hit nothing; ``scaled`` says which sizes the world made smaller.
     ``missed`` are ids of faults whose moment came and was over before they could strike: the same plan, run
-    again, may hit.
+    again, may hit. ``schedule`` are the choices made, in worlds whose runs can be repeated by them,
+    and ``story`` tells the steps around them.
     """
 
     log_dir: Path
@@ -30,3 +32,5 @@ class Outcome:
     idle: tuple[str, ...] = ()
     missed: tuple[str, ...] = ()
     scaled: tuple[str, ...] = ()
+    schedule: Schedule | None = None
+    story: tuple[str, ...] = ()

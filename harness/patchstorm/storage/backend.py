@@ -24,12 +24,24 @@ class Backend(Process):
         """open(2); returns a descriptor."""
 
     @abstractmethod
+    def open_found(self, found: int, flags: int, name: str, dir_fd: int) -> int:
+        """The end of open(2) of a name that was looked up before: ``found`` is what it was then."""
+
+    @abstractmethod
     def flush(self, fd: int) -> None:
         """What close(2) does for every descriptor of a description, without closing it: send,
         report errors, drop POSIX locks."""
 
     @abstractmethod
     def fstat(self, fd: int) -> Stat: ...
+
+    @abstractmethod
+    def look_up(self, name: str, dir_fd: int) -> tuple[int, Stat]:
+        """What stands under a name: a descriptor of :meth:`hold`, and what stat says of it."""
+
+    def stat_found(self, found: int) -> Stat:
+        """stat of what was looked up before, whether it is open here or not."""
+        return self.fstat(found)
 
     @abstractmethod
     def mkdir(self, path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None: ...
@@ -41,12 +53,20 @@ class Backend(Process):
     def unlink(self, path: str, *, dir_fd: int | None = None) -> None: ...
 
     @abstractmethod
-    def rename(self, src: str, dst: str, flags: int = 0) -> None:
+    def rename(
+        self,
+        src: str,
+        dst: str,
+        flags: int = 0,
+        *,
+        src_dir_fd: int | None = None,
+        dst_dir_fd: int | None = None,
+    ) -> None:
         """rename(2); ``flags`` are those of renameat2."""
 
     @abstractmethod
-    def link(self, src: str, dst: str) -> None:
-        """link(2): does not follow a symbolic link ``src``."""
+    def link(self, src: Path, dst: str, *, dst_dir_fd: int | None = None) -> None:
+        """link(2): does not follow a symbolic link ``src``; a descriptor as with AT_EMPTY_PATH."""
 
     @abstractmethod
     def symlink(self, src: str, dst: str, *, dir_fd: int | None = None) -> None: ...

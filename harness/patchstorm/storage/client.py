@@ -16,6 +16,7 @@ from patchstorm.storage.backend import Backend, Path
 from patchstorm.storage.errors import failure
 from patchstorm.storage.handle import Handle
 from patchstorm.storage.inode import Inode
+from patchstorm.storage.locks import FileLocks, Range
 from patchstorm.storage.stat import Entry, Stat, StatVfs
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
@@ -209,6 +210,17 @@ class Client(Backend):
                 raise
             raise self.host.lock_wait(handle.inode) from None
 
+    def lock_in_the_way(self, fd: int, start: int, end: int, exclusive: bool) -> Range | None:
+        """F_GETLK: a POSIX lock of another owner that conflicts with one on ``start <= i < end``."""
+        handle = self._handle(fd)
+        table = self._range_table(handle.inode)
+        owner = ("posix", self.host.name, self.pid)
+        found = [] if table is None else table.conflicts(owner, start, end, exclusive)
+        return found[0] if found else None
+
+    def _range_table(self, inode: Inode) -> FileLocks | None:
+        return inode.locks
+
     def _lock_range(self, handle: Handle, length: int, start: int, whence: int) -> tuple[int, int]:
         """The bytes a ``struct flock`` means (fcntl(2)): a negative length reaches backwards."""
         if whence == c.SEEK_CUR:
@@ -306,6 +318,12 @@ class Client(Backend):
         if not self.server.flavour.xattrs or not self._xattrs_travel():
             raise failure(errno.EOPNOTSUPP)
         return inode
+
+    def _linked(self, src: Path) -> Inode:
+        """What link(2) gives another name: no link is followed."""
+        if isinstance(src, int):
+            return self._handle(src).inode
+        return self._existing(src, None, False)
 
     def _target(self, path: Path) -> Inode:
         if isinstance(path, int):

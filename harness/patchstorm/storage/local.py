@@ -17,26 +17,15 @@ from patchstorm.storage.errors import failure
 from patchstorm.storage.handle import Handle
 from patchstorm.storage.host import Host
 from patchstorm.storage.inode import Inode
-from patchstorm.storage.local_locks import LocalLocks
+from patchstorm.storage.local_paths import LocalPaths
 from patchstorm.storage.paths import (
-    ASCII_LENGTH_SAFE,
     DOTS,
-    check_name,
     refusal_to_remove,
-    walk,
-    walk_parent,
 )
 from patchstorm.storage.stat import Stat
 
 _CREATE_EXCL = c.O_CREAT | c.O_EXCL
 _REFUSED_ON_DIRECTORY = c.O_ACCMODE | c.O_CREAT | c.O_TRUNC
-_WALKS_MAX = 10_000
-
-
-def look_up(directory: Inode, name: str) -> Inode | None:
-    """A name in the directory itself."""
-    entries = directory.entries
-    return None if entries is None else entries.get(name)
 
 
 class LocalHost(Host):
@@ -62,79 +51,10 @@ class LocalHost(Host):
             )
 
 
-class LocalClient(LocalLocks):
+class LocalClient(LocalPaths):
     """A process that works on the tree directly."""
 
     __slots__ = ()
-
-    # -- resolution ---------------------------------------------------------------------------
-
-    def _find(self, path: str, dir_fd: int | None, follow: bool) -> tuple[Inode, str, Inode | None]:
-        """(directory, name, inode or None); see ``paths.walk``."""
-        if dir_fd is None:
-            head, _, name = path.rpartition("/")
-            directory = self.tree.walks.get(head)
-            if directory is not None and name not in DOTS:
-                entries = directory.entries
-                assert entries is not None
-                inode = entries.get(name)
-                if inode is not None:
-                    if inode.target is None or not follow:
-                        return directory, name, inode
-                elif len(name) <= ASCII_LENGTH_SAFE:
-                    return directory, name, None
-        return self._find_slowly(path, dir_fd, follow)
-
-    def _find_slowly(
-        self, path: str, dir_fd: int | None, follow: bool
-    ) -> tuple[Inode, str, Inode | None]:
-        root, walks = self.tree.root, self.tree.walks
-        found = walk(path, root, self._base(dir_fd), follow, look_up)
-        if dir_fd is None:
-            head = path.rpartition("/")[0]
-            if head not in walks:
-                if len(walks) >= _WALKS_MAX:
-                    walks.clear()
-                parent = root if not head else walk(head, root, None, True, look_up)[2]
-                if parent is not None and parent.entries is not None:
-                    walks[head] = parent
-        return found
-
-    def _parent(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str]:
-        """The directory of a path's last component, and that component."""
-        head, _, name = path.rpartition("/")
-        directory = self.tree.walks.get(head)
-        if directory is not None and dir_fd is None and name not in DOTS:
-            return directory, name
-        return walk_parent(path, self.tree.root, self._base(dir_fd), look_up)
-
-    @staticmethod
-    def _last(directory: Inode, name: str) -> Inode | None:
-        if len(name) > ASCII_LENGTH_SAFE:
-            check_name(name)
-        return look_up(directory, name)
-
-    def _entry(self, path: str, dir_fd: int | None) -> tuple[Inode, str, Inode | None]:
-        """For calls that change a name, so do not follow it even before a slash."""
-        directory, name = self._parent(path, dir_fd)
-        if name in DOTS:
-            return directory, name, directory
-        return directory, name, self._last(directory, name)
-
-    def _vacant(self, path: str, dir_fd: int | None) -> tuple[Inode, str]:
-        """Where link and symlink put a name: EEXIST if it is taken, ENOENT before a slash."""
-        directory, name, inode = self._entry(path, dir_fd)
-        if inode is not None:
-            raise failure(errno.EEXIST, path)
-        if path[-1] == "/":
-            raise failure(errno.ENOENT, path)
-        return directory, name
-
-    def _existing(self, path: str, dir_fd: int | None, follow: bool) -> Inode:
-        inode = self._find(path, dir_fd, follow)[2]
-        if inode is None:
-            raise failure(errno.ENOENT, path)
-        return inode
 
     # -- open and close -------------------------------------------------------------------------
 
@@ -166,6 +86,18 @@ class LocalClient(LocalLocks):
             fd = heappop(self.free_fds)
             self.fds[fd] = handle
             return fd
+        return self._install(handle)
+
+    def open_found(self, found: int, flags: int, name: str, dir_fd: int) -> int:
+        """The inode, whatever has become of its name since: a lookup and an open are two steps."""
+        inode = self._handle(found).inode
+        self._check_open(inode, flags, name)
+        server = self.server
+        server.next_handle += 1
+        inode.opens += 1
+        handle = Handle(inode, flags, server.next_handle - 1, self.pid)
+        if flags & c.O_TRUNC and inode.entries is None:
+            self._resize(inode, 0, handle)
         return self._install(handle)
 
     def _check_open(self, inode: Inode, flags: int, path: str) -> None:
@@ -276,6 +208,10 @@ class LocalClient(LocalLocks):
         inode = self._handle(fd).inode
         return inode.stat or self.tree.stat(inode)
 
+    def look_up(self, name: str, dir_fd: int) -> tuple[int, Stat]:
+        inode = self._existing(name, dir_fd, False)
+        return self.hold(inode), inode.stat or self.tree.stat(inode)
+
     def _list(self, path: Path) -> dict[str, Inode]:
         inode = self._target(path)
         if inode.entries is None:
@@ -306,11 +242,19 @@ class LocalClient(LocalLocks):
             raise failure(errno.ENOTDIR, path)
         self.tree.unlink(directory, name)
 
-    def rename(self, src: str, dst: str, flags: int = 0) -> None:
+    def rename(
+        self,
+        src: str,
+        dst: str,
+        flags: int = 0,
+        *,
+        src_dir_fd: int | None = None,
+        dst_dir_fd: int | None = None,
+    ) -> None:
         if flags and not self.server.flavour.rename_flags:
             raise failure(errno.EINVAL, src)
-        from_dir, from_name = self._parent(src)
-        to_dir, to_name = self._parent(dst)
+        from_dir, from_name = self._parent(src, src_dir_fd)
+        to_dir, to_name = self._parent(dst, dst_dir_fd)
         if from_name in DOTS:
             raise failure(errno.EBUSY, src)
         if to_name in DOTS:
@@ -337,9 +281,9 @@ class LocalClient(LocalLocks):
             if dst[-1] == "/" and target.entries is None:
                 raise failure(errno.ENOTDIR, dst)
 
-    def link(self, src: str, dst: str) -> None:
-        source = self._existing(src, None, False)
-        directory, name = self._vacant(dst, None)
+    def link(self, src: Path, dst: str, *, dst_dir_fd: int | None = None) -> None:
+        source = self._linked(src)
+        directory, name = self._vacant(dst, dst_dir_fd)
         self.tree.link(source, directory, name)
 
     def symlink(self, src: str, dst: str, *, dir_fd: int | None = None) -> None:

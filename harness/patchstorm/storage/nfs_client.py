@@ -28,11 +28,25 @@ class NfsClient(NfsFiles):
             kernel.flush(node)
         return kernel.attributes(node, True)
 
+    def look_up(self, name: str, dir_fd: int) -> tuple[int, Stat]:
+        inode, stat = self._seen(name, dir_fd, False)
+        return self.hold(inode), stat
+
+    def stat_found(self, found: int) -> Stat:
+        node = self.kernel.node(self._handle(found).inode)
+        if node.patches:
+            self.kernel.flush(node)
+        return self.kernel.attributes(node, node.opens > 0)
+
     def _stat(self, path: str, dir_fd: int | None, follow: bool) -> Stat:
+        return self._seen(path, dir_fd, follow)[1]
+
+    def _seen(self, path: str, dir_fd: int | None, follow: bool) -> tuple[Inode, Stat]:
+        """What a path names, and its attributes as they are believed to be."""
         kernel = self.kernel
         inode = self._existing(path, dir_fd, follow)
         try:
-            return self._attributes(inode)
+            return inode, self._attributes(inode)
         except OSError as error:
             if error.errno != errno.ESTALE:
                 raise
@@ -42,7 +56,7 @@ class NfsClient(NfsFiles):
         kernel.distrust(directory)
         if inode_now is None:
             raise failure(errno.ENOENT, path)
-        return self._attributes(inode_now)
+        return inode_now, self._attributes(inode_now)
 
     def _attributes(self, inode: Inode) -> Stat:
         kernel = self.kernel
@@ -114,13 +128,21 @@ class NfsClient(NfsFiles):
         kernel.after_change(directory, before, name, None)
         kernel.own_change(inode)
 
-    def rename(self, src: str, dst: str, flags: int = 0) -> None:
+    def rename(
+        self,
+        src: str,
+        dst: str,
+        flags: int = 0,
+        *,
+        src_dir_fd: int | None = None,
+        dst_dir_fd: int | None = None,
+    ) -> None:
         """RENAME; over a file open on this host it is two calls, and others can act between."""
         if flags:
             raise failure(errno.EINVAL, src)
         kernel = self.kernel
-        from_dir, from_name = self._parent(src)
-        to_dir, to_name = self._parent(dst)
+        from_dir, from_name = self._parent(src, src_dir_fd)
+        to_dir, to_name = self._parent(dst, dst_dir_fd)
         if from_name in DOTS or to_name in DOTS:
             raise failure(errno.EBUSY, src)
         if kernel.believes_missing(from_dir, from_name):
@@ -171,10 +193,10 @@ class NfsClient(NfsFiles):
         ):
             self.kernel.flush(node)
 
-    def link(self, src: str, dst: str) -> None:
+    def link(self, src: Path, dst: str, *, dst_dir_fd: int | None = None) -> None:
         kernel = self.kernel
-        source = self._existing(src, None, False)
-        directory, name, target = self._true(dst, new=True)
+        source = self._linked(src)
+        directory, name, target = self._true(dst, dst_dir_fd, new=True)
         if target is not None:
             self.kernel.doubt(directory, name)
             raise failure(errno.EEXIST, dst)

@@ -121,6 +121,22 @@ class NfsFiles(NfsLocks):
             self._open_existing(inode, flags)
         return self._opened(inode, flags)
 
+    def open_found(self, found: int, flags: int, name: str, dir_fd: int) -> int:
+        """By name, as the server is asked; ESTALE where that is another file now: look again."""
+        inode = self._handle(found).inode
+        if not name:  # where the mount begins
+            self._check_open(inode, flags, name)
+            self._open_existing(inode, flags)
+            return self._opened(inode, flags)
+        fd = self.open(name, flags & ~c.O_TRUNC, dir_fd=dir_fd)
+        handle = self.fds[fd]
+        if handle.inode is not inode:
+            self.close(fd)
+            raise failure(errno.ESTALE, name)
+        if flags & c.O_TRUNC and inode.entries is None:
+            self.kernel.resize(self.kernel.node(inode), 0)
+        return fd
+
     def _check_open(self, inode: Inode, flags: int, path: str) -> None:
         if inode.entries is not None:
             if flags & _REFUSED_ON_DIRECTORY:

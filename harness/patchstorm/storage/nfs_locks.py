@@ -9,7 +9,8 @@ from patchstorm.storage import constants as c
 from patchstorm.storage.client import Client
 from patchstorm.storage.errors import failure
 from patchstorm.storage.handle import Handle
-from patchstorm.storage.locks import Owner
+from patchstorm.storage.inode import Inode
+from patchstorm.storage.locks import FileLocks, Owner
 
 if TYPE_CHECKING:
     from patchstorm.storage.nfs_host import NfsHost
@@ -80,6 +81,11 @@ class NfsLocks(Client):
             self.server.remote_lock(kernel, inode, owner, start, end, exclusive)
             self._locked(handle)
         kernel.after_lock(node)
+
+    def _range_table(self, inode: Inode) -> FileLocks | None:
+        if self.kernel.mount.local_posix:
+            return self.kernel.local_locks.get(inode.serial)
+        return inode.locks
 
     def _range_drop(self, handle: Handle, start: int, end: int) -> None:
         self._give_up(handle, ("posix", self.host.name, self.pid), start, end)

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from patchstorm.storage.constants import O_RDWR
 from patchstorm.storage.errors import WouldBlock, failure
 from patchstorm.storage.handle import Handle
 from patchstorm.storage.inode import Inode
@@ -52,6 +53,9 @@ class Process(ABC):
         errors vanish with it.
         """
         for fd in sorted(self.fds):
+            if fd < 0:
+                del self.fds[fd]
+                continue
             try:
                 self.close(fd)
             except WouldBlock:
@@ -72,6 +76,17 @@ class Process(ABC):
         self.host.partition(cut)
 
     # -- descriptors --------------------------------------------------------------------------
+
+    def hold(self, inode: Inode) -> int:
+        """A descriptor that only says which file is meant, as O_PATH gives one; always the same number.
+
+        It keeps nothing open and nobody closes it: a driver that is told of inodes rather than of paths
+        passes it wherever a call takes a descriptor.
+        """
+        fd = -1 - inode.serial
+        if fd not in self.fds:
+            self.fds[fd] = Handle(inode, O_RDWR, 0, self.pid)
+        return fd
 
     def _install(self, handle: Handle) -> int:
         if self.free_fds:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from patchstorm.choice.schedule import Schedule
 from patchstorm.run.outcome import Outcome
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
@@ -55,12 +56,14 @@ class World(ABC):
 
     ``says`` is one line. ``default``: it is part of a run where nobody names a world. ``searches``: the order
     of steps is the harness's own, so that schedules can be searched, repeated exactly and shrunk.
+    ``repeats``: choices are known by name, and a run can be asked to make them again, as far as it can.
     """
 
     name: str
     says: str
     default: bool = False
     searches: bool = False
+    repeats: bool = False
 
     @abstractmethod
     def means(self) -> Means:
@@ -73,6 +76,12 @@ class World(ABC):
         ``shared`` is what :meth:`shared` gave. Raises UsageError for what was asked wrongly and TargetError
         for a target that does not start.
         """
+
+    async def repeat(
+        self, plan: Plan, target: Target, schedule: Schedule, *, out_dir: Path, shared: Any
+    ) -> Outcome:
+        """Run ``plan`` with those choices; asked of worlds that ``repeats`` says can."""
+        raise NotImplementedError
 
     def shared(self, at_once: int) -> AbstractContextManager[Any]:
         """What many storms use one after the other, ``at_once`` of them at a time."""

@@ -16,6 +16,7 @@ from patchstorm.worlds.base import World
 _TABLE: Final = {
     "sim": "patchstorm.worlds.sim.world:SIM",
     "processes": "patchstorm.worlds.processes.world:PROCESSES",
+    "fuse": "patchstorm.worlds.fuse.world:FUSE",
     "nfs": "patchstorm.worlds.nfs.world:NFS",
     "containers": "patchstorm.worlds.containers.world:CONTAINERS",
 }

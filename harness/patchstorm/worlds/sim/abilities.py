@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from patchstorm.history.events import Damage
 from patchstorm.history.recorder import Recorder
+from patchstorm.run.truth import ROOT, make_root, walk
 from patchstorm.scenario.faults.calls import Calls
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.faults.network import Reach
@@ -33,7 +34,6 @@ from patchstorm.worlds.sim.injection import Injections
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.replica import MS, Replica
 from patchstorm.worlds.sim.stamps import Stamps
-from patchstorm.worlds.sim.truth import ROOT, walk
 
 if TYPE_CHECKING:  # it brings the payloads, which a list of faults can do without
     from patchstorm.worlds.sim.network import Network
@@ -251,14 +251,3 @@ class Abilities(
     def _wake_lock_waiters(self) -> None:
         for key in self._server.take_wakes():
             self._kernel.wake(key)
-
-
-def make_root(server: Server) -> None:
-    """The shared directory, there and durable before anything begins."""
-    observer = server.observer()
-    try:
-        observer.mkdir(ROOT)
-    except FileExistsError:
-        return
-    if server.disk is not None:
-        server.disk.settle()

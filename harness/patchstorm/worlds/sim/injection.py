@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from patchstorm.choice.schedule import Choice
+from patchstorm.run.truth import ROOT, find
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.storage.errors import failure
 from patchstorm.storage.faults import Faults
@@ -24,7 +25,6 @@ from patchstorm.storage.server import Server
 from patchstorm.target.patterns import matches
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.replica import MS
-from patchstorm.worlds.sim.truth import ROOT, find
 from patchstorm.worlds.sim.watched import Observer
 
 _NAMES = ("replace", "link", "unlink", "mkdir", "rmdir")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from patchstorm.run.truth import ROOT
 from patchstorm.scenario.plan import SweepPlan
 from patchstorm.storage.client import Client
 from patchstorm.storage.server import Server
@@ -12,7 +13,6 @@ from patchstorm.worlds.sim.app import App, Subject
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.port import Creation, SimPort
 from patchstorm.worlds.sim.task import Domain
-from patchstorm.worlds.sim.truth import ROOT
 
 MS = 1_000_000
 FIRST_SWEEP_MS = 100

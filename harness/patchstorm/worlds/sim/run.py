@@ -14,6 +14,7 @@ from patchstorm.choice.strategy import Strategy
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.clients import Clients
 from patchstorm.run.last_look import Found, finals
+from patchstorm.run.model_view import ModelView, remembered
 from patchstorm.run.publication import PublicationWatcher
 from patchstorm.run.script import (
     Act,
@@ -27,6 +28,7 @@ from patchstorm.run.script import (
     header_of,
 )
 from patchstorm.run.triggers import Seen, patterns_of
+from patchstorm.run.truth import ROOT, make_root
 from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.machine import Machine
@@ -38,7 +40,7 @@ from patchstorm.storage.settings import Clock
 from patchstorm.target.places import Places
 from patchstorm.worlds.sim import faults as sim_faults
 from patchstorm.worlds.sim import injection, triggers
-from patchstorm.worlds.sim.abilities import Abilities, make_root
+from patchstorm.worlds.sim.abilities import Abilities
 from patchstorm.worlds.sim.app import SECRET, Subject
 from patchstorm.worlds.sim.faults import Faults
 from patchstorm.worlds.sim.injection import Injections
@@ -50,8 +52,6 @@ from patchstorm.worlds.sim.replica import MS, Replica
 from patchstorm.worlds.sim.sealed import sealed
 from patchstorm.worlds.sim.stamps import Stamps
 from patchstorm.worlds.sim.triggers import SimTriggers
-from patchstorm.worlds.sim.truth import ROOT
-from patchstorm.worlds.sim.view import SimView, remembered
 from patchstorm.worlds.sim.watched import Observer, WatchedPort
 from patchstorm.worlds.sim.workers import Workers
 
@@ -124,7 +124,7 @@ class _SimRun(Run):
         self._dark = False
         flavour = parse_flavour(plan.storage or "tmpfs")
         self.server = Server(flavour, clock=cast(Clock, kernel), choose=self._choose)
-        self.view = SimView(self.server)
+        self.view = ModelView(self.server, epoch_ns=EPOCH_NS)
         self.injections = Injections(kernel, self.server)
         if flavour.nfs is not None:
             self.server.pause = self._storage_pause

@@ -11,8 +11,8 @@ import stat as stats
 from collections.abc import Iterator
 from typing import Any
 
+from patchstorm.run.truth import ROOT
 from patchstorm.worlds.sim.port import SimPort
-from patchstorm.worlds.sim.truth import ROOT
 
 _CONSTANTS = tuple(
     name

@@ -24,11 +24,11 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from patchstorm.run.truth import ROOT
 from patchstorm.worlds.sim.port import SimPort
 from patchstorm.worlds.sim.sealed import THREAD, refuse
 from patchstorm.worlds.sim.shim_files import Opener
 from patchstorm.worlds.sim.shim_os import SimOs
-from patchstorm.worlds.sim.truth import ROOT
 
 FROM_SOURCE = (
     "posixpath",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from patchstorm.choice.strategy import Footprint
 from patchstorm.history.events import Step
+from patchstorm.run.truth import ROOT
 from patchstorm.target.patterns import matches
 from patchstorm.worlds.sim.agenda import STEP_NS
 from patchstorm.worlds.sim.kernel import Kernel
-from patchstorm.worlds.sim.truth import ROOT
 from patchstorm.worlds.sim.watched import Detail, Observer
 
 _VARIABLE = re.compile(r"[0-9a-f]{8,}|\d+")

@@ -7,13 +7,13 @@ from typing import Any
 
 from patchstorm.choice.strategy import NEVER
 from patchstorm.run.triggers import Seen, Strike, Triggers, patterns_of
+from patchstorm.run.truth import ROOT
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
 from patchstorm.target.patterns import matches
 from patchstorm.target.places import Places
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.replica import MS
-from patchstorm.worlds.sim.truth import ROOT
 from patchstorm.worlds.sim.watched import Observer
 
 PUBLISHED = "{published}"

@@ -11,12 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from patchstorm.choice.strategy import Footprint
+from patchstorm.run.truth import ROOT
 from patchstorm.storage.constants import LOCK_UN
 from patchstorm.storage.errors import WouldBlock
 from patchstorm.worlds.sim import steps
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.port import Data, SimPort, Watch
-from patchstorm.worlds.sim.truth import ROOT
 
 if TYPE_CHECKING:
     from patchstorm.storage.client import Client

@@ -1,4 +1,4 @@
-"""What really lies on the simulated storage, seen past every cache: for watchers and the last look.
+"""What really lies on the modelled storage, seen past every cache: for watchers and the last look.
 
 Paths here are relative to the storm's shared directory, which is mounted at ``ROOT``.
 """
@@ -44,3 +44,14 @@ def walk(server: Server) -> Iterator[tuple[str, Inode]]:
         if inode.entries is not None:
             below = sorted(inode.entries.items(), reverse=True)
             todo += [(f"{path}/{name}", child) for name, child in below]
+
+
+def make_root(server: Server) -> None:
+    """The shared directory, there and durable before anything begins."""
+    observer = server.observer()
+    try:
+        observer.mkdir(ROOT)
+    except FileExistsError:
+        return
+    if server.disk is not None:
+        server.disk.settle()

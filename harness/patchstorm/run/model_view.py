@@ -1,27 +1,30 @@
-"""The simulated storage as a run looks at it: past every cache. A look takes no time at all."""
+"""The storage model as a run looks at it: past every cache. A look takes no time at all."""
 
 from __future__ import annotations
 
 from patchstorm.history.model import Run
+from patchstorm.run.truth import contents, find, walk
 from patchstorm.run.view import Look
 from patchstorm.scenario import payload
 from patchstorm.storage.server import Server
 from patchstorm.target.places import Places
-from patchstorm.worlds.sim.port import EPOCH_NS
-from patchstorm.worlds.sim.truth import contents, find, walk
 
 
-class SimView:
-    """The view of a server's tree (:class:`patchstorm.run.view.View`). Directories are listed, too."""
+class ModelView:
+    """The view of a server's tree (:class:`patchstorm.run.view.View`). Directories are listed, too.
 
-    def __init__(self, server: Server) -> None:
+    ``epoch_ns`` is what unix time it is when the model's clock shows 0.
+    """
+
+    def __init__(self, server: Server, *, epoch_ns: int = 0) -> None:
         self._server = server
+        self._epoch_ns = epoch_ns
 
     def look(self, path: str) -> Look | None:
         inode = find(self._server, path)
         if inode is None:
             return None
-        return Look(inode.size, inode.number, inode.mtime + EPOCH_NS, inode.mode & 0o7777)
+        return Look(inode.size, inode.number, inode.mtime + self._epoch_ns, inode.mode & 0o7777)
 
     def paths(self) -> tuple[str, ...]:
         return tuple(path for path, _ in walk(self._server))

@@ -1,0 +1,319 @@
+"""Orders of real servers' calls: searched, and made smaller.
+
+The first run of each plan is the plain one. What it shows is aimed at (:mod:`patchstorm.worlds.fuse.aiming`):
+runs with one choice each. In between, strategies draw orders for plans of their own. A found order is shrunk
+by leaving choices out. A run of real servers may go another way although the same is asked of it, so an order
+counts as failing when it fails in one of ``TRIES`` runs, and the file says of how many it did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import msgspec
+
+from patchstorm.campaign.failure import Failure, read_failure, replay_command, write_failure
+from patchstorm.campaign.replay_target import plan_for, replay_target
+from patchstorm.campaign.single import StormResult, run_plan
+from patchstorm.check.tried import gathered
+from patchstorm.check.verdict import folded
+from patchstorm.choice.portfolio import ONE_PLAN, check_name
+from patchstorm.choice.schedule import Choice, Schedule
+from patchstorm.choice.shrink import fewer
+from patchstorm.errors import InconclusiveError
+from patchstorm.history import read_history, write_history
+from patchstorm.report.model import RunReport
+from patchstorm.report.reached import held
+from patchstorm.scenario.draw import draw_plan
+from patchstorm.scenario.faults import FAULTS
+from patchstorm.scenario.model import Scenario
+from patchstorm.scenario.plan import Plan
+from patchstorm.scenario.runnable import runnable
+from patchstorm.target.claims import unclaimed
+from patchstorm.target.model import Target
+from patchstorm.worlds.fuse.aiming import aimed
+from patchstorm.worlds.fuse.searching import Wanted
+from patchstorm.worlds.registry import all_means
+
+WORLD = "fuse"
+RUNS_DEFAULT = 40
+AIMED_OF_A_PLAN = 24
+TRIES = 2
+SHRINK_RUNS_MAX = 80
+SHRINK_SECONDS_MAX = 300.0
+STORAGE = "tmpfs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be searched; the budget is in runs or in seconds."""
+
+    scenario: Scenario
+    target: Target
+    seed: int = 0
+    runs: int | None = None
+    seconds: float | None = None
+    strategy: str = "portfolio"
+    storage: str | None = None
+    replicas: int | None = None
+    claimed_only: bool = True
+    allow_unreached: bool = False
+    out_dir: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """What came of it."""
+
+    report: RunReport
+    interrupted: bool = False
+
+
+def search(asked: Asked) -> Searched:
+    """Search one storm until the first violation, and shrink that. UsageError for an unknown strategy."""
+    check_name(asked.strategy)
+    reason = _reason_to_skip(asked)
+    if reason is not None:
+        return Searched(report=_report(asked, skipped=reason))
+    hunt = _Search(asked)
+    interrupted = False
+    try:
+        asyncio.run(hunt.go())
+    except KeyboardInterrupt:
+        interrupted = True
+    report = held(hunt.report(), allow_unreached=asked.allow_unreached)
+    if hunt.found is not None and hunt.found.failure is not None and not interrupted:
+        report = _shrunk(report, str(hunt.found.failure))
+    return Searched(report=report, interrupted=interrupted)
+
+
+def _reason_to_skip(asked: Asked) -> str | None:
+    target = asked.target
+    reason = runnable(
+        asked.scenario, WORLD, target.capabilities, all_means(), storage=asked.storage,
+        phases=tuple(target.phases), request_ms=target.wire.request_ms,
+    )  # fmt: skip
+    if reason is None and asked.claimed_only:
+        plan = _plan(asked, 0)
+        kinds = {fault.kind for fault in plan.world_faults}
+        reason = unclaimed(target, plan.storage or STORAGE, kinds)
+    return reason
+
+
+def _plan(asked: Asked, index: int) -> Plan:
+    return draw_plan(
+        asked.scenario, seed=asked.seed, index=0 if asked.strategy in ONE_PLAN else index,
+        capabilities=asked.target.capabilities, replicas=asked.replicas, storage=asked.storage,
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Search:
+    asked: Asked
+    results: list[StormResult] = field(default_factory=list)
+    found: StormResult | None = None
+    wanted: Wanted = field(default_factory=Wanted)
+    _began: float = field(default_factory=monotonic)
+
+    async def go(self) -> None:
+        """Run until something fails or the budget is spent."""
+        index = 0
+        while not self._over():
+            if self.asked.strategy != "portfolio":
+                await self._drawn(index)
+                index += 1
+            else:
+                index = await self._round(index)
+
+    async def _round(self, index: int) -> int:
+        """One plan as it comes, what is aimed at in it, and as many plans with orders that are drawn."""
+        plan = _plan(self.asked, index)
+        kinds = [FAULTS[fault.kind] for fault in plan.world_faults]
+        deadly = any(kind.deadly for kind in kinds)
+        if not await self._run(plan, Schedule()):
+            return index + 1
+        if deadly:
+            alive = tuple(one for one in plan.faults if not FAULTS[one.kind].deadly)
+            plan = msgspec.structs.replace(plan, faults=alive)
+            if self._over() or not await self._run(plan, Schedule()):
+                return index + 1
+        ran = self.wanted.last
+        assert ran is not None, "a run that was judged leaves what it came to"
+        self.wanted.length = max(1, ran.storm_steps)
+        orders = list(aimed(ran, deadly=deadly))[:AIMED_OF_A_PLAN]
+        index += 1
+        for place, order in enumerate(orders):
+            if self._over():
+                break
+            await self._run(plan, Schedule(choices=order))
+            if place % 2 and not self._over():
+                await self._drawn(index)
+                index += 1
+        if not orders and not self._over():
+            await self._drawn(index)
+            index += 1
+        return index
+
+    async def _drawn(self, index: int) -> None:
+        self.wanted.strategy = self.asked.strategy
+        await self._run(_plan(self.asked, index), None)
+
+    def _over(self) -> bool:
+        asked, done = self.asked, len(self.results)
+        if self.found is not None or (self.results and self.results[-1].report.skipped):
+            return True
+        if asked.seconds is not None:
+            return done > 0 and monotonic() - self._began >= asked.seconds
+        return done >= (RUNS_DEFAULT if asked.runs is None else asked.runs)
+
+    async def _run(self, plan: Plan, schedule: Schedule | None) -> bool:
+        """Run and judge; True: it was judged, and is safe."""
+        result = await run_plan(
+            plan, self.asked.target, out_dir=self.asked.out_dir, keep_safe=False, world=WORLD,
+            shared=self.wanted, schedule=schedule, allow_unreached=True,
+        )  # fmt: skip
+        self.results.append(result)
+        if result.report.verdict == "violated":
+            self.found = result
+        return result.report.verdict == "safe" and self.wanted.last is not None
+
+    def report(self) -> RunReport:
+        """One line for all runs; a violation stands for itself."""
+        reports = [result.report for result in self.results]
+        if not reports:
+            why = "interrupted before one run was through"
+            return _report(self.asked, verdict="unknown", unknown=why)
+        last = reports[-1]
+        if last.skipped is not None:
+            return last
+        count = len(reports)
+        unsure = [one for one in reports if one.verdict == "unknown"]
+        notes = tuple(dict.fromkeys(note for one in reports for note in one.notes))
+        verdict = folded([one.verdict for one in reports])
+        return msgspec.structs.replace(
+            last, verdict=verdict, schedules=count, seconds=monotonic() - self._began,
+            steps=sum(one.steps for one in reports),
+            unknown=None if self.found is not None or not unsure else unsure[0].unknown,
+            points=gathered(one.points for one in reports), notes=notes,
+        )  # fmt: skip
+
+
+def _report(asked: Asked, **rest: object) -> RunReport:
+    named = {"scenario": asked.scenario.name, "target": asked.target.name, "world": WORLD}
+    return RunReport(**{"verdict": None, **named, "seed": asked.seed, **rest})  # type: ignore[arg-type]
+
+
+def _shrunk(report: RunReport, path: str) -> RunReport:
+    """The report with the smaller failure in place of the one that was found."""
+    try:
+        small = shrink_conducted(read_failure(Path(path)), Path(path))
+    except InconclusiveError as error:
+        return msgspec.structs.replace(report, notes=(*report.notes, str(error)))
+    failure = read_failure(Path(path))
+    count = len(failure.schedule.choices) if failure.schedule is not None else 0
+    said = f"shrunk to {count} choice{'s' * (count != 1)}; it came back in {small.rate} of its last runs"
+    return msgspec.structs.replace(
+        report, findings=failure.findings, story=failure.story, notes=(*report.notes, said)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Small:
+    """What shrinking came to. ``complete`` False: a bound was met first. ``rate``: as in ``3 of 3``."""
+
+    choices: tuple[Choice, ...]
+    runs: int
+    seconds: float
+    complete: bool
+    rate: str
+
+
+def shrink_conducted(failure: Failure, out: Path) -> Small:
+    """Leave out choices of ``failure`` as long as it comes back; the small one goes to ``out``.
+
+    Raises InconclusiveError if it does not come back at all.
+    """
+    with tempfile.TemporaryDirectory(prefix="patchstorm-shrink-") as folder:
+        shrinking = _Shrinking(failure, Path(folder))
+        small = shrinking.shrink()
+        assert shrinking.best is not None and shrinking.best.failure is not None
+        found = read_failure(Path(shrinking.best.failure))
+        assert found.history is not None, "a run keeps its history"
+        history = Path(shrinking.best.failure).parent / found.history
+        beside = "history.jsonl" if out.name == "failure.json" else f"{out.stem}.jsonl"
+        with (out.parent / beside).open("wb") as sink:
+            write_history(read_history(history), sink)
+        kept = msgspec.structs.replace(
+            found, history=beside, command=replay_command(out), plan=failure.plan
+        )
+        write_failure(out, kept)
+        return small
+
+
+class _Spent(Exception):
+    """A bound was met; what is best so far has to do."""
+
+
+class _Shrinking:
+    def __init__(self, failure: Failure, folder: Path) -> None:
+        self._failure = failure
+        self._folder = folder
+        self._target = replay_target(failure)[0]
+        self._plan = plan_for(failure, self._target)
+        self._wanted = Wanted()
+        self._runs = 0
+        self._began = monotonic()
+        self.best: StormResult | None = None
+
+    def shrink(self) -> Small:
+        assert self._failure.schedule is not None, "a failure of this world has its choices"
+        kept: Sequence[Choice] = self._failure.schedule.choices
+        complete = True
+        try:
+            if not self._holds(kept, tries=3):
+                raise InconclusiveError(
+                    "the failure did not come back in 3 runs, so it was left as it was found; see how "
+                    "often it does: patchstorm replay --times 20"
+                )
+            kept = fewer(kept, self._holds)
+        except _Spent:
+            complete = False
+        kept = self._made()
+        again = [self._once(kept) for _ in range(3)]
+        return Small(
+            choices=tuple(kept), runs=self._runs, seconds=monotonic() - self._began,
+            complete=complete, rate=f"{sum(again)} of {len(again)}",
+        )  # fmt: skip
+
+    def _made(self) -> tuple[Choice, ...]:
+        """The choices of the best run: what was asked for and could be made."""
+        assert self.best is not None and self.best.failure is not None
+        schedule = read_failure(Path(self.best.failure)).schedule
+        return () if schedule is None else schedule.choices
+
+    def _holds(self, choices: Sequence[Choice], tries: int = TRIES) -> bool:
+        return any(self._bounded(choices) for _ in range(tries))
+
+    def _bounded(self, choices: Sequence[Choice]) -> bool:
+        spent = monotonic() - self._began > SHRINK_SECONDS_MAX
+        if self.best is not None and (spent or self._runs >= SHRINK_RUNS_MAX):
+            raise _Spent
+        return self._once(choices)
+
+    def _once(self, choices: Sequence[Choice]) -> bool:
+        self._runs += 1
+        result = asyncio.run(
+            run_plan(
+                self._plan, self._target, out_dir=self._folder, keep_safe=False, world=WORLD,
+                shared=self._wanted, schedule=Schedule(choices=tuple(choices)),
+            )
+        )  # fmt: skip
+        fails = bool(self._failure.checkers & {one.checker for one in result.report.findings})
+        if fails:
+            self.best = result
+        return fails

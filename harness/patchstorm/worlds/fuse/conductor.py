@@ -1,0 +1,360 @@
+"""Holds every file-system call of every replica until it is chosen.
+
+When nobody moves by itself any more (every client waits, every replica that was let go is at rest), there is
+a set of things that can happen: a held call, the next block of a client's request, a timer. One of them is
+chosen and let happen; then again. Whoever chooses is asked in terms of names (:mod:`.choosing`).
+
+Not everything is held. While a replica is started or killed, and while the run only waits for a server to do
+something of its own accord, real time passes (:meth:`Conductor.real`): the calls of those replicas are
+answered as they come, and nothing is chosen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Final
+
+from patchstorm.errors import InconclusiveError
+from patchstorm.storage.server import Server
+from patchstorm.storage.settings import ManualClock
+from patchstorm.worlds.fuse.choosing import CLOCK, Chooses, Option
+from patchstorm.worlds.fuse.holding import Holding
+from patchstorm.worlds.fuse.loop import Events, Selector
+from patchstorm.worlds.fuse.member import Held, Member
+
+STEP_NS: Final = 1_000
+POLL_S: Final = 0.0002
+REST_S_MAX: Final = 30.0
+LOOK_S: Final = 0.1
+SPIN_NS: Final = 200_000_000
+PATIENCE_S: Final = 0.02  # of a runtime's own timers, which are no choice
+TIMER_S: Final = 0.1
+LEASH_S: Final = 0.05
+STEPS_MAX: Final = 200_000
+
+
+class Turn:
+    """A client that stands before its next block."""
+
+    __slots__ = ("future", "goes_on", "key", "replica", "who")
+
+    def __init__(self, who: str, key: str, replica: int | None, goes_on: bool) -> None:
+        self.who = who
+        self.key = key
+        self.replica = replica
+        self.goes_on = goes_on
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Conductor(Holding):
+    """``before`` is asked before each call of a replica and may strike it: False where it is made no more."""
+
+    def __init__(self, server: Server, clock: ManualClock, selector: Selector) -> None:
+        super().__init__(server, selector)
+        self.clock = clock
+        self.began_ns = clock.now_ns
+        self.steps = 0
+        self.chooses: Chooses | None = None
+        self.before: Callable[[Held], bool] = lambda _: True
+        self.stop = threading.Event()
+        self.task: asyncio.Task[object] | None = None
+        """What is cancelled where nobody can go on; ``failure`` is why."""
+        self.failure: Exception | None = None
+        self.spun: set[str] = set()
+        """Who kept a processor busy while it waited."""
+        self.deadline: float = time.monotonic() + 3_600
+        self._turns: list[Turn] = []
+        self._serving: dict[int, int] = {}
+        self._patient: set[int] = set()
+        self._real = 0
+        self._runs: int | None = None  # the replica whose call was the last step
+        self._last_ns = time.monotonic_ns()
+
+    # -- who takes part -------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def real(self, *members: Member) -> AsyncIterator[None]:
+        """Time is real inside, nothing is chosen, and what these replicas ask is answered at once."""
+        before = [member.free for member in members]
+        for member in members:
+            member.free = True
+        self._real += 1
+        self._last_ns = time.monotonic_ns()
+        self._serve_free()
+        try:
+            yield
+        finally:
+            self._real -= 1
+            for member, free in zip(members, before, strict=True):
+                member.free = free
+                self._moving.add(member.index)
+
+    @contextlib.asynccontextmanager
+    async def crossing(
+        self, client: str, replica: int | None
+    ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """A client's request goes out when its turn comes, and so does each block of its body."""
+        assert replica is not None, "no balancer stands before these replicas"
+        name = f"{client} to r{replica}"
+        await self._turn(client, name, replica, False)
+        self._serving[replica] = self._serving.get(replica, 0) + 1
+        try:
+            yield lambda: self._turn(client, f"{name}, goes on", replica, True)
+        finally:
+            self._serving[replica] -= 1
+            self._moving.add(replica)
+
+    async def _turn(self, who: str, key: str, replica: int, goes_on: bool) -> None:
+        if self.chooses is None or self._real:
+            return
+        turn = Turn(who, key, replica, goes_on)
+        self.chooses.stands_before(key)
+        self._turns.append(turn)
+        try:
+            await turn.future
+        finally:
+            if turn in self._turns:
+                self._turns.remove(turn)
+
+    # -- what the loop asks ---------------------------------------------------------------------------
+
+    def conduct(self, timeout: float | None) -> Events:
+        """Nothing is ready: let one thing happen. ``timeout`` is how far the next timer is."""
+        if self.failure is None:
+            try:
+                return self._conducted(timeout)
+            except Exception as failure:
+                self._give_up(failure)
+        return self._let_time_pass(timeout)
+
+    def _conducted(self, timeout: float | None) -> Events:
+        if self.stop.is_set():
+            raise InconclusiveError("the run was called off")
+        if time.monotonic() > self.deadline:
+            raise InconclusiveError("the storm did not end in time")
+        if self._real or self.chooses is None:
+            return self._let_time_pass(timeout)
+        events = self._settle()
+        if events or self._late_timers():
+            return events
+        options = self._options()
+        if not options:
+            return self._nothing_else(timeout)
+        self._take(options, timeout)
+        return []
+
+    def _give_up(self, failure: Exception) -> None:
+        """An error in here would end the loop, and with it what takes everything down again."""
+        self.failure = failure
+        self.chooses = None
+        if self.task is not None:
+            self.task.cancel()
+
+    def _let_time_pass(self, timeout: float | None, at_most: float = LEASH_S) -> Events:
+        """Real time: answer who is free, as it comes."""
+        wait = at_most if timeout is None else min(timeout, at_most)
+        self._pump(wait)
+        self._serve_free()
+        now_ns = time.monotonic_ns()
+        self.clock.now_ns += now_ns - self._last_ns
+        self._last_ns = now_ns
+        return self._selector.come()
+
+    def _serve_free(self) -> None:
+        while any(held.member.free for held in self._held):
+            for held in [one for one in self._held if one.member.free]:
+                self._held.remove(held)
+                self._execute(held)
+            self._pump(0)
+
+    # -- rest -----------------------------------------------------------------------------------------
+
+    def _arrived(self, held: Held) -> None:
+        if self._goes_on(held):
+            self._made(held)
+        else:
+            self._held.append(held)
+
+    def _goes_on(self, held: Held) -> bool:
+        """Whether it would be chosen anyway: its replica ran last, serves one request, and asks for nothing
+        else; and whoever decides does not want to be asked. Then nobody has to be proved at rest."""
+        index = held.member.index
+        return (
+            self.chooses is not None
+            and not self._real
+            and self._runs == index
+            and self._serving.get(index) == 1
+            and not held.member.paused
+            and not any(one.member is held.member for one in (*self._held, *self._parked))
+            and not self.chooses.minds(held.name)
+        )
+
+    def _made(self, held: Held) -> None:
+        """It is the next step."""
+        assert self.chooses is not None
+        self._count_step()
+        self.chooses.choose([Option(held.member.name, held.name, held.call.footprint)], timer=False)
+        self._held.append(held)  # where a fault that strikes right now finds it
+        self._step(held)
+
+    def _count_step(self) -> None:
+        self.steps += 1
+        if self.steps > STEPS_MAX:
+            raise InconclusiveError(f"the storm took more than {STEPS_MAX} steps")
+        self.clock.now_ns += STEP_NS
+
+    def _settle(self) -> Events:
+        """Until all who serve a request or were let go are at rest, or something has come for a client.
+
+        Those that were let go alone would not do: a timer may move who serves a request. A server that
+        asks again and again whether it may go on, as locks in memory do, never rests while what it waits for
+        is held: when something else can happen, it has had its time after ``SPIN_NS`` on a processor.
+        """
+        began = time.monotonic()
+        wait = 0.0
+        ran_ns: dict[str, int] = {}
+        while True:
+            came = self._pump(wait)
+            events = self._selector.come()
+            if events:
+                return events
+            look_at = self._moving | {index for index, count in self._serving.items() if count}
+            restless = [
+                one for one in map(self.members.__getitem__, sorted(look_at)) if _moves(one)
+            ]
+            if not came and not restless and not self._pump(0):
+                self._moving.clear()
+                return self._selector.come()
+            wait = POLL_S
+            took_s = time.monotonic() - began
+            if took_s > LOOK_S and self._spin(restless, ran_ns):
+                return []
+            if took_s > REST_S_MAX:
+                names = ", ".join(one.name for one in restless)
+                raise InconclusiveError(
+                    f"{names} did not come to rest within {REST_S_MAX:.0f} s: a server that keeps a "
+                    "processor busy while it waits cannot be conducted; use --world processes"
+                )
+
+    def _spin(self, restless: Iterable[Member], ran_ns: dict[str, int]) -> bool:
+        """Whether one of these is left to spin: something else can happen, for which it may be waiting.
+
+        What it had done before it was first looked at is kept in ``ran_ns``.
+        """
+        if not (self._held or self._turns):
+            return False
+        for one in restless:
+            if one.watch is not None:
+                now_ns = one.watch.ran_ns()
+                if now_ns - ran_ns.setdefault(one.name, now_ns) > SPIN_NS:
+                    self.spun.add(one.name)
+                    self._moving.clear()
+                    return True
+        return False
+
+    def _sleepers(self) -> list[Member]:
+        """Who serves a request and asks for nothing: only a timer of its own can move it."""
+        asking = {held.member.index for held in (*self._held, *self._parked)}
+        asking |= {
+            turn.replica for turn in self._turns if turn.goes_on and turn.replica is not None
+        }
+        busy = [index for index, count in sorted(self._serving.items()) if count]
+        found = [self.members[index] for index in busy if index not in asking]
+        return [one for one in found if one.watch is not None and not one.paused]
+
+    def _late_timers(self) -> bool:
+        """A language's runtime hands work on by timers of its own, as Go does within 10 ms. These are no
+        choice: each sleeper is given ``PATIENCE_S`` once. True: something came, look again."""
+        idle = {member.index for member in self._sleepers()}
+        self._patient &= idle
+        for index in sorted(idle - self._patient):
+            self._patient.add(index)
+            if self._pump(PATIENCE_S):
+                self._patient.discard(index)
+                self._moving.add(index)
+                return True
+        return False
+
+    # -- choosing -------------------------------------------------------------------------------------
+
+    def _options(self) -> list[Option]:
+        """What can happen, in the order in which it happens where nobody minds.
+
+        What a replica does while it serves nobody, such as a sweep, comes last: it comes again every few
+        milliseconds of real time, of which a conducted storm takes much.
+        """
+        calls = [
+            Option(
+                one.member.name, one.name, one.call.footprint, held=one,
+                aside=not self._serving.get(one.member.index),
+            )
+            for one in self._held
+            if not one.member.paused
+        ]  # fmt: skip
+        calls.sort(key=lambda option: (option.who, option.name))
+        turns = sorted(self._turns, key=lambda turn: (not turn.goes_on, turn.who, turn.key))
+        return [
+            *(one for one in calls if not one.aside),
+            *(Option(turn.who, turn.key, None, turn=turn) for turn in turns),
+            *(one for one in calls if one.aside),
+        ]
+
+    def _take(self, options: Sequence[Option], timeout: float | None) -> None:
+        assert self.chooses is not None
+        self._count_step()
+        self._runs = None
+        chosen = self.chooses.choose(options, timer=timeout is not None)
+        if chosen is CLOCK:
+            assert timeout is not None
+            self.clock.now_ns += int(timeout * 1e9) + 1
+        elif chosen.turn is not None:
+            turn: Turn = chosen.turn
+            self._turns.remove(turn)
+            if turn.replica is not None:
+                self._moving.add(turn.replica)
+            if not turn.future.done():
+                turn.future.set_result(None)
+        else:
+            held = chosen.held
+            assert held is not None, "a turn, or a held call"
+            self._runs = held.member.index
+            self._step(held)
+
+    def _step(self, held: Held) -> None:
+        """It is the call's turn, unless a fault strikes its replica right before."""
+        held.member.local += 1
+        if self.before(held):
+            self._held.remove(held)
+            self._execute(held)
+
+    def _nothing_else(self, timeout: float | None) -> Events:
+        """Only timers can go on: a server's, in real time, or the next one of the clients."""
+        if self._sleepers():
+            self._last_ns = time.monotonic_ns()
+            end = time.monotonic() + (TIMER_S if timeout is None else min(TIMER_S, timeout))
+            while (left := end - time.monotonic()) > 0:
+                events = self._let_time_pass(left)
+                if events or self._held:
+                    self._moving |= set(self._serving)
+                    return events
+            return []
+        ends = [one.until_ns for one in self._parked if one.until_ns is not None]
+        if timeout is not None:
+            ends.append(self.clock.now_ns + int(timeout * 1e9) + 1)
+        if not ends:
+            raise InconclusiveError("nobody can go on any more, and the storm is not over")
+        self.clock.now_ns = max(self.clock.now_ns, min(ends))
+        over = [one for one in self._parked if one.until_ns is not None]
+        over = [one for one in over if (one.until_ns or 0) <= self.clock.now_ns]
+        self._parked = [one for one in self._parked if one not in over]
+        self._held[:0] = over
+        return []
+
+
+def _moves(member: Member) -> bool:
+    """Whether it could not be proved that all of it sleeps."""
+    return member.watch is not None and not member.watch.at_rest()

@@ -1,0 +1,157 @@
+"""Takes in what replicas ask, and answers it when somebody says so.
+
+Nothing is decided here: :mod:`.conductor` adds when, and in which order.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from patchstorm.storage.errors import WouldBlock
+from patchstorm.storage.server import Server
+from patchstorm.worlds.fuse.bridge import SILENT
+from patchstorm.worlds.fuse.calls import Names, described
+from patchstorm.worlds.fuse.loop import Selector
+from patchstorm.worlds.fuse.member import Held, Member
+from patchstorm.worlds.fuse.protocol import Op, Request
+
+_SIZE_AT: Final = {Op.GETATTR: 24, Op.LOOKUP: 48}
+
+
+class Holding:
+    """All that is asked and not answered. ``after`` is told of each call and what came of it.
+
+    ``acting`` is the call that is being made. Members of ``_moving`` were let go since all were at rest.
+    """
+
+    def __init__(self, server: Server, selector: Selector) -> None:
+        self.server = server
+        self.names = Names()
+        self.members: list[Member] = []
+        self.after: Callable[[Held, str], None] = lambda _, __: None
+        self.acting: Held | None = None
+        self._selector = selector
+        self._poll = select.epoll()
+        self._poll.register(selector.fileno(), select.EPOLLIN)
+        self._by_fd: dict[int, Member] = {}
+        self._held: list[Held] = []
+        self._parked: list[Held] = []
+        self._moving: set[int] = set()
+
+    def add(self, member: Member) -> None:
+        self.members.append(member)
+        self._by_fd[member.device.fd] = member
+        self._poll.register(member.device.fd, select.EPOLLIN)
+
+    def close(self) -> None:
+        self._poll.close()
+        for member in self.members:
+            member.down()
+
+    # -- what comes -----------------------------------------------------------------------------------
+
+    def _pump(self, wait: float) -> bool:
+        """Take in what has come; True if anything has."""
+        came = False
+        for fd, _ in self._poll.poll(wait):
+            came = True
+            member = self._by_fd.get(fd)
+            if member is not None:
+                for request in member.device.requests():
+                    self._take_in(member, request)
+        return came
+
+    def _take_in(self, member: Member, request: Request) -> None:
+        if member.watch is not None and not member.watch.knows(request.tid):
+            member.watch.look_for_children()
+        if member.dying:
+            member.last_words(request)
+        elif request.op == Op.INTERRUPT:
+            self._interrupt(member, request.unpack("Q")[0])
+        else:
+            call = described(member.bridge, request)
+            path = self.names.path(member.name, call.path)
+            to = self.names.path(member.name, call.to) if call.to else ""
+            told = call._replace(path=path, to=to).told()
+            held = Held(member, request, call, f"{member.name} {told}")
+            if request.op in SILENT or member.bridge.leads_on(request):
+                self._execute(held)
+            else:
+                self._arrived(held)
+
+    def _arrived(self, held: Held) -> None:
+        self._held.append(held)
+
+    def _interrupt(self, member: Member, unique: int) -> None:
+        """A signal: whoever waits for a lock gives up, all else is answered in its turn."""
+        for parked in [one for one in self._parked if one.member is member]:
+            if parked.request.unique == unique:
+                self._parked.remove(parked)
+                member.device.fail(parked.request, errno.EINTR)
+                self._moving.add(member.index)
+
+    # -- execution ------------------------------------------------------------------------------------
+
+    def _execute(self, held: Held) -> None:
+        """Do what was asked, and answer."""
+        member = held.member
+        self._moving.add(member.index)
+        result = self.performed(held)
+        if result is None:
+            self._parked.append(held)
+            self.after(held, "waits")
+            return
+        code, payload = result
+        if code:
+            member.device.fail(held.request, code)
+        else:
+            member.device.reply(held.request, payload)
+        self.after(held, errno.errorcode.get(code, str(code)) if code else _told(held, payload))
+        self.wake()
+
+    def performed(self, held: Held) -> tuple[int, bytes] | None:
+        """The call itself: errno and payload; None: it has to wait."""
+        self.acting = held
+        try:
+            return 0, held.member.bridge.execute(held.request)
+        except WouldBlock as wait:
+            held.until_ns = wait.until_ns
+            return None
+        except OSError as error:
+            return error.errno or errno.EIO, b""
+        finally:
+            self.acting = None
+
+    def wake(self) -> None:
+        """Whoever waited for what became free tries once more."""
+        if self.server.take_wakes() and self._parked:
+            self._held[:0], self._parked = self._parked, []
+
+    # -- what faults need -----------------------------------------------------------------------------
+
+    def withdraw(self, members: Iterable[Member]) -> None:
+        """These replicas are dead: what they asked never happens. SIGKILL frees no held call."""
+        gone = set(members)
+        for member in gone:
+            member.dying = True
+            member.paused = False
+            member.down()
+        for one in [held for held in (*self._held, *self._parked) if held.member in gone]:
+            (self._held if one in self._held else self._parked).remove(one)
+            one.member.last_words(one.request)
+
+    def stir(self, member: Member) -> None:
+        """Somebody has moved it: look whether it is at rest."""
+        self._moving.add(member.index)
+
+
+def _told(held: Held, payload: bytes) -> str:
+    if held.request.op == Op.READ:
+        return f"{len(payload)} bytes"
+    at = _SIZE_AT.get(Op(held.request.op)) if held.request.called in Op.__members__ else None
+    if at is not None:
+        return f"size {int.from_bytes(payload[at : at + 8], 'little')}"
+    return ""

@@ -1,0 +1,85 @@
+"""One replica as the conductor has it: its mount, its view of the storage, its threads."""
+
+from __future__ import annotations
+
+import errno
+
+from patchstorm.storage.client import Client
+from patchstorm.storage.server import Server
+from patchstorm.worlds.fuse.bridge import Bridge
+from patchstorm.worlds.fuse.calls import Call
+from patchstorm.worlds.fuse.device import Device
+from patchstorm.worlds.fuse.protocol import Op, Request
+from patchstorm.worlds.fuse.rest import Watch
+
+_CLOSING = (Op.FLUSH, Op.RELEASE, Op.RELEASEDIR)
+
+
+class Held:
+    """A request that has come and was not answered yet. ``name`` is what choices call it.
+
+    ``until_ns`` is when it no longer has to wait for others, where it waits and that is known.
+    """
+
+    __slots__ = ("call", "member", "name", "request", "until_ns")
+
+    def __init__(self, member: Member, request: Request, call: Call, name: str) -> None:
+        self.member = member
+        self.request = request
+        self.call = call
+        self.name = name
+        self.until_ns: int | None = None
+
+
+class Member:
+    """Replica ``index``. ``watch`` is None while it is down; ``free``: nothing of it is held.
+
+    ``dying``: it was killed, and the kernel closes what it had open.
+    """
+
+    def __init__(self, index: int, server: Server, device: Device, bridge: Bridge) -> None:
+        self.index = index
+        self.name = f"r{index}"
+        self.device = device
+        self.bridge = bridge
+        self.watch: Watch | None = None
+        self.free = True
+        self.paused = False
+        self.dying = False
+        self.local = 0
+        """How many steps it has made."""
+        self._server = server
+        self._lives = 1
+
+    def up(self, pid: int) -> None:
+        """It runs, as process ``pid``."""
+        self.down()
+        self.watch = Watch(pid)
+
+    def down(self) -> None:
+        """Nobody is to be waited for any more."""
+        if self.watch is not None:
+            self.watch.close()
+            self.watch = None
+
+    def buried(self) -> None:
+        """All its processes are gone. What it had open is closed; the next to run is a new process."""
+        self.bridge.end()
+        self._lives += 1
+        self.bridge.begin(self._client())
+        self.dying = False
+
+    def unplugged(self) -> None:
+        """The storage under it has lost power, and with it all that it knew of its processes."""
+        self._lives += 1
+        self.bridge.begin(self._client())
+
+    def _client(self) -> Client:
+        return self._server.mount(self.name, self._lives)
+
+    def last_words(self, request: Request) -> None:
+        """Answer what a dead process still asks: it closes files, and nothing else happens."""
+        if request.op in _CLOSING:
+            self.device.reply(request)
+        else:
+            self.device.fail(request, errno.EINTR)

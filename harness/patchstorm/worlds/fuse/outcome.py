@@ -1,0 +1,49 @@
+"""What one conducted storm came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from patchstorm.choice.schedule import Choice
+from patchstorm.choice.strategy import Footprint
+from patchstorm.history.model import History
+
+
+class Step(NamedTuple):
+    """One call that was made: by whom, under which name, what came of it, and what it touched."""
+
+    time_ns: int
+    replica: int
+    name: str
+    told: str
+    result: str
+    footprint: Footprint
+    number: int = 0
+
+    @property
+    def key(self) -> str:
+        """The full name, by which choices know it."""
+        return f"{self.name}#{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FuseOutcome:
+    """``choices`` are those that were not dull, ``unplaced`` listed ones that could not be made.
+
+    ``storm_steps`` counts the calls between the storm's first request and its last; ``order`` names all
+    that was chosen in it, and ``possible`` since when there each turn of a client could have been taken.
+    """
+
+    history: History
+    choices: tuple[Choice, ...] = ()
+    unplaced: tuple[Choice, ...] = ()
+    notes: tuple[str, ...] = ()
+    unknown: str | None = None
+    idle: tuple[str, ...] = ()
+    steps: int = 0
+    storm_steps: int = 0
+    trace: tuple[Step, ...] = ()
+    order: tuple[str, ...] = ()
+    possible: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0

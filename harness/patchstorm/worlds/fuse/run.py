@@ -1,0 +1,399 @@
+"""One storm over mounts of the model, every call of it chosen: from an empty storage to a history."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Final, Protocol
+
+from patchstorm.choice.schedule import Choice
+from patchstorm.dialect.registry import dialect_of
+from patchstorm.history.model import History
+from patchstorm.history.recorder import Recorder
+from patchstorm.live.courier import Courier
+from patchstorm.live.fetching import fetched
+from patchstorm.live.fleet import Fleet
+from patchstorm.live.http import Blocks
+from patchstorm.live.suits import lifetime_ms
+from patchstorm.live.triggers import later
+from patchstorm.run.clients import Clients
+from patchstorm.run.last_look import Found, finals
+from patchstorm.run.model_view import ModelView
+from patchstorm.run.publication import PublicationWatcher
+from patchstorm.run.script import Choosers, Drive, Fetch, Heal, Run, Until, from_seed, header_of
+from patchstorm.run.triggers import Seen
+from patchstorm.run.truth import find, make_root
+from patchstorm.scenario.machine import Machine
+from patchstorm.scenario.plan import FaultPlan, Plan
+from patchstorm.storage.inode import Inode
+from patchstorm.storage.parse import parse_flavour
+from patchstorm.storage.server import Server
+from patchstorm.storage.settings import ManualClock
+from patchstorm.target.model import Target
+from patchstorm.target.places import Places
+from patchstorm.worlds.fuse.abilities import Abilities
+from patchstorm.worlds.fuse.bridge import SILENT, Bridge
+from patchstorm.worlds.fuse.calls import NAMES_DIRECTORY
+from patchstorm.worlds.fuse.choosing import Chooses, Deciding, Option, Repeating
+from patchstorm.worlds.fuse.conductor import Conductor
+from patchstorm.worlds.fuse.device import mounted
+from patchstorm.worlds.fuse.faults import Faults
+from patchstorm.worlds.fuse.fleet import conducted, folders
+from patchstorm.worlds.fuse.loop import Loop
+from patchstorm.worlds.fuse.member import Held, Member
+from patchstorm.worlds.fuse.outcome import FuseOutcome, Step
+from patchstorm.worlds.fuse.protocol import Op
+from patchstorm.worlds.fuse.triggers import FuseTriggers
+
+WORLD: Final = "fuse"
+STORM_S_MAX: Final = 180.0
+REST_POLL_S: Final = 0.01
+BLOCKS: Final = 3  # of a request's body; each is a choice
+TRACE_MAX: Final = 100_000
+_DIES: Final = "died at this call"
+
+
+class Chooser(Chooses, Protocol):
+    """What this module asks of a chooser besides."""
+
+    order: list[str]
+    possible: dict[str, int]
+
+    def arm(self) -> None: ...
+    def number(self, name: str) -> int: ...
+
+
+def run_conducted(
+    plan: Plan,
+    target: Target,
+    chooser: Deciding | Repeating,
+    *,
+    out_dir: Path,
+    choosers: Choosers = from_seed,
+    stop: threading.Event | None = None,
+) -> FuseOutcome:
+    """Run ``plan`` once, as ``chooser`` decides; logs go to ``out_dir``.
+
+    Raises UnavailableStorage where nothing can be mounted, TargetError for a target that does not start,
+    and InconclusiveError for one that cannot be conducted. Called in a thread without an event loop.
+    """
+    began = time.monotonic()
+    clock = ManualClock(time.time_ns())
+    server = Server(parse_flavour(plan.storage or "tmpfs"), clock=clock)
+    make_root(server)
+    with ExitStack() as stack:
+        root, scratch = stack.enter_context(folders())
+        devices = []
+        for _ in range(plan.replicas):
+            devices.append(mounted(root))
+            stack.callback(devices[-1].close)
+        runner = stack.enter_context(asyncio.Runner(loop_factory=Loop))
+        loop = runner.get_loop()
+        assert isinstance(loop, Loop)
+        conductor = Conductor(server, clock, loop.chosen)
+        stack.callback(conductor.close)
+        if stop is not None:
+            conductor.stop = stop
+        conductor.deadline = time.monotonic() + STORM_S_MAX
+        user = (os.getuid(), os.getgid())
+        for index, device in enumerate(devices):
+            bridge = Bridge(server.mount(f"r{index}"), lambda: _root(server), user)
+            conductor.add(Member(index, server, device, bridge))
+        loop.chosen.conductor = conductor
+        stack.callback(setattr, loop.chosen, "conductor", None)
+
+        async def storm() -> FuseOutcome:
+            conductor.task = asyncio.current_task()
+            try:
+                return await conducted_storm()
+            except asyncio.CancelledError:
+                if conductor.failure is not None:
+                    raise conductor.failure from None
+                raise
+
+        async def conducted_storm() -> FuseOutcome:
+            async with AsyncExitStack() as inner:
+                fleet = await inner.enter_async_context(
+                    conducted(
+                        conductor, target, root, scratch, devices, log_dir=out_dir,
+                        lifetime_ms=lifetime_ms(plan),
+                    )
+                )  # fmt: skip
+                run = _FuseRun(plan, target, conductor, fleet, chooser, choosers)
+                inner.callback(run.faults.cancel)
+                await run.go()
+                return run.outcome(time.monotonic() - began)
+
+        return runner.run(storm())
+
+
+def _root(server: Server) -> Inode:
+    found = find(server, "")
+    assert found is not None, "made before anybody could ask"
+    return found
+
+
+class _FuseRun(Run):
+    """One storm on a conducted fleet."""
+
+    triggers: FuseTriggers
+
+    def __init__(
+        self,
+        plan: Plan,
+        target: Target,
+        conductor: Conductor,
+        fleet: Fleet,
+        chooser: Deciding | Repeating,
+        choosers: Choosers,
+    ) -> None:
+        self.plan = plan
+        self.target = target
+        self.conductor = conductor
+        self.fleet = fleet
+        self.chooser = chooser
+        self.choosers = choosers
+        self.next_op = 0
+        self.found = Found([])
+        self.trace: list[Step] = []
+        self.notes: list[str] = []
+        self.storm_steps = 0
+        self._began_ns = conductor.clock.now_ns
+        self._last_ns = -1
+        self._armed = False
+        self._contents: dict[str, tuple[int, int] | None] = {}
+        self._shown: dict[str, int] = {}
+        server = conductor.server
+        server.choose = self._choose
+        self.view = ModelView(server)
+        self.recorder = Recorder(
+            header_of(
+                plan, target, world=WORLD, storage=server.flavour.name, clock="virtual",
+                epoch_ns=self._began_ns,
+            )
+        )  # fmt: skip
+        self.places = Places(target, tuple(upload.info for upload in plan.uploads))
+        self.watcher = PublicationWatcher(
+            self.view, self.places, self.recorder, self.stamp, instant=True
+        )
+        self.clients = Clients(
+            plan, target, self.recorder, self.stamp, secret=fleet.secret,
+            now_s=lambda: int(time.time()), quotes=True,
+        )  # fmt: skip
+        self.clients.on_url = self._learn
+        self.triggers = FuseTriggers(plan, target, self.places, later, self._strike, self._acting)
+        self.clients.on_append = self.triggers.saw_append
+        self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
+        self.courier.crossing = conductor.crossing
+        self.courier.cut = _in_blocks
+        self.courier.on_silence = self._note_exits
+        self.abilities = Abilities(conductor, fleet, self.courier.network)
+        self.faults = Faults(self.abilities, self.recorder, self.stamp)
+        conductor.before = self._before
+        conductor.after = self._after
+        for member in conductor.members:
+            member.free = False
+
+    # -- time and names -------------------------------------------------------------------------------
+
+    def stamp(self) -> int:
+        """Record times: since the run began, and strictly increasing: order is what they are read for."""
+        self._last_ns = max(self._last_ns + 1, self.conductor.clock.now_ns - self._began_ns)
+        return self._last_ns
+
+    def now_ns(self) -> int:
+        return self.stamp()
+
+    def _learn(self, upload: str) -> None:
+        url = self.clients.known.urls[upload]
+        self.places.learn(upload, url)
+        minted = dialect_of(self.target.dialect).codec.upload_id(self.target.wire, url)
+        self.conductor.names.learn(minted, upload)
+
+    # -- what the conductor asks ----------------------------------------------------------------------
+
+    def _choose(self, kind: str, n: int) -> int:
+        acting = self.conductor.acting
+        if self.conductor.chooses is None:
+            return 0
+        name = "storage" if acting is None else acting.name
+        return self.chooser.value(name, kind, n)
+
+    def _acting(self) -> int | None:
+        acting = self.conductor.acting
+        return None if acting is None else acting.member.index
+
+    def _strike(self, fault: FaultPlan, seen: Seen) -> None:
+        self.faults.strike(fault, seen)
+
+    def _before(self, held: Held) -> bool:
+        """Faults strike; False: the call is made no more."""
+        if not self._armed:
+            return True
+        self.storm_steps += 1
+        self.triggers.about_to(held)
+        if held.member.dying:
+            return False
+        strike = self.chooser.strike(Option(held.member.name, held.name, None, held=held))
+        if not strike:
+            return True
+        if self.chooser.value(held.name, "die-after", 2):
+            self.conductor.performed(held)
+        self._note(held, _DIES)
+        self.faults.sudden(strike, held.member.index)
+        return False
+
+    def _after(self, held: Held, result: str) -> None:
+        self._note(held, result)
+        call, member = held.call, held.member
+        if held.request.op in NAMES_DIRECTORY and not result:
+            self._named(held)
+        if call.changes or held.request.op in (Op.FLUSH, Op.FSYNC):
+            for path in self.places.published:
+                inode = find(self.conductor.server, path)
+                now = None if inode is None else (inode.serial, inode.data_change)
+                if self._contents.get(path) != now:
+                    self._contents[path] = now
+                    self.watcher.changed(path)
+        if call.operation == "write" and not result:
+            self.triggers.written(member.index, self._path(held))
+
+    def _named(self, held: Held) -> None:
+        """A name has appeared, or one has vanished."""
+        operation, index = held.call.operation, held.member.index
+        if operation in ("unlink", "rmdir"):
+            self.triggers.vanished(index, held.call.path)
+            return
+        if operation == "rename":
+            self.triggers.vanished(index, held.call.path)
+        path = held.call.to or held.call.path
+        self._shown.setdefault(path, self.stamp())
+        self.triggers.appeared(index, path)
+
+    def _path(self, held: Held) -> str:
+        return held.member.bridge.path(held.request.node)
+
+    def _note(self, held: Held, result: str) -> None:
+        told = self.conductor.chooses is not None and held.request.op not in SILENT
+        if told and len(self.trace) < TRACE_MAX:
+            number = max(0, self.chooser.number(held.name) - 1)
+            words = held.name.partition(" ")[2]
+            self.trace.append(
+                Step(
+                    self.stamp(), held.member.index, held.name, words, result,
+                    held.call.footprint, number,
+                )
+            )  # fmt: skip
+
+    def _note_exits(self) -> None:
+        for event in self.fleet.exits(self.stamp()):
+            self.recorder.add(event)
+
+    # -- the acts -------------------------------------------------------------------------------------
+
+    async def go(self) -> None:
+        for act in self.script():
+            if isinstance(act, Drive):
+                machine = Machine(act.workload, client=act.phase, first_op=self.next_op)
+                self.clients.phase = act.phase
+                self.conductor.chooses = self.chooser
+                await self.courier.drive(machine)
+                self.conductor.chooses = None
+                self.next_op = machine.next_op
+            elif isinstance(act, Until):
+                await self._until(act.reached, act.bound_ms)
+            elif isinstance(act, Heal):
+                await self._heal()
+            elif isinstance(act, Fetch):
+                await self._fetch()
+
+    async def _fetch(self) -> None:
+        if not self.by_get:
+            self.found = finals(self.plan, self.view, self.places)
+            return
+        async with self.conductor.real(*self.conductor.members):
+            owed = [] if self.plan.closing == "sweeper" else self.clients.known.owed()
+            until = time.monotonic() + (self.convergence_ms / 1_000 if owed else 0.0)
+            self.found = Found(await fetched(self.plan, self.courier.fetch, until=until))
+            made = self.clients.probes.made if self.clients.probes is not None else ()
+            given = {url: await self.courier.served(url) for url in made}
+        self.served = {url: data for url, data in given.items() if data is not None}
+
+    async def _until(self, reached: Callable[[], bool], bound_ms: int) -> None:
+        """A server does something of its own accord: in its own time, and nothing of it is held."""
+        async with self.conductor.real(*self.conductor.members):
+            deadline = time.monotonic() + bound_ms / 1_000
+            while not reached() and time.monotonic() < deadline:
+                await asyncio.sleep(REST_POLL_S)
+
+    async def _heal(self) -> None:
+        grace = self.conductor.server.grace_until_ns
+        await self.faults.end()
+        self._note_exits()
+        self.notes += self.fleet.deserters()
+        self.courier.network.heal()
+        self.conductor.clock.now_ns = max(self.conductor.clock.now_ns, grace)
+        down = [one for one in self.conductor.members if not self.fleet.replicas[one.index].alive]
+        await self.abilities.started(down)
+
+    # -- moments of this world ------------------------------------------------------------------------
+
+    def storm_begins(self) -> None:
+        self._armed = True
+        self.chooser.arm()
+
+    def storm_ends(self) -> None:
+        self._armed = False
+
+    def before_the_last_look(self) -> None:
+        self._note_exits()
+
+    def tell_strangers(self) -> None:
+        self.watcher.tell_strangers(self._shown.items())
+
+    def outcome(self, seconds: float) -> FuseOutcome:
+        notes = [*self.notes, *self.fleet.said(), *self.abilities.missed.values()]
+        if self.conductor.spun:
+            names = ", ".join(sorted(self.conductor.spun))
+            notes.append(
+                f"{names} kept a processor busy while waiting, so this order may not come back exactly"
+            )
+        if self.triggers.waiting and self.triggers.armed_once:
+            notes.append(f"never triggered: {self.triggers.unspent}")
+        unplaced: tuple[Choice, ...] = ()
+        if isinstance(self.chooser, Repeating):
+            unplaced = self.chooser.unplaced
+        return FuseOutcome(
+            history=self.history(),
+            choices=tuple(self.chooser.taken),
+            unplaced=unplaced,
+            notes=tuple(dict.fromkeys(notes)),
+            unknown="; ".join(self.found.unread) or None,
+            idle=tuple(self.abilities.missed),
+            steps=self.conductor.steps,
+            storm_steps=self.storm_steps,
+            trace=tuple(self.trace),
+            order=tuple(self.chooser.order),
+            possible=dict(self.chooser.possible),
+            seconds=seconds,
+        )
+
+    def history(self) -> History:
+        return self.recorder.history()
+
+
+def _in_blocks(blocks: Blocks) -> Blocks:
+    """A body in a few pieces, so that something can happen while a request is half received."""
+
+    def cut() -> Iterator[memoryview]:
+        for block in blocks():
+            size = -(-len(block) // BLOCKS) or 1
+            for start in range(0, len(block), size):
+                yield block[start : start + size]
+
+    return cut

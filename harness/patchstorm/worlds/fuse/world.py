@@ -1,0 +1,137 @@
+"""The world ``fuse``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from patchstorm.errors import PatchstormError
+from patchstorm.run.outcome import HISTORY_FILE, Outcome
+from patchstorm.scenario.faults import OF_REQUESTS, TRIGGERS, within
+from patchstorm.scenario.means import Means
+from patchstorm.scenario.plan import Plan
+from patchstorm.storage.catalogue import SUMMARY
+from patchstorm.target.model import Target
+from patchstorm.worlds.base import Row, World, flavour_of
+
+if TYPE_CHECKING:
+    from patchstorm.choice.schedule import Schedule
+    from patchstorm.worlds.fuse.choosing import Deciding, Repeating
+    from patchstorm.worlds.fuse.searching import Wanted
+
+
+class Fuse(World):
+    """Real server processes whose every file-system call is held until it is chosen."""
+
+    name = "fuse"
+    says = "real server processes over a model of the storage; each file-system call waits to be chosen"
+    repeats = True
+
+    def means(self) -> Means:
+        from patchstorm.worlds.fuse.abilities import Abilities
+
+        return Means(
+            faults=OF_REQUESTS | within(Abilities),
+            triggers=frozenset(TRIGGERS),
+            sees_calls=True,
+            own_disk=True,
+        )
+
+    def storages(self) -> Mapping[str, str]:
+        return SUMMARY
+
+    def offers(self, storage: str) -> bool:
+        return flavour_of(storage) is not None
+
+    def storages_in_words(self) -> str:
+        return "any of `patchstorm list storages` but a directory"
+
+    async def run(self, plan: Plan, target: Target, *, out_dir: Path, shared: Any) -> Outcome:
+        """Its plainest order for the first plan of a storm; a strategy of the portfolio's for the others."""
+        from patchstorm.worlds.fuse.choosing import Deciding
+        from patchstorm.worlds.fuse.searching import strategy_of
+
+        strategy = strategy_of(plan, shared.strategy, shared.length)
+        return await self._run(plan, target, Deciding(strategy), out_dir, shared)
+
+    def shared(self, at_once: int) -> AbstractContextManager[Any]:
+        """How orders are drawn; whoever searches brings his own."""
+        from patchstorm.worlds.fuse.searching import Wanted
+
+        return contextlib.nullcontext(Wanted())
+
+    async def repeat(
+        self, plan: Plan, target: Target, schedule: Schedule, *, out_dir: Path, shared: Any
+    ) -> Outcome:
+        """Run it with the choices of ``schedule`` where their names come up."""
+        from patchstorm.worlds.fuse.choosing import Repeating
+
+        return await self._run(plan, target, Repeating(schedule.choices), out_dir, shared)
+
+    async def _run(
+        self,
+        plan: Plan,
+        target: Target,
+        chooser: Deciding | Repeating,
+        out_dir: Path,
+        shared: Wanted,
+    ) -> Outcome:
+        from patchstorm.history import write_history
+        from patchstorm.live.storage import UnavailableStorage
+        from patchstorm.worlds.fuse.run import run_conducted
+        from patchstorm.worlds.fuse.searching import schedule_of
+        from patchstorm.worlds.fuse.story import told
+        from patchstorm.worlds.fuse.suits import reason_to_skip
+
+        reason = reason_to_skip(plan, target)
+        if reason is not None:
+            return Outcome(log_dir=out_dir, skipped=reason)
+        stop = threading.Event()
+        try:
+            ran = await asyncio.to_thread(
+                run_conducted, plan, target, chooser, out_dir=out_dir, stop=stop
+            )
+        except UnavailableStorage as missing:
+            return Outcome(log_dir=out_dir, skipped=str(missing))
+        finally:
+            stop.set()  # this task was cancelled: the thread ends at its next step
+        shared.last = ran
+        with (out_dir / HISTORY_FILE).open("wb") as file:
+            write_history(ran.history, file)
+        return Outcome(
+            log_dir=out_dir,
+            history=ran.history,
+            notes=ran.notes,
+            unknown=ran.unknown,
+            seconds=ran.seconds,
+            idle=ran.idle,
+            schedule=schedule_of(ran),
+            story=told(ran),
+        )
+
+    async def doctor(self) -> AsyncIterator[Row]:
+        """A file system is really mounted and taken away again."""
+        from patchstorm.worlds.fuse.device import mounted
+        from patchstorm.worlds.fuse.fleet import folders
+        from patchstorm.worlds.fuse.rest import why_not
+
+        what = f"world {self.name}"
+        missing = why_not()
+        if missing is not None:
+            yield Row(what, "no", missing)
+            return
+        try:
+            with folders() as (root, _):
+                mounted(root).close()
+        except (PatchstormError, OSError) as error:
+            yield Row(what, "no", str(error))
+            return
+        yield Row(what, "yes", "/dev/fuse, mounted in a namespace of its own")
+
+
+FUSE = Fuse()

@@ -1,0 +1,107 @@
+"""A tus server of a page, to be run as a process: ``mini.py ROOT PORT MOOD``. Standard library only.
+
+Moods: ``locked`` holds flock while it compares the offset and writes, and syncs before it answers; ``bare``
+does neither; ``spins`` has a lock in memory and asks for it again and again; ``busy`` computes for ever once
+it is asked for a PATCH.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.server
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Iterator
+
+ROOT, MOOD = sys.argv[1], sys.argv[3]
+TAKEN = threading.Lock()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def said(self, status: int, **headers: object) -> None:
+        self.send_response(status)
+        self.send_header("Tus-Resumable", "1.0.0")
+        self.send_header("Connection", "close")
+        self.send_header("Content-Length", "0")
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+
+    def do_OPTIONS(self) -> None:
+        self.said(204, Tus_Version="1.0.0", Tus_Extension="creation")
+
+    def do_POST(self) -> None:
+        ident = secrets.token_hex(16)
+        for name, data in (
+            (f"{ident}.length", self.headers["Upload-Length"].encode()),
+            (ident, b""),
+        ):
+            with open(f"{ROOT}/{name}", "xb") as file:
+                file.write(data)
+                os.fsync(file.fileno())
+        sync_directory()
+        self.said(201, Location=f"/files/{ident}")
+
+    def do_HEAD(self) -> None:
+        path = self.at()
+        if not os.path.exists(path):
+            return self.said(404)
+        with open(f"{path}.length", "rb") as file:
+            length = file.read().decode()
+        return self.said(
+            200, Upload_Offset=os.stat(path).st_size, Upload_Length=length, Cache_Control="no-store"
+        )
+
+    def do_PATCH(self) -> None:
+        path = self.at()
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        offset = int(self.headers["Upload-Offset"])
+        while MOOD == "busy":
+            pass
+        if not os.path.exists(path):
+            return self.said(404)
+        with opened(path) as file:
+            if os.fstat(file).st_size != offset:
+                return self.said(409)
+            while data:
+                done = os.pwrite(file, data, offset)
+                data, offset = data[done:], offset + done
+            if MOOD == "locked":
+                os.fsync(file)
+        return self.said(204, Upload_Offset=offset)
+
+    def at(self) -> str:
+        return f"{ROOT}/{os.path.basename(self.path)}"
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[int]:
+    while MOOD == "spins" and not TAKEN.acquire(blocking=False):
+        pass
+    file = os.open(path, os.O_RDWR)
+    try:
+        if MOOD == "locked":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+    finally:
+        os.close(file)
+        if MOOD == "spins":
+            TAKEN.release()
+
+
+def sync_directory() -> None:
+    directory = os.open(ROOT, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
+
+
+if __name__ == "__main__":
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
