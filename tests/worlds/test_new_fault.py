@@ -56,7 +56,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 @pytest.mark.usefixtures("done")
 def test_all_worlds_with_a_network_have_it() -> None:
     assert [name for name, one in all_means().items() if "flapping" in one.faults] == [
-        "sim", "processes", "nfs", "containers",
+        "sim", "processes", "fuse", "nfs", "containers",
     ]  # fmt: skip
 
 

@@ -145,14 +145,6 @@ def test_worlds_and_the_table_of_faults_know_the_same_names() -> None:
     assert {kind for one in means.values() for kind in one.triggers} == set(TRIGGERS)
 
 
-@pytest.mark.parametrize("room", ["harness", "docs"])
-def test_no_world_is_named_that_does_not_exist(room: str) -> None:
-    here = Path(__file__).parents[2] / room
-    for path in (*here.rglob("*.py"), *here.rglob("*.md"), *here.rglob("*.toml")):
-        assert "fuse" not in path.read_text(encoding="utf-8").split(), path
-        assert "`fuse`" not in path.read_text(encoding="utf-8"), path
-
-
 class Oasis(Desert):
     """A desert with a storage that only it has a word for."""
 

@@ -70,6 +70,7 @@ class Conductor(Holding):
         self._turns: list[Turn] = []
         self._serving: dict[int, int] = {}
         self._patient: set[int] = set()
+        self._engaged: set[int] = set()  # who serves a request, or has not done with the last one
         self._real = 0
         self._runs: int | None = None  # the replica whose call was the last step
         self._last_ns = time.monotonic_ns()
@@ -102,6 +103,7 @@ class Conductor(Holding):
         name = f"{client} to r{replica}"
         await self._turn(client, name, replica, False)
         self._serving[replica] = self._serving.get(replica, 0) + 1
+        self._engaged.add(replica)
         try:
             yield lambda: self._turn(client, f"{name}, goes on", replica, True)
         finally:
@@ -285,12 +287,15 @@ class Conductor(Holding):
         """What can happen, in the order in which it happens where nobody minds.
 
         What a replica does while it serves nobody, such as a sweep, comes last: it comes again every few
-        milliseconds of real time, of which a conducted storm takes much.
+        milliseconds of real time, of which a conducted storm takes much. What follows an answer, such as the
+        close of a file, is no such thing, whichever of the two is seen first.
         """
+        asking = {one.member.index for one in (*self._held, *self._parked)}
+        self._engaged = {one for one in self._engaged if self._serving.get(one) or one in asking}
         calls = [
             Option(
                 one.member.name, one.name, one.call.footprint, held=one,
-                aside=not self._serving.get(one.member.index),
+                aside=one.member.index not in self._engaged,
             )
             for one in self._held
             if not one.member.paused
