@@ -332,6 +332,7 @@ class Conductor(Holding):
     def _step(self, held: Held) -> None:
         """It is the call's turn, unless a fault strikes its replica right before."""
         held.member.local += 1
+        held.chosen = True
         if self.before(held):
             self._held.remove(held)
             self._execute(held)

@@ -37,7 +37,7 @@ from patchstorm.storage.settings import ManualClock
 from patchstorm.target.model import Target
 from patchstorm.target.places import Places
 from patchstorm.worlds.fuse.abilities import Abilities
-from patchstorm.worlds.fuse.bridge import SILENT, Bridge
+from patchstorm.worlds.fuse.bridge import Bridge
 from patchstorm.worlds.fuse.calls import NAMES_DIRECTORY
 from patchstorm.worlds.fuse.choosing import Chooses, Deciding, Option, Repeating
 from patchstorm.worlds.fuse.conductor import Conductor
@@ -279,8 +279,7 @@ class _FuseRun(Run):
         return held.member.bridge.path(held.request.node)
 
     def _note(self, held: Held, result: str) -> None:
-        told = self.conductor.chooses is not None and held.request.op not in SILENT
-        if told and len(self.trace) < TRACE_MAX:
+        if held.chosen and len(self.trace) < TRACE_MAX:
             number = max(0, self.chooser.number(held.name) - 1)
             words = held.name.partition(" ")[2]
             self.trace.append(
