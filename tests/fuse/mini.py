@@ -37,10 +37,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         ident = secrets.token_hex(16)
-        for name, data in (
-            (f"{ident}.length", self.headers["Upload-Length"].encode()),
-            (ident, b""),
-        ):
+        said = f"{self.headers['Upload-Length']}\n{self.headers.get('Upload-Metadata', '')}"
+        for name, data in ((f"{ident}.said", said.encode()), (ident, b"")):
             with open(f"{ROOT}/{name}", "xb") as file:
                 file.write(data)
                 os.fsync(file.fileno())
@@ -51,10 +49,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.at()
         if not os.path.exists(path):
             return self.said(404)
-        with open(f"{path}.length", "rb") as file:
-            length = file.read().decode()
+        with open(f"{path}.said", "rb") as file:
+            length, _, metadata = file.read().decode().partition("\n")
+        more = {"Upload_Metadata": metadata} if metadata else {}
+        size = os.stat(path).st_size
         return self.said(
-            200, Upload_Offset=os.stat(path).st_size, Upload_Length=length, Cache_Control="no-store"
+            200, Upload_Offset=size, Upload_Length=length, Cache_Control="no-store", **more
         )
 
     def do_PATCH(self) -> None:

@@ -47,8 +47,8 @@ def target_text(mood: str) -> str:
         path = "/files"
         [files]
         published = "{{id}}"
-        internal = ["*.length"]
-        leftovers = ["*.length"]
+        internal = ["*.said"]
+        leftovers = ["*.said"]
         [phases]
         receiving = ["~{{published}}"]
     """
