@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from patchstorm.commands.conducting import conduct
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty, writable_file
 from patchstorm.commands.simulate import with_story
@@ -85,7 +86,7 @@ def execute(request: Request) -> int:
             f"{request.world} --schedules N"
         )
     if request.world == "fuse":
-        return _conducted(request)
+        return conduct(request)
     corpus = corpus_at(request.corpus, none=request.no_corpus)
     named = [library.load(name) for name in dict.fromkeys(request.scenarios)]
     shares = [(scenario, request) for scenario in named] or shares_of(request, library.load_all())
@@ -132,45 +133,6 @@ def shares_of(request: Request, scenarios: Sequence[Scenario]) -> list[tuple[Sce
             seconds = None if request.seconds is None else request.seconds * part
             shares.append((scenario, replace(request, schedules=count, seconds=seconds)))
     return shares
-
-
-def _conducted(request: Request) -> int:
-    """Search the orders of real servers, one storm after the other."""
-    from patchstorm.campaign.conducted import Asked, Searched, search
-    from patchstorm.report.console import console_on, tell
-    from patchstorm.scenario import library
-    from patchstorm.target.registry import resolve
-
-    if request.collect:
-        raise UsageError("--collect: searches in the world fuse end with the first violation.")
-    if not request.scenarios:
-        raise UsageError("--world fuse: name the storms whose orders are to be searched.")
-    target = resolve(request.target)
-    found: list[Searched] = []
-    for name in dict.fromkeys(request.scenarios):
-        asked = Asked(
-            scenario=library.load(name), target=target, seed=request.seed, runs=request.schedules,
-            seconds=request.seconds, strategy=request.strategy, storage=request.storage,
-            replicas=request.replicas, claimed_only=not request.unclaimed,
-            allow_unreached=request.allow_unreached, out_dir=request.out or DEFAULT_OUT,
-        )  # fmt: skip
-        found.append(search(asked))
-        if found[-1].interrupted:
-            break
-    drop_if_empty(DEFAULT_OUT)
-    runs = tuple(one.report for one in found)
-    report = Report(verdict=overall(runs), runs=runs)
-    if request.out is not None:
-        store(report, request.out)
-    if request.json:
-        sys.stdout.write(encode(report).decode())
-    else:
-        took = sum(run.seconds for run in runs)
-        tell(report, console_on(sys.stdout), took=f"{took:.1f} s", remarks=[])
-    if found and found[-1].interrupted:
-        sys.stderr.write(f"patchstorm: interrupted in search {len(found)}\n")
-        return INTERRUPTED
-    return exit_code(report.verdict)
 
 
 def _explore(request: Request, scenario: Scenario, corpus: Corpus | None) -> Explored:
