@@ -207,3 +207,19 @@ def test_a_run_within_an_event_loop_leaves_that_loop_running(tmp_path: Path) -> 
         return loop is asyncio.get_running_loop()
 
     assert asyncio.run(outer())
+
+
+def test_a_thread_that_waits_again_after_its_death_ends(tmp_path: Path) -> None:
+    """It would otherwise be let through each time, and ask again for ever."""
+    code = """
+        import queue, threading
+        def work():
+            box = queue.Queue()
+            try:
+                box.get()
+            finally:
+                box.get()
+        for _ in range(3): threading.Thread(target=work).start()
+        print("up")
+    """
+    assert said(tmp_path, code, replicas=1, dies=True) == [["up"], ["up"]]

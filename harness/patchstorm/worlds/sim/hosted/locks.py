@@ -35,8 +35,8 @@ class SimLock:
             return True
         if not blocking or timeout == 0:
             return False
-        if not self._process.alive:
-            return True  # a finalizer that comes late; whoever held it is gone
+        if not self._process.alive and not self._own_task():
+            return True  # a finalizer that comes late, in others' name; whoever held it is gone
         until_ns = kernel.now_ns + int(timeout * 1e9) if timeout > 0 else None
         while self._owner is not None:
             if until_ns is not None and kernel.now_ns >= until_ns:
@@ -44,6 +44,10 @@ class SimLock:
             kernel.wait(self, until_ns)
         self._owner = kernel.current or self
         return True
+
+    def _own_task(self) -> bool:
+        task = self._process.kernel.current
+        return task is not None and task.domain is self._process.domain
 
     def release(self) -> None:
         if self._owner is None:
