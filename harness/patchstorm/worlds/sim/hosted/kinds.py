@@ -122,10 +122,9 @@ async def _asgi(app: Any) -> None:
         raise TargetError("the application's lifespan ended before it came up")
     state = ServerState()
     loop = asyncio.get_running_loop()
+    made: Any = config.http_protocol_class  # its type says no more than asyncio.Protocol
 
     def protocol() -> Any:
-        return config.http_protocol_class(
-            config=config, server_state=state, app_state=lifespan.state, _loop=loop
-        )
+        return made(config=config, server_state=state, app_state=lifespan.state, _loop=loop)
 
     await loop.create_server(protocol, HOST, PORT)
