@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from patchstorm.campaign.explore import explore
+from patchstorm.campaign.schedules import Search, Session, replayed
 from patchstorm.cli import main
+from patchstorm.scenario import library
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +182,14 @@ def test_what_was_made_elsewhere_is_named_where_it_matters(
 @pytest.mark.parametrize("near", ["-1", "1000000"])
 def test_a_number_that_cannot_be_is_refused(near: str, found: Path) -> None:
     assert main(["replay", str(found), "--near", near]) == 2
+
+
+@pytest.mark.parametrize("storm", ["power-loss", "crash-committing", "pause", "composed"])
+def test_a_recorded_schedule_is_the_run_that_it_was_recorded_of(storm: str) -> None:
+    """Tasks that sleep, wake and sleep again at one step of theirs, and die there, are told apart."""
+    session = Session.of(Search(scenario=library.load(storm), target="reference", seed=1))
+    for index in range(8):
+        first = session.recorded(index)
+        again = replayed(first.plan, session.subject, first.schedule, session.workers)
+        assert (again.digest, again.unplaced) == (first.digest, ()), index
+        assert again.outcome.choices == first.outcome.choices

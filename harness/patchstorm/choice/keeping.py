@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from patchstorm.choice.odds import Odds
-from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
+from patchstorm.choice.replay import STRIKE, about_order
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import NO_STRIKE, Deferring, Runnable, Strategy
 
 
 def besides_order(choices: Sequence[Choice]) -> list[Choice]:
     """The choices of other kinds than who runs next."""
-    return [choice for choice in choices if choice.kind not in (SWITCH, NEXT)]
+    return [choice for choice in choices if not about_order(choice)]
 
 
 class Keeping(Deferring):

@@ -15,6 +15,29 @@ STRIKE = "strike"
 """Kinds of choices that the scheduler takes. The target of a choice for the earliest timer is ``TIMER``."""
 
 
+class Nexts:
+    """What each choice of who is next is called.
+
+    A task may have to be followed more than once at one step of its own: it slept, was woken and slept again,
+    or it died. Those are told apart by their number, by whoever records them and by whoever repeats them.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[str, tuple[int, int]] = {}
+
+    def kind(self, after: str, local: int) -> str:
+        """The kind of this choice; call it once for each that is asked."""
+        step, times = self._asked.get(after, (-1, 0))
+        times = times + 1 if step == local else 0
+        self._asked[after] = (local, times)
+        return f"{NEXT}#{times}" if times else NEXT
+
+
+def about_order(choice: Choice) -> bool:
+    """Whether it says who runs, and nothing of what calls do."""
+    return choice.kind == SWITCH or choice.kind.partition("#")[0] == NEXT
+
+
 class Replay(Dull):
     """Repeats ``choices``; ``unplaced`` are those that could not be made: a run without them is another
     run.
@@ -30,6 +53,7 @@ class Replay(Dull):
         for steps in self._steps.values():
             steps.sort()
         self._used: set[Key] = set()
+        self._nexts = Nexts()
 
     @property
     def unplaced(self) -> tuple[Choice, ...]:
@@ -54,7 +78,7 @@ class Replay(Dull):
     def pick(
         self, steps: int, after: str, local: int, ready: Sequence[Runnable], timer: bool
     ) -> int:
-        choice = self._by_key.get((after, local, NEXT))
+        choice = self._by_key.get((after, local, self._nexts.kind(after, local)))
         return 0 if choice is None else self._found(choice, ready, timer, 0)
 
     def strike(self, steps: int, task: Runnable, local: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from patchstorm.choice.replay import NEXT, SWITCH, TIMER
+from patchstorm.choice.replay import SWITCH, TIMER, Nexts
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Strategy
 from patchstorm.worlds.sim.task import Domain, Task
@@ -28,6 +28,7 @@ class Agenda:
         "_after",
         "_after_local",
         "_base_ns",
+        "_nexts",
         "_patience_ns",
         "_ready",
         "_stopping",
@@ -56,6 +57,7 @@ class Agenda:
         self._stopping = False
         self._after = HUB
         self._after_local = 0
+        self._nexts = Nexts()
         self._strikes = 0
 
     # -- time -------------------------------------------------------------------------------------
@@ -182,15 +184,16 @@ class Agenda:
         timer = self._timer_allowed()
         if len(ready) == 1 and not timer:
             return ready.popleft()
+        kind = self._nexts.kind(self._after, self._after_local)
         index = self._strategy.pick(self.steps, self._after, self._after_local, ready, timer)
         if index == 0:
             return ready.popleft()
         if index < len(ready):
             chosen = ready[index]
             del ready[index]
-            self.taken.append(Choice(self._after, self._after_local, NEXT, index, chosen.path))
+            self.taken.append(Choice(self._after, self._after_local, kind, index, chosen.path))
             return chosen
-        self.taken.append(Choice(self._after, self._after_local, NEXT, index, TIMER))
+        self.taken.append(Choice(self._after, self._after_local, kind, index, TIMER))
         return self._let_off() or self._first()
 
     def _first(self) -> Task | None:

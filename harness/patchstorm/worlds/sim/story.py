@@ -96,7 +96,7 @@ class _Story:
         elif choice.kind.startswith("power."):
             return
         self._request_of(choice.task)
-        if choice.target is not None and choice.kind != NEXT:
+        if choice.target is not None and choice.kind.partition("#")[0] != NEXT:
             self._request_of(choice.target)
 
     def _held_up(self, choice: Choice) -> None:
