@@ -9,8 +9,9 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchstorm.history.events import Fault, Phase
@@ -95,10 +96,12 @@ def test_a_storys_lines_are_read_back() -> None:
         "          434.889 ms             phase heal",
         "bytes: the published file is 1 byte long",
     ]
+    story.append("-> step   327  replica 0  fault crash: its process is killed, as u0.bin showed")
     assert list(marks(story)) == [
         Mark(49, 2, False, ""),
         Mark(60, None, True, "what it then relied on"),
         Mark(None, 51, True, "sent the bytes"),
+        Mark(327, None, True, "", fault=True),
     ]
 
 
@@ -112,7 +115,7 @@ def test_requests_faults_and_causes_are_where_they_were() -> None:
         Fault(time_ns=70, fault="partition"),
     )
     told = [Mark(2, None, True, "relied on"), Mark(4, None, True, "done"), Mark(None, 0, False, "")]
-    timeline = laid_out(by_hand(*events), told)
+    timeline = laid_out(by_hand(*events), told, step_ns=10)
     text = [row.text for row in timeline.rows]
     assert [one.name for one in timeline.lanes] == ["c0", "c1", "replica 0", "replica 1", "storage"]
     assert text[:3] == ["phase storm", "op 0 PATCH [0, 16)", "op 1 PATCH [0, 16), op 0 again"]
@@ -129,6 +132,22 @@ def test_requests_faults_and_causes_are_where_they_were() -> None:
         "pause": (3, "fault pause", text.index("fault pause ends")),
         "partition": (-1, "fault partition", -1),
     }
+
+
+def test_stories_count_steps_by_the_clock_and_not_one_by_one() -> None:
+    """While all sleep the clock goes on: the 9th step may be number 90. Faults have such numbers, too."""
+    late = step(90, "link", "copy", to="whole")
+    events = (
+        step(9, "listdir", "."),
+        msgspec.structs.replace(late, step=9),
+        Fault(time_ns=905, fault="crash"),
+    )
+    told = [Mark(90, None, True, "its last step"), Mark(90, None, True, "", fault=True)]
+    timeline = laid_out(by_hand(*events), told, step_ns=10)
+    assert [timeline.rows[row].text for row in timeline.chain] == [
+        "link copy to whole",
+        "fault crash",
+    ]
 
 
 def test_times_begin_at_nothing() -> None:
@@ -172,6 +191,7 @@ def test_a_file_that_is_open_keeps_its_bytes_under_its_new_name() -> None:
     assert (part.name, part.size) == ("part", 4)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10), st.integers(0, 3)), max_size=12))
 def test_painting_is_what_bytes_do(writes: list[tuple[int, int, int]]) -> None:
     pieces: Pieces = []

@@ -13,16 +13,21 @@ from typing import Final, NamedTuple
 _LINE: Final = re.compile(
     r"^\s*(?P<arrow>->)?\s*(?:step\s+(?P<step>\d+)\s+)?(?P<rest>.*?)(?:\s+<-\s+(?P<why>.*))?$"
 )
+_FAULT: Final = re.compile(r"^(?:replica \d+\s+)?fault ")
 _OP: Final = re.compile(r"\bop (\d+)\b")
 
 
 class Mark(NamedTuple):
-    """A step or an operation that a story tells. ``matters``: it is part of the cause, and ``why``."""
+    """What a story tells: a step, a request, or (``fault``) what befell somebody at that step.
+
+    ``matters``: it is part of the cause, and ``why``.
+    """
 
     step: int | None
     op: int | None
     matters: bool
     why: str
+    fault: bool = False
 
 
 def marks(story: Iterable[str]) -> Iterator[Mark]:
@@ -36,5 +41,9 @@ def marks(story: Iterable[str]) -> Iterator[Mark]:
         if step is None and op is None:
             continue
         yield Mark(
-            step, None if op is None else int(op[1]), bool(found["arrow"]), found["why"] or ""
+            step=step,
+            op=None if op is None else int(op[1]),
+            matters=bool(found["arrow"]),
+            why=found["why"] or "",
+            fault=_FAULT.search(found["rest"]) is not None,
         )

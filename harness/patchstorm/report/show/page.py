@@ -36,6 +36,7 @@ class Shown:
     """A failure as the page needs it. ``facts`` are names and values for its head, in order.
 
     ``story`` is what a reader is told, ``told`` the part of it whose steps are one chain of causes.
+    ``step_ns`` is how long a step takes in a world whose stories count them.
     """
 
     title: str
@@ -45,11 +46,12 @@ class Shown:
     command: str
     facts: Sequence[tuple[str, str]]
     history: History
+    step_ns: int | None = None
 
 
 def page(shown: Shown) -> str:
     """The page as text."""
-    timeline = laid_out(shown.history, list(marks(shown.told)))
+    timeline = laid_out(shown.history, list(marks(shown.told)), shown.step_ns)
     maps = strips(shown.history, timeline, shown.findings)
     script, style = _asset("show.js"), _asset("show.css")
     environment = Environment(

@@ -40,15 +40,21 @@ CHANGING: Final = frozenset({
 _FAILED: Final = re.compile(r"E[A-Z0-9]{2,15}", re.ASCII)  # errno(3)
 
 
-def laid_out(history: History, told: Sequence[Mark] = ()) -> Timeline:
-    """Everything that ``history`` holds, in the order of its clock. ``told`` is what the story says of it."""
-    return _Layout(history, told).whole()
+def laid_out(history: History, told: Sequence[Mark] = (), step_ns: int | None = None) -> Timeline:
+    """Everything that ``history`` holds, in the order of its clock. ``told`` is what the story says of it.
+
+    ``step_ns``: where stories count steps, how long one takes on that clock.
+    """
+    return _Layout(history, told, step_ns).whole()
 
 
 class _Layout:
-    def __init__(self, history: History, told: Sequence[Mark]) -> None:
+    def __init__(self, history: History, told: Sequence[Mark], step_ns: int | None) -> None:
         self._history = history
-        steps = [mark for mark in told if mark.step is not None]
+        self._step_ns = step_ns
+        befell = [mark for mark in told if mark.step is not None and mark.fault]
+        self._befell: Mapping[int | None, Mark] = _strongest(befell, lambda mark: mark.step)
+        steps = [mark for mark in told if mark.step is not None and not mark.fault]
         self._steps: Mapping[int | None, Mark] = _strongest(steps, lambda mark: mark.step)
         alone = [mark for mark in told if mark.step is None]
         self._ops: Mapping[int | None, Mark] = _strongest(alone, lambda mark: mark.op)
@@ -151,12 +157,23 @@ class _Layout:
         text, lane, key = self._told(event)
         if isinstance(event, Fault):
             self._fault(event)
+        number = self._number(event.time_ns)
+        mark = self._befell.get(number) if isinstance(event, Fault) else None
         self._rows.append(
-            Row(at=event.time_ns - self._zero, kind=kind_of(event), lane=lane, text=text, key=key)
+            Row(
+                at=event.time_ns - self._zero,
+                kind=kind_of(event),
+                lane=lane,
+                text=text,
+                key=key,
+                matters=mark is not None and mark.matters,
+                why="" if mark is None else mark.why,
+            )
         )
 
     def _step(self, step: Step) -> Row:
-        mark = self._steps.get(step.step)
+        number = self._number(step.time_ns)
+        mark = self._steps.get(number) if number >= 0 else None
         failed = _FAILED.fullmatch(step.result) is not None
         changes = step.call in CHANGING and not failed
         return Row(
@@ -166,7 +183,7 @@ class _Layout:
             to=self._storage if changes else -1,
             text=stepped(step),
             op=self._made_for(step),
-            step=-1 if step.step is None else step.step,
+            step=number,
             key=mark is not None,
             matters=mark is not None and mark.matters,
             why="" if mark is None else mark.why,
@@ -179,6 +196,10 @@ class _Layout:
             failed=failed,
             task=step.task,
         )
+
+    def _number(self, time_ns: int) -> int:
+        """The number by which stories call this moment; -1 where they tell the time."""
+        return -1 if self._step_ns is None else time_ns // self._step_ns
 
     def _told(self, event: Event) -> tuple[str, int, bool]:
         """Words, lane, and whether it is always shown."""
@@ -252,8 +273,8 @@ class _Layout:
     def _chain(self) -> Iterator[int]:
         """The rows that matter, in order: each is what made the next one wrong."""
         marked = [number for number, row in enumerate(self._rows) if row.matters]
-        steps = [number for number in marked if self._rows[number].kind == "step"]
-        yield from steps if len(steps) > 1 else marked
+        done = [number for number in marked if self._rows[number].kind in ("step", "fault")]
+        yield from done if len(done) > 1 else marked
 
 
 def _length(step: Step) -> int:
