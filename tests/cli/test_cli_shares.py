@@ -10,7 +10,9 @@ def request(**asked: int | float) -> Request:
     usual = {
         "scenarios": (), "target": "reference", "storage": None, "schedules": None, "seconds": None,
         "strategy": "portfolio", "jobs": None, "seed": 1, "replicas": None, "collect": False,
-        "unclaimed": False, "allow_unreached": False, "out": None, "json": False,
+        "unclaimed": False, "allow_unreached": False, "out": None, "junit": None, "corpus": None,
+        "no_corpus": True,
+        "json": False,
     }  # fmt: skip
     return Request(**{**usual, **asked})  # type: ignore[arg-type]
 

@@ -115,6 +115,7 @@ LEAVING = {"names": leave_names, "deep": leave_depth}
 def create(sock: socket.socket, name: str, headers: Headers, body: bytes) -> None:
     ident = f"u{len(LENGTHS)}"
     LENGTHS[ident], OFFSETS_NOW[ident] = int(headers["upload-length"]), 0
+    METADATA[ident] = headers.get("upload-metadata", "")
     plant(os.path.join(ROOT, ident))
     if MODE in LEAVING and len(LENGTHS) == 1:
         LEAVING[MODE]()
@@ -124,7 +125,8 @@ def create(sock: socket.socket, name: str, headers: Headers, body: bytes) -> Non
 def query(sock: socket.socket, name: str, headers: Headers, body: bytes) -> None:
     length = LENGTHS.get(name, LENGTHS["u0"])  # under whatever name it was given out
     offset = OFFSETS.get(MODE, str(OFFSETS_NOW.get(name, 0)))
-    answer(sock, 200, {"Upload-Offset": offset, "Upload-Length": str(length)})
+    told = {"Upload-Offset": offset, "Upload-Length": str(length)}
+    answer(sock, 200, {**told, "Upload-Metadata": METADATA.get(name, METADATA["u0"])})
 
 
 def append(sock: socket.socket, name: str, headers: Headers, body: bytes) -> None:
@@ -148,6 +150,7 @@ METHODS: dict[str, Callable[[socket.socket, str, Headers, bytes], None]] = {
     "PATCH": append,
 }
 LENGTHS: dict[str, int] = {}
+METADATA: dict[str, str] = {}
 OFFSETS_NOW: dict[str, int] = {}
 
 

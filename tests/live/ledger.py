@@ -102,6 +102,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def made(self, _: bytes) -> None:
         name, size = uuid.uuid4().hex, self.headers["Upload-Length"]
         (SHARED / name).write_text(size)
+        (SHARED / f"{name}.metadata").write_text(self.headers.get("Upload-Metadata", ""))
         (ROOT / name).touch()
         if MOOD != "alone":
             self.way.ask(f"CAS size:{name} - {size}")
@@ -117,7 +118,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "-" in (size, at):
             self.answer(404)
         else:
-            self.answer(200, Upload_Length=size, Upload_Offset=at, Cache_Control="no-store")
+            told = (SHARED / f"{name}.metadata").read_text()
+            more = {"Upload_Metadata": told} if told else {}
+            self.answer(200, Upload_Length=size, Upload_Offset=at, Cache_Control="no-store", **more)
 
     def stored(self, body: bytes) -> None:
         name, offset = self.path.rpartition("/")[2], int(self.headers["Upload-Offset"])

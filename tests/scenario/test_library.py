@@ -109,7 +109,7 @@ def test_triggers_that_a_world_cannot_see_are_a_reason() -> None:
     step = parse(head + "when = { step = 3 }\n", name="s", file="s.toml")
     call = parse(head + 'when = { path = "*", op = "link" }\n', name="s", file="s.toml")
 
-    assert "step works in sim only" in str(runnable(step, "processes", (), all_means()))
+    assert "step works in sim, fuse only" in str(runnable(step, "processes", (), all_means()))
     assert "single calls" in str(runnable(call, "nfs", (), all_means()))
     assert runnable(call, "sim", (), all_means()) is None
 

@@ -30,6 +30,7 @@ SAMPLE = {
     "published-unverified": "fault eio",
     "listed-before-lock": "fault stale-attributes",
     "append-recorded-elsewhere": "request write u0.bin",
+    "locked-over-body": "fault crash",
 }
 """Bugs whose failures are found and shrunk at once, with a deed that is not theirs."""
 LONG = ("listed-before-lock", "read-once")

@@ -80,12 +80,17 @@ def naive_subject(*, locked: bool) -> Subject:
     return Subject(target=target, build=build, sweep_ms=0)
 
 
+_METADATA: dict[str, str] = {}
+"""What the few lines of tus remember for all replicas, since the store has no place for it."""
+
+
 def _tus(store: object):  # type: ignore[no-untyped-def]
     tus = (("Tus-Resumable", "1.0.0"),)
 
     def handle(request: Request) -> Response:
         if request.method == "POST":
             ident = store.create("u0.bin", int(request.headers["upload-length"]))
+            _METADATA[ident] = request.headers.get("upload-metadata", "")
             return Response(status=201, headers=(*tus, ("Location", f"/files/{ident}")))
         ident = request.path.rpartition("/")[2]
         if request.method == "PATCH":
@@ -96,6 +101,7 @@ def _tus(store: object):  # type: ignore[no-untyped-def]
             return Response(status=204, headers=(*tus, ("Upload-Offset", str(done))))
         size = store.about(ident)[1]
         headers = (("Upload-Offset", str(store.offset(ident))), ("Upload-Length", str(size)))
-        return Response(status=200, headers=(*tus, *headers, ("Cache-Control", "no-store")))
+        told = ("Upload-Metadata", _METADATA[ident])
+        return Response(status=200, headers=(*tus, *headers, told, ("Cache-Control", "no-store")))
 
     return handle

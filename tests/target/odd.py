@@ -92,7 +92,8 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
             self.reply(400, b"no length")
             return
         keys = ",".join(self.metadata)
-        self.remember(length=length, data=place, keys=keys, concat=concat)
+        metadata = self.headers.get("Upload-Metadata", "")
+        self.remember(length=length, data=place, keys=keys, concat=concat, metadata=metadata)
         if not concat.startswith("final;"):
             (self.root / place).touch()
         if self.mood == "accepts":
@@ -135,6 +136,7 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         said, length = self.said, self.length()
+        told = {"Upload_Metadata": said["metadata"]} if said.get("metadata") else {}
         if self.mood == "down":
             self.reply(500)
         elif not said:
@@ -149,12 +151,13 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
                 Upload_Offset=str(size),
                 Upload_Length=str(length),
                 Upload_Concat=said["concat"],
+                **told,
             )
         elif length is None:
             self.reply(200, Upload_Offset=str(self.data.stat().st_size), Upload_Length="0")
         else:
             size = self.data.stat().st_size
-            self.reply(200, Upload_Offset=str(size), Upload_Length=str(length))
+            self.reply(200, Upload_Offset=str(size), Upload_Length=str(length), **told)
 
     def do_GET(self) -> None:
         said = self.said

@@ -13,8 +13,10 @@ from patchstorm.dialect.tus.probing.bench import TOLD_WITHIN_S, Bench
 from patchstorm.dialect.tus.probing.whereabouts import found
 from patchstorm.probe.ground import LiveGround, grounded
 from patchstorm.target.registry import resolve
+from target.tiny_targets import tiny
 
 WITHIN_S = 0.3
+WHOLE = Path(__file__).parents[1] / "docs" / "own_server.py"
 
 
 @pytest.fixture
@@ -50,11 +52,12 @@ def test_a_directory_that_holds_what_may_stay_is_not_waited_for(
 def test_bytes_that_nobody_keeps_are_waited_for_once(
     tmp_path: Path, run_out: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However a body broke off; the reference keeps none of it."""
+    """However a body broke off; a server that takes bodies whole keeps none of it."""
     monkeypatch.setattr(core, "KEPT_WITHIN_S", WITHIN_S)
 
     async def probe() -> None:
-        async with grounded(resolve("reference"), tmp_path, lambda _: None) as ground:
+        whole = resolve(str(tiny(tmp_path, server=WHOLE)))
+        async with grounded(whole, tmp_path, lambda _: None) as ground:
             assert (await core.keeps_partial_body(Bench(ground))).does is False
 
     asyncio.run(probe())

@@ -43,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def length(self) -> int | None:
         try:
-            return int(self.data.with_suffix(".len").read_text())
+            return int(self.data.with_suffix(".len").read_text().partition("\n")[0])
         except (OSError, ValueError):
             return None
 
@@ -79,7 +79,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name = uuid.uuid4().hex
         data = self.root / name
         data.touch()
-        data.with_suffix(".len").write_text(length)
+        metadata = self.headers.get("Upload-Metadata", "")
+        data.with_suffix(".len").write_text(f"{length}\n{metadata}")
         self.reply(201, Location=f"/files/{name}", Upload_Offset=str(self.append(data)))
 
     def do_HEAD(self) -> None:
@@ -88,7 +89,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.reply(404)
             return
         size = self.data.stat().st_size
-        self.reply(200, Upload_Offset=str(size), Upload_Length=str(length))
+        metadata = self.data.with_suffix(".len").read_text().partition("\n")[2]
+        told = (
+            {"Upload_Metadata": metadata} if metadata else {}
+        )  # tus 1.0.0, creation: HEAD gives it back
+        self.reply(200, Upload_Offset=str(size), Upload_Length=str(length), **told)
 
     def do_GET(self) -> None:
         if self.length() is None:

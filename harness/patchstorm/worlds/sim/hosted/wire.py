@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPMethod
 from typing import Final
 
 import h11
@@ -141,7 +142,7 @@ def _plain(method: str, received: bytearray) -> Whole | None:
     status = int(head[1])
     if any(name == "transfer-encoding" for name, _ in headers):
         return None
-    if method == "HEAD" or status in (204, 304):
+    if method == HTTPMethod.HEAD or status in (204, 304):
         length = 0
     elif len(lengths) == 1 and lengths[0].isdecimal() and len(lengths[0]) < _DIGITS_MAX:
         length = int(lengths[0])
