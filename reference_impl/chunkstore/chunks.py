@@ -6,11 +6,13 @@ altered is damage, and the callers return its range to missing.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from .files import ABSENT, Files
+from .errors import Busy
+from .files import NO_FILE, Files
 from .model import Record
 from .port import Port
 
@@ -33,9 +35,30 @@ def blocks(port: Port, fd: int, offset: int, length: int) -> Iterator[tuple[int,
         buffer, other = other, buffer
 
 
+def _read(files: Files, path: str, look: Callable[[], bool]) -> bool:
+    """What ``look`` says of the chunk file at ``path``; False where there is none.
+
+    ESTALE (NFS) says that a handle is no longer good, not that the file is gone: taken for damage it would
+    throw away what was acknowledged. So the name is looked up again; ``Busy`` when that is no better.
+    """
+    for _ in range(2):
+        try:
+            return look()
+        except OSError as error:
+            if error.errno in (errno.ENOENT, *NO_FILE):
+                return False
+            if error.errno != errno.ESTALE:
+                raise
+        files.names(
+            os.path.dirname(path)
+        )  # a client drops what it remembers of a directory that it reads
+    raise Busy("A chunk's handle went stale while it was read.")
+
+
 def agrees(files: Files, path: str, path_offset: int, fd: int, fd_offset: int, length: int) -> bool:
     """Whether ``length`` bytes of the file at ``path`` are those of ``fd``."""
-    try:
+
+    def look() -> bool:
         with files.opened(path, os.O_RDONLY) as chunk:
             compared = 0
             for at, block in blocks(files.port, chunk, path_offset, length):
@@ -43,15 +66,14 @@ def agrees(files: Files, path: str, path_offset: int, fd: int, fd_offset: int, l
                     return False
                 compared += len(block)
             return compared == length
-    except OSError as error:
-        if error.errno in ABSENT:
-            return False
-        raise
+
+    return _read(files, path, look)
 
 
 def intact(files: Files, path: str, record: Record) -> bool:
     """Whether the chunk file is there and its bytes are those of the record."""
-    try:
+
+    def look() -> bool:
         with files.opened(path, os.O_RDONLY) as chunk:
             if files.port.fstat(chunk).st_size != record.length:
                 return False
@@ -59,15 +81,14 @@ def intact(files: Files, path: str, record: Record) -> bool:
             for _, block in blocks(files.port, chunk, 0, record.length):
                 digest.update(block)
             return digest.hexdigest() == record.sha256
-    except OSError as error:
-        if error.errno in ABSENT:
-            return False
-        raise
+
+    return _read(files, path, look)
 
 
 def copy(files: Files, path: str, record: Record, fd: int, offset: int) -> bool:
     """Copy a chunk to ``offset`` of ``fd``, verifying while copying; False when it is damaged."""
-    try:
+
+    def look() -> bool:
         with files.opened(path, os.O_RDONLY) as chunk:
             digest = files.sha256()
             copied = 0
@@ -78,7 +99,5 @@ def copy(files: Files, path: str, record: Record, fd: int, offset: int) -> bool:
                 digest.update(block)
                 files.write_all(fd, block, offset + at)
             return copied == record.length and digest.hexdigest() == record.sha256
-    except OSError as error:
-        if error.errno in ABSENT:
-            return False
-        raise
+
+    return _read(files, path, look)

@@ -107,7 +107,7 @@ def test_what_only_another_world_can_do_is_skipped_with_the_reason() -> None:
     result = ran(faults='[[fault]]\nkind = "power-loss"\nwhom = "storage"\n')
     assert result.report.verdict is None
     assert result.report.skipped is not None
-    assert "power-loss can be brought about in sim, nfs only" in result.report.skipped
+    assert "power-loss can be brought about in sim, fuse, nfs only" in result.report.skipped
 
 
 BALANCED = """

@@ -6,7 +6,8 @@ at least three fifths of that time, and was answered only when the body went on,
 client was patient enough to see an answer in the end makes it no better for those who are not.
 
 Only requests to other replicas are judged: a server may give a slow body its process. One to which a second
-body stood still at the same replica is left out for that reason, and so is whatever a fault explains.
+body stood still at the same replica is left out for that reason, and so is whatever a fault explains. So are
+bodies during which a schedule of the simulator let time pass although somebody could have run.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class _Still:
     replica: int
     since: int
     until: int
+    let_pass: bool  # as of the event that ends it
 
     def waited(self, operation: Operation) -> int:
         """For how much of it an operation that outlasted it had to wait; 0 for one that did not."""
@@ -46,6 +48,8 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
     stills = _stills(case)
     told: set[tuple[str, bool]] = set()
     for still in stills:
+        if still.let_pass:
+            continue
         for operation in case.history.operations:
             if not _judged(case, operation, still, stills):
                 continue
@@ -110,7 +114,13 @@ def _stills(case: Case) -> list[_Still]:
         since = begun.pop(event.op, None)
         if since is not None and event.replica is not None:
             found.append(
-                _Still(op=event.op, replica=event.replica, since=since.time_ns, until=event.time_ns)
+                _Still(
+                    op=event.op,
+                    replica=event.replica,
+                    since=since.time_ns,
+                    until=event.time_ns,
+                    let_pass=event.let_pass,
+                )
             )
     return sorted(found, key=lambda one: (one.since, one.op))
 

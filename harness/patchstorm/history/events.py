@@ -111,12 +111,17 @@ class Stall(Line, frozen=True, kw_only=True, tag="stall"):
 
 
 class Standstill(Line, frozen=True, kw_only=True, tag="standstill"):
-    """The body of operation ``op``, on its way to ``replica``, stands still from here (``ends``: to here)."""
+    """The body of operation ``op``, on its way to ``replica``, stands still from here (``ends``: to here).
+
+    ``let_pass``: a schedule let time pass meanwhile although somebody could have run, so that waiting tells
+    nothing.
+    """
 
     time_ns: int
     replica: int | None = None
     op: int
     ends: bool = False
+    let_pass: bool = False
 
 
 class Step(Line, frozen=True, kw_only=True, tag="step"):

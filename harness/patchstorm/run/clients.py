@@ -143,9 +143,14 @@ class Clients:
             self._learn(request, reply, end)
         return Answer(op=op, end=end, sent=() if head is None else head.headers)
 
-    def stands_still(self, op: int, replica: int | None, *, ends: bool) -> None:
+    def stands_still(
+        self, op: int, replica: int | None, *, ends: bool, let_pass: bool = False
+    ) -> None:
         """Write down that a body on its way begins to stand still, or goes on."""
-        self._recorder.add(Standstill(time_ns=self._now_ns(), replica=replica, op=op, ends=ends))
+        now_ns = self._now_ns()
+        self._recorder.add(
+            Standstill(time_ns=now_ns, replica=replica, op=op, ends=ends, let_pass=let_pass)
+        )
 
     def _learn(self, request: Request, reply: Reply | None, end: Completion) -> None:
         if request.kind == "create" and reply is not None:

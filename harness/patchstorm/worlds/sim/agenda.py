@@ -37,6 +37,7 @@ class Agenda:
         "_timers",
         "current",
         "due",
+        "let_off",
         "steps",
         "taken",
         "waiting",
@@ -47,6 +48,8 @@ class Agenda:
         self.due = 0
         self.current: Task | None = None
         self.taken: list[Choice] = []
+        self.let_off = 0
+        """How often time was let pass although somebody could have run."""
         self.waiting: dict[object, list[Task]] = {}
         """Who waits for what; empty most of the time, which callers look at before they wake."""
         self._strategy = strategy
@@ -168,6 +171,7 @@ class Agenda:
             self.taken.append(Choice(task.path, local, SWITCH, index + 1, chosen.path))
             return chosen
         self.taken.append(Choice(task.path, local, SWITCH, index + 1, TIMER))
+        self.let_off += 1
         return self._let_off()
 
     def _next(self) -> Task | None:
@@ -194,6 +198,7 @@ class Agenda:
             self.taken.append(Choice(self._after, self._after_local, kind, index, chosen.path))
             return chosen
         self.taken.append(Choice(self._after, self._after_local, kind, index, TIMER))
+        self.let_off += 1
         return self._let_off() or self._first()
 
     def _first(self) -> Task | None:

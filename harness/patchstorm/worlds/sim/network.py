@@ -237,8 +237,10 @@ class Network:
         """Nothing comes for a while; a client that leaves meanwhile is noticed at once."""
         until_ns = self._kernel.now_ns + delivery.mischief.stall_ms * MS
         self._clients.stands_still(delivery.op, delivery.replica, ends=False)
+        let_off = self._kernel.let_off
         self._kernel.wait(delivery, until_ns)
-        self._clients.stands_still(delivery.op, delivery.replica, ends=True)
+        let_pass = self._kernel.let_off != let_off
+        self._clients.stands_still(delivery.op, delivery.replica, ends=True, let_pass=let_pass)
         if delivery.gone:
             raise Broken
 

@@ -42,6 +42,7 @@ class Replica:
         self.domain: Domain | None = None
         self.starts = 0
         self.power_losses = 0
+        self._powered = True
         self.sweeps = 0
         self.skew_ns = 0
         self.lifetime_ms: int | None = None
@@ -65,8 +66,8 @@ class Replica:
         return self.app is not None or self.process is not None
 
     def start(self) -> None:
-        """A new process. Nothing, if there is one already."""
-        if self.runs:
+        """A new process. Nothing, if there is one already, or the host has no power."""
+        if self.runs or not self._powered:
             return
         self.starts += 1
         self.stopping = False
@@ -92,11 +93,13 @@ class Replica:
     def lose_power(self) -> None:
         """The host dies, with all it had not sent."""
         self._end()
+        self._powered = False
         self.power_losses += 1
         self.client.crash()
 
     def come_back(self) -> None:
         """The host has power again; its process is started."""
+        self._powered = True
         self.client = self._server.mount(self.name, pid=self.starts + 1)
         self.client.reboot()
         self.start()
@@ -104,6 +107,7 @@ class Replica:
     def vanish(self) -> None:
         """The process ended together with the storage's own machine."""
         self._end()
+        self._powered = False
         self.power_losses += 1
 
     def _end(self) -> bool:
