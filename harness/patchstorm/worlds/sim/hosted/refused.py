@@ -11,7 +11,7 @@ import atexit
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from patchstorm.worlds.sim.hosted.here import current
@@ -50,8 +50,10 @@ def install(replace: Replace) -> None:
     replace(os, "getppid", _told(os.getppid, lambda process: 1))
 
 
-def _heard(event: str, _: tuple[Any, ...]) -> None:
-    what = EVENTS.get(event)
+def _heard(event: str, _: tuple[Any, ...], known: Mapping[str, str] = EVENTS) -> None:
+    what = known.get(
+        event
+    )  # a default, since an interpreter that ends takes a module's names away first
     if what is not None and (process := current()) is not None:
         process.refuse(what, _WHY)
 
