@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from book import Book
 
 from patchstorm.check import judge
@@ -24,3 +25,13 @@ def test_whoever_brought_every_byte_may_have_the_name() -> None:
 
 def test_whoever_brought_nothing_has_no_name() -> None:
     assert [one.summary for one in findings(64, 423, 409) if "409" in one.summary]
+
+
+@pytest.mark.parametrize(("took_ms", "explained"), [(3_000, False), (4_500, True)])
+def test_an_upload_may_be_over_before_its_creation_is_answered(
+    took_ms: int, explained: bool
+) -> None:
+    book = Book(uploads=(UploadInfo(id="u", size=64, target="t", expires_ms=5_000),))
+    book.create(status=410, at=(1, 1 + took_ms))
+    told = [one for one in judge(book.history()) if one.checker == "refusal"]
+    assert [one.verdict for one in told] == ["safe" if explained else "violated"]
