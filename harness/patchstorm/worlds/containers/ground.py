@@ -149,9 +149,10 @@ async def _finished(task: asyncio.Future[None]) -> None:
 
 async def _made(daemon: Engine, run: str, image: str, size_bytes: int | None) -> Ground:
     await call(_volumes, daemon, run, size_bytes)
-    keeper, network = await asyncio.gather(
-        call(_keeper, daemon, run, image), call(_network, daemon, run)
-    )
+    # One after the other: of two at once the second would still be made while what the first left is taken
+    # away, since asyncio.gather does not wait for the others when one fails or is cancelled.
+    network = await call(_network, daemon, run)
+    keeper = await call(_keeper, daemon, run, image)
     pid = int((await call(daemon.inspect, keeper))["State"]["Pid"])
     inside = Path(f"/proc/{pid}/root")
     view, own = inside / SHARED.lstrip("/"), inside / OWN.lstrip("/")
