@@ -798,6 +798,16 @@ def delete_has_room_at_the_second_try() -> Book:
     return book
 
 
+@plant()
+def calls_of_the_replica_itself_had_no_room() -> Book:
+    """EDQUOT for single calls has nothing to do with how much room there is."""
+    book = addressed(chunks=1)
+    book.event("fault", fault="edquot", replica=0)
+    for _ in range(6):
+        book.ask("terminate", 507, replica=0)
+    return book
+
+
 # -- waiting -----------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from patchstorm.check.completion import owed
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure
 from patchstorm.check.story import finding, verb
-from patchstorm.history.events import Exit
+from patchstorm.history.events import Exit, Fault
 from patchstorm.history.model import Operation
 from patchstorm.history.no_answer import NoAnswer
 
@@ -152,7 +152,8 @@ def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
     """DELETE of an upload that takes up room was refused for want of room, again and again.
 
     A full storage is what somebody ends an upload for, so it is no excuse; one refusal may be, since the
-    bytes that it gives back may be gone only after it.
+    bytes that it gives back may be gone only after it. A fault of this replica's own is one, however: calls
+    that fail for want of room have nothing to do with how much there is.
     """
     if not upload.acked:
         return
@@ -160,7 +161,7 @@ def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
     for one in upload.by_invocation:
         if one.call.kind != "terminate" or one.end is None:
             continue
-        if one.end.status != NO_ROOM:
+        if one.end.status != NO_ROOM or _struck_itself(case, one):
             refused.clear()
             continue
         refused.append(one.op)
@@ -176,6 +177,15 @@ def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
             causes={refused[-1]: "refused although it would make room"},
         )
         return
+
+
+def _struck_itself(case: Case, operation: Operation) -> bool:
+    """Whether a fault had struck the very replica that answered, and not the storage of all."""
+    replica, until = operation.call.replica, ended(operation)
+    return replica is not None and any(
+        isinstance(event, Fault) and event.replica == replica and event.time_ns <= until
+        for event in case.history.events
+    )
 
 
 def _refused_for_good(case: Case, upload: UploadCase) -> Iterator[Finding | Unsure]:
