@@ -560,7 +560,7 @@ def test_a_hang_beside_a_replica_that_stood_still_is_explained_by_that() -> None
 
 def test_a_creation_may_outlive_its_upload_where_a_clock_jumps() -> None:
     for jumps, accused in ((True, False), (False, True)):
-        book = Book(uploads=(msgspec.structs.replace(WANTED, expires_ms=1_000),))
+        book = Book(uploads=(msgspec.structs.replace(WANTED, expires_ms=5_000),))
         if jumps:
             book.event("fault", fault="clock-jump", replica=0)
         book.ask("create", 410)

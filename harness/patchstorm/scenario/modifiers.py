@@ -138,7 +138,8 @@ class Modifiers:
         if self._hit("status", send):
             asked = Request(kind="status", upload=request.upload, replica=where)
             found.append(("status", Send(request=asked)))
-        if self._hit("overlap", send):
+        inside = request.length and request.offset < self._uploads[request.upload].size
+        if self._hit("overlap", send) and inside:  # what lies past the end overlaps nothing true
             found.append(("overlap", self._overlap(send)))
         if self._hit("twin", send):
             found.append(("twin", replace(self._elsewhere(send), mischief=GOOD)))
@@ -151,6 +152,7 @@ class Modifiers:
         begin = request.offset + self._draw("into", send, request.length)
         if self._draw("back", send, 2):
             begin = request.offset - self._draw("before", send, min(request.offset, 64) + 1)
+        begin = min(begin, upload.size - 1)
         end = begin + 1 + self._draw("length", send, min(request.length + 32, upload.size - begin))
         other = replace(request, offset=begin, length=min(end, upload.size) - begin)
         return replace(self._of(send, replace(other, replica=self._replica("overlap", send))),
