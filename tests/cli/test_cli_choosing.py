@@ -20,6 +20,8 @@ from patchstorm.report.github import log_lines, summary
 from patchstorm.report.model import Report, overall
 from patchstorm.scenario import library
 
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+
 
 def names(asked: Sequence[str], excluded: Sequence[str] = ()) -> list[str]:
     return [one.name for one in chosen(asked, excluded)]
@@ -42,7 +44,7 @@ def test_patterns_choose_and_leave_out() -> None:
 
 def test_a_file_is_a_path_even_where_it_looks_like_a_pattern(tmp_path: Path) -> None:
     path = tmp_path / "my[1].toml"
-    path.write_text((Path(library.__file__).parents[3] / "scenarios/replaying.toml").read_text())
+    path.write_text((SCENARIOS / "replaying.toml").read_text())
     assert names([str(path)]) == ["my[1]"]
 
 
