@@ -211,3 +211,18 @@ def test_a_long_history_is_drawn_around_its_cause() -> None:
     assert "op 700 PATCH" in drawn and "this one" in drawn
     assert drawn.count("<text") <= ROWS_MAX + len(timeline.lanes) + 2 and "op 0 PATCH" not in drawn
     assert WILD not in drawn
+
+
+def test_ids_that_end_alike_are_told_apart() -> None:
+    """Two uploads whose minted names differ only before their last four digits."""
+    one, other = f"{'0' * 23}1{'0' * 8}", f"{'0' * 23}2{'0' * 8}"
+    events = tuple(
+        step(at, "write", f".upload/{name}/part", length=1, size=0, result="1")
+        for at, name in ((2, one), (3, other))
+    )
+    history = by_hand(*events)
+    timeline = laid_out(history)
+    texts = [row.text for row in timeline.rows if row.kind == "step"]
+    assert len(set(texts)) == 2 and all("~" in text for text in texts)
+    names = [strip.name for strip in strips(history, timeline, ())[1:]]
+    assert len(set(names)) == 2

@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import Final
 
 from patchstorm.check.model import Finding
+from patchstorm.dialect.phrases import shortened
 from patchstorm.history.model import Final as Published
 from patchstorm.history.model import History, Operation, Run, UploadInfo
 from patchstorm.report.show.model import Extent, Row, Strip, Timeline
-from patchstorm.report.show.words import short
 
 STAGES_MAX: Final = 12
 PIECES_MAX: Final = 2_000  # of one strip; more cannot be told apart on any screen
@@ -156,7 +156,8 @@ def _stages(timeline: Timeline) -> list[Strip]:
             files.follow(row)
     written = [file for file in files.ever if file.pieces]
     written.sort(key=lambda file: (not file.matters, -file.pieces[-1][1], file.names))
-    return [_stage(file) for file in written[:STAGES_MAX]]
+    names = shortened(", then ".join(file.names) for file in written[:STAGES_MAX])
+    return [_stage(file, name) for file, name in zip(written, names, strict=False)]
 
 
 def painted(pieces: Pieces, begin: int, end: int, op: int) -> Pieces:
@@ -168,9 +169,9 @@ def painted(pieces: Pieces, begin: int, end: int, op: int) -> Pieces:
     return [*left, (begin, end, op), *right]
 
 
-def _stage(file: _File) -> Strip:
+def _stage(file: _File, name: str) -> Strip:
     return Strip(
-        name=", then ".join(map(short, file.names)),
+        name=name,
         size=file.pieces[-1][1],
         wanted=-1,
         extents=tuple(

@@ -7,6 +7,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
+from patchstorm.dialect.phrases import shortened
 from patchstorm.history.events import (
     Beside,
     Damage,
@@ -29,7 +32,6 @@ from patchstorm.report.show.words import (
     answered,
     called,
     request_text,
-    short,
     stepped,
 )
 
@@ -86,9 +88,10 @@ class _Layout:
             self._bars.append(
                 Bar(name=fault.fault, lane=self._where(fault.replica), begin=row, end=-1)
             )
+        told = shortened(row.text for row in self._rows)  # ids as stories have them, told apart
         return Timeline(
             lanes=self._lanes,
-            rows=tuple(self._rows),
+            rows=tuple(replace(row, text=text) for row, text in zip(self._rows, told, strict=True)),
             requests=tuple(map(self._span, self._history.operations)),
             bars=tuple(self._bars),
             chain=tuple(self._chain()),
@@ -205,7 +208,7 @@ class _Layout:
         """Words, lane, and whether it is always shown."""
         match event:
             case Fault(ends=ends, fault=name, path=path):
-                place = f" at {short(path)}" if path else ""
+                place = f" at {path}" if path else ""
                 return (
                     f"fault {name}{' ends' if ends else ''}{place}",
                     self._where(event.replica),
@@ -224,7 +227,7 @@ class _Layout:
                 seen = f"{size} bytes" if present else "not there"
                 return f"published file of {upload}: {seen}", self._storage, False
             case Beside(path=path):
-                return f"{short(path)} appears, and nobody asked for it", self._storage, True
+                return f"{path} appears, and nobody asked for it", self._storage, True
             case Damage(upload=upload, offset=offset, length=length):
                 return (
                     f"bytes [{offset}, {offset + length}) of {upload} are destroyed",

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from patchstorm.history.events import Step
 from patchstorm.history.model import Completion, Invocation, Operation
 
-_MINTED: Final = re.compile(r"[0-9a-f]{12,}")
 _SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def short(path: str) -> str:
-    """``path`` with names that machines made cut to their last four digits, as stories have them."""
-    return _MINTED.sub(lambda found: f"~{found[0][-4:]}", path)
 
 
 def size(count: int) -> str:
@@ -44,16 +37,16 @@ def answered(end: Completion) -> str:
 
 def stepped(step: Step) -> str:
     """A file-system call and its result."""
-    parts = [step.call, short(step.path)]
+    parts = [step.call, step.path]
     if step.to is not None:
-        parts += ["to", short(step.to)]
+        parts += ["to", step.to]
     if step.length is not None:
         parts += [str(step.length), "bytes"]
     at = step.offset if step.offset is not None else step.size
     if at is not None and step.call in ("write", "pwrite", "pread", "read"):
         parts += ["at", str(at)]
     if step.result:
-        parts += ["->", short(step.result)]
+        parts += ["->", step.result]
     return " ".join(part for part in parts if part)
 
 

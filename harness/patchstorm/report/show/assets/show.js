@@ -295,7 +295,7 @@
       const line = html(box, "div", undefined, path === row.path || path === row.into ? "now" : "");
       line.style.paddingLeft = `${depth * .9}rem`;
       const size = length === undefined || length < 0 ? "" : `  ${length} B`;
-      line.append(`${path.split("/").pop().replace(/[0-9a-f]{12,}/g, (hex) => `~${hex.slice(-4)}`)}${length < 0 ? "/" : ""}${size}`);
+      line.append(`${path.split("/").pop()}${length < 0 ? "/" : ""}${size}`);
       if (locks.has(path)) html(line, "span", `  locked by ${locks.get(path)}`, "locked");
     }
     if (left) html(box, "p", `and ${left} more elsewhere`, "faint");
