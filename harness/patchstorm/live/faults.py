@@ -7,73 +7,36 @@ faults are not here: the plan's workloads apply them to single requests.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import time
-from typing import Final
+from functools import partial
 
 from patchstorm.history import Recorder
 from patchstorm.live.abilities import Abilities
+from patchstorm.live.carrying import Deeds
 from patchstorm.run.strikes import hit_by, note
 from patchstorm.run.triggers import Seen
-from patchstorm.scenario.faults import FAULTS
-from patchstorm.scenario.faults.deed import LAST, Hit, Steps, Together
 from patchstorm.scenario.plan import FaultPlan
 
 Identity = tuple[int, int]
-_DONE: Final = object()
 
 
-class Faults:
+class Faults(Deeds):
     """The faults of one storm. ``strike`` begins one; ``end`` takes back what still lasts."""
 
     def __init__(self, abilities: Abilities, recorder: Recorder) -> None:
+        super().__init__(abilities)
         self._abilities = abilities
         self._recorder = recorder
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def strike(self, fault: FaultPlan, seen: Seen) -> None:
         """Begin ``fault`` now, as its trigger saw it."""
         hit = hit_by(fault, len(self._abilities.fleet.replicas), lambda: self._acting(seen.path))
         began_ns = time.monotonic_ns() if seen.time_ns is None else seen.time_ns
-        deed = FAULTS[fault.kind].deed
-        assert deed is not None  # a plan with one without is skipped
-        steps = deed(self._abilities, fault, hit)
-        first = next(steps, _DONE)
-        note(self._recorder, fault, hit, seen.path, lambda: began_ns)
-        following = self._follow(fault, hit, seen.path, steps, first)
-        self._tasks.add(asyncio.get_running_loop().create_task(following))
-
-    async def _follow(
-        self, fault: FaultPlan, hit: Hit, path: str | None, steps: Steps, first: object
-    ) -> None:
-        await self._carry_out(fault, steps, first)
-        note(self._recorder, fault, hit, path, time.monotonic_ns, ends=True)
-
-    async def _carry_out(self, fault: FaultPlan, steps: Steps, step: object) -> None:
-        """The rest of a deed, of which ``step`` has been begun."""
-        while step is not _DONE:
-            if step is LAST:
-                await self._abilities.last(fault)
-            elif isinstance(step, Together):
-                parts = [self._carry_out(fault, part, next(part, _DONE)) for part in step.deeds]
-                await asyncio.gather(*parts)
-            elif step is not None:
-                assert callable(step)
-                await step()
-            step = next(steps, _DONE)
-
-    async def end(self) -> None:
-        """Have every fault end now, and wait until it has. Errors of a fault are raised here."""
-        self._abilities.healing.set()
-        tasks, self._tasks = self._tasks, set()
-        await asyncio.gather(*tasks)
-
-    def cancel(self) -> None:
-        """The storm is given up: stop without healing anything."""
-        for task in self._tasks:
-            task.cancel()
+        noted = partial(note, self._recorder, fault, hit, seen.path)
+        self.begin(fault, hit, lambda: noted(time.monotonic_ns, ends=True))
+        noted(lambda: began_ns)
 
     def _acting(self, path: str | None) -> int | None:
         """The replica that has ``path`` open just now, under whichever of its names.

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
+from patchstorm.choice.strategy import PROCESS_DIES, STORAGE_LOSES_POWER
 from patchstorm.history.recorder import Recorder
+from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.faults.deed import Hit
-from patchstorm.scenario.plan import FaultPlan
+from patchstorm.scenario.plan import FaultPlan, Trigger
 from patchstorm.scenario.strikes import struck
 
+DOWN_MS: Final = 150
 
-def hit_by(fault: FaultPlan, replicas: int, acting: Callable[[], int | None]) -> Hit:
-    """The replicas that ``fault`` hits; ``acting`` finds who did what its trigger saw, if one can tell."""
+
+def sudden(number: int, strike: int, replica: int) -> FaultPlan:
+    """A strike that a strategy chose and no plan has: the replica dies, or the storage's power is lost."""
+    whole = strike == STORAGE_LOSES_POWER
+    return FaultPlan(
+        id=f"sudden-{number}",
+        kind="crash" if strike == PROCESS_DIES else "power-loss",
+        whom="storage" if whole else "replica",
+        replica=None if whole else replica,
+        trigger=Trigger(kind="step"),
+        for_ms=DOWN_MS,
+    )
+
+
+def hit_by(
+    fault: FaultPlan, replicas: int, acting: Callable[[], int | None], *, one_machine: bool = False
+) -> Hit:
+    """The replicas that ``fault`` hits; ``acting`` finds who did what its trigger saw, if one can tell.
+
+    ``one_machine``: the replicas are containers of one, so they lose power together.
+    """
+    if one_machine and FAULTS[fault.kind].loses_power and fault.whom != "storage":
+        return tuple(range(replicas))
     if fault.whom == "all":
         return tuple(range(replicas))
     if fault.whom == "acting":

@@ -9,22 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from patchstorm.choice.strategy import PROCESS_DIES, STORAGE_LOSES_POWER
 from patchstorm.errors import UsageError
 from patchstorm.history.recorder import Recorder
-from patchstorm.run.strikes import hit_by, note
+from patchstorm.run.strikes import hit_by, note, sudden
 from patchstorm.run.triggers import Seen
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.faults.deed import LAST, Hit, Steps, Together
-from patchstorm.scenario.plan import FaultPlan, Trigger
+from patchstorm.scenario.plan import FaultPlan
 from patchstorm.storage.server import Server
 from patchstorm.worlds.sim.abilities import Abilities
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.replica import MS
 from patchstorm.worlds.sim.stamps import Stamps
 from patchstorm.worlds.sim.timers import Timer
-
-DOWN_MS = 150
 
 
 class Faults:
@@ -92,16 +89,7 @@ class Faults:
     def sudden(self, strike: int, replica: int) -> None:
         """A strike that the strategy chose and no plan has: the replica dies at this very step."""
         self._sudden += 1
-        whole = strike == STORAGE_LOSES_POWER
-        fault = FaultPlan(
-            id=f"sudden-{self._sudden}",
-            kind="crash" if strike == PROCESS_DIES else "power-loss",
-            whom="storage" if whole else "replica",
-            replica=None if whole else replica,
-            trigger=Trigger(kind="step"),
-            for_ms=DOWN_MS,
-        )
-        self.strike(fault, Seen(replica))
+        self.strike(sudden(self._sudden, strike, replica), Seen(replica))
 
     def end(self) -> None:
         """Every fault ends, every replica is up, every connection can be made."""
@@ -114,9 +102,7 @@ class Faults:
 
     def _hit(self, fault: FaultPlan, acting: int | None) -> Hit:
         local = self._server.flavour.nfs is None
-        if FAULTS[fault.kind].loses_power and local and fault.whom != "storage":
-            return tuple(range(self._replicas))  # containers of one machine lose power together
-        return hit_by(fault, self._replicas, lambda: acting)
+        return hit_by(fault, self._replicas, lambda: acting, one_machine=local)
 
 
 class Carried:
