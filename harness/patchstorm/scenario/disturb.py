@@ -17,8 +17,13 @@ from patchstorm.choice.chooser import Chooser
 from patchstorm.dialect.operations import Mischief
 from patchstorm.scenario.actions import Action, Answer, Send, Sleep, Together, Workload
 from patchstorm.scenario.plan import FaultPlan
+from patchstorm.scenario.wrapping import wrapped
 
 _GOOD = Mischief()
+
+
+def _is_append(send: Send) -> bool:
+    return send.request.kind == "append"
 
 
 class Network:
@@ -34,24 +39,7 @@ class Network:
 
     def around(self, workload: Workload) -> Workload:
         """``workload``, with the faults on its deliveries. It ends and returns as it would alone."""
-        result: Any = None
-        try:
-            while True:
-                try:
-                    action = workload.send(result)
-                except StopIteration as stop:
-                    return stop.value
-                result = yield from self._carried_out(action)
-        finally:
-            workload.close()
-
-    def _carried_out(self, action: Action) -> Generator[Action, Any, Any]:
-        if isinstance(action, Together):
-            parts = tuple(self.around(part) for part in action.workloads)
-            return (yield Together(workloads=parts, names=action.names))
-        if isinstance(action, Send) and action.request.kind == "append":
-            return (yield from self._delivered(action))
-        return (yield action)
+        return wrapped(workload, _is_append, self._delivered)
 
     def _delivered(self, send: Send) -> Generator[Action, Any, Any]:
         fault = self._fault_for(send)

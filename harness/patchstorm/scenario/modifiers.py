@@ -22,6 +22,7 @@ from patchstorm.scenario.actions import Action, Answer, Send, Together, Workload
 from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
 from patchstorm.scenario.workloads.checksums import algorithms
 from patchstorm.scenario.workloads.client import GOOD, single
+from patchstorm.scenario.wrapping import wrapped
 
 MODIFIERS: Final[dict[str, str]] = {
     "checksum": "it carries a right checksum",
@@ -68,24 +69,7 @@ class Modifiers:
 
     def around(self, workload: Workload) -> Workload:
         """``workload`` with its PATCHes modified. It ends and returns as it would alone."""
-        result: Any = None
-        try:
-            while True:
-                try:
-                    action = workload.send(result)
-                except StopIteration as stop:
-                    return stop.value
-                result = yield from self._carried_out(action)
-        finally:
-            workload.close()
-
-    def _carried_out(self, action: Action) -> Generator[Action, Any, Any]:
-        if isinstance(action, Together):
-            parts = tuple(self.around(part) for part in action.workloads)
-            return (yield Together(workloads=parts, names=action.names))
-        if isinstance(action, Send) and _plain(action):
-            return (yield from self._delivered(action))
-        return (yield action)
+        return wrapped(workload, _plain, self._delivered)
 
     # -- one PATCH ----------------------------------------------------------------------------------
 
