@@ -6,10 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from patchstorm.commands.ending import INTERRUPTED
+from patchstorm.commands.leaving import leave
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty
 from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, exit_code, overall
-from patchstorm.report.stored import encode, store
+from patchstorm.report.stored import encode
 
 if TYPE_CHECKING:
     from patchstorm.commands.explore import Request
@@ -41,12 +42,7 @@ def conduct(request: Request) -> int:
     drop_if_empty(DEFAULT_OUT)
     runs = tuple(one.report for one in found)
     report = Report(verdict=overall(runs), runs=runs)
-    if request.out is not None:
-        store(report, request.out)
-    if request.junit is not None:
-        from patchstorm.report.junit import write_junit
-
-        write_junit(report, request.junit)
+    leave(report, out=request.out, junit=request.junit)
     if request.json:
         sys.stdout.write(encode(report).decode())
     else:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from patchstorm.commands.conducting import conduct
 from patchstorm.commands.ending import INTERRUPTED
+from patchstorm.commands.leaving import leave
 from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty, writable_file
 from patchstorm.commands.simulate import with_story
 from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, exit_code, overall
-from patchstorm.report.stored import encode, store
+from patchstorm.report.stored import encode
 from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
 
 COMPOSED_PERMILLE = 600
@@ -103,12 +104,7 @@ def execute(request: Request) -> int:
     runs = tuple(with_story(one) for one in found)
     keep_found(corpus, runs)
     report = Report(verdict=overall(runs), runs=runs)
-    if request.out is not None:
-        store(report, request.out)
-    if request.junit is not None:
-        from patchstorm.report.junit import write_junit
-
-        write_junit(report, request.junit)
+    leave(report, out=request.out, junit=request.junit)
     _tell(request, found, report)
     if interrupted:
         sys.stderr.write(

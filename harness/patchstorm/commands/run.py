@@ -23,6 +23,7 @@ from patchstorm.commands.choosing import Enough, chosen, shard
 from patchstorm.commands.confirming import confirmed
 from patchstorm.commands.corpus import corpus_at, keep_found
 from patchstorm.commands.ending import INTERRUPTED
+from patchstorm.commands.leaving import leave
 from patchstorm.commands.places import (
     DEFAULT_OUT,
     check_out,
@@ -34,7 +35,7 @@ from patchstorm.commands.storms import Job, Play, Played, play_all
 from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
 from patchstorm.report.model import Report, RunReport, exit_code, overall
-from patchstorm.report.stored import encode, store
+from patchstorm.report.stored import encode
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.claims import unclaimed
@@ -126,7 +127,8 @@ def execute(request: Request) -> int:
     report = _report(played, allow_unreached=request.allow_unreached)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
-    _leave_files(report, request)
+    leave(report, out=request.out, junit=request.junit)
+    _tell_github(report)
     _tell(report, request, seconds=time.monotonic() - began)
     if played.interrupted:
         sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} of {len(jobs)}\n")
@@ -266,16 +268,6 @@ def _report(played: Played, *, allow_unreached: bool) -> Report:
         )
     )
     return Report(verdict=overall(runs), runs=runs)
-
-
-def _leave_files(report: Report, request: Request) -> None:
-    from patchstorm.report.junit import write_junit
-
-    if request.out is not None:
-        store(report, request.out)
-    if request.junit is not None:
-        write_junit(report, request.junit)
-    _tell_github(report)
 
 
 def _tell_github(report: Report) -> None:

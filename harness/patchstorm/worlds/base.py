@@ -14,6 +14,7 @@ from patchstorm.choice.schedule import Schedule
 from patchstorm.run.outcome import Outcome
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
+from patchstorm.storage.catalogue import SUMMARY
 from patchstorm.storage.flavour import Flavour
 from patchstorm.storage.parse import FlavourError, parse_flavour
 from patchstorm.target.model import Target
@@ -123,3 +124,16 @@ class World(ABC):
         """Whether it works on this machine; tried, not guessed."""
         return
         yield
+
+
+class OnTheModel(World):
+    """A world whose replicas share the storage model, in any of its flavours."""
+
+    def storages(self) -> Mapping[str, str]:
+        return SUMMARY
+
+    def offers(self, storage: str) -> bool:
+        return flavour_of(storage) is not None
+
+    def storages_in_words(self) -> str:
+        return "any of `patchstorm list storages` but a directory"

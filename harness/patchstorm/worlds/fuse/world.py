@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,8 @@ from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.scenario.faults import OF_REQUESTS, TRIGGERS, within
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
-from patchstorm.storage.catalogue import SUMMARY
 from patchstorm.target.model import Target
-from patchstorm.worlds.base import Row, World, flavour_of
+from patchstorm.worlds.base import OnTheModel, Row
 
 if TYPE_CHECKING:
     from patchstorm.choice.schedule import Schedule
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from patchstorm.worlds.fuse.searching import Wanted
 
 
-class Fuse(World):
+class Fuse(OnTheModel):
     """Real server processes whose every file-system call is held until it is chosen."""
 
     name = "fuse"
@@ -41,15 +40,6 @@ class Fuse(World):
             sees_calls=True,
             own_disk=True,
         )
-
-    def storages(self) -> Mapping[str, str]:
-        return SUMMARY
-
-    def offers(self, storage: str) -> bool:
-        return flavour_of(storage) is not None
-
-    def storages_in_words(self) -> str:
-        return "any of `patchstorm list storages` but a directory"
 
     async def run(self, plan: Plan, target: Target, *, out_dir: Path, shared: Any) -> Outcome:
         """Its plainest order for the first plan of a storm; a strategy of the portfolio's for the others."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,11 @@ from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.scenario.faults import OF_REQUESTS, TRIGGERS, within
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
-from patchstorm.storage.catalogue import SUMMARY
 from patchstorm.target.model import Target
-from patchstorm.worlds.base import World, flavour_of
+from patchstorm.worlds.base import OnTheModel
 
 
-class Simulator(World):
+class Simulator(OnTheModel):
     """Virtual time, and a model of the storage."""
 
     name = "sim"
@@ -35,15 +33,6 @@ class Simulator(World):
             configures_creation=True,
             own_disk=True,
         )
-
-    def storages(self) -> Mapping[str, str]:
-        return SUMMARY
-
-    def offers(self, storage: str) -> bool:
-        return flavour_of(storage) is not None
-
-    def storages_in_words(self) -> str:
-        return "any of `patchstorm list storages` but a directory"
 
     def cannot_run(self, target: Target) -> str | None:
         from patchstorm.worlds.sim.app import subject_of

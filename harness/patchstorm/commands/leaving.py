@@ -1,0 +1,18 @@
+"""The files that a command leaves beside what it prints: the report of ``--out``, the XML of ``--junit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from patchstorm.report.model import Report
+from patchstorm.report.stored import store
+
+
+def leave(report: Report, *, out: Path | None, junit: Path | None) -> None:
+    """Write what was asked for; OSError where that cannot be done."""
+    if out is not None:
+        store(report, out)
+    if junit is not None:
+        from patchstorm.report.junit import write_junit
+
+        write_junit(report, junit)
