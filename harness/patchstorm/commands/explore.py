@@ -48,6 +48,7 @@ class Request:
     seconds: float | None
     strategy: str
     jobs: int | None
+    cluster: str | None
     seed: int
     replicas: int | None
     collect: bool
@@ -156,6 +157,7 @@ def _explore(request: Request, scenario: Scenario, corpus: Corpus | None) -> Exp
             seconds=request.seconds,
             strategy=request.strategy,
             jobs=request.jobs,
+            cluster=request.cluster,
             storage=request.storage,
             replicas=request.replicas,
             collect=request.collect,
