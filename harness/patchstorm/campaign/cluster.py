@@ -79,8 +79,8 @@ class Engine:
 class Cluster:
     """Connected to the scheduler at ``address``; a context manager.
 
-    ``address`` is ``tcp://HOST:PORT``, the path of a scheduler file (dask-scheduler(1), ``--scheduler-file``),
-    or ``local:N``: N processes of this machine, which end with this object. Raises UsageError for an address
+    ``address`` is ``tcp://HOST:PORT``, the path of a scheduler file (``dask scheduler --scheduler-file``), or
+    ``local:N``: N processes of this machine, which end with this object. Raises UsageError for an address
     that nobody answers at, and for workers that have another Patchstorm, or none.
     """
 
@@ -191,9 +191,7 @@ class Cluster:
                 f"with: dask worker --nthreads 1 {self.address}"
             ) from None
         # By a function of the standard library: a worker without Patchstorm could not even read ours.
-        for worker, found in client.run(
-            metadata.version, "patchstorm", on_error="return"
-        ).items():
+        for worker, found in client.run(metadata.version, "patchstorm", on_error="return").items():
             if isinstance(found, Exception):
                 raise UsageError(
                     f"--cluster {self.address}: the worker {worker} has no patchstorm. Install the same "
@@ -242,7 +240,13 @@ class Cluster:
 
         try:
             yield
-        except (CancelledError, FutureCancelledError, CommClosedError, OSError, RuntimeError) as error:
+        except (
+            CancelledError,
+            FutureCancelledError,
+            CommClosedError,
+            OSError,
+            RuntimeError,
+        ) as error:
             if isinstance(error, RuntimeError) and self._client.status == "running":
                 raise
             raise self._lost() from None

@@ -108,7 +108,8 @@ def explore(
     storm unknown, unless ``allow_unreached``. Failures are written below
     ``out_dir``, or below a new temporary directory. Raises UsageError for what was asked wrongly, and
     NondeterminismError when a schedule did not repeat. ``subject`` is the code to simulate where no name
-    stands for it: it stays in this process, unless ``jobs`` says otherwise. Ctrl-C ends the search with what it has.
+    stands for it: it stays in this process, unless ``jobs`` says otherwise. Ctrl-C ends the search with
+    what it has; so does a scheduler that goes away, and the storm is unknown then.
     """
     chosen = load(scenario) if isinstance(scenario, str) else scenario
     if schedules is None and seconds is None:
@@ -123,7 +124,9 @@ def explore(
         report = _report(search, session, verdict=None, skipped=skipped)
         return Explored(report=report, coverage=Seen().coverage(), virtual_seconds=0.0)
     if subject is not None and cluster is not None:
-        raise UsageError("cluster: a store that a program hands in has no name that others could load")
+        raise UsageError(
+            "cluster: a store that a program hands in has no name that others could load"
+        )
     if jobs is None:
         jobs = 1 if subject is not None else None
     if jobs is None:

@@ -1,8 +1,8 @@
 """Whoever runs the schedules of one exploration, a batch of indices at a time.
 
 One job runs in this process, without any other. Several are fresh interpreters (spawned, so nothing of
-this process leaks into them), or the workers of a cluster; both are fed with ranges of indices and answer with
-what each came to. Ctrl-C ends them; an error in one is raised here.
+this process leaks into them), or the workers of a cluster; both are fed with ranges of indices and
+answer with what each came to. Ctrl-C ends them; an error in one is raised here.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class _Task:
 class Fleet(AbstractContextManager["Fleet"]):
     """``results(batches)`` yields batches of results in the order in which they end.
 
-    ``batch`` is how many schedules are worth one task; it grows with a cluster's speed. ``subject`` is the code
-    to simulate where no name stands for it.
+    ``batch`` is how many schedules are worth one task; it grows with a cluster's speed. ``subject`` is the
+    code to simulate where no name stands for it.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Fleet(AbstractContextManager["Fleet"]):
         if self._subject is None:
             self._hands = hands_of(self._jobs, self._cluster)
         else:
-            self._hands = Crew(self._jobs, _unpack, (self._search, _carried(self._subject)))
+            self._hands = Crew(self._jobs, _begin, (_carried(self._subject),))
         return self
 
     def __exit__(
@@ -106,13 +106,15 @@ class Fleet(AbstractContextManager["Fleet"]):
 
 
 _session: Session | None = None
+_carrying: bytes | None = None
+"""A store that a program handed in, until it is needed: what is wrong with it is then told as an error."""
 
 
 def _run(task: _Task) -> tuple[Batch, float]:
     """In a worker: the schedules, and how many seconds they took. It keeps the session of its last task."""
     global _session  # noqa: PLW0603 - a worker process has one session at a time, and it is dear to make
     if _session is None or _session.search != task.search:
-        _session = Session.of(task.search)
+        _session = _made(task.search)
     given = task.given
     if given is not None:
         _session.steered.given(given.round, given.number, given.met)
@@ -142,12 +144,18 @@ def _carried(subject: Subject) -> bytes:
         ) from None
 
 
-def _unpack(search: Search, carried: bytes) -> None:
-    """In a worker, once: the session of a store that a program handed in."""
+def _begin(carried: bytes) -> None:
+    """In a worker, once, for a store that a program handed in."""
+    global _carrying  # noqa: PLW0603 - see above
+    _carrying = carried
+
+
+def _made(search: Search) -> Session:
+    if _carrying is None:
+        return Session.of(search)
     from multiprocess.reduction import ForkingPickler
 
-    global _session  # noqa: PLW0603 - see above
-    _session = Session(search, ForkingPickler.loads(carried))
+    return Session(search, ForkingPickler.loads(_carrying))
 
 
 def _anywhere(search: Search) -> Search:

@@ -307,7 +307,7 @@ class Session:
 
     def hints(self, index: int) -> Hints:
         """What strategies know of schedule ``index``."""
-        storage = self._storage(index) or self.search.storage or self.first_plan.storage or "tmpfs"
+        storage = self.search.storage or self._storage(index) or self.first_plan.storage or "tmpfs"
         if self.search.scenario.compose is not None:
             return self._composed_hints(index, storage)
         if storage not in self._hints:
