@@ -15,10 +15,13 @@ from time import perf_counter
 from types import TracebackType
 from typing import Final
 
+import msgspec
+
 from patchstorm.campaign.crew import Crew, Hands, hands_of
 from patchstorm.campaign.schedules import Search, Session, Told
 from patchstorm.errors import UsageError
 from patchstorm.scenario.composing.features import Pair
+from patchstorm.target.model import Target, Wire
 from patchstorm.target.registry import is_path
 from patchstorm.worlds.sim.app import Subject
 
@@ -105,8 +108,11 @@ class Fleet(AbstractContextManager["Fleet"]):
             yield told
 
 
+_Carried = tuple[bytes, bytes]
+"""A target, and the code that stands for it."""
+_NOBODY: Final = Target(name="nobody", capabilities=(), wire=Wire(path="/"))
 _session: Session | None = None
-_carrying: bytes | None = None
+_carrying: _Carried | None = None
 """A store that a program handed in, until it is needed: what is wrong with it is then told as an error."""
 
 
@@ -123,28 +129,32 @@ def _run(task: _Task) -> tuple[Batch, float]:
     return told, perf_counter() - began
 
 
-def _carried(subject: Subject) -> bytes:
+def _carried(subject: Subject) -> _Carried:
     """A store made in a session or a notebook, for another process: its classes and closures with it.
 
     Raises UsageError where that needs what is not installed, or the store holds what cannot be carried.
     """
     try:
-        from multiprocess.reduction import ForkingPickler
+        import dill  # what multiprocess takes everything to its processes by
     except ModuleNotFoundError:
         raise UsageError(
             "a store that a program hands in is taken to other processes by multiprocess, which is not "
             "installed: pip install 'patchstorm[notebook]', or give jobs=1"
         ) from None
     try:
-        return bytes(ForkingPickler.dumps(subject))
+        # recurse: of the session's globals, those that the store's functions use, and no others.
+        code = dill.dumps(replace(subject, target=_NOBODY), byref=False, recurse=True)
     except Exception as error:  # whatever a stranger's object raises when it is copied
         raise UsageError(
             f"this store cannot be taken to other processes ({type(error).__name__}: {error}): "
             "give jobs=1"
         ) from None
+    # Encoded, so that defaults are the very objects of the other process: msgspec tells them by identity, and
+    # a history leaves them out.
+    return msgspec.msgpack.encode(subject.target), code
 
 
-def _begin(carried: bytes) -> None:
+def _begin(carried: _Carried) -> None:
     """In a worker, once, for a store that a program handed in."""
     global _carrying  # noqa: PLW0603 - see above
     _carrying = carried
@@ -153,9 +163,11 @@ def _begin(carried: bytes) -> None:
 def _made(search: Search) -> Session:
     if _carrying is None:
         return Session.of(search)
-    from multiprocess.reduction import ForkingPickler
+    import dill
 
-    return Session(search, ForkingPickler.loads(_carrying))
+    target, code = _carrying
+    whose = msgspec.msgpack.decode(target, type=Target)
+    return Session(search, replace(dill.loads(code), target=whose))
 
 
 def _anywhere(search: Search) -> Search:
