@@ -196,7 +196,17 @@ def test_what_a_hunt_leaves_comes_home_and_replays(tmp_path: Path) -> None:
 def test_commands_say_on_a_cluster_what_they_say_here(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["--only", "write-before-compare", "--only", "reference on tmpfs", "--seeds", "1", "--schedules", "6", "--json"]
+    asked = [
+        "--only",
+        "write-before-compare",
+        "--only",
+        "reference on tmpfs",
+        "--seeds",
+        "1",
+        "--schedules",
+        "6",
+        "--json",
+    ]
     said = []
     for more in ([], ["--cluster", LOCAL]):
         assert main(["selftest", *asked, "--out", str(tmp_path), *more]) == 0
@@ -216,7 +226,16 @@ def test_real_storms_of_a_matrix_run_on_workers_and_their_histories_come_home(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    asked = ["matrix", "--targets", "reference:append", "--storms", "replaying", "--repeat", "6", "--json"]
+    asked = [
+        "matrix",
+        "--targets",
+        "reference:append",
+        "--storms",
+        "replaying",
+        "--repeat",
+        "6",
+        "--json",
+    ]
 
     code = main([*asked, "--out", str(out), "--cluster", LOCAL])
 
@@ -261,7 +280,7 @@ def test_an_address_that_cannot_be_is_refused(
     assert told in capsys.readouterr().err
 
 
-SESSION = '''
+SESSION = """
 from pathlib import Path
 from patchstorm import api
 
@@ -297,7 +316,7 @@ mine = api.subject(target, build)
 for jobs in (1, 2):
     found = api.explore("replaying", mine, schedules=80, storage="tmpfs", jobs=jobs, shrinks=False)
     print(found.report.verdict, found.report.digest)
-'''
+"""
 STORE = Path(__file__).parents[1] / "sim" / "naive_store.py"
 
 

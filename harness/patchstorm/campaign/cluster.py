@@ -91,7 +91,7 @@ class Cluster:
         self._client = self._connected()
         try:
             self._check_workers()
-            self.size = self._workers()
+            self.size = max(1, self.count())
         except BaseException:
             self.kill()
             raise
@@ -178,8 +178,9 @@ class Cluster:
             f"--cluster {self.address}: give tcp://HOST:PORT, the path of a scheduler file, or local:N"
         )
 
-    def _workers(self) -> int:
-        return max(1, len(self._client.nthreads()))
+    def count(self) -> int:
+        """How many workers there are now."""
+        return len(self._client.nthreads())
 
     def _check_workers(self) -> None:
         client = self._client
@@ -206,7 +207,7 @@ class Cluster:
         if monotonic() - self._looked > LOOK_S:
             self._looked = monotonic()
             with self._told_of_loss():
-                self.size = self._workers()
+                self.size = max(1, self.count())
         # Not pure: two tasks of the same data are two tasks, and nothing is kept for others to find.
         return self._client.submit(_do, Engine.here(), work, task, pure=False)
 

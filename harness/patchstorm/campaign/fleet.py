@@ -27,10 +27,17 @@ from patchstorm.worlds.sim.app import Subject
 
 Batch = list[Told]
 BATCH: Final = 8
-BATCH_MAX: Final = 256
-TASK_S: Final = 1.0
-"""How long a task of a cluster's worker lasts: a scheduler has a fraction of a millisecond for each task, and
-a thousand workers."""
+BATCH_MAX: Final = 1024
+TASK_S: Final = (0.5, 4.0)
+WORKERS_A_TASK_S: Final = 250
+"""How long a task of a cluster's worker lasts: a second for each 250 workers, within bounds. A scheduler takes
+about a millisecond for each task (``benchmarks/cluster.py``), and short tasks end a search sooner."""
+
+
+def task_seconds(workers: int) -> float:
+    """How long a task should last where there are so many workers."""
+    shortest, longest = TASK_S
+    return min(longest, max(shortest, workers / WORKERS_A_TASK_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,9 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class ScheduleTask:
+    """What a worker is given: some schedules of a search, and what steers them."""
+
     search: Search
     indices: range
     given: Given | None
@@ -101,10 +110,11 @@ class Fleet(AbstractContextManager["Fleet"]):
                     yield [self._session.tell(index)]
             return
         assert self._hands is not None
-        tasks = (_Task(self._search, batch, given) for batch in batches)
+        tasks = (ScheduleTask(self._search, batch, given) for batch in batches)
         for _, (told, seconds) in self._hands.each(_run, tasks):
             if self._cluster is not None and told:
-                self.batch = max(BATCH, min(BATCH_MAX, int(TASK_S * len(told) / seconds)))
+                fitting = int(task_seconds(self._hands.size) * len(told) / seconds)
+                self.batch = max(BATCH, min(BATCH_MAX, fitting))
             yield told
 
 
@@ -116,7 +126,7 @@ _carrying: _Carried | None = None
 """A store that a program handed in, until it is needed: what is wrong with it is then told as an error."""
 
 
-def _run(task: _Task) -> tuple[Batch, float]:
+def _run(task: ScheduleTask) -> tuple[Batch, float]:
     """In a worker: the schedules, and how many seconds they took. It keeps the session of its last task."""
     global _session  # noqa: PLW0603 - a worker process has one session at a time, and it is dear to make
     if _session is None or _session.search != task.search:
