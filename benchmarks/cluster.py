@@ -4,9 +4,9 @@
 
 Scheduler and workers are processes of their own, and the scheduler's processor time is read from /proc: while
 nobody asks for anything, and while each worker sleeps through its tasks. What a task costs is the difference,
-over the tasks. A thousand workers whose tasks last as long as a search makes them there take that often what a
-task costs, and the scheduler's idle time, of which each worker has its share. Bytes are those of a task of a
-search and of its result, as they are sent.
+over the tasks. A thousand workers, whose tasks last as long as a search makes them there, take that often
+what a task costs, and the scheduler's idle time, of which each worker has its share. Bytes are those of a
+task of a search and of its result, as they are sent.
 """
 
 from __future__ import annotations

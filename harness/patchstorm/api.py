@@ -205,8 +205,8 @@ def explore(
     keeps one of each cause; ``shrinks`` False leaves failures as they were found. ``jobs`` is how many
     processes search (None: as many as there are processors); a store of one's own is searched in this one
     unless ``jobs`` says otherwise. ``cluster``: a dask scheduler whose workers search instead
-    (``docs/cluster.md``). Failures are written below ``out_dir``, or below a new temporary directory. A storm that no schedule
-    brought to what it is for is unknown, unless ``allow_unreached``.
+    (``docs/cluster.md``). Failures are written below ``out_dir``, or below a new temporary directory. A storm
+    that no schedule brought to what it is for is unknown, unless ``allow_unreached``.
 
     Raises :class:`UsageError` for what was asked wrongly, :class:`NondeterminismError` naming the first step
     that differs when a schedule does not repeat. Ctrl-C ends the search with what it has.

@@ -70,11 +70,11 @@ def _away(task: tuple[Any, Any]) -> _Home:
 
 def _unpacked(home: _Home, out_dir: Path) -> Any:
     """Write what came, and name it by where it lies now."""
-    for name, data in home.files:
-        path = out_dir / name
+    for name, left in home.files:
+        path, data = out_dir / name, left
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.name == FAILURE_FILE:
-            data = _seen_from(data, PurePosixPath(home.folder, name).parent, path.parent)
+            data = _seen_from(left, PurePosixPath(home.folder, name).parent, path.parent)
         path.write_bytes(data)
     if not home.files:
         return home.outcome

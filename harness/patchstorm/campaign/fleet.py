@@ -19,9 +19,10 @@ import msgspec
 
 from patchstorm.campaign.crew import Crew, Hands, hands_of
 from patchstorm.campaign.schedules import Search, Session, Told
+from patchstorm.dialect.wire import Wire
 from patchstorm.errors import UsageError
 from patchstorm.scenario.composing.features import Pair
-from patchstorm.target.model import Target, Wire
+from patchstorm.target.model import Target
 from patchstorm.target.registry import is_path
 from patchstorm.worlds.sim.app import Subject
 
