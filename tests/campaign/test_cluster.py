@@ -295,12 +295,12 @@ target = api.Target(
 def answered(store, request):  # of this session, as a notebook's cells are: pickle cannot take it
     offset = {"Cache-Control": "no-store"}
     if request.method == "POST":
-        name = __import__("base64").b64decode(request.header("Upload-Metadata").split()[1]).decode()
-        ident = store.create(name, int(request.header("Upload-Length")))
+        name = __import__("base64").b64decode(request.headers["upload-metadata"].split()[1]).decode()
+        ident = store.create(name, int(request.headers["upload-length"]))
         return api.Response(status=201, headers=(("Location", f"/files/{ident}"),))
     ident = request.path.rsplit("/", 1)[1]
     if request.method == "PATCH":
-        if not store.append(ident, int(request.header("Upload-Offset")), request.body):
+        if not store.append(ident, int(request.headers["upload-offset"]), request.body):
             return api.Response(status=409)
         return api.Response(status=204, headers=(("Upload-Offset", str(store.offset(ident))),))
     _, size = store.about(ident)

@@ -188,11 +188,19 @@ def listed(draws: tuple[Choice, ...] | None, drawn: set[Key] | None = None) -> C
 
 
 def replayed(
-    plan: Plan, subject: Subject, schedule: Schedule, workers: Workers, *, traced: bool = False
+    plan: Plan,
+    subject: Subject,
+    schedule: Schedule,
+    workers: Workers,
+    *,
+    traced: bool = False,
+    trace: Trace | None = None,
 ) -> Ran:
-    """The run that a schedule stands for."""
+    """The run that a schedule stands for. ``traced``: its steps are written down, in ``trace`` if given."""
     drawn: set[Key] = set()
-    observers = (Trace(subject.target.phases),) if traced else ()
+    if trace is None and traced:
+        trace = Trace(subject.target.phases)
+    observers = () if trace is None else (trace,)
     order = Replay(schedule.choices)
     ran = run_and_judge(
         plan, subject, order, workers, observers=observers, choosers=listed(schedule.draws, drawn)
