@@ -31,8 +31,8 @@ BATCH: Final = 8
 BATCH_MAX: Final = 1024
 TASK_S: Final = (0.5, 4.0)
 WORKERS_A_TASK_S: Final = 250
-"""How long a task of a cluster's worker lasts: a second for each 250 workers, within bounds. A scheduler takes
-about a millisecond for each task (``benchmarks/cluster.py``), and short tasks end a search sooner."""
+"""How long a task of a cluster's worker lasts: a second for each 250 workers, within bounds. A scheduler
+takes a millisecond or so for each task (``benchmarks/cluster.py``), and short tasks end a search sooner."""
 
 
 def task_seconds(workers: int) -> float:

@@ -8,6 +8,7 @@ import sysconfig
 from bdb import BdbQuit
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -60,7 +61,8 @@ class Stepping(Trace):
     def _debug(self, frame: FrameType) -> None:
         """Whoever quits ends the run, whatever the store makes of the exception."""
         kernel = self.kernel
-        _Debugger(lambda: kernel and kernel.fail(BdbQuit())).open_in(frame)
+        assert kernel is not None, "a store runs in a kernel"
+        _Debugger(partial(kernel.fail, BdbQuit())).open_in(frame)
 
     def before(
         self, replica: int, call: str, path: str, execute: Callable[[], Any]
