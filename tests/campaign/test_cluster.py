@@ -324,8 +324,8 @@ STORE = Path(__file__).parents[1] / "sim" / "naive_store.py"
 def test_a_store_made_in_a_session_is_taken_to_other_processes(tmp_path: Path) -> None:
     pytest.importorskip("multiprocess", reason="multiprocess is not installed")
     ran = subprocess.run(
-        [sys.executable, "-"], input=f"STORE = {str(STORE)!r}\n{SESSION}", cwd=tmp_path, capture_output=True, text=True,
-        check=False,
+        [sys.executable, "-"], input=f"STORE = {str(STORE)!r}\n{SESSION}", cwd=tmp_path,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
     lines = ran.stdout.splitlines()

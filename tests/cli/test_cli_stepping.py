@@ -1,4 +1,4 @@
-"""A simulated failure gone through step by step: what is shown, where a debugger opens, what a hold changes."""
+"""A simulated failure step by step: what is shown, where a debugger opens, what a hold changes."""
 
 from __future__ import annotations
 

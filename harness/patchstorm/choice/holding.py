@@ -13,8 +13,8 @@ from patchstorm.choice.strategy import GO_ON, Runnable
 class Holding(Replay):
     """Repeats ``choices``; before each of ``holds``, (task, step of its own), whoever is next goes first.
 
-    The task goes on when that one has ended or waits, as after any choice of the scheduler's. ``held`` are those
-    of ``holds`` that came up.
+    The task goes on when that one has ended or waits, as after any choice of the scheduler's. ``held`` are
+    those of ``holds`` that came up.
     """
 
     def __init__(self, choices: Iterable[Choice], holds: Iterable[tuple[str, int]]) -> None:

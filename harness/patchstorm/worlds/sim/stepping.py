@@ -1,4 +1,4 @@
-"""Going through a run step by step: each call with its line in the store, and a debugger before some of them."""
+"""Going through a run step by step: each call with its line in the store, a debugger before some of them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _SKIPPED: Final = ["patchstorm.worlds.*", "patchstorm.storage.*", "greenlet.*"]
 class Stepping(Trace):
     """A trace that can be followed while it is made.
 
-    ``tell`` is called with each step's line, which names the store's source, and ``stops`` are the numbers of steps, as stories
-    and these lines have them, before which a debugger opens in the task that makes it. So does a
-    ``breakpoint()`` of the store's, while this is entered as a context manager.
+    ``tell`` is called with each step's line, which names the store's source, and ``stops`` are the numbers of
+    steps, as stories and these lines have them, before which a debugger opens in the task that makes it. So
+    does a ``breakpoint()`` of the store's, while this is entered as a context manager.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ def _of_the_store(frame: FrameType | None) -> FrameType | None:
     """The innermost frame that is neither the simulator's nor the standard library's."""
     while frame is not None:
         file = frame.f_code.co_filename
-        ours = file.startswith(_HARNESS) or file.startswith("<")
+        ours = file.startswith((*_HARNESS, "<"))
         library = file.startswith(_LIBRARY) and not file.startswith(_INSTALLED)
         if not ours and not library:
             return frame
