@@ -67,7 +67,9 @@ def test_a_failure_of_a_store_of_ones_own_is_told_with_what_replays_it(tmp_path:
     found = api.explore("replaying", mine, schedules=1, shrinks=False, out_dir=tmp_path)
     moved = (tmp_path / "elsewhere").resolve()
     found.failures[0].parent.rename(moved)
-    call = f"patchstorm.api.replay(patchstorm.api.load_failure('{moved}/failure.json'), subject=...)"
+    call = (
+        f"patchstorm.api.replay(patchstorm.api.load_failure('{moved}/failure.json'), subject=...)"
+    )
 
     assert api.load_failure(moved / "failure.json").command == call
     story = api.came_back(moved / "failure.json", subject=mine)
