@@ -36,3 +36,15 @@ CAPABILITIES: Final[dict[str, str]] = {
     "survives-power-loss": "what was acknowledged is synced to stable storage first",
     "survives-companion-loss": "what was acknowledged outlives the data of the companion",
 }
+
+EXTENSIONS: Final[dict[str, str]] = {
+    "creation": "creation",
+    "creation-with-upload": "creation-with-upload",
+    "creation-defer-length": "defer-length",
+    "expiration": "expiration",
+    "termination": "termination",
+    "concatenation": "concatenation",
+}
+"""Capabilities by the words of Tus-Extension that announce them; ``checksum`` comes with its algorithms."""
+CHECKSUM: Final = "checksum-"
+"""What such a capability begins with: the algorithm follows."""
