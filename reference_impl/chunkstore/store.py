@@ -164,7 +164,7 @@ class Store:
     def begin(self, claims: Claims, offset: int, length: int | None = None) -> Incoming:
         """A PATCH at ``offset``. ``Conflict`` when it lies past the end, ``TooLarge`` when the body will.
 
-        ``TargetTaken``, before a byte of the body came, when a rival owns the name. Not for a body that closes
+        ``TargetTaken``, before a byte of the body came, when a rival owns the name. Not for one that closes
         the upload: its bytes are kept, and published if the name becomes free.
         """
         with no_space(), self.session(claims) as session:
