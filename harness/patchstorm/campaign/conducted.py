@@ -1,9 +1,10 @@
 """Orders of real servers' calls: searched, and made smaller.
 
-The first run of each plan is the plain one. What it shows is aimed at (:mod:`patchstorm.worlds.fuse.aiming`):
-runs with one choice each. In between, strategies draw orders for plans of their own. A found order is shrunk
-by leaving choices out. A run of real servers may go another way although the same is asked of it, so an order
-counts as failing when it fails in one of ``TRIES`` runs, and the file says of how many it did.
+Of worlds that can make choices again (``World.repeats``). The first run of each plan is the plain one. What
+it shows is aimed at (:meth:`patchstorm.worlds.base.Conducting.aimed`): runs with one choice each. In between,
+strategies draw orders for plans of their own. A found order is shrunk by leaving choices out. A run of real
+servers may go another way although the same is asked of it, so an order counts as failing when it fails in
+one of ``TRIES`` runs, and the file says of how many it did.
 """
 
 from __future__ import annotations
@@ -36,11 +37,9 @@ from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
-from patchstorm.worlds.fuse.aiming import aimed
-from patchstorm.worlds.fuse.searching import Wanted
-from patchstorm.worlds.registry import all_means
+from patchstorm.worlds.base import Conducting
+from patchstorm.worlds.registry import all_means, world_of
 
-WORLD = "fuse"
 RUNS_DEFAULT = 40
 AIMED_OF_A_PLAN = 24
 TRIES = 2
@@ -55,6 +54,7 @@ class Asked:
 
     scenario: Scenario
     target: Target
+    world: str
     seed: int = 0
     runs: int | None = None
     seconds: float | None = None
@@ -95,7 +95,7 @@ def search(asked: Asked) -> Searched:
 def _reason_to_skip(asked: Asked) -> str | None:
     target = asked.target
     reason = runnable(
-        asked.scenario, WORLD, target.capabilities, all_means(), storage=asked.storage,
+        asked.scenario, asked.world, target.capabilities, all_means(), storage=asked.storage,
         phases=tuple(target.phases), request_ms=target.wire.request_ms,
     )  # fmt: skip
     if reason is None and asked.claimed_only:
@@ -117,8 +117,11 @@ class _Search:
     asked: Asked
     results: list[StormResult] = field(default_factory=list)
     found: StormResult | None = None
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: Conducting = field(init=False)
     _began: float = field(default_factory=monotonic)
+
+    def __post_init__(self) -> None:
+        self.wanted = world_of(self.asked.world).conducting()
 
     async def go(self) -> None:
         """Run until something fails or the budget is spent."""
@@ -142,10 +145,7 @@ class _Search:
             plan = msgspec.structs.replace(plan, faults=alive)
             if self._over() or not await self._run(plan, Schedule()):
                 return index + 1
-        ran = self.wanted.last
-        assert ran is not None, "a run that was judged leaves what it came to"
-        self.wanted.length = max(1, ran.storm_steps)
-        orders = list(aimed(ran, deadly=deadly))[:AIMED_OF_A_PLAN]
+        orders = self.wanted.aimed(deadly=deadly)[:AIMED_OF_A_PLAN]
         index += 1
         for place, order in enumerate(orders):
             if self._over():
@@ -174,13 +174,13 @@ class _Search:
     async def _run(self, plan: Plan, schedule: Schedule | None) -> bool:
         """Run and judge; True: it was judged, and is safe."""
         result = await run_plan(
-            plan, self.asked.target, out_dir=self.asked.out_dir, keep_safe=False, world=WORLD,
-            shared=self.wanted, schedule=schedule, allow_unreached=True,
+            plan, self.asked.target, out_dir=self.asked.out_dir, keep_safe=False,
+            world=self.asked.world, shared=self.wanted, schedule=schedule, allow_unreached=True,
         )  # fmt: skip
         self.results.append(result)
         if result.report.verdict == "violated":
             self.found = result
-        return result.report.verdict == "safe" and self.wanted.last is not None
+        return result.report.verdict == "safe" and self.wanted.ran
 
     def report(self) -> RunReport:
         """One line for all runs; a violation stands for itself."""
@@ -204,7 +204,7 @@ class _Search:
 
 
 def _report(asked: Asked, **rest: object) -> RunReport:
-    named = {"scenario": asked.scenario.name, "target": asked.target.name, "world": WORLD}
+    named = {"scenario": asked.scenario.name, "target": asked.target.name, "world": asked.world}
     return RunReport(**{"verdict": None, **named, "seed": asked.seed, **rest})  # type: ignore[arg-type]
 
 
@@ -265,7 +265,7 @@ class _Shrinking:
         self._folder = folder
         self._target = replay_target(failure)[0]
         self._plan = plan_for(failure, self._target)
-        self._wanted = Wanted()
+        self._wanted = world_of(failure.world).conducting()
         self._runs = 0
         self._began = monotonic()
         self.best: StormResult | None = None
@@ -309,8 +309,8 @@ class _Shrinking:
         self._runs += 1
         result = asyncio.run(
             run_plan(
-                self._plan, self._target, out_dir=self._folder, keep_safe=False, world=WORLD,
-                shared=self._wanted, schedule=Schedule(choices=tuple(choices)),
+                self._plan, self._target, out_dir=self._folder, keep_safe=False,
+                world=self._failure.world, shared=self._wanted, schedule=Schedule(choices=tuple(choices)),
             )
         )  # fmt: skip
         fails = bool(self._failure.checkers & {one.checker for one in result.report.findings})

@@ -153,7 +153,8 @@ def explore(
     json: Json = False,
 ) -> int:
     """Search the schedules of a storm in the simulator, and shrink what fails."""
-    from patchstorm.commands.explore import Request, execute
+    from patchstorm.commands.explore import execute
+    from patchstorm.commands.searches import Request
 
     return execute(
         Request(

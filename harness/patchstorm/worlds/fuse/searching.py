@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ from patchstorm.history import digest
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import Plan
 from patchstorm.storage.parse import parse_flavour
+from patchstorm.worlds.fuse.aiming import Order, aimed
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 
 CALLS_A_REQUEST: Final = 25
@@ -28,6 +30,16 @@ class Wanted:
     strategy: str = "portfolio"
     length: int | None = None
     last: FuseOutcome | None = None
+
+    @property
+    def ran(self) -> bool:
+        return self.last is not None
+
+    def aimed(self, *, deadly: bool) -> Sequence[Order]:
+        """Orders read off the last run; how long it was is known from then on."""
+        assert self.last is not None, "a run that was judged leaves what it came to"
+        self.length = max(1, self.last.storm_steps)
+        return tuple(aimed(self.last, deadly=deadly))
 
 
 def guessed_length(plan: Plan) -> int:

@@ -51,9 +51,12 @@ class Fuse(OnTheModel):
 
     def shared(self, at_once: int) -> AbstractContextManager[Any]:
         """How orders are drawn; whoever searches brings his own."""
+        return contextlib.nullcontext(self.conducting())
+
+    def conducting(self) -> Wanted:
         from patchstorm.worlds.fuse.searching import Wanted
 
-        return contextlib.nullcontext(Wanted())
+        return Wanted()
 
     async def repeat(
         self, plan: Plan, target: Target, schedule: Schedule, *, out_dir: Path, shared: Any
