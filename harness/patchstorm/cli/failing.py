@@ -55,10 +55,27 @@ def replay(
     target: Annotated[
         str | None, typer.Option(metavar="TARGET", help="Run it against this target instead.")
     ] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Show every step, with the line of the store's source.")
+    ] = False,
+    breaks: Annotated[
+        list[int] | None,
+        typer.Option("--break", metavar="STEP", help="Open a debugger before this step."),
+    ] = None,
+    hold: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASK@STEP", help="Hold this task before that step: others go on."),
+    ] = None,
     out: Annotated[Path | None, out_option("Keep histories and logs here.")] = None,
     corpus: Corpus = None,
 ) -> int:
     """Run a failure again: exit 1 when a violation comes back, 0 when not, 2 when that cannot be told."""
+    if trace or breaks or hold:
+        from patchstorm.commands.stepping import execute as step
+
+        return step(
+            failure, target=target, trace=trace, breaks=tuple(breaks or ()), hold=tuple(hold or ())
+        )
     from patchstorm.commands.replay import execute
 
     return execute(failure, times=times, near=near, target=target, out=out, corpus=corpus)

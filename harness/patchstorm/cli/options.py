@@ -13,6 +13,10 @@ AllowUnreached = Annotated[
     bool,
     typer.Option("--allow-unreached", help="Safe even if a storm did not come to what it is for."),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDR", help="A dask scheduler: tcp://HOST:PORT, its file, or local:N."),
+]
 Corpus = Annotated[
     Path | None,
     typer.Option(

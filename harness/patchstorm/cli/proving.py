@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from patchstorm.cli.options import DEFAULT_SEED, Json, Processes, out_option, seed_option
+from patchstorm.cli.options import DEFAULT_SEED, Cluster, Json, Processes, out_option, seed_option
 
 
 def selftest(
@@ -44,6 +44,7 @@ def selftest(
     ] = None,
     seed: Annotated[int, seed_option("The first seed.")] = DEFAULT_SEED,
     jobs: Processes = None,
+    cluster: Cluster = None,
     out: Annotated[Path | None, out_option("Keep the shrunk failure of every hunt here.")] = None,
     json: Json = False,
 ) -> int:
@@ -60,6 +61,7 @@ def selftest(
             budget=budget,
             schedules=schedules,
             jobs=jobs,
+            cluster=cluster,
             out=out,
             json=json,
         )
@@ -80,6 +82,7 @@ def patrol(
     ] = "1/1",
     seed: Annotated[int, seed_option("Gives the schedules.")] = DEFAULT_SEED,
     jobs: Processes = None,
+    cluster: Cluster = None,
     out: Annotated[Path | None, out_option("Keep the failures of the accused here.")] = None,
     json: Json = False,
 ) -> int:
@@ -93,6 +96,7 @@ def patrol(
             share=share,
             seed=seed,
             jobs=jobs,
+            cluster=cluster,
             out=out,
             json=json,
         )

@@ -10,6 +10,7 @@ import typer
 from patchstorm.cli.options import (
     DEFAULT_SEED,
     AllowUnreached,
+    Cluster,
     Corpus,
     Json,
     Junit,
@@ -134,6 +135,7 @@ def explore(
         str, typer.Option(metavar="NAME", help="How schedules are drawn; wrong names show all.")
     ] = "portfolio",
     jobs: Processes = None,
+    cluster: Cluster = None,
     seed: Annotated[int, seed_option("Which schedules of the family.")] = DEFAULT_SEED,
     replicas: Replicas = None,
     collect: Annotated[
@@ -164,6 +166,7 @@ def explore(
             seconds=seconds,
             strategy=strategy,
             jobs=jobs,
+            cluster=cluster,
             seed=seed,
             replicas=replicas,
             collect=collect,
@@ -193,6 +196,7 @@ def matrix(
     ] = 0,
     replicas: Replicas = None,
     jobs: StormsAtOnce = None,
+    cluster: Cluster = None,
     out: Annotated[Path | None, out_option("Keep tables, stories and failures here.")] = None,
     junit: Junit = None,
     allow_unreached: AllowUnreached = False,
@@ -210,6 +214,7 @@ def matrix(
             confirm=confirm,
             replicas=replicas,
             jobs=jobs,
+            cluster=cluster,
             allow_unreached=allow_unreached,
             out=out,
             junit=junit,

@@ -52,6 +52,8 @@ def execute(request: Request) -> int:
             f"--world {request.world}: orders can be searched in {others}; elsewhere the operating system "
             f"decides them. Use: patchstorm run --world {request.world} --schedules N"
         )
+    if request.cluster is not None and not world.searches:
+        raise UsageError(f"--cluster: the world {request.world} is searched on this machine alone.")
     corpus = corpus_at(request.corpus, none=request.no_corpus)
     return search(request, corpus) if world.searches else conduct(request, corpus)
 
@@ -120,6 +122,7 @@ def _explore(request: Request, scenario: Scenario, corpus: Corpus | None) -> Exp
             seconds=request.seconds,
             strategy=request.strategy,
             jobs=request.jobs,
+            cluster=request.cluster,
             storage=request.storage,
             replicas=request.replicas,
             collect=request.collect,

@@ -32,6 +32,7 @@ class Request:
     seconds: float | None
     strategy: str
     jobs: int | None
+    cluster: str | None
     seed: int
     replicas: int | None
     collect: bool
