@@ -401,6 +401,23 @@ def test_a_creation_that_was_never_answered_may_have_left_its_files(
 
 
 @pytest.mark.parametrize(
+    ("size", "status", "left"), [(0, 423, False), (0, 409, False), (0, 400, True), (16, 423, True)]
+)
+def test_a_creation_of_an_empty_upload_that_was_told_to_come_again_may_be_published_all_the_same(
+    size: int, status: int, left: bool
+) -> None:
+    book = Book(size=size, uploads=(UploadInfo(id="u", size=size, target="t"),))
+    book.create(status=status)
+    book.create()
+    if size:
+        book.patch(0, size)
+    book.final()
+    book.residue("done/a-name-that-nobody-knows")
+
+    assert ("residue" in fired(book.history())) is left
+
+
+@pytest.mark.parametrize(
     ("pattern", "path", "left"),
     [
         (".upload/*/info.json", ".upload/s/info.json", False),
