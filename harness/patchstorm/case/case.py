@@ -202,8 +202,8 @@ def effect_of(operation: Operation) -> Effect:
 def may_have_made(operation: Operation, size: int) -> bool:
     """Whether a creation may have made an upload of ``size`` bytes.
 
-    One that brought every byte, as that of an empty upload always does, may have been told that the name or the
-    lock is not to be had just now: the upload is there all the same, and is published later.
+    One that brought every byte, as that of an empty upload always does, may have been told that the name or
+    the lock is not to be had just now: the upload is there all the same, and is published later.
     """
     call, end = operation.call, operation.end
     if call.kind != "create":

@@ -107,7 +107,7 @@ _SPECIAL = {
 
 
 def special(root: Path | str, path: str) -> str | None:
-    """What stands at ``path`` and is never read, such as "a symbolic link"; None for files and directories."""
+    """What stands at ``path`` and is never read, such as a link; None for files and directories."""
     above, _, name = path.rpartition("/")
     for entry in listed(root, above):
         if entry.name == name:

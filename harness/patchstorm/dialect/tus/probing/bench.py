@@ -53,7 +53,7 @@ class Silence(Exception):
 
 
 Way = Literal["path", "get", "search", "nowhere"]
-"""How assembled bytes are had: at a path that a pattern names, with GET, wherever a file holds them, or not."""
+"""How assembled bytes are had: where a pattern says, with GET, wherever a file holds them, or not at all."""
 
 
 @dataclass(slots=True)
