@@ -197,7 +197,8 @@ async def _searched(bench: Bench, result: Whereabouts) -> None:
     bench.way = "nowhere"
     result.remarks.append(
         f"the bytes are not to be had by {how}{here}, no file below {{root}} holds them, and GET of the "
-        f"upload is answered {described(told)}: set files.published or start.command so that they can be looked at"
+        f"upload is answered {described(told)}: set files.published or start.command so that they can be "
+        "looked at"
     )
 
 
