@@ -6,10 +6,11 @@ HEAD is owed an answer where the target declares ``head-after-finish``. tus 1.0.
 busy lock open, so on a sequential target a 5xx beside another request about the same upload counts as a
 busy lock, and so does a connection that the server ends in order before it has answered. One that was
 reset may have carried a refusal that came before the body had been read (RFC 9112, 9.6), and networks
-reset, so that says nothing. HEAD of a target that declares ``patient-head`` is answered 423 where the storage fails: clients
-drop an upload for any other error. A storage of limited size that what was sent can have filled explains
-a 5xx as a fault does, but not for good that of a DELETE, which makes room. A request that the client itself
-cut is owed no answer. Who lost a name is told so (:mod:`patchstorm.check.lost_names`).
+reset, so that says nothing. HEAD of a target that declares ``patient-head`` is answered 423 where the
+storage fails: clients drop an upload for any other error. A storage of limited size that what was sent
+can have filled explains a 5xx as a fault does, but not for good that of a DELETE, which makes room. A
+request that the client itself cut is owed no answer. Who lost a name is told so
+(:mod:`patchstorm.check.lost_names`).
 """
 
 from __future__ import annotations
