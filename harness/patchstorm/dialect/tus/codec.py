@@ -149,7 +149,7 @@ def created_url(wire: Wire, reply: Reply) -> str | None:
 
 
 def _location(reply: Reply) -> str | None:
-    """What is wrong with a Location: it cannot be parsed, is none of HTTP, or would break a request's line."""
+    """What is wrong with a Location: it cannot be parsed, is not HTTP's, or would break a request's line."""
     location = reply.headers.get("location", "")
     wrong = _NOT_IN_URL.search(location) is not None
     try:
