@@ -168,9 +168,12 @@ def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
     """
     if not upload.acked:
         return
+    held_from = min(
+        (write.completed for write in upload.writes if write.acked > write.start), default=FAR
+    )
     refused: list[int] = []
     for one in upload.by_invocation:
-        if one.call.kind != "terminate" or one.end is None:
+        if one.call.kind != "terminate" or one.end is None or one.call.time_ns < held_from:
             continue
         if one.end.status != NO_ROOM or _struck_itself(case, one):
             refused.clear()
