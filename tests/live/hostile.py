@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -81,7 +82,11 @@ def handle(sock: socket.socket) -> None:
             while True:
                 sock.sendall(b"1\r\na\r\n" * 9_000 if MODE == "flood-body" else FLOODS[MODE])
         else:
-            body = file.read(int(headers.get("content-length", 0)))
+            body = (
+                b""
+                if MODE == "reset-unattended"
+                else file.read(int(headers.get("content-length", 0)))
+            )
             METHODS.get(method, refuse)(sock, path.rpartition("/")[2], headers, body)
 
 
@@ -130,6 +135,9 @@ def query(sock: socket.socket, name: str, headers: Headers, body: bytes) -> None
 
 
 def append(sock: socket.socket, name: str, headers: Headers, body: bytes) -> None:
+    if MODE == "reset-unattended":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return
     if MODE in PROBLEMS:
         answer(sock, 409, {"Content-Type": "application/problem+json"}, PROBLEMS[MODE])
         return

@@ -31,7 +31,10 @@ class Sight(NamedTuple):
 
 def sights(plan: Plan, history: History, idle: Collection[str] = ()) -> Iterator[Sight]:
     """Every point of ``plan``. ``idle`` are ids of faults that were in force and hit nothing."""
-    yield Sight(SERVED, _served(history), "no upload was ever created or acknowledged", vital=True)
+    why = "no upload was ever created or acknowledged"
+    if _served(history):
+        why = "not a byte of any upload was ever acknowledged"
+    yield Sight(SERVED, _served(history) and _took(history), why, vital=True)
     for name in plan.reaches:
         result = reached(name, history)
         yield Sight(name, result.met, result.reason)
@@ -43,6 +46,18 @@ def sights(plan: Plan, history: History, idle: Collection[str] = ()) -> Iterator
 def _served(history: History) -> bool:
     """Whether any request that needs an upload succeeded. Where others mint the URLs, a HEAD may be it."""
     return any(one.outcome == "ok" and one.call.kind in _TAKING for one in history.operations)
+
+
+def _took(history: History) -> bool:
+    """Whether any byte was acknowledged, or seen by a HEAD, where some were sent."""
+    if not any(_sends(one) for one in history.operations):
+        return True
+    told = (one for one in history.operations if one.outcome == "ok" and one.call.kind in _TAKING)
+    return any(_sends(one) or (one.end is not None and one.end.offset) for one in told)
+
+
+def _sends(operation: Operation) -> bool:
+    return operation.call.kind == "append" and bool(operation.call.length)
 
 
 def strikes(plan: Plan, history: History, idle: Collection[str] = ()) -> Iterator[FaultPlan]:

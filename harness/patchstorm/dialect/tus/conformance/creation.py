@@ -259,8 +259,10 @@ CASES = (
             head("b", Expect(rule=INDEPENDENT, claim=all_of(success, offset(0)))),
             patch("b", 0, b"HEL", *accepted(3)),
             head("a", Expect(rule=INDEPENDENT, claim=all_of(success, offset(5)))),
-            patch("a", 5, b" world", *accepted(11)),
             head("b", Expect(rule=INDEPENDENT, claim=all_of(success, offset(3)))),
+            patch("a", 5, b" world", *accepted(11)),
+            # Where metadata name the file, the other has lost its name by now, and may be told so.
+            head("b", Expect(rule=INDEPENDENT, claim=offset(3), when=ok)),
         ),
         holds=holding(),
     ),
