@@ -134,7 +134,7 @@ async def storm(
     storage = world_of(world).storage_for(storage, chosen.fleet.storage)
     reason = runnable(
         chosen, world, aim.capabilities, all_means(), storage=storage, phases=tuple(aim.phases),
-        request_ms=aim.wire.request_ms, companion=aim.companion is not None,
+        request_ms=aim.wire.request_ms, companion=world_of(world).shares(aim),
     )  # fmt: skip
     if reason is not None:
         return StormResult(report=_report(chosen.name, aim.name, seed, world, skipped=reason))

@@ -18,6 +18,7 @@ from patchstorm.errors import UsageError
 from patchstorm.worlds.sim.hosted import (
     chance,
     clocks,
+    dialling,
     files,
     loop,
     modules,
@@ -56,7 +57,7 @@ def install() -> None:
         known[id(real)] = (real, call)
         setattr(owner, name, call)
 
-    for part in (files, clocks, chance, threads, refused, streams):
+    for part in (files, clocks, chance, threads, dialling, refused, streams):
         part.install(replace)
     _environment()
     modules.install()
