@@ -48,9 +48,9 @@ class Simulate(_Table, frozen=True, kw_only=True):
 
     ``app`` is ``MODULE:NAME``: an aiohttp Application, an ASGI or WSGI application, a function that makes
     one, or a coroutine function that listens. ``own`` are packages that every start of a replica imports
-    anew, beside that of ``app`` and all that lies beside the target's file. ``services`` are
-    programs that all replicas share, one of each a run: ``redis``, ``valkey``, or ``MODULE:NAME``. ``environment`` is what its
-    processes find, and ``lifetime`` what they find besides where uploads expire; values may hold the
+    anew, beside that of ``app`` and all that lies beside the target's file. ``services`` are programs that all
+    replicas share, one of each a run: ``redis``, ``valkey``, or the ``MODULE:NAME`` of another. ``environment``
+    is what its processes find, and ``lifetime`` what they find besides where uploads expire; values may hold the
     placeholders of :data:`patchstorm.target.vocabulary.SIMULATED`.
     """
 

@@ -21,6 +21,7 @@ ROOT = Path(os.environ["UPLOADS"])
 FENCED = os.environ.get("FENCED") == "1"
 LEASE_MS = int(os.environ.get("LEASE_MS", "200"))
 WAIT_S, TRIES = 0.02, 50
+REDIS = web.AppKey("redis", Redis)
 TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
 GIVE_BACK = """
 if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end
@@ -163,7 +164,7 @@ async def patch(request):
     if not (ROOT / f"{ident}.info").exists():
         return web.Response(status=404, headers=TUS)
     try:
-        async with lease(request.app["redis"], ident) as fence:
+        async with lease(request.app[REDIS], ident) as fence:
             offset = await asyncio.to_thread(append, ident, at, body, fence)
     except (Busy, RedisError, OSError):
         return web.Response(status=503, headers={**TUS, "Retry-After": "1"})
@@ -173,9 +174,9 @@ async def patch(request):
 
 
 async def connect(app):
-    app["redis"] = Redis.from_url(os.environ["REDIS_URL"], socket_timeout=2)
+    app[REDIS] = Redis.from_url(os.environ["REDIS_URL"], socket_timeout=2)
     yield
-    await app["redis"].aclose()
+    await app[REDIS].aclose()
 
 
 def make():

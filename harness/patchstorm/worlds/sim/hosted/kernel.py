@@ -80,6 +80,7 @@ class HostedKernel(Kernel):
     def _begin(self) -> None:
         if self._streams is None:
             self._streams = Streams()
+            self._modules.begin()
             here.begins(self)
 
     def close(self) -> None:

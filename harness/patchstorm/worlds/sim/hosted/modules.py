@@ -63,6 +63,16 @@ class Modules:
         """The process whose modules these are now."""
         self._aside: dict[str, ModuleType] = {}
         """What the harness itself had imported under the names of the server's own modules."""
+        self._path: list[str] | None = None
+
+    def begin(self) -> None:
+        """Name the working directory where ``sys.path`` only means it, as it does with ``python -c``.
+
+        Packages look through that path at any time (``importlib.metadata``), and a process's working directory
+        is the storm's: how Patchstorm was started would decide how many steps that takes.
+        """
+        self._path = list(sys.path)
+        sys.path[:] = [os.path.abspath(place) for place in sys.path]
 
     def belong_to(self, process: HostedProcess) -> None:
         """Take the modules of the process before out, and put those of ``process`` in."""
@@ -77,7 +87,9 @@ class Modules:
         sys.modules.update(process.modules)
 
     def restore(self) -> None:
-        """``sys.modules`` as it was before the run."""
+        """``sys.modules`` and ``sys.path`` as they were before the run."""
+        if self._path is not None:
+            sys.path[:], self._path = self._path, None
         if self.shown is not None:
             _taken(self.shown.module_names)
             sys.modules.update(self._aside)
