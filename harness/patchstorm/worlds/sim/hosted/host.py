@@ -20,6 +20,7 @@ from patchstorm.worlds.sim.delivery import Delivery
 from patchstorm.worlds.sim.hosted.beside import Beside
 from patchstorm.worlds.sim.hosted.connection import HOST, PORT
 from patchstorm.worlds.sim.hosted.install import check_python, install
+from patchstorm.worlds.sim.hosted.interpreter import check_interpreter
 from patchstorm.worlds.sim.hosted.kernel import HostedKernel
 from patchstorm.worlds.sim.hosted.kinds import serve
 from patchstorm.worlds.sim.hosted.modules import Own
@@ -45,6 +46,7 @@ class PythonHost:
 
     def __init__(self, target: Target) -> None:
         assert target.simulate is not None
+        check_interpreter(target)
         check_python()
         self._target = target
         self._simulate: Simulate = target.simulate

@@ -68,8 +68,8 @@ class Modules:
     def begin(self) -> None:
         """Name the working directory where ``sys.path`` only means it, as it does with ``python -c``.
 
-        Packages look through that path at any time (``importlib.metadata``), and a process's working directory
-        is the storm's: how Patchstorm was started would decide how many steps that takes.
+        Packages look through that path at any time (``importlib.metadata``), and the working directory of a
+        process is the storm's: how Patchstorm was started would decide how many steps that takes.
         """
         self._path = list(sys.path)
         sys.path[:] = [os.path.abspath(place) for place in sys.path]
