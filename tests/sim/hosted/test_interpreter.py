@@ -54,7 +54,7 @@ def test_a_python_without_patchstorm_is_an_error_with_the_line_that_installs_it(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", "")
     target = described(tmp_path, os.path.relpath(other, tmp_path))
-    assert main(["target", "check", str(target)]) == 2
+    assert main(["explore", "replaying", "--target", str(target), "--schedules", "1"]) == 2
     assert f"{other} -m pip install patchstorm==" in capsys.readouterr().err
 
 

@@ -40,7 +40,7 @@ def check_python() -> None:
     if sys.version_info[:2] > PYTHON_MAX:
         here, most = sys.version_info, PYTHON_MAX
         raise UsageError(
-            f"Python {here.major}.{here.minor} keeps the running event loop where the simulator does not "
+            f"Python {here[0]}.{here[1]} keeps the running event loop where the simulator does not "
             f"follow it: servers are simulated by {most[0]}.{most[1]} and older. Run patchstorm with one of "
             "those, or the server in the world processes."
         )
