@@ -31,12 +31,14 @@ from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Files, Start, Target
 from patchstorm.worlds.sim.app import App, Conversation, Subject
+from patchstorm.worlds.sim.hosted.service import Asked, Service, Session
 from patchstorm.worlds.sim.port import SimPort
 from patchstorm.worlds.sim.shims import Process
 from patchstorm.worlds.sim.whole import Busy, Request, Response, WholeRequests
 
 __all__ = [
     "App",
+    "Asked",
     "Busy",
     "Conversation",
     "Explored",
@@ -56,6 +58,8 @@ __all__ = [
     "Response",
     "RunReport",
     "Scenario",
+    "Service",
+    "Session",
     "SimPort",
     "Start",
     "StormResult",

@@ -17,6 +17,16 @@ class UsageError(PatchstormError):
     """Something was asked for wrongly; the message names file, key and remedy."""
 
 
+class OtherPythonError(PatchstormError):
+    """A server is simulated by another Python than this one; a command is begun again with it."""
+
+    def __init__(self, target: str, python: str, told: str) -> None:
+        super().__init__(f"{told}. Run this with it: {python} -m ...")
+        self.target = target
+        self.python = python
+        self.told = told
+
+
 class TargetError(PatchstormError):
     """The server under test could not be started, reached or stopped."""
 

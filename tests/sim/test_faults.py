@@ -17,6 +17,8 @@ from patchstorm.worlds.sim.app import subject_of
 from patchstorm.worlds.sim.replica import Replica
 from patchstorm.worlds.sim.workers import Workers
 
+from .hosted.running import SERVERS, needs
+
 STORM = """
 title = "One fault"
 why = "Tests."
@@ -44,8 +46,12 @@ def storm(kind: str, at: str = "32KiB") -> api.Scenario:
 @pytest.mark.parametrize("kind", sorted(within(Abilities)))
 def test_every_fault_of_the_simulator_strikes_and_is_over(kind: str, tmp_path: Path) -> None:
     storage = "nfs4" if FAULTS[kind].needs_server else "ext4"
+    target = "reference"
+    if FAULTS[kind].needs_companion:
+        needs("fakeredis", "lupa", "redis")
+        target = str(SERVERS / "fenced_aiohttp.toml")
 
-    ran = api.run(storm(kind), "reference", world="sim", storage=storage, out_dir=tmp_path)
+    ran = api.run(storm(kind), target, world="sim", storage=storage, out_dir=tmp_path)
 
     assert ran.history is not None, ran.report.skipped
     struck = [event for event in ran.history.events if isinstance(event, Fault)]

@@ -97,6 +97,7 @@ def _reason_to_skip(asked: Asked) -> str | None:
     reason = runnable(
         asked.scenario, asked.world, target.capabilities, all_means(), storage=asked.storage,
         phases=tuple(target.phases), request_ms=target.wire.request_ms,
+        companion=world_of(asked.world).shares(target),
     )  # fmt: skip
     if reason is None and asked.claimed_only:
         plan = _plan(asked, 0)

@@ -35,7 +35,7 @@ from patchstorm.scenario.library import is_shipped, load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.claims import unclaimed
-from patchstorm.worlds.registry import all_means
+from patchstorm.worlds.registry import all_means, world_of
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.run import WORLD
 
@@ -144,6 +144,7 @@ def reason_to_skip(session: Session, *, claimed_only: bool = True) -> str | None
     reason = runnable(
         search.scenario, WORLD, target.capabilities, all_means(), storage=search.storage,
         phases=tuple(target.phases), request_ms=target.wire.request_ms,
+        companion=world_of(WORLD).shares(target),
     )  # fmt: skip
     if reason is not None:
         return reason

@@ -27,7 +27,7 @@ from patchstorm.check import judge, unknowns, verdict
 from patchstorm.check.model import Finding, Judgement
 from patchstorm.check.verdict import Verdict, folded
 from patchstorm.choice.schedule import Schedule
-from patchstorm.errors import UsageError
+from patchstorm.errors import OtherPythonError, UsageError
 from patchstorm.history.model import History
 from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held
@@ -134,7 +134,7 @@ async def storm(
     storage = world_of(world).storage_for(storage, chosen.fleet.storage)
     reason = runnable(
         chosen, world, aim.capabilities, all_means(), storage=storage, phases=tuple(aim.phases),
-        request_ms=aim.wire.request_ms, companion=aim.companion is not None,
+        request_ms=aim.wire.request_ms, companion=world_of(world).shares(aim),
     )  # fmt: skip
     if reason is not None:
         return StormResult(report=_report(chosen.name, aim.name, seed, world, skipped=reason))
@@ -238,7 +238,7 @@ async def _run_in(
     (folder / PLAN_FILE).write_bytes(msgspec.json.encode(plan) + b"\n")
     try:
         outcome = await _lived(folder, plan, target, world, shared, schedule)
-    except UsageError:
+    except (UsageError, OtherPythonError):
         raise
     except Exception as error:
         outcome = Outcome(log_dir=folder, unknown=reason_of(error))

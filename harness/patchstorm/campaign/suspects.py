@@ -21,7 +21,7 @@ from patchstorm.storage.catalogue import SUMMARY
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import REFERENCE, Target
 from patchstorm.target.registry import resolve
-from patchstorm.worlds.registry import all_means
+from patchstorm.worlds.registry import all_means, world_of
 from patchstorm.worlds.sim.run import WORLD
 
 
@@ -126,8 +126,9 @@ def unclaimed_because(scenario: Scenario, target: Target, storage: str | None) -
     kinds = {fault.kind for fault in scenario.faults}
     phases = tuple(target.phases)
     reason = runnable(
-        scenario, WORLD, target.capabilities, all_means(), storage=storage, phases=phases
-    )
+        scenario, WORLD, target.capabilities, all_means(), storage=storage, phases=phases,
+        companion=world_of(WORLD).shares(target),
+    )  # fmt: skip
     on = storage or scenario.fleet.storage or MIXED[0]
     return reason or unclaimed(target, on, kinds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from typer.core import TyperGroup
 from patchstorm.cli import failing, naming, proving, storming, targets
 from patchstorm.commands.ending import code_of
 from patchstorm.commands.streams import code_when_told, forgiving_streams
-from patchstorm.errors import UsageError
+from patchstorm.errors import OtherPythonError, UsageError
 
 
 class _Commands(TyperGroup):
@@ -97,11 +98,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. What a user did wrong is one message, no traceback."""
 
     def call() -> object:
-        return app(
-            args=None if arguments is None else list(arguments),
-            prog_name="patchstorm",
-            standalone_mode=False,
-        )
+        try:
+            return app(
+                args=None if arguments is None else list(arguments),
+                prog_name="patchstorm",
+                standalone_mode=False,
+            )
+        except OtherPythonError as other:
+            from patchstorm.commands.again import begin_again
+
+            return begin_again(other, sys.argv[1:] if arguments is None else arguments)
 
     with forgiving_streams() as (out, err):
         return code_when_told(code_of(call), out, err)

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.errors import PatchstormError
+from patchstorm.errors import OtherPythonError, PatchstormError
 from patchstorm.target.model import Target
 
 STORM: Final = "sequential"
@@ -41,6 +41,8 @@ def simulable(target: Target) -> Simulable | None:
     )
     try:
         ran = run_and_judge(scaled(plan), subject_of(target), Dull(), Workers())
+    except OtherPythonError:
+        raise
     except PatchstormError as error:
         return Simulable(can=False, says=str(error))
     found = "".join(f"; {one.checker}: {one.summary}" for one in ran.findings[:1])

@@ -29,7 +29,7 @@ def runnable(
     ``means`` are those of all worlds, so that a reason can say where else it would go.
     ``storage`` overrides the scenario's; ``phases`` are those that the target's description maps to
     something visible (None: not known yet, so not a reason). ``request_ms`` is how long the target's clients
-    wait for one request; ``companion`` is whether its replicas share a program that the harness starts.
+    wait for one request; ``companion`` is whether its replicas share a program in this world.
     """
     if world not in means:
         return f"there is no world {world}"
@@ -38,7 +38,7 @@ def runnable(
         or _no_balancer(scenario, world, means)
         or _open_to_all(scenario, world, frozenset(capabilities), means)
         or _impossible_fault(scenario, world, storage or scenario.fleet.storage, means)
-        or _no_companion(scenario, companion)
+        or _no_companion(scenario, world, companion)
         or _unmapped_phase(scenario, world, phases)
         or too_patient(scenario, request_ms)
     )
@@ -99,10 +99,13 @@ def _impossible_fault(
     return None
 
 
-def _no_companion(scenario: Scenario, companion: bool | None) -> str | None:
+def _no_companion(scenario: Scenario, world: str, companion: bool | None) -> str | None:
     for fault in scenario.faults:
         if companion is False and FAULTS[fault.kind].needs_companion:
-            return f"{fault.kind} strikes the fleet's companion, and the target's file has no [companion]"
+            return (
+                f"{fault.kind} strikes the fleet's companion, and the target's file names none for the "
+                f"world {world}"
+            )
     return None
 
 

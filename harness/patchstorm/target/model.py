@@ -47,14 +47,19 @@ class Simulate(_Table, frozen=True, kw_only=True):
     """How the server is run inside the simulator, where it is written in Python.
 
     ``app`` is ``MODULE:NAME``: an aiohttp Application, an ASGI or WSGI application, a function that makes
-    one, or a coroutine function that listens. ``own`` are packages that every start of a replica imports
-    anew, beside that of ``app`` and all that lies beside the target's file. ``environment`` is what its
-    processes find, and ``lifetime`` what they find besides where uploads expire; values may hold the
-    placeholders of :data:`patchstorm.target.vocabulary.SIMULATED`.
+    one, or a coroutine function that listens. ``python`` is the interpreter that has the server and
+    Patchstorm, by a path from the target's file or a name in PATH; None: the one that runs. ``own`` are
+    packages that every start of a replica imports anew, beside that of ``app`` and all that lies beside the
+    target's file. ``services`` are programs that all replicas share, one of each a run: ``redis``,
+    ``valkey``, or the ``MODULE:NAME`` of another. ``environment`` is what its processes find, and
+    ``lifetime`` what they find besides where uploads expire; values may hold the placeholders of
+    :data:`patchstorm.target.vocabulary.SIMULATED`.
     """
 
     app: str
+    python: str | None = None
     own: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     lifetime: dict[str, str] = {}
 

@@ -147,6 +147,10 @@ class World(ABC):
             )
         return None
 
+    def shares(self, target: Target) -> bool:
+        """Whether the replicas of ``target`` share a program here that stands beside them."""
+        return target.companion is not None
+
     async def doctor(self) -> AsyncIterator[Row]:
         """Whether it works on this machine; tried, not guessed."""
         return

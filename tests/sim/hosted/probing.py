@@ -65,7 +65,14 @@ class RememberingHost(PythonHost):
         return process
 
 
-def said(here: Path, probe: str, *, replicas: int = 2, dies: bool = False) -> list[list[str]]:
+def said(
+    here: Path,
+    probe: str,
+    *,
+    replicas: int = 2,
+    dies: bool = False,
+    services: tuple[str, ...] = (),
+) -> list[list[str]]:
     """The lines that each start of a replica prints, in their order, in the plainest schedule.
 
     ``dies``: the first one is killed soon after its start, and the replica started again.
@@ -79,7 +86,9 @@ def said(here: Path, probe: str, *, replicas: int = 2, dies: bool = False) -> li
         wire=Wire(path="/files"),
         files=Files(internal=("**",), leftovers=("**",)),
         simulate=Simulate(
-            app="probed:make", environment={"UPLOADS": "{root}", "REPLICA": "{replica}"}
+            app="probed:make",
+            services=services,
+            environment={"UPLOADS": "{root}", "REPLICA": "{replica}"},
         ),
         here=str(here),
     )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import socket
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
 from patchstorm.errors import UsageError
+from patchstorm.worlds.sim.hosted.install import check_python
 
 from .probing import said
 
 REFUSED = {
     "subprocess": ("import subprocess, sys\nsubprocess.run([sys.executable, '-c', ''])", "process"),
     "fork": ("os.fork()", "process"),
-    "connection": ("import socket\nsocket.create_connection(('127.0.0.1', 9))", "real"),
+    "connection": ("import socket\nsocket.create_connection(('127.0.0.1', 9))", "127.0.0.1:9"),
     "listening": ("import socket\nsocket.socket().bind(('127.0.0.1', 0))", "real socket"),
     "mkdir": ("os.mkdir('/var/tmp/patchstorm-nowhere')", "/var/tmp/patchstorm-nowhere"),
     "open": ("open('/var/tmp/patchstorm-nowhere', 'w')", "/var/tmp/patchstorm-nowhere"),
@@ -24,6 +26,23 @@ REFUSED = {
     "sqlite3": ("import sqlite3\nsqlite3.connect(ROOT / 'x.db')", "sqlite3"),
     "kill": ("os.kill(os.getpid(), 15)", "os.kill"),
     "exit": ("os._exit(3)", "os._exit"),
+    "thread": ("import _thread\n_thread.start_new_thread(print, ())", "thread"),
+    "datagram": (
+        "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 9))",
+        "sendto",
+    ),
+    "unix socket": (
+        "import socket\nsocket.socket(socket.AF_UNIX).connect('/run/database.sock')",
+        "a real connection",
+    ),
+    "server socket": ("import http.server\nhttp.server.HTTPServer(('', 0), None)", "real socket"),
+    "selector": ("import selectors\nselectors.DefaultSelector()", "select.epoll"),
+    "select": ("import select\nselect.select([], [], [], 1)", "select.select"),
+    "semaphore": ("import multiprocessing\nmultiprocessing.Lock()", "multiprocessing"),
+    "pause": ("import signal\nsignal.pause()", "signal.pause"),
+    "symlink": ("os.symlink(ROOT / 'a', '/var/tmp/patchstorm-nowhere')", "/var/tmp"),
+    "truncate": ("os.truncate('/var/tmp/patchstorm-nowhere', 0)", "/var/tmp"),
+    "shelve": ("import shelve\nshelve.open('/var/tmp/patchstorm-nowhere')", "/var/tmp"),
     "swallowed": (
         "try:\n    os.mkdir('/var/tmp/patchstorm-nowhere')\nexcept Exception:\n    pass",
         "mkdir",
@@ -48,6 +67,12 @@ def test_outside_of_simulated_processes_all_of_it_works_as_ever(tmp_path: Path) 
     sqlite3.connect(tmp_path / "x.db").close()
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
+
+
+def test_a_newer_python_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    with pytest.raises(UsageError, match=r"Python 3\.14 keeps .* 3\.13"):
+        check_python()
 
 
 def test_what_belongs_to_the_machine_can_be_read(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from patchstorm.campaign.explore import reason_to_skip
 from patchstorm.campaign.keeping import small_of, story_of
 from patchstorm.campaign.simulated import digests
+from patchstorm.scenario.library import names
 
 from .running import SERVERS, accused, found, needs, session
 
@@ -34,6 +36,24 @@ def test_its_twin_with_a_lock_is_safe(kind: str) -> None:
     needs(*PAIRS[kind])
     told = found(f"locked_{kind}", "replaying", 6)
     assert [one.verdict for one in told] == ["safe"] * 6
+
+
+@pytest.mark.parametrize("kind", ["aiohttp", "flask"])
+def test_its_twin_survives_a_rename_whose_reply_is_lost(kind: str) -> None:
+    needs(*PAIRS[kind])
+    assert [one.verdict for one in found(f"locked_{kind}", "lost-replies", 2)] == ["safe"] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", PAIRS)
+def test_its_twin_is_safe_in_every_storm_of_bytes(kind: str) -> None:
+    """Not in those of single requests: these servers are small, and say no more of tus than uploads need."""
+    needs(*PAIRS[kind])
+    for name in names():
+        if not name.startswith("conformance"):
+            one = session(f"locked_{kind}", name)
+            if reason_to_skip(one) is None:
+                assert (name, one.tell(0).verdict) == (name, "safe")
 
 
 def test_digests_are_the_same_in_another_process_under_another_hash_seed() -> None:

@@ -30,6 +30,7 @@ from patchstorm.storage import pages
 from patchstorm.storage.server import Server
 from patchstorm.target.patterns import matches
 from patchstorm.target.places import Places
+from patchstorm.worlds.sim.companions import Companions
 from patchstorm.worlds.sim.injection import Injections
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.replica import MS, Replica
@@ -46,7 +47,18 @@ Pending = Callable[[Callable[[], None]], None]
 
 
 class Abilities(
-    Processes, Clocks, Reach, Mounts, FileServer, Room, Power, Caches, Locks, Stored, Calls
+    Processes,
+    Clocks,
+    Reach,
+    Mounts,
+    FileServer,
+    Room,
+    Power,
+    Caches,
+    Locks,
+    Stored,
+    Calls,
+    Companions,
 ):
     """Those of one run. ``missed`` says, by fault, why it hit nothing."""
 
@@ -62,6 +74,7 @@ class Abilities(
         stamp: Stamps,
         injections: Injections,
     ) -> None:
+        Companions.__init__(self, len(replicas))
         self.missed: dict[str, str] = {}
         self._kernel = kernel
         self._server = server
@@ -77,6 +90,7 @@ class Abilities(
     def heal(self) -> None:
         """Every replica is up and can be reached, and nobody is asked to stop any more."""
         self._network.away.clear()
+        self.heal_companions()
         for replica in self._replicas:
             replica.stopping = False
             replica.unpause()

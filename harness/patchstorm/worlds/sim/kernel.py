@@ -120,11 +120,11 @@ class Kernel(Agenda):
             self._check(task)
         local = self.steps + self._delta
         if strategy.due(self.steps - 1, task, local - 1) <= self.steps:
-            if self._on_strike is not None and domain is not None:
+            if self._on_strike is not None and task.replica is not None:
                 strike = strategy.strike(self.steps, task, local)
                 if strike:
                     self.taken.append(Choice(task.path, local, STRIKE, strike))
-                    self._on_strike(strike, domain.index)
+                    self._on_strike(strike, task.replica)
                     self._check(task)
             chosen = self._preempted(task, local)
             if chosen is not None:

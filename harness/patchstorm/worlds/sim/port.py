@@ -325,6 +325,11 @@ class SimPort:
             self._wake()
         return result
 
+    def asks(self, footprint: Footprint, says: str, execute: Callable[[], Any]) -> Any:
+        """A request to a service beside the fleet, as a step of whoever carries it out."""
+        self.kernel.step(footprint)
+        return execute()
+
     # -- time and chance --------------------------------------------------------------------------
 
     def monotonic_ns(self) -> int:

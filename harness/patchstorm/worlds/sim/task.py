@@ -23,11 +23,14 @@ class Died(BaseException):
 
 
 class Domain:
-    """A failure domain: tasks that die, stand still and come back together."""
+    """A failure domain: tasks that die, stand still and come back together.
+
+    ``index`` is the replica; None for what stands beside the fleet.
+    """
 
     __slots__ = ("alive", "frozen", "index", "paused", "process", "tasks")
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int | None) -> None:
         self.index = index
         self.alive = True
         self.paused = False

@@ -308,6 +308,9 @@ class WatchedPort(SimPort):
             self._wake()
         return result
 
+    def asks(self, footprint: Footprint, says: str, execute: Callable[[], Any]) -> Any:
+        return self._call(footprint, says, execute)
+
     def flock(self, fd: int, operation: int) -> None:
         path = self._path(fd)
         self._call(

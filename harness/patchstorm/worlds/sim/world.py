@@ -48,6 +48,9 @@ class Simulator(OnTheModel):
             return str(error)
         return None
 
+    def shares(self, target: Target) -> bool:
+        return target.simulate is not None and bool(target.simulate.services)
+
     async def run(self, plan: Plan, target: Target, *, out_dir: Path, shared: Any) -> Outcome:
         """Its plainest schedule, in which nobody is held up; a search tries the others."""
         from patchstorm.choice.strategy import Dull

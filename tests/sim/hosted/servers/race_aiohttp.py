@@ -37,7 +37,10 @@ def found(ident):
         return whole, whole
     offset = part.stat().st_size
     if offset == whole:
-        os.replace(part, done)
+        try:
+            os.replace(part, done)
+        except FileNotFoundError:  # it was made, and its reply got lost
+            done.stat()
     return offset, whole
 
 

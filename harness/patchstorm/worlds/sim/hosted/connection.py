@@ -33,6 +33,19 @@ class Peer(Protocol):
         """The connection breaks (RST): what has not been read is lost."""
 
 
+class Wire(Protocol):
+    """The other end, as the end in a process sees it."""
+
+    name: str
+    process: HostedProcess
+
+    def server_wrote(self, data: bytes) -> None:
+        """The process sends."""
+
+    def server_closed(self) -> None:
+        """The process will send no more."""
+
+
 class Connection:
     """The client's end. ``changed`` is called whenever something came back."""
 
@@ -117,7 +130,7 @@ class Transport(asyncio.Transport):
 
     _sendfile_compatible = asyncio.constants._SendfileMode.FALLBACK  # type: ignore[attr-defined]
 
-    def __init__(self, loop: SimLoop, connection: Connection, factory: Callable[[], Any]) -> None:
+    def __init__(self, loop: SimLoop, connection: Wire, factory: Callable[[], Any]) -> None:
         super().__init__({
             "peername": (HOST, CLIENT_PORT), "sockname": (HOST, PORT), "sslcontext": None, "socket": None,
         })  # fmt: skip

@@ -17,12 +17,15 @@ from patchstorm.storage.settings import Clock
 from patchstorm.target.model import Simulate, Target
 from patchstorm.worlds.sim.app import Answer
 from patchstorm.worlds.sim.delivery import Delivery
+from patchstorm.worlds.sim.hosted.beside import Beside
 from patchstorm.worlds.sim.hosted.connection import HOST, PORT
 from patchstorm.worlds.sim.hosted.install import check_python, install
+from patchstorm.worlds.sim.hosted.interpreter import check_interpreter
 from patchstorm.worlds.sim.hosted.kernel import HostedKernel
 from patchstorm.worlds.sim.hosted.kinds import serve
 from patchstorm.worlds.sim.hosted.modules import Own
 from patchstorm.worlds.sim.hosted.process import SCRATCH, HostedProcess
+from patchstorm.worlds.sim.hosted.service import check_service
 from patchstorm.worlds.sim.hosted.wire import carry
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.port import SimPort, Watch
@@ -43,11 +46,14 @@ class PythonHost:
 
     def __init__(self, target: Target) -> None:
         assert target.simulate is not None
+        check_interpreter(target)
         check_python()
         self._target = target
         self._simulate: Simulate = target.simulate
         module = self._simulate.app.partition(":")[0].partition(".")[0]
         self._own = Own((module, *self._simulate.own), target.here)
+        for name in self._simulate.services:
+            check_service(name)
         for name in (module, *self._simulate.own):
             if not self._own.there(name):
                 raise UsageError(self._missing(name))
@@ -65,6 +71,8 @@ class PythonHost:
         """A process that imports the server anew and goes on until it dies."""
         kernel = port.kernel
         assert isinstance(kernel, HostedKernel)
+        if kernel.beside is None and self._simulate.services:
+            kernel.beside = Beside(kernel, self._simulate.services, self._target.here)
         assert replica.domain is not None
         process = HostedProcess(
             port,

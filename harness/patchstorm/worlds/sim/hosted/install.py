@@ -18,6 +18,7 @@ from patchstorm.errors import UsageError
 from patchstorm.worlds.sim.hosted import (
     chance,
     clocks,
+    dialling,
     files,
     loop,
     modules,
@@ -39,7 +40,7 @@ def check_python() -> None:
     if sys.version_info[:2] > PYTHON_MAX:
         here, most = sys.version_info, PYTHON_MAX
         raise UsageError(
-            f"Python {here.major}.{here.minor} keeps the running event loop where the simulator does not "
+            f"Python {here[0]}.{here[1]} keeps the running event loop where the simulator does not "
             f"follow it: servers are simulated by {most[0]}.{most[1]} and older. Run patchstorm with one of "
             "those, or the server in the world processes."
         )
@@ -56,7 +57,7 @@ def install() -> None:
         known[id(real)] = (real, call)
         setattr(owner, name, call)
 
-    for part in (files, clocks, chance, threads, refused, streams):
+    for part in (files, clocks, chance, threads, dialling, refused, streams):
         part.install(replace)
     _environment()
     modules.install()

@@ -23,10 +23,11 @@ from patchstorm.worlds.sim.hosted import here
 from patchstorm.worlds.sim.hosted.modules import Modules
 from patchstorm.worlds.sim.hosted.streams import Streams
 from patchstorm.worlds.sim.kernel import Kernel
-from patchstorm.worlds.sim.task import Task
+from patchstorm.worlds.sim.task import Domain, Task
 from patchstorm.worlds.sim.workers import Workers
 
 if TYPE_CHECKING:
+    from patchstorm.worlds.sim.hosted.beside import Beside
     from patchstorm.worlds.sim.hosted.loop import SimLoop
     from patchstorm.worlds.sim.hosted.process import HostedProcess
 
@@ -38,7 +39,7 @@ REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("patchstorm-reques
 class HostedKernel(Kernel):
     """``process`` is whose code runs now; ``loops`` are the event loops that run, by their task's number."""
 
-    __slots__ = ("_modules", "_streams", "loops", "process", "scratches")
+    __slots__ = ("_modules", "_streams", "beside", "loops", "process", "scratches")
 
     def __init__(
         self, strategy: Strategy, workers: Workers, *, steps_max: int, patience_ns: int
@@ -46,6 +47,8 @@ class HostedKernel(Kernel):
         super().__init__(strategy, workers, steps_max=steps_max, patience_ns=patience_ns)
         self.process: HostedProcess | None = None
         self.loops: dict[int, SimLoop] = {}
+        self.beside: Beside | None = None
+        """The services that the replicas share."""
         self.scratches: dict[tuple[int, int], Server] = {}
         """The directories of hosts' own, by replica and how often it had lost power."""
         self._modules = Modules()
@@ -65,14 +68,20 @@ class HostedKernel(Kernel):
 
     def acting(self) -> tuple[str, str]:
         process = self.process
-        return ("", "") if process is None else (REQUEST.get(), line_of(process))
+        if process is None:
+            return "", ""
+        return process.on_behalf or (REQUEST.get(), line_of(process))
 
     def run(self) -> None:
-        if self._streams is None:
-            self._streams = Streams()
-            here.begins(self)
+        self._begin()
         with self._between_tasks():
             super().run()
+
+    def _begin(self) -> None:
+        if self._streams is None:
+            self._streams = Streams()
+            self._modules.begin()
+            here.begins(self)
 
     def close(self) -> None:
         try:
@@ -84,6 +93,25 @@ class HostedKernel(Kernel):
             if self._streams is not None:
                 self._streams.restore()
                 here.ends()
+
+    def kill(self, domain: Domain) -> None:
+        super().kill(domain)
+        if self.beside is not None and domain.process is not None:
+            self.beside.left(domain.process)
+
+    @contextmanager
+    def as_process(self, process: HostedProcess) -> Iterator[None]:
+        """What is called within it is done by ``process``, whoever runs. It may not give way."""
+        self._begin()
+        before, shown = self.process, self._modules.shown
+        self.process = process
+        self._modules.belong_to(process)
+        try:
+            yield
+        finally:
+            self.process = before
+            if shown is not None:
+                self._modules.belong_to(shown)
 
     def _enter(self, task: Task) -> None:
         super()._enter(task)

@@ -14,7 +14,8 @@ from asyncio import events
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from patchstorm.worlds.sim.hosted.connection import PORT, Listener
+from patchstorm.worlds.sim.hosted.connection import PORT, Listener, Transport
+from patchstorm.worlds.sim.hosted.dialling import dial, dialled
 from patchstorm.worlds.sim.hosted.here import current, task_here
 from patchstorm.worlds.sim.hosted.kernel import REQUEST
 
@@ -150,8 +151,32 @@ class SimLoop(_Base):  # type: ignore[misc]
     async def create_unix_server(self, *_: Any, **__: Any) -> Any:
         self._process.refuse("a server on a Unix socket", "is reached by no client of a storm")
 
-    async def create_connection(self, *_: Any, **__: Any) -> Any:
-        raise ConnectionRefusedError(111, "a simulated process reaches no other service")
+    async def create_connection(
+        self, protocol_factory: Callable[[], Any], host: Any = None, port: Any = None, *,
+        sock: Any = None, ssl: Any = None, **_: Any,
+    ) -> Any:  # fmt: skip
+        """To a service that the target's file names."""
+        if ssl:
+            self._process.refuse("a connection with TLS", "is spoken by no simulated service")
+        link = dialled(sock) if sock is not None else dial(self._process, host, port)
+        if link is None:
+            self._process.refuse("a connection over a socket", "was not made in the simulator")
+        assert link is not None
+        transport = Transport(self, link, protocol_factory)
+        link.peer = transport
+        opened = self.create_future()
+        self.call_soon(_tell_opened, opened)
+        await opened
+        return transport, transport.get_protocol()
+
+    async def create_unix_connection(self, *_: Any, **__: Any) -> Any:
+        self._process.refuse("a connection to a Unix socket", "leads out of the simulation")
+
+    async def create_datagram_endpoint(self, *_: Any, **__: Any) -> Any:
+        self._process.refuse("datagrams", "lead out of the simulation")
+
+    async def sock_connect(self, sock: Any, address: Any) -> None:
+        sock.connect(address)
 
     async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:
         return [(2, 1, 6, "", ("127.0.0.1", port))]
@@ -166,6 +191,11 @@ class SimLoop(_Base):  # type: ignore[misc]
 
     def remove_signal_handler(self, *_: Any) -> bool:
         return False
+
+
+def _tell_opened(opened: asyncio.Future[Any]) -> None:
+    if not opened.done():
+        opened.set_result(None)
 
 
 def _on_behalf(request: str, func: Callable[..., Any], *args: Any) -> Any:

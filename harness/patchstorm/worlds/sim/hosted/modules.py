@@ -59,28 +59,41 @@ class Modules:
     """Whose modules ``sys.modules`` shows, in one run."""
 
     def __init__(self) -> None:
-        self._process: HostedProcess | None = None
+        self.shown: HostedProcess | None = None
+        """The process whose modules these are now."""
         self._aside: dict[str, ModuleType] = {}
         """What the harness itself had imported under the names of the server's own modules."""
+        self._path: list[str] | None = None
+
+    def begin(self) -> None:
+        """Name the working directory where ``sys.path`` only means it, as it does with ``python -c``.
+
+        Packages look through that path at any time (``importlib.metadata``), and the working directory of a
+        process is the storm's: how Patchstorm was started would decide how many steps that takes.
+        """
+        self._path = list(sys.path)
+        sys.path[:] = [os.path.abspath(place) for place in sys.path]
 
     def belong_to(self, process: HostedProcess) -> None:
         """Take the modules of the process before out, and put those of ``process`` in."""
-        before = self._process
+        before = self.shown
         if before is process:
             return
         if before is None:
             self._aside = _taken([name for name in sys.modules if name in process.own])
         else:
             before.modules.update(_taken(before.module_names))
-        self._process = process
+        self.shown = process
         sys.modules.update(process.modules)
 
     def restore(self) -> None:
-        """``sys.modules`` as it was before the run."""
-        if self._process is not None:
-            _taken(self._process.module_names)
+        """``sys.modules`` and ``sys.path`` as they were before the run."""
+        if self._path is not None:
+            sys.path[:], self._path = self._path, None
+        if self.shown is not None:
+            _taken(self.shown.module_names)
             sys.modules.update(self._aside)
-            self._process = None
+            self.shown = None
 
 
 def _taken(names: Sequence[str]) -> dict[str, ModuleType]:

@@ -54,6 +54,10 @@ class HostedProcess:
         self.random = random.Random(int.from_bytes(port.urandom(8), "big"))
         self.names = _names(self.random, self.pid)
         self.last_uuid_ns: int | None = None
+        self.links = 0
+        """How many connections to services it has opened."""
+        self.on_behalf: tuple[str, str] | None = None
+        """Of a service: for which request of a replica it works now, and the line that asked."""
         self.threads: dict[int, SimThread] = {}
         self.thread_count = 0
         self.shared_locks: dict[Any, Any] = {}

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Final
 
 from patchstorm.worlds.sim.hosted.here import current
@@ -34,6 +36,8 @@ EVENTS: Final = {
 }
 """Audit events, and what is said of them."""
 _WHY: Final = "reaches the machine itself, which all simulated replicas share"
+_ENDING: Final = "ends or interrupts the process, which is the simulator's own"
+_WAITS: Final = "waits for the machine, where no simulated time passes"
 _ENDS: Final = ("_exit", "abort", "kill", "killpg")
 
 
@@ -43,6 +47,17 @@ def install(replace: Replace) -> None:
         replace(os, name, _refused(f"os.{name}", getattr(os, name)))
     for name in ("alarm", "setitimer", "raise_signal", "pthread_kill"):
         replace(signal, name, _refused(f"signal.{name}", getattr(signal, name)))
+    for name in ("pause", "sigwait", "sigwaitinfo", "sigtimedwait"):
+        if hasattr(signal, name):
+            replace(signal, name, _refused(f"signal.{name}", getattr(signal, name), _WAITS))
+    for name in ("select", "poll", "epoll"):
+        if hasattr(select, name):
+            replace(select, name, _refused(f"select.{name}", getattr(select, name), _WAITS))
+    native: Any = import_module("_multiprocessing")  # of which type hints know nothing
+    real = native.SemLock
+    lock = _refused("a lock between processes (multiprocessing)", real, _WAITS)
+    vars(lock).update(SEM_VALUE_MAX=real.SEM_VALUE_MAX, _rebuild=real._rebuild)
+    replace(native, "SemLock", lock)
     replace(signal, "signal", _unheard(signal.signal, signal.SIG_DFL))
     replace(signal, "set_wakeup_fd", _unheard(signal.set_wakeup_fd, -1))
     replace(atexit, "register", _unheard(atexit.register, None))
@@ -58,11 +73,11 @@ def _heard(event: str, _: tuple[Any, ...], known: Mapping[str, str] = EVENTS) ->
         process.refuse(what, _WHY)
 
 
-def _refused(what: str, real: Call) -> Call:
+def _refused(what: str, real: Call, why: str = _ENDING) -> Call:
     def call(*args: Any, **named: Any) -> Any:
         process = current()
         if process is not None:
-            process.refuse(what, "ends or interrupts the process, which is the simulator's own")
+            process.refuse(what, why)
         return real(*args, **named)
 
     return call

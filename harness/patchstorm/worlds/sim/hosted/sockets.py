@@ -1,17 +1,19 @@
-"""A connected socket for servers that block: its reads are waits of the task that makes them."""
+"""A connected socket for code that blocks: its reads are waits of the task that makes them."""
 
 from __future__ import annotations
 
 import io
 from typing import Any
 
-from patchstorm.worlds.sim.hosted.connection import Connection
+from patchstorm.worlds.sim.hosted.connection import CLIENT_PORT, Wire
 
 
 class SimSocket:
     """As much of a connected socket as handlers of ``socketserver`` ask of one."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Wire, port: int = CLIENT_PORT) -> None:
+        self.port = port
+        """The other end's."""
         self._connection = connection
         self._kernel = connection.process.kernel
         self._arrived = bytearray()
@@ -39,6 +41,8 @@ class SimSocket:
         kernel = self._kernel
         until_ns = None if self.timeout is None else kernel.now_ns + int(self.timeout * 1e9)
         while not (self._arrived or self._ended or self._broken):
+            if self.timeout == 0:
+                raise BlockingIOError(11, "Resource temporarily unavailable")
             if until_ns is not None and kernel.now_ns >= until_ns:
                 raise TimeoutError("timed out")
             kernel.wait(self, until_ns)
