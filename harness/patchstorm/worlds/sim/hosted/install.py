@@ -21,6 +21,7 @@ from patchstorm.worlds.sim.hosted import (
     files,
     loop,
     modules,
+    once,
     refused,
     streams,
     threads,
@@ -56,7 +57,7 @@ def install() -> None:
         known[id(real)] = (real, call)
         setattr(owner, name, call)
 
-    for part in (files, clocks, chance, threads, refused, streams):
+    for part in (files, clocks, chance, threads, refused, streams, once):
         part.install(replace)
     _environment()
     modules.install()
