@@ -101,6 +101,38 @@ def test_the_tables_link_to_the_story_and_the_story_ends_with_the_command() -> N
         assert part in page
 
 
+def test_a_server_that_is_simulated_as_well_has_a_column_and_a_page_of_its_own() -> None:
+    steps = ("step 1  c0 PATCH", "step 2  c1 PATCH", "", "and a line after a gap")
+    bad = cell("replaying", [violated(findings=(BYTES,), story=steps), run_report()], COMMAND)
+    real, simulated = Row(target="mine"), Row(target="mine", world="sim", cells=(bad,))
+    head, _, line = overview(matrix(real, simulated))
+    assert head == "| storm | mine | mine in sim |"
+    assert line == "| `replaying` | - | [1/2 bytes](servers/mine-in-sim.md#replaying) |"
+    page = "\n".join(stories(simulated))
+    assert all(step in page for step in steps), "the whole story"
+
+
+@pytest.mark.parametrize("schedules", [0, 4])
+def test_a_server_that_can_be_simulated_is(
+    schedules: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = Path(__file__).parents[1] / "sim/hosted/servers/race_aiohttp.toml"
+    arguments = ["matrix", "--targets", str(target), "--storms", "replaying,sequential"]
+    main([*arguments, "--schedules", str(schedules), "--out", "out", "--json"])
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["world"] for row in rows] == ["processes", "sim"][: 2 if schedules else 1]
+    if schedules:
+        replaying, sequential = rows[1]["cells"]
+        assert (replaying["verdict"], replaying["runs"]) == ("violated", schedules)
+        assert any("race_aiohttp.py:" in line for line in replaying["story"])
+        assert (sequential["verdict"], sequential["runs"]) == ("safe", schedules)
+        assert main(["replay", replaying["failure"]]) == 1
+
+
 def test_storms_in_which_only_headers_went_wrong_share_a_section() -> None:
     names = ("parallel", "replaying")
     cells = tuple(cell(name, [violated(findings=(HEADERS,))], COMMAND) for name in names)
@@ -187,6 +219,7 @@ def test_a_server_that_is_not_installed_has_no_row_but_the_reason(
         (["--storms", "replayed"], "replaying"),
         (["--repeat", "0"], "--repeat 0"),
         (["--confirm", "-1"], "--confirm"),
+        (["--schedules", "-1"], "--schedules"),
         (["--replicas", "0"], "--replicas 0"),
         (["--out", "/proc/nowhere"], "--out"),
     ],

@@ -194,6 +194,12 @@ def matrix(
     confirm: Annotated[
         int, typer.Option(metavar="N", help="Run what is violated until it was run so often.")
     ] = 0,
+    schedules: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Schedules in sim of servers that have [simulate]; 0: none."
+        ),
+    ] = 20,
     replicas: Replicas = None,
     jobs: StormsAtOnce = None,
     cluster: Cluster = None,
@@ -212,6 +218,7 @@ def matrix(
             seed=seed,
             repeat=repeat,
             confirm=confirm,
+            schedules=schedules,
             replicas=replicas,
             jobs=jobs,
             cluster=cluster,

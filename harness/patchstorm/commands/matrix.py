@@ -21,6 +21,7 @@ from patchstorm.commands.choosing import chosen
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir, writable_file
 from patchstorm.commands.run import default_jobs
+from patchstorm.commands.sampling import Sampling
 from patchstorm.commands.storms import Job, Played, play_all, play_away
 from patchstorm.legible import legible
 from patchstorm.report.combine import combined
@@ -52,6 +53,7 @@ class Request:
     seed: int
     repeat: int
     confirm: int
+    schedules: int
     replicas: int | None
     jobs: int | None
     cluster: str | None
@@ -86,13 +88,16 @@ def execute(request: Request) -> int:
     there = {name: target for name, target in targets.items() if missing[name] is None}
     began = time.monotonic()
     played = _all_played(request, there, scenarios)
+    sampling = _sampling(request, scenarios)
+    simulated = {} if played.interrupted else dict(sampling.rows(targets))
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
-    rows = tuple(
-        _row(name, target, missing[name], scenarios, played, request)
-        for name, target in targets.items()
-    )
-    matrix = _matrix(rows, played, request, time.monotonic() - began)
+    rows: list[Row] = []
+    for name, target in targets.items():
+        rows.append(_row(name, target, missing[name], scenarios, played, request))
+        if name in simulated:
+            rows.append(simulated[name])
+    matrix = _matrix(tuple(rows), request, time.monotonic() - began)
     _leave_files(matrix, request)
     if request.junit is not None:
         write_junit(_report(targets, missing, played, request, scenarios), request.junit)
@@ -107,6 +112,7 @@ def _check(request: Request) -> None:
     between("--seed", request.seed, 0, SEED_MAX)
     between("--repeat", request.repeat, 1, SCHEDULES_MAX)
     between("--confirm", request.confirm, 0, SCHEDULES_MAX)
+    between("--schedules", request.schedules, 0, SCHEDULES_MAX)
     check_bounds(None, request.replicas, request.jobs)
     if request.junit is not None:
         writable_file(request.junit, "--junit")
@@ -216,6 +222,14 @@ class _Run:
         return result.report
 
 
+def _sampling(request: Request, scenarios: Sequence[Scenario]) -> Sampling:
+    return Sampling(
+        scenarios=scenarios, schedules=request.schedules, seed=request.seed,
+        replicas=request.replicas, jobs=request.jobs or default_jobs(),
+        allow_unreached=request.allow_unreached, out_dir=_kept(request),
+    )  # fmt: skip
+
+
 def _kept(request: Request) -> Path:
     return DEFAULT_OUT if request.out is None else request.out / "runs"
 
@@ -288,7 +302,7 @@ def _command(storm: str, target: str, request: Request) -> str:
     return f"patchstorm run {storm} --target {target} --world {WORLD} --seed {request.seed}{more}"
 
 
-def _matrix(rows: tuple[Row, ...], played: Played, request: Request, seconds: float) -> Matrix:
+def _matrix(rows: tuple[Row, ...], request: Request, seconds: float) -> Matrix:
     return Matrix(
         verdict=folded(one.verdict for row in rows for one in row.cells),
         patchstorm=version("patchstorm"),
@@ -317,7 +331,7 @@ def _leave_files(matrix: Matrix, request: Request) -> None:
     for row in matrix.rows:
         if row.skipped is None:
             text = "\n".join(stories(row)).rstrip() + "\n"
-            (pages / page(row.target)).write_text(legible(text), encoding="utf-8")
+            (pages / page(row.name)).write_text(legible(text), encoding="utf-8")
 
 
 def _tell(matrix: Matrix, request: Request) -> None:

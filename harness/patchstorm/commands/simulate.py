@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -85,6 +86,22 @@ def simulate(asked: Simulation) -> RunReport:
     return with_story(explored)
 
 
+def _simulated(asked: Simulation) -> tuple[RunReport, ...]:
+    return (simulate(asked),)
+
+
+def sample(asked: Simulation) -> tuple[RunReport, ...]:
+    """Every schedule of one storm, in this process. UsageError as with :func:`simulate`."""
+    from patchstorm.campaign.sampling import sampled
+    from patchstorm.campaign.schedules import Search
+
+    search = Search(
+        scenario=asked.scenario, target=asked.target, seed=asked.seed, storage=asked.storage,
+        replicas=asked.replicas,
+    )  # fmt: skip
+    return sampled(search, asked.schedules, asked.out_dir)
+
+
 def with_story(explored: Explored) -> RunReport:
     """The report of a search, with the steps of its first failure and the files of the others."""
     if not explored.failures:
@@ -115,6 +132,15 @@ class Pool:
 
     async def play(self, asked: Simulation) -> RunReport:
         """Explore in a worker. A search that is given up ends the workers; nobody waits for them."""
+        return (await self._done(_simulated, asked))[0]
+
+    async def sample(self, asked: Simulation) -> tuple[RunReport, ...]:
+        """Run all schedules of it, each with a report of its own."""
+        return await self._done(sample, asked)
+
+    async def _done(
+        self, work: Callable[[Simulation], tuple[RunReport, ...]], asked: Simulation
+    ) -> tuple[RunReport, ...]:
         from patchstorm.campaign.cores import cores
         from patchstorm.campaign.crew import Crew, told_of_deaths
 
@@ -123,16 +149,18 @@ class Pool:
         try:
             with told_of_deaths():
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._crew, simulate, asked)
+                return await loop.run_in_executor(self._crew, work, asked)
         except asyncio.CancelledError:
             self._end()
             raise
         except (UsageError, WorkerDiedError):
             raise  # the others would have no workers either
         except Exception as error:
-            return RunReport(
-                scenario=asked.scenario.name, target=asked.target, world="sim", seed=asked.seed,
-                verdict="unknown", unknown=reason_of(error),
+            return (
+                RunReport(
+                    scenario=asked.scenario.name, target=asked.target, world="sim", seed=asked.seed,
+                    verdict="unknown", unknown=reason_of(error),
+                ),
             )  # fmt: skip
 
     def _end(self) -> None:

@@ -18,7 +18,7 @@ def tell_matrix(matrix: Matrix, console: Console) -> None:
     """Print it all."""
     rows = [row for row in matrix.rows if row.skipped is None]
     for row in matrix.rows:
-        said = f"{row.target} {row.version}: {row.skipped or row.configuration or row.title}"
+        said = f"{row.name} {row.version}: {row.skipped or row.configuration or row.title}"
         console.print(Text(said), soft_wrap=True)
     console.print(_grid(rows))
     for row in rows:
@@ -29,7 +29,7 @@ def tell_matrix(matrix: Matrix, console: Console) -> None:
     console.print()
     for row in rows:
         words = [one.verdict or "skipped" for one in row.cells]
-        console.print(Text(f"{row.target}: {counted(words)}"), soft_wrap=True)
+        console.print(Text(f"{row.name}: {counted(words)}"), soft_wrap=True)
     console.print(Text(f"{matrix.seconds:.0f} s"))
 
 
@@ -37,7 +37,7 @@ def _grid(rows: list[Row]) -> Table:
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column("storm", no_wrap=True)
     for row in rows:
-        grid.add_column(row.target, overflow="fold")
+        grid.add_column(row.name, overflow="fold")
     for storm in dict.fromkeys(one.storm for row in rows for one in row.cells):
         found = [next((one for one in row.cells if one.storm == storm), None) for row in rows]
         grid.add_row(storm, *(_worded(one) for one in found))
@@ -51,9 +51,7 @@ def _worded(one: Cell | None) -> Text:
 def _tell_cell(row: Row, one: Cell, console: Console) -> None:
     of = f"{one.violated or one.undecided} of {one.runs} runs"
     rates = ", ".join(f"{name} {count}" for name, count in one.rates.items())
-    head = f"{one.storm} against {row.target}: {one.verdict}, {of}" + (
-        f": {rates}" if rates else ""
-    )
+    head = f"{one.storm} against {row.name}: {one.verdict}, {of}" + (f": {rates}" if rates else "")
     called = kind(one)
     console.print(Text(f"{head} ({called})" if called else head, style="bold"), soft_wrap=True)
     lines = [one.finding or one.unknown or "", *(reading.says for reading in one.readings)]

@@ -28,6 +28,8 @@ TELLING: Final = (
 """Checkers, the one whose finding is the plainest first; header rules last, as they go wrong everywhere."""
 FENCE: Final = "```"
 HEADERS: Final = "headers"  # the section of what every storm shows
+PROCESSES: Final = "processes"
+SIMULATED: Final = "sim"
 SAFE_BUT: Final = "safe but for headers"
 STORY_LINES_MAX: Final = 16
 EVERY: Final = "*"  # in a reading's storms
@@ -60,9 +62,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One storm against one server: ``violated`` of ``runs`` runs of the same plan were violated.
 
     ``rates`` says in how many each checker found something. ``finding`` is the plainest one in a
-    phrase, ``claims`` are all of that run, ``story`` is what happened, ``failure`` the run's file, and
-    ``command`` runs that plan again from nothing. ``verdict`` is None where the storm was ``skipped``.
-    ``readings`` are what people concluded. ``headers_alone``: whatever was found is about headers of answers.
+    phrase, ``claims`` are all of that run, ``story`` is what happened, with ``steps`` step by step, which
+    a simulation knows. ``failure`` is the run's file, and ``command`` runs that plan again from nothing.
+    ``verdict`` is None where the storm was ``skipped``. ``readings`` are what people concluded.
+    ``headers_alone``: whatever was found is about headers of answers.
     """
 
     storm: str
@@ -77,6 +80,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     finding: str = ""
     claims: tuple[str, ...] = ()
     story: tuple[str, ...] = ()
+    steps: bool = False
     failure: str | None = None
     command: str = ""
     readings: tuple[Reading, ...] = ()
@@ -84,15 +88,21 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One server. ``skipped`` says why none of its storms was run."""
+    """One server in one world. ``skipped`` says why none of its storms was run."""
 
     target: str
+    world: str = PROCESSES
     title: str = ""
     version: str = ""
     configuration: str = ""
     replicas: int | None = None
     skipped: str | None = None
     cells: tuple[Cell, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the row is called where there may be another of the same server."""
+        return self.target if self.world == PROCESSES else f"{self.target} in {self.world}"
 
 
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +156,7 @@ def cell(
             )
         ),
         story=tuple(story(_plainest_first(shown))[:-1]) if shown.findings else (),
+        steps=bool(shown.story),
         failure=shown.failure,
         command=command,
         headers_alone=worst == "violated" and all(headers_alone(run) for run in judged),
@@ -161,6 +172,16 @@ def _rates(runs: Sequence[RunReport]) -> dict[str, int]:
     """In how many of the runs each checker found something, the plainest checker first."""
     counts = Counter(name for run in runs for name in {one.checker for one in run.findings})
     return {name: counts[name] for name in sorted(counts, key=_rank)}
+
+
+def plainest(runs: Sequence[RunReport]) -> int | None:
+    """Which of the runs a cell shows; None where nothing was violated."""
+    rates = _rates([run for run in runs if run.verdict == "violated"])
+    found = (
+        number for number, run in enumerate(runs)
+        if run.verdict == "violated" and _shows(run, rates)
+    )  # fmt: skip
+    return next(found, None)
 
 
 def _shows(run: RunReport, rates: Mapping[str, int]) -> bool:
@@ -215,7 +236,7 @@ def overview(matrix: Matrix) -> list[str]:
     rows = [row for row in matrix.rows if row.skipped is None]
     storms = dict.fromkeys(one.storm for row in rows for one in row.cells)
     lines = [
-        "| storm | " + " | ".join(row.target for row in rows) + " |",
+        "| storm | " + " | ".join(row.name for row in rows) + " |",
         "|---" * (len(rows) + 1) + "|",
     ]
     for storm in storms:
@@ -233,12 +254,12 @@ def _linked(row: Row, storm: str) -> str:
     if found.verdict != "violated":
         return said
     anchor = HEADERS if found.headers_alone else storm
-    return f"[{said}](servers/{page(row.target)}#{anchor})"
+    return f"[{said}](servers/{page(row.name)}#{anchor})"
 
 
 def page(target: str) -> str:
     """The name of the page with the stories of ``target``."""
-    return f"{target.replace('/', '_').replace(':', '-')}.md"
+    return f"{target.replace('/', '_').replace(':', '-').replace(' ', '-')}.md"
 
 
 def configurations(matrix: Matrix) -> list[str]:
@@ -247,13 +268,13 @@ def configurations(matrix: Matrix) -> list[str]:
     lines = [f"| {' | '.join(names)} | unknown | do not apply |", "|---" * 8 + "|"]
     for row in matrix.rows:
         if row.skipped is not None:
-            lines.append(f"| {row.target} | {row.version} | {row.skipped} | | | | | |")
+            lines.append(f"| {row.name} | {row.version} | {row.skipped} | | | | | |")
             continue
         count = Counter(one.verdict for one in row.cells)
         headers = sum(one.headers_alone for one in row.cells)
         figures = [count["safe"], count["violated"], headers, count["unknown"], count[None]]
         said = " | ".join(str(figure) for figure in figures)
-        lines.append(f"| {row.target} | {row.version} | {row.configuration} | {said} |")
+        lines.append(f"| {row.name} | {row.version} | {row.configuration} | {said} |")
     return lines
 
 
@@ -262,7 +283,7 @@ def stories(row: Row) -> list[str]:
 
     Storms in which nothing but header rules went wrong share one section.
     """
-    lines = [f"# {row.target}", "", f"{row.title}. Version {row.version}; {row.configuration}.", ""]
+    lines = [f"# {row.name}", "", f"{row.title}. Version {row.version}; {row.configuration}.", ""]
     violated = [one for one in row.cells if one.verdict == "violated"]
     for one in violated:
         if not one.headers_alone:
@@ -281,8 +302,15 @@ def _section(one: Cell, title: str) -> list[str]:
     for reading in one.readings:
         source = f" ({reading.source})" if reading.source else ""
         lines += [f"**{KINDS[reading.kind].capitalize()}**: {reading.says}{source}.", ""]
-    told = list(one.claims) if "conformance" in one.rates else _first_finding(one)
+    told = _told(one)
     return [*lines, *_fenced("text", told), *_fenced("sh", [one.command])]
+
+
+def _told(one: Cell) -> list[str]:
+    """What was found; in the simulator with every step that it took."""
+    if "conformance" in one.rates:
+        return list(one.claims)
+    return list(one.story) if one.steps else _first_finding(one)
 
 
 def _first_finding(one: Cell) -> list[str]:

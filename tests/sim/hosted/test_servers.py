@@ -89,7 +89,10 @@ def test_the_story_of_it_names_the_death_in_between() -> None:
 
 def test_tuspyserver_is_convicted_of_standing_still_while_it_waits_for_its_lock() -> None:
     needs("tuspyserver", "uvicorn")
-    assert "availability" in accused(found("tuspyserver", "stalling-long", 6, until="availability"))
+    told = found("tuspyserver", "stalling-long", 6, until="availability")
+    assert "availability" in accused(told)
+    story = story_of(small_of(session("tuspyserver", "stalling-long"), told[-1], minimise=False))
+    assert any("flock .locks/" in line and "times until step" in line for line in story)
 
 
 @pytest.mark.slow

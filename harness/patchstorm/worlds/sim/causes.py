@@ -100,3 +100,19 @@ def looked_last(
         if change is not None:
             return look, change
     return None, None
+
+
+def in_vain(steps: Iterable[StepRecord]) -> list[StepRecord]:
+    """The longest row of one call that one task made again and again, and that failed each time."""
+    longest: list[StepRecord] = []
+    row: list[StepRecord] = []
+    for one in steps:
+        if not one.failed:
+            row = []
+            continue
+        if row and (one.doer, one.call, one.path) != (row[0].doer, row[0].call, row[0].path):
+            row = []
+        row.append(one)
+        if len(row) > len(longest):
+            longest = row
+    return longest

@@ -13,7 +13,7 @@ import _thread
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
@@ -37,6 +37,8 @@ _STARTS: Final = {
     "os.system": PROCESS,
 }
 Fail = Callable[[BaseException], None]
+_calls: dict[str, Callable[[str], None]] = {}
+"""Who is told of which audit event."""
 _running: dict[int, tuple[Fail, bool]] = {}
 """By the thread in which the simulated code runs: other threads may start what they like."""
 
@@ -79,6 +81,7 @@ def refuse(what: str, fail: Fail, *, whole: bool = False) -> None:
 
 @cache
 def _listen() -> None:
+    _calls.update(dict.fromkeys(_STARTS, _started))
     sys.addaudithook(_heard)
     for module in (_thread, threading):
         for name in ("start_new_thread", "start_joinable_thread"):
@@ -90,16 +93,27 @@ def _listen() -> None:
 def _watched(real: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(real)
     def start(*given: Any, **named: Any) -> Any:
-        _heard("_thread.start_new_thread", ())
+        _started("_thread.start_new_thread")
         return real(*given, **named)
 
     return start
 
 
-def _heard(event: str, _: tuple[Any, ...]) -> None:
-    what = _STARTS.get(event)
-    if what is not None and (running := _running.get(get_ident())) is not None:
-        refuse(what, running[0], whole=running[1])
+def hear_also(events: Iterable[str], call: Callable[[str], None]) -> None:
+    """Have ``call`` told of ``events``. Interpreters tell of thousands a second, so one hook is for all."""
+    _listen()
+    _calls.update(dict.fromkeys(events, call))
+
+
+def _heard(event: str, _: tuple[Any, ...], known: Mapping[str, Any] = _calls) -> None:
+    call = known.get(event)  # a default: an interpreter that ends takes a module's names away first
+    if call is not None:
+        call(event)
+
+
+def _started(event: str) -> None:
+    if (running := _running.get(get_ident())) is not None:
+        refuse(_STARTS[event], running[0], whole=running[1])
 
 
 def place_of(frame: FrameType | None = None) -> str:

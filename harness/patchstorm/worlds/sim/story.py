@@ -19,7 +19,7 @@ from patchstorm.history.events import Damage, Fault, Standstill
 from patchstorm.history.model import History
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.worlds.sim.agenda import STEP_NS
-from patchstorm.worlds.sim.causes import looked_last, missed, pair, relied
+from patchstorm.worlds.sim.causes import in_vain, looked_last, missed, pair, relied
 from patchstorm.worlds.sim.changes import began_at, passes, seen
 from patchstorm.worlds.sim.injection import INJECTED, STALE
 from patchstorm.worlds.sim.page import Order, Page, Weight
@@ -33,6 +33,7 @@ DEEDS_MAX = 10
 PAIRS_MAX = 2
 DIED_MAX = 2
 FINDINGS_MAX = 3
+TRIES_MIN = 4
 SWEEPER = "/sweeper"
 SERVER_ERROR = 500
 _REMOVALS = ("unlink", "rmdir")
@@ -82,6 +83,7 @@ class _Story:
         self._counted: set[int] = set()
         self._struck_by: set[str] = set()
         self._struck_ops: set[int] = set()
+        self._waited: set[int] = set()
 
     # -- choices --------------------------------------------------------------------------------------
 
@@ -268,6 +270,7 @@ class _Story:
                 self.operation(op, headers=about)
                 self._deeds(op)
                 self._failed(op)
+                self._in_vain(op)
         for finding in findings[1:FINDINGS_MAX]:
             for op in self._varied(finding.operations):
                 if op not in self._told:
@@ -333,6 +336,21 @@ class _Story:
         if look is not None and change is not None:
             self._step(change, "the last change of what it looked at")
             self._step(look, "the last thing it looked at")
+
+    def _in_vain(self, op: int) -> None:
+        """Why a request had no answer: a call that failed all the while, and nothing else in its replica."""
+        call, end = self._operations[op].call, self._operations[op].end
+        if end is None or end.status is not None:
+            return
+        row = in_vain(
+            one
+            for one in self._steps
+            if one.replica == call.replica and call.time_ns <= one.time_ns <= end.time_ns
+        )
+        if len(row) >= TRIES_MIN and row[0].step not in self._waited:
+            self._waited.add(row[0].step)
+            told = f"{len(row)} times until step {row[-1].step}, and nothing else is done here"
+            self._step(row[0], told)
 
     # -- sweepers -------------------------------------------------------------------------------------
 

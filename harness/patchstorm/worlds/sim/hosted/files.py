@@ -33,9 +33,14 @@ class HostedOs(SimOs):
     def __init__(self, port: SimPort, top: str, base: int) -> None:
         super().__init__(port)
         self.top = top
+        self._below = f"{top}/"
         self.base = base
         self.cwd = top
         self._opened: dict[int, str] = {}
+
+    def holds(self, path: str) -> bool:
+        """Whether an absolute path leads here."""
+        return path.startswith(self._below) or path == self.top
 
     def _fd(self, fd: Any) -> int:
         number = fd if isinstance(fd, int) else fd.fileno()
@@ -151,15 +156,12 @@ class Storages:
                 return None
             return self.shared if path < self.scratch.base else self.scratch
         try:
-            text = os.fsdecode(path)
+            text = path if type(path) is str else os.fsdecode(path)
         except TypeError:
             return None
-        if not text.startswith("/"):
+        if self.shared.holds(text) or not text.startswith("/"):
             return self.shared
-        for system in (self.shared, self.scratch):
-            if text.startswith(system.top) and text[len(system.top) :][:1] in ("", "/"):
-                return system
-        return None
+        return self.scratch if self.scratch.holds(text) else None
 
     def open(self, path: Any, flags: int, mode: int = 0o777) -> int:
         return self._sure(path).open(path, flags, mode)
@@ -259,23 +261,23 @@ def _in_process(real: Call, answer: Call) -> Call:
 
 
 def _by_path(name: str, real: Call, *, changes: bool) -> Call:
+    joins, links = name in _PAIRS, name == "symlink"
+
     def call(*args: Any, **named: Any) -> Any:
         process = current()
         if process is None:
             return real(*args, **named)
-        args, named = _absolute(process, args, named)
+        if named:
+            args, named = _absolute(process, args, named)
         at = args[0] if args else named.get("path", named.get("src", "."))
-        if name == "symlink":
+        if links:
             at = args[1] if len(args) > 1 else named["dst"]
         system = process.storages.of(at)
         if system is None:
             if changes:
                 process.refuse_outside(name, at)
             return real(*args, **named)
-        if (
-            name in _PAIRS
-            and process.storages.of(args[1] if len(args) > 1 else named["dst"]) is not system
-        ):
+        if joins and process.storages.of(args[1] if len(args) > 1 else named["dst"]) is not system:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), os.fspath(at))
         return getattr(system, name)(*args, **named)
 

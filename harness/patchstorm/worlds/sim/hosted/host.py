@@ -17,6 +17,7 @@ from patchstorm.storage.settings import Clock
 from patchstorm.target.model import Simulate, Target
 from patchstorm.worlds.sim.app import Answer
 from patchstorm.worlds.sim.delivery import Delivery
+from patchstorm.worlds.sim.hosted import once
 from patchstorm.worlds.sim.hosted.beside import Beside
 from patchstorm.worlds.sim.hosted.connection import HOST, PORT
 from patchstorm.worlds.sim.hosted.install import check_python, install
@@ -131,7 +132,10 @@ class PythonHost:
 
     def _main(self, process: HostedProcess) -> None:
         try:
-            serve(process, self._app())
+            app = self._app()
+            once.of_frameworks()
+            once.forget()
+            serve(process, app)
         except (UsageError, TargetError):
             raise
         except Exception as error:

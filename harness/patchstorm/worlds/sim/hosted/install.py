@@ -22,6 +22,7 @@ from patchstorm.worlds.sim.hosted import (
     files,
     loop,
     modules,
+    once,
     refused,
     streams,
     threads,
@@ -57,7 +58,7 @@ def install() -> None:
         known[id(real)] = (real, call)
         setattr(owner, name, call)
 
-    for part in (files, clocks, chance, threads, dialling, refused, streams):
+    for part in (files, clocks, chance, threads, dialling, refused, streams, once):
         part.install(replace)
     _environment()
     modules.install()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from patchstorm.choice.strategy import Strategy
 from patchstorm.storage.server import Server
-from patchstorm.worlds.sim.hosted import here
+from patchstorm.worlds.sim.hosted import here, once
 from patchstorm.worlds.sim.hosted.modules import Modules
 from patchstorm.worlds.sim.hosted.streams import Streams
 from patchstorm.worlds.sim.kernel import Kernel
@@ -89,6 +89,7 @@ class HostedKernel(Kernel):
                 super().close()
         finally:
             _forget_threads()
+            once.forget()
             self._modules.restore()
             if self._streams is not None:
                 self._streams.restore()

@@ -153,7 +153,11 @@ def _importing(real: Callable[..., Any]) -> Callable[..., Any]:
         if module is not None:  # the frequent case: a function imports what is there already
             if not fromlist:
                 return real(name, globals, locals, fromlist, level)
-            if all(hasattr(module, one) for one in fromlist):
+            space = module.__dict__
+            for one in fromlist:
+                if one not in space and not hasattr(module, one):
+                    break
+            else:
                 return module
         with _side_of(whole):
             return real(name, globals, locals, fromlist, level)

@@ -11,12 +11,12 @@ import atexit
 import os
 import select
 import signal
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
 
 from patchstorm.worlds.sim.hosted.here import current
+from patchstorm.worlds.sim.sealed import hear_also
 
 Call = Callable[..., Any]
 Replace = Callable[[Any, str, Call], None]
@@ -42,7 +42,7 @@ _ENDS: Final = ("_exit", "abort", "kill", "killpg")
 
 
 def install(replace: Replace) -> None:
-    sys.addaudithook(_heard)
+    hear_also(EVENTS, _heard)
     for name in _ENDS:
         replace(os, name, _refused(f"os.{name}", getattr(os, name)))
     for name in ("alarm", "setitimer", "raise_signal", "pthread_kill"):
@@ -65,12 +65,10 @@ def install(replace: Replace) -> None:
     replace(os, "getppid", _told(os.getppid, lambda process: 1))
 
 
-def _heard(event: str, _: tuple[Any, ...], known: Mapping[str, str] = EVENTS) -> None:
-    what = known.get(
-        event
-    )  # a default, since an interpreter that ends takes a module's names away first
-    if what is not None and (process := current()) is not None:
-        process.refuse(what, _WHY)
+def _heard(event: str) -> None:
+    process = current()
+    if process is not None:
+        process.refuse(EVENTS[event], _WHY)
 
 
 def _refused(what: str, real: Call, why: str = _ENDING) -> Call:
