@@ -46,6 +46,7 @@ BUGS: tuple[Bug, ...] = (
     *storing.BUGS,
     *windows.BUGS,
     *undone.BUGS,
+    *pooled.BUGS,
     *crowded.BUGS,
     *renewing.BUGS,
     *wire.BUGS,
