@@ -133,13 +133,13 @@ class WorkersWaiting(PooledExchange):
         return response
 
     def data(self, block: Data) -> Response | None:
-        self._take()
+        self._have_worker()
         response = super().data(block)
         self._let_go()
         return response
 
     def end(self) -> Response:
-        self._take()
+        self._have_worker()
         response = super().end()
         self._done()
         return response
@@ -148,7 +148,7 @@ class WorkersWaiting(PooledExchange):
         Exchange.abort(self)
         self._done()
 
-    def _take(self) -> None:
+    def _have_worker(self) -> None:
         if not self._holds and not self._pool.acquire(blocking=False):
             raise Busy("All workers are at work.")
         self._holds = True
@@ -164,7 +164,7 @@ def _bug(name: str, says: str, stands_for: str, **rest: Any) -> Bug:
         name=name,
         says=says,
         stands_for=stands_for,
-        caught_by=("availability", "completion"),
+        caught_by=("availability", "completion", "starvation"),
         also=("waiting", "refusal"),
         base="sequential",
         twin=INNOCENT,
@@ -194,7 +194,7 @@ BUGS = (
         "workers-waiting",
         "requests that wait for an upload hold the workers that the upload's body needs to go on",
         "blocking locks taken in an executor whose threads the holder needs, too",
-        storms=("stalling",),
+        storms=("few-workers",),
         deed="answer 423",
         store=TurnsStore,
         exchange=WorkersWaiting,
