@@ -823,6 +823,55 @@ def calls_of_the_replica_itself_had_no_room() -> Book:
     return book
 
 
+# -- starvation --------------------------------------------------------------------------------
+
+
+def crowded(*, tries: int = 12, served: int = 12, status: int = 423, client: str = "c1") -> Book:
+    """``c1`` is put off ``tries`` times, and ``c0`` is served ``served`` times meanwhile."""
+    book = addressed(chunks=2)
+    for turn in range(max(tries, served)):
+        at = 20 + 10 * turn
+        if turn < tries:
+            book.patch(32, 48, status=status, at=(at, at + 6), client=client, replica=1)
+        if turn < served:
+            book.head(32, at=(at + 1, at + 5), replica=0)
+    return book
+
+
+@plant("starvation")
+def somebody_is_put_off_while_others_are_served() -> Book:
+    return crowded()
+
+
+@plant("starvation")
+def somebody_is_told_to_come_again_for_ever() -> Book:
+    return crowded(tries=20, served=30, status=429)
+
+
+@plant()
+def who_is_served_in_the_end_was_only_unlucky() -> Book:
+    book = crowded(tries=11, served=20)
+    book.patch(32, 48, 48, at=(300, 304), client="c1", replica=1)
+    return book
+
+
+@plant()
+def where_nobody_is_served_nobody_is_preferred() -> Book:
+    return crowded(served=11)
+
+
+@plant()
+def who_is_put_off_by_a_fault_is_not_put_off_by_the_store() -> Book:
+    book = addressed(chunks=2)
+    book.event("fault", at=15, fault="partition-storage", id="f", replica=1)
+    for turn in range(14):
+        at = 20 + 10 * turn
+        book.patch(32, 48, status=423, at=(at, at + 6), client="c1", replica=1)
+        book.head(32, at=(at + 1, at + 5), replica=0)
+    book.event("fault", at=2_000, fault="partition-storage", id="f", replica=1, ends=True)
+    return book
+
+
 # -- waiting -----------------------------------------------------------------------------------
 
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from patchstorm.campaign.hunting import Hunt
+from patchstorm.campaign.suspects import drawn, suspects
 from patchstorm.catalog import publishing, table
 from patchstorm.catalog.model import Bug, Innocent
 from patchstorm.cli import main
+from patchstorm.report.selftest import Trial
 
 SAMPLE = ("chunks-left", "lock-per-process", "innocent:sequential", "reference on nfs4.2")
 SMALL = ("--seeds", "2", "--schedules", "6", "--jobs", "1")
@@ -183,3 +186,46 @@ def test_names_that_nobody_has_are_refused(capsys: Captured) -> None:
     said = capsys.readouterr()
     assert said.out == ""
     assert 'did you mean "chunks-left"?' in said.err
+
+
+def test_a_stopped_self_test_goes_on_where_it_was(
+    capsys: Captured, folder: Path, monkeypatch: Patch
+) -> None:
+    state = folder / "state.jsonl"
+    asked = (*only("chunks-left"), "--state", str(state))
+    whole = selftest(capsys, *asked)
+    lines = state.read_text().splitlines(keepends=True)
+    state.write_text("".join(lines[:2]) + lines[2][:20])  # stopped within its last line
+    hunted: list[int] = []
+    hunt = Hunt.run
+
+    def counted(self: Hunt) -> Trial:
+        hunted.append(self.seed)
+        return hunt(self)
+
+    monkeypatch.setattr(Hunt, "run", counted)
+    again = selftest(capsys, *asked)
+
+    assert (hunted, len(lines)) == ([2], 3)
+    assert without_seconds(again[1]) == without_seconds(whole[1])
+    assert state.read_text().count("\n") == 3
+
+
+def test_a_state_of_other_options_or_of_none_is_refused(capsys: Captured, folder: Path) -> None:
+    state = ("--state", str(folder / "state.jsonl"))
+    assert selftest(capsys, *only("chunks-left"), *state)[0] == 0
+
+    assert main(["selftest", "--budget", "7", *only("chunks-left"), *state]) == 2
+    assert "was begun with `--budget 3000`, and this is `--budget 7`" in capsys.readouterr().err
+    (folder / "state.jsonl").write_text("nothing\n")
+    assert main(["selftest", *only("chunks-left"), *state]) == 2
+    assert "is no state of a self-test" in capsys.readouterr().err
+
+
+def test_a_sample_is_drawn_by_the_seed() -> None:
+    bugs = suspects(table.BUGS)
+    samples = [tuple(bug.name for bug in drawn(bugs, 20, seed)) for seed in (1, 1, 2)]
+
+    assert samples[0] == samples[1] != samples[2]
+    assert [len(set(names)) for names in samples] == [20, 20, 20]
+    assert drawn(bugs, 10_000, 1) == bugs

@@ -33,7 +33,8 @@ from patchstorm.scenario.library import load
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hunt:
-    """Schedules of the bug's storms in turn until a checker that must speak does; at most ``budget``.
+    """Schedules of the bug's storms in turn until a checker that must speak does; at most ``budget``, and
+    no more once ``seconds`` of one processor are over.
 
     ``shrink`` also makes the schedule small. It is written below ``out_dir`` if ``keep``, or if a checker
     spoke that must not. ``stories``: its story is asked for the deed; one without it is written too.
@@ -47,12 +48,17 @@ class Hunt:
     keep: bool = False
     stories: bool = False
     out_dir: Path
+    seconds: float | None = None
 
     def run(self) -> Trial:
         suspect = self.suspect
         sessions, reason = self._sessions()
         began = thread_time()
+        done = 0
         for count in range(self.budget if sessions else 0):
+            if self.seconds is not None and thread_time() - began >= self.seconds:
+                break
+            done += 1
             session, index = _turn(sessions, count)
             told = _tell(session, index)
             session.steered.take(index, told.met)
@@ -65,7 +71,7 @@ class Hunt:
             seed=self.seed,
             verdict="missed",
             storm=suspect.storms[0] if len(suspect.storms) == 1 else None,
-            schedules=self.budget if sessions else 0,
+            schedules=done,
             seconds=thread_time() - began,
             reason=reason,
         )

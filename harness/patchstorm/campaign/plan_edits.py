@@ -60,6 +60,12 @@ def fewer_replicas(plan: Plan) -> Iterator[Plan]:
         yield msgspec.structs.replace(plan, replicas=count)
 
 
+def more_workers(plan: Plan) -> Iterator[Plan]:
+    """What fails with as many workers as requests is no matter of a queue."""
+    if plan.workers:
+        yield msgspec.structs.replace(plan, workers=0)
+
+
 def fewer_chunks(plan: Plan) -> Iterator[Plan]:
     yield from _resized(plan, lambda upload: [
         (chunks * upload.chunk, upload.chunk)
@@ -130,6 +136,7 @@ EDITS: tuple[Callable[[Plan], Iterator[Plan]], ...] = (
     without_faults,
     without_uploads,
     fewer_replicas,
+    more_workers,
     fewer_chunks,
     smaller_options,
     smaller_chunks,

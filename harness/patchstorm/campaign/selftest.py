@@ -15,6 +15,7 @@ from time import monotonic
 from patchstorm.campaign.errands import errands
 from patchstorm.campaign.ground import ground_of
 from patchstorm.campaign.hunting import Hunt, Patrol, Patrolled
+from patchstorm.campaign.ledger import Ledger
 from patchstorm.campaign.suspects import Innocent, Suspect
 from patchstorm.errors import ClusterLostError
 from patchstorm.report.progress import Progress
@@ -39,7 +40,10 @@ BATCH = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What to try. ``budget`` is for each hunt, ``schedules`` for each innocent; both in schedules."""
+    """What to try. ``budget`` is for each hunt, ``schedules`` for each innocent; both in schedules.
+
+    ``seconds`` of one processor end a hunt, too. What ``ledger`` knows is not hunted again.
+    """
 
     suspects: tuple[Suspect, ...]
     innocents: tuple[Innocent, ...]
@@ -54,6 +58,8 @@ class Asked:
     strategy: str = "portfolio"
     cluster: str | None = None
     """The address of a scheduler whose workers do it instead of ``jobs`` processes."""
+    seconds: float | None = None
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ class _Work:
 
     def __init__(self, asked: Asked, shown: Progress) -> None:
         self._shown = shown
+        self._ledger = asked.ledger
         self._entries = [_of_bug(one, asked) for one in asked.suspects]
         self._entries += [_of_innocent(one, asked) for one in asked.innocents]
 
@@ -110,9 +117,25 @@ class _Work:
         for number, entry in enumerate(self._entries):
             self._shown.began(entry.name)
             for place, task in enumerate(entry.tasks):
-                yield _Place(number, place), task
+                known = self._known(task)
+                if known is None:
+                    yield _Place(number, place), task
+                else:
+                    self._took(_Place(number, place), known)
 
     def take(self, place: _Place, outcome: _Outcome) -> None:
+        """What came of a task; of a hunt it is written down at once."""
+        task = self._entries[place.entry].tasks[place.task]
+        if self._ledger is not None and isinstance(task, Hunt) and isinstance(outcome, Trial):
+            self._ledger.note(task.suspect.name, outcome)
+        self._took(place, outcome)
+
+    def _known(self, task: Hunt | Patrol) -> Trial | None:
+        if self._ledger is None or not isinstance(task, Hunt):
+            return None
+        return self._ledger.ended(task.suspect.name, task.seed)
+
+    def _took(self, place: _Place, outcome: _Outcome) -> None:
         entry = self._entries[place.entry]
         entry.outcomes[place.task] = outcome
         if len(entry.outcomes) == len(entry.tasks):
@@ -166,6 +189,7 @@ def _of_bug(suspect: Suspect, asked: Asked) -> _Entry:
         Hunt(
             suspect=suspect, seed=seed, budget=asked.budget, strategy=asked.strategy,
             shrink=asked.shrink, keep=asked.keep, stories=asked.stories, out_dir=asked.out_dir,
+            seconds=asked.seconds,
         )
         for seed in asked.seeds
     )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from patchstorm.campaign.schedules import MIXED
 from patchstorm.catalog.model import Bug
@@ -150,3 +151,9 @@ def chosen(
         tuple(one for one in among if one.name in names),
         tuple(one for one in beside if one.name in names),
     )
+
+
+def drawn(bugs: Sequence[Suspect], count: int, seed: int) -> tuple[Suspect, ...]:
+    """``count`` of them by the seed, in the catalogue's order; all, if there are no more."""
+    keep = set(Random(f"sample/{seed}").sample(range(len(bugs)), min(count, len(bugs))))
+    return tuple(one for place, one in enumerate(bugs) if place in keep)

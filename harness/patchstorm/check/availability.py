@@ -11,6 +11,7 @@ storage fails: clients drop an upload for any other error. A storage of limited 
 can have filled explains a 5xx as a fault does, but not for good that of a DELETE, which makes room. A
 request that the client itself cut is owed no answer. Who lost a name is told so
 (:mod:`patchstorm.check.lost_names`).
+While bodies stand still at a replica that may hold all of its workers, none is owed there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from patchstorm.check.completion import owed
 from patchstorm.check.lost_names import untold
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure
+from patchstorm.check.standing import kept_waiting
 from patchstorm.check.story import finding, verb
 from patchstorm.history.events import Exit, Fault
 from patchstorm.history.model import Completion, Operation
@@ -86,7 +88,9 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
         return f"{said}: its code raised {end.headers[RAISED]}"
     if case.faults.explains(operation, end.time_ns):
         return None
-    if end.error is NoAnswer.TIMEOUT and case.faults.holds_up(end.time_ns):
+    if end.error is NoAnswer.TIMEOUT and (
+        case.faults.holds_up(end.time_ns) or kept_waiting(case, operation)
+    ):
         return None
     if end.status is not None and case.crowded:
         return None  # a storage of limited size that is full

@@ -19,6 +19,7 @@ from patchstorm.check import (
     refusal,
     replay,
     residue,
+    starvation,
     status,
     waiting,
 )
@@ -45,6 +46,7 @@ RULES: tuple[Rule, ...] = (
     conformance.RULE,
     availability.RULE,
     waiting.RULE,
+    starvation.RULE,
 )
 
 CHECKERS: tuple[Checker, ...] = (*(rule.checker() for rule in RULES), linearizable.checker())

@@ -13,11 +13,11 @@ bodies during which a schedule of the simulator let time pass although somebody 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from patchstorm.case.case import Case, ended
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure
+from patchstorm.check.standing import Still, stills
 from patchstorm.check.story import finding, verb
 from patchstorm.history.events import Standstill
 from patchstorm.history.model import Operation
@@ -27,31 +27,14 @@ LEAST_NS = 250_000_000
 """Shorter waits tell nothing: that long a server may take by itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Still:
-    """The body of ``op`` stood still at ``replica``."""
-
-    op: int
-    replica: int
-    since: int
-    until: int
-    let_pass: bool  # as of the event that ends it
-
-    def waited(self, operation: Operation) -> int:
-        """For how much of it an operation that outlasted it had to wait; 0 for one that did not."""
-        if ended(operation) < self.until or operation.call.time_ns >= self.until:
-            return 0
-        return self.until - max(self.since, operation.call.time_ns)
-
-
 def _find(case: Case) -> Iterator[Finding | Unsure]:
-    stills = _stills(case)
+    every = stills(case)
     told: set[tuple[str, bool]] = set()
-    for still in stills:
+    for still in every:
         if still.let_pass:
             continue
         for operation in case.history.operations:
-            if not _judged(case, operation, still, stills):
+            if not _judged(case, operation, still, every):
                 continue
             if case.faults.stalled(operation.call.time_ns, min(ended(operation), case.last_ns)):
                 yield Unsure(f"op {operation.op} waited while the harness itself was not scheduled")
@@ -64,7 +47,7 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
             yield _finding(case, operation, still, same=same)
 
 
-def _judged(case: Case, operation: Operation, still: _Still, stills: list[_Still]) -> bool:
+def _judged(case: Case, operation: Operation, still: Still, every: list[Still]) -> bool:
     """Whether an operation was made to wait by a body that stood still elsewhere."""
     replica, waited = operation.call.replica, still.waited(operation)
     if operation.op == still.op or operation.call.probe is not None:
@@ -75,7 +58,7 @@ def _judged(case: Case, operation: Operation, still: _Still, stills: list[_Still
         return False
     if any(
         other.op == operation.op or other.replica == replica
-        for other in stills
+        for other in every
         if other.since <= still.until and operation.call.time_ns <= other.until
     ):
         return False
@@ -83,7 +66,7 @@ def _judged(case: Case, operation: Operation, still: _Still, stills: list[_Still
     return not (case.faults.explains(operation, until) or case.faults.shortly_before(still.until))
 
 
-def _finding(case: Case, operation: Operation, still: _Still, *, same: bool) -> Finding:
+def _finding(case: Case, operation: Operation, still: Still, *, same: bool) -> Finding:
     waited_ms = still.waited(operation) // 1_000_000
     what = "the same upload" if same else "another upload"
     return finding(
@@ -99,30 +82,6 @@ def _finding(case: Case, operation: Operation, still: _Still, *, same: bool) -> 
             operation.op: "began meanwhile, and ended only when the body had gone on",
         },
     )
-
-
-def _stills(case: Case) -> list[_Still]:
-    """The standstills whose begin, end and place are known, in the order of their begins."""
-    begun: dict[int, Standstill] = {}
-    found = []
-    for event in case.history.events:
-        if not isinstance(event, Standstill):
-            continue
-        if not event.ends:
-            begun[event.op] = event
-            continue
-        since = begun.pop(event.op, None)
-        if since is not None and event.replica is not None:
-            found.append(
-                _Still(
-                    op=event.op,
-                    replica=event.replica,
-                    since=since.time_ns,
-                    until=event.time_ns,
-                    let_pass=event.let_pass,
-                )
-            )
-    return sorted(found, key=lambda one: (one.since, one.op))
 
 
 def _applies(case: Case) -> str | None:

@@ -46,6 +46,20 @@ def selftest(
     jobs: Processes = None,
     cluster: Cluster = None,
     out: Annotated[Path | None, out_option("Keep the shrunk failure of every hunt here.")] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="So many planted bugs, drawn by the seed; no innocents."),
+    ] = None,
+    cpu_seconds: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="CPU seconds after which a hunt is given up."),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Note ended hunts here; the same command goes on where it stopped."
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Prove that planted bugs are found, and that nobody is accused who did nothing."""
@@ -63,6 +77,9 @@ def selftest(
             jobs=jobs,
             cluster=cluster,
             out=out,
+            sample=sample,
+            cpu_seconds=cpu_seconds,
+            state=state,
             json=json,
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from patchstorm.commands.ending import INTERRUPTED, UNKNOWN
 from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty
@@ -13,10 +13,15 @@ from patchstorm.errors import UsageError
 from patchstorm.report.selftest import SelfTest, encode, exit_code
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 
+if TYPE_CHECKING:
+    from patchstorm.campaign.ledger import Ledger
+
 SEEDS_MAX: Final = 1_000
 SEEDS_DEFAULT: Final = 3
 BUDGET_DEFAULT: Final = 3_000
 SCHEDULES_DEFAULT: Final = 100
+SAMPLE_MAX: Final = 10_000
+CPU_SECONDS_MAX: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,31 +39,48 @@ class Request:
     blind: bool
     stories: bool
     json: bool
+    sample: int | None = None
+    cpu_seconds: float | None = None
+    state: Path | None = None
 
 
 def execute(request: Request) -> int:
     """Try every bug and every innocent that was asked for; the exit code."""
     from patchstorm.campaign.cores import cores
     from patchstorm.campaign.selftest import Asked, selftest
-    from patchstorm.campaign.suspects import chosen, innocents, suspects, unknown_suspects
+    from patchstorm.campaign.suspects import (
+        chosen,
+        drawn,
+        innocents,
+        suspects,
+        unknown_suspects,
+    )
     from patchstorm.catalog.table import BUGS, INNOCENTS
     from patchstorm.report.progress import progress
 
     _check(request)
     all_bugs = unknown_suspects(BUGS) if request.blind else suspects(BUGS)
     bugs, others = chosen(request.only, all_bugs, innocents(BUGS, INNOCENTS))
+    if request.sample is not None:
+        bugs, others = drawn(bugs, request.sample, request.seed), ()
     _tell_unused(request, bugs=bool(bugs), innocents=bool(others))
+    budget = request.budget or (BUDGET_DEFAULT if request.cpu_seconds is None else SCHEDULES_MAX)
+    strategy = "portfolio"
     asked = Asked(
         suspects=bugs,
         innocents=others,
         seeds=tuple(range(request.seed, request.seed + (request.seeds or SEEDS_DEFAULT))),
-        budget=request.budget or BUDGET_DEFAULT,
+        budget=budget,
         schedules=request.schedules or SCHEDULES_DEFAULT,
         jobs=request.jobs or cores(),
         cluster=request.cluster,
         out_dir=request.out or DEFAULT_OUT,
         keep=request.out is not None,
         stories=request.stories,
+        shrink=request.state is None,
+        strategy=strategy,
+        seconds=request.cpu_seconds,
+        ledger=_ledger(request, budget, strategy),
     )
     result = selftest(asked, progress(len(bugs) + len(others)))
     drop_if_empty(DEFAULT_OUT)
@@ -73,12 +95,29 @@ def execute(request: Request) -> int:
     return exit_code(result)
 
 
+def _ledger(request: Request, budget: int, strategy: str) -> Ledger | None:
+    from patchstorm.campaign.ledger import Ledger, Question
+
+    if request.state is None:
+        return None
+    question = Question(
+        blind=request.blind, budget=budget, seconds=request.cpu_seconds, strategy=strategy
+    )
+    return Ledger(request.state, question)
+
+
 def _check(request: Request) -> None:
     if request.seeds is not None:
         between("--seeds", request.seeds, 1, SEEDS_MAX)
     between("--seed", request.seed, 0, SEED_MAX - SEEDS_MAX)
     if request.budget is not None:
         between("--budget", request.budget, 1, SCHEDULES_MAX)
+    if request.sample is not None:
+        between("--sample", request.sample, 1, SAMPLE_MAX)
+    if request.cpu_seconds is not None and not 0 < request.cpu_seconds <= CPU_SECONDS_MAX:
+        raise UsageError(
+            f"--cpu-seconds {request.cpu_seconds:g}: give a number above 0 and at most {CPU_SECONDS_MAX}"
+        )
     check_bounds(request.schedules, None, request.jobs)
     if request.stories and request.blind:
         raise UsageError(

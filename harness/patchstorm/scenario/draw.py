@@ -77,6 +77,7 @@ def draw_plan(
         faults=tuple(_faults(scenario, chooser, uploads, count, first=index == 0)),
         reaches=scenario.reaches,
         scale=scenario.scale,
+        workers=_number(chooser, "fleet/workers", scenario.fleet.workers),
     )
 
 

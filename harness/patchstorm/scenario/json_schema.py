@@ -66,6 +66,7 @@ def _fleet() -> Schema:
             "storage": {"anyOf": [storage, _array(storage) | {"minItems": 1}]},
             "balancer": _FLAG,
             "creation": _spread("word", CREATIONS),
+            "workers": _spread("count"),
         }
     )
 

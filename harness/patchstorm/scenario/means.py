@@ -19,6 +19,7 @@ class Means:
 
     ``sees_calls``: single file-system calls can trigger a fault. ``balancer``: a real one stands before the
     replicas. ``configures_creation``: a fleet can be started that lets not everybody create uploads.
+    ``bounds_workers``: replicas can be started that serve few requests at once.
     ``own_disk``: every storm has a disk that may be filled.
     """
 
@@ -27,6 +28,7 @@ class Means:
     sees_calls: bool = False
     balancer: bool = False
     configures_creation: bool = False
+    bounds_workers: bool = False
     own_disk: bool = False
 
 

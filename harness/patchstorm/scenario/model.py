@@ -49,12 +49,14 @@ class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
     Where there are several, the simulator's schedules take them in turn, and other worlds the first.
     ``balancer``: clients reach the replicas only through one that sends requests again. ``creation``: who
     may create uploads: anybody (on), who shows the fleet's secret as a bearer token, or nobody (off).
+    ``workers``: how many requests each replica serves at once; 0: any number.
     """
 
     replicas: Spread = always(3)
     storages: tuple[str, ...] = ()
     balancer: bool = False
     creation: Spread = always("on")
+    workers: Spread = always(0)
 
     @property
     def storage(self) -> str | None:

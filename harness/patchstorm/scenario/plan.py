@@ -118,7 +118,10 @@ class SweepPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One concrete storm. ``composed``: it was drawn whole, and what it is made of is told with it."""
+    """One concrete storm. ``composed``: it was drawn whole, and what it is made of is told with it.
+
+    ``workers``: so many requests are served at once by each replica; 0: any number.
+    """
 
     scenario: str
     title: str
@@ -140,6 +143,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     scale: bool = True
     composed: bool = False
     sweeps: SweepPlan | None = None
+    workers: int = 0
 
     @property
     def world_faults(self) -> tuple[FaultPlan, ...]:

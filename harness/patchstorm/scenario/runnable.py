@@ -37,6 +37,7 @@ def runnable(
         _missing_capability(scenario, frozenset(capabilities))
         or _no_balancer(scenario, world, means)
         or _open_to_all(scenario, world, frozenset(capabilities), means)
+        or _no_pool(scenario, world, means)
         or _impossible_fault(scenario, world, storage or scenario.fleet.storage, means)
         or _no_companion(scenario, world, companion)
         or _unmapped_phase(scenario, world, phases)
@@ -81,6 +82,15 @@ def _open_to_all(
     if "minted-urls" not in has:
         return "the target is not known to let only some create uploads (capability minted-urls)"
     return None
+
+
+def _no_pool(scenario: Scenario, world: str, means: AllMeans) -> str | None:
+    if not any(scenario.fleet.workers.values) or means[world].bounds_workers:
+        return None
+    there = _where(means, lambda one: one.bounds_workers)
+    return (
+        f"how many requests a replica serves at once can be bounded in {there} only, not in {world}"
+    )
 
 
 def _impossible_fault(

@@ -36,6 +36,7 @@ from patchstorm.scenario.workloads import WORKLOADS
 STORAGE = re.compile(r"dir:.+|[a-z][a-z0-9.-]*(,[a-z_]+(=[A-Za-z0-9._:/-]+)?)*", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _REPLICA = re.compile(r"replica-[0-9]+", re.ASCII)
+WORKERS_MAX = 64
 CREATIONS = ("on", "bearer", "off")
 CLOSINGS = ("client", "sweeper")
 POLICIES = ("polite", "hostile")
@@ -107,6 +108,7 @@ def _fleet(table: Table | None) -> FleetSpec:
         storages=storages,
         balancer=table.flag("balancer", default=False),
         creation=table.spread("creation", _option("word", words=CREATIONS)) or always("on"),
+        workers=_spread(table, "workers", _option("count", 0, WORKERS_MAX), 0),
     )
     table.close()
     return spec

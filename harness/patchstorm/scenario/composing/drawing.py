@@ -50,6 +50,7 @@ SWEEPS: Final = ((1, 20), (10, 60), (3, 200), (700, 900))
 SELDOM: Final = {"many-chunks": 300, "large-chunks": 32, "empty": 24, "tiny": 24}
 """One storm in so many has a shape that is costly, or that leaves little to be sent."""
 SMALL_BYTES: Final = 512
+WORKERS: Final = (2, 1, 4)
 NTH_MAX: Final = 12
 STEPS_MAX: Final = 900
 AFTER_MS: Final = (0, 1, 4, 12, 30, 90, 300)
@@ -97,6 +98,7 @@ def compose(
         reaches=scenario.reaches,
         scale=not drawing.as_they_are,
         composed=True,
+        workers=_workers(chooser, ground),
         sweeps=None if sweeps is None else SweepPlan(first_ms=sweeps[0], every_ms=sweeps[1]),
     )
 
@@ -363,6 +365,13 @@ class _Drawing:
         if kind == "path":
             return Trigger(kind="path", path="**", op=when.removeprefix("call of "), nth=nth)
         return Trigger(kind="phase", phase=when, nth=1 + (nth - 1) % 3)
+
+
+def _workers(chooser: Chooser, ground: Ground) -> int:
+    """How many requests a replica serves at once: in a quarter of the storms one or a few."""
+    if not ground.small or chooser.draw("workers", 4) < 3:
+        return 0
+    return WORKERS[chooser.draw("workers/count", len(WORKERS))]
 
 
 _IDS: Final = tuple(f"u{'1' * (place + 1)}" for place in range(16))

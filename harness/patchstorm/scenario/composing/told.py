@@ -22,7 +22,8 @@ def _lines(plan: Plan) -> Iterator[str]:
     swept = (
         "" if sweeps is None else f", swept after {sweeps.first_ms} ms, every {sweeps.every_ms} ms"
     )
-    yield f"composed on {plan.storage or 'tmpfs'}, replicas: {plan.replicas}, closed by {closed}{swept}"
+    few = f" of {plan.workers} workers" if plan.workers else ""
+    yield f"composed on {plan.storage or 'tmpfs'}, replicas: {plan.replicas}{few}, closed by {closed}{swept}"
     for upload in plan.uploads:
         yield f"  {_upload(plan, upload)}"
     for client in plan.clients:

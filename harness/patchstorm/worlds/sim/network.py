@@ -189,15 +189,16 @@ class Network:
             return host.carry(replica.process, delivery, self._body(delivery))
         assert replica.app is not None
         assert delivery.head is not None
-        return serve(
-            self._kernel,
-            replica.app,
-            delivery.head,
-            self._body(delivery),
-            chunked=delivery.mischief.chunked,
-            gone=lambda: delivery.gone,
-            lock_wait_ns=self._subject.lock_wait_ms * MS,
-        )
+        with replica.pool.worker(delivery):
+            return serve(
+                self._kernel,
+                replica.app,
+                delivery.head,
+                self._body(delivery),
+                chunked=delivery.mischief.chunked,
+                gone=lambda: delivery.gone,
+                lock_wait_ns=self._subject.lock_wait_ms * MS,
+            )
 
     def _body(self, delivery: Delivery) -> Iterator[bytes]:
         """The body in blocks, as far as the network lets it through; raises :class:`Broken`."""

@@ -12,6 +12,7 @@ from patchstorm.storage.client import Client
 from patchstorm.storage.server import Server
 from patchstorm.worlds.sim.app import App, Subject
 from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.pool import Pool
 from patchstorm.worlds.sim.port import Creation, SimPort
 from patchstorm.worlds.sim.task import Domain
 
@@ -47,6 +48,8 @@ class Replica:
         self.skew_ns = 0
         self.lifetime_ms: int | None = None
         self.creation: Creation = "on"
+        self.workers = 0
+        self.pool = Pool(kernel, 0)
         self.sweeps_drawn: SweepPlan | None = None
         self._kernel = kernel
         self._server = server
@@ -77,6 +80,7 @@ class Replica:
         self.port.skew_ns = self.skew_ns
         self.port.lifetime_ms = self.lifetime_ms
         self.port.creation = self.creation
+        self.pool = Pool(self._kernel, self.workers)
         host = self._subject.host
         if host is not None:
             self.process = host.start(self, self.port, ROOT)

@@ -152,7 +152,7 @@ class _SimRun(Run):
         lifetimes = [upload.info.expires_ms for upload in plan.uploads if upload.info.expires_ms]
         for replica in self.replicas:
             replica.lifetime_ms = min(lifetimes, default=None)
-            replica.creation = plan.creation
+            replica.creation, replica.workers = plan.creation, plan.workers
             replica.sweeps_drawn = plan.sweeps
         self.clients = Clients(
             plan, self.target, self.recorder, self.stamp, secret=SECRET, now_s=self._now_s,

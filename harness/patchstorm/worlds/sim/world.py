@@ -31,6 +31,7 @@ class Simulator(OnTheModel):
             triggers=frozenset(TRIGGERS),
             sees_calls=True,
             configures_creation=True,
+            bounds_workers=True,
             own_disk=True,
         )
 

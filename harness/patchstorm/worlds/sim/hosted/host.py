@@ -96,6 +96,8 @@ class PythonHost:
         name = self._target.name
         if plan.creation != "on":
             return f"nobody can tell target {name} who may create uploads"
+        if plan.workers and not plan.composed:
+            return f"target {name} has workers of its own, and nobody can tell it how many"
         expire = any(upload.info.expires_ms is not None for upload in plan.uploads)
         if expire and not self._simulate.lifetime:
             return (
