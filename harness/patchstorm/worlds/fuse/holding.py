@@ -18,6 +18,8 @@ from patchstorm.worlds.fuse.loop import Selector
 from patchstorm.worlds.fuse.member import Held, Member
 from patchstorm.worlds.fuse.protocol import Op, Request
 
+MILLISECOND_S: Final = 0.001
+SELECTED_MAX: Final = 1_024  # descriptors that select(2) takes
 _SIZE_AT: Final = {Op.GETATTR: 24, Op.LOOKUP: 48}
 
 
@@ -56,6 +58,9 @@ class Holding:
     def _pump(self, wait: float) -> bool:
         """Take in what has come; True if anything has."""
         came = False
+        if 0 < wait < MILLISECOND_S and self._poll.fileno() < SELECTED_MAX:
+            select.select([self._poll], (), (), wait)  # epoll_wait(2) knows whole milliseconds only
+            wait = 0
         for fd, _ in self._poll.poll(wait):
             came = True
             member = self._by_fd.get(fd)
