@@ -38,7 +38,7 @@ from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
 from patchstorm.worlds.fuse.aiming import aimed
 from patchstorm.worlds.fuse.searching import Wanted
-from patchstorm.worlds.registry import all_means
+from patchstorm.worlds.registry import all_means, world_of
 
 WORLD = "fuse"
 RUNS_DEFAULT = 40
@@ -86,6 +86,8 @@ def search(asked: Asked) -> Searched:
         asyncio.run(hunt.go())
     except KeyboardInterrupt:
         interrupted = True
+    finally:
+        hunt.wanted.keeping.close()
     report = held(hunt.report(), allow_unreached=asked.allow_unreached)
     if hunt.found is not None and hunt.found.failure is not None and not interrupted:
         report = _shrunk(report, str(hunt.found.failure))
@@ -238,8 +240,11 @@ def shrink_conducted(failure: Failure, out: Path) -> Small:
 
     Raises InconclusiveError if it does not come back at all.
     """
-    with tempfile.TemporaryDirectory(prefix="patchstorm-shrink-") as folder:
-        shrinking = _Shrinking(failure, Path(folder))
+    with (
+        tempfile.TemporaryDirectory(prefix="patchstorm-shrink-") as folder,
+        world_of(WORLD).shared(1) as wanted,
+    ):
+        shrinking = _Shrinking(failure, Path(folder), wanted)
         small = shrinking.shrink()
         assert shrinking.best is not None and shrinking.best.failure is not None
         found = read_failure(Path(shrinking.best.failure))
@@ -260,12 +265,12 @@ class _Spent(Exception):
 
 
 class _Shrinking:
-    def __init__(self, failure: Failure, folder: Path) -> None:
+    def __init__(self, failure: Failure, folder: Path, wanted: Wanted) -> None:
         self._failure = failure
         self._folder = folder
         self._target = replay_target(failure)[0]
         self._plan = plan_for(failure, self._target)
-        self._wanted = Wanted()
+        self._wanted = wanted
         self._runs = 0
         self._began = monotonic()
         self.best: StormResult | None = None

@@ -98,6 +98,13 @@ class Holding:
                 member.device.fail(parked.request, errno.EINTR)
                 self._moving.add(member.index)
 
+    def idle(self, member: Member) -> bool:
+        """Whether it is at rest and asks for nothing."""
+        rests = member.watch is None or member.watch.at_rest()
+        self._pump(0)
+        asks = any(one.member is member for one in (*self._held, *self._parked))
+        return rests and not asks
+
     # -- execution ------------------------------------------------------------------------------------
 
     def _execute(self, held: Held) -> None:

@@ -41,9 +41,9 @@ from patchstorm.worlds.fuse.bridge import Bridge
 from patchstorm.worlds.fuse.calls import NAMES_DIRECTORY
 from patchstorm.worlds.fuse.choosing import Chooses, Deciding, Option, Repeating
 from patchstorm.worlds.fuse.conductor import Conductor
-from patchstorm.worlds.fuse.device import mounted
 from patchstorm.worlds.fuse.faults import Faults
-from patchstorm.worlds.fuse.fleet import conducted, folders
+from patchstorm.worlds.fuse.fleet import conducted
+from patchstorm.worlds.fuse.ground import Ground, lay_by
 from patchstorm.worlds.fuse.loop import Loop
 from patchstorm.worlds.fuse.member import Held, Member
 from patchstorm.worlds.fuse.outcome import FuseOutcome, Step
@@ -76,8 +76,9 @@ def run_conducted(
     out_dir: Path,
     choosers: Choosers = from_seed,
     stop: threading.Event | None = None,
+    ground: Ground | None = None,
 ) -> FuseOutcome:
-    """Run ``plan`` once, as ``chooser`` decides; logs go to ``out_dir``.
+    """Run ``plan`` once, as ``chooser`` decides; logs go to ``out_dir``. ``ground`` may have seen others.
 
     Raises UnavailableStorage where nothing can be mounted, TargetError for a target that does not start,
     and InconclusiveError for one that cannot be conducted. Called in a thread without an event loop.
@@ -87,11 +88,9 @@ def run_conducted(
     server = Server(parse_flavour(plan.storage or "tmpfs"), clock=clock)
     make_root(server)
     with ExitStack() as stack:
-        root, scratch = stack.enter_context(folders())
-        devices = []
-        for _ in range(plan.replicas):
-            devices.append(mounted(root))
-            stack.callback(devices[-1].close)
+        if ground is None:
+            ground = Ground(plan.replicas)
+            stack.callback(ground.close)
         runner = stack.enter_context(asyncio.Runner(loop_factory=Loop))
         loop = runner.get_loop()
         assert isinstance(loop, Loop)
@@ -101,8 +100,8 @@ def run_conducted(
             conductor.stop = stop
         conductor.deadline = time.monotonic() + STORM_S_MAX
         user = (os.getuid(), os.getgid())
-        for index, device in enumerate(devices):
-            bridge = Bridge(server.mount(f"r{index}"), lambda: _root(server), user)
+        for index, device in enumerate(ground.devices):
+            bridge = Bridge(server.mount(f"r{index}"), lambda: _root(server), user, ground.storms)
             conductor.add(Member(index, server, device, bridge))
         loop.chosen.conductor = conductor
         stack.callback(setattr, loop.chosen, "conductor", None)
@@ -120,13 +119,14 @@ def run_conducted(
             async with AsyncExitStack() as inner:
                 fleet = await inner.enter_async_context(
                     conducted(
-                        conductor, target, root, scratch, devices, log_dir=out_dir,
-                        lifetime_ms=lifetime_ms(plan),
+                        conductor, ground, target, log_dir=out_dir, lifetime_ms=lifetime_ms(plan)
                     )
-                )  # fmt: skip
+                )
                 run = _FuseRun(plan, target, conductor, fleet, chooser, choosers)
                 inner.callback(run.faults.cancel)
                 await run.go()
+                if ground.keeps:
+                    await lay_by(conductor, ground, fleet, run.history())
                 return run.outcome(time.monotonic() - began)
 
         return runner.run(storm())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from patchstorm.choice.portfolio import Hints, strategy_for
@@ -13,6 +13,7 @@ from patchstorm.history import digest
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import Plan
 from patchstorm.storage.parse import parse_flavour
+from patchstorm.worlds.fuse.keeping import Keeping
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 
 CALLS_A_REQUEST: Final = 25
@@ -22,12 +23,14 @@ CALLS_A_REQUEST: Final = 25
 class Wanted:
     """How runs are to be decided. ``length``: the calls of a plain run, where one was made.
 
-    ``last`` is what the last run came to, for whoever wants to read more of it than its history.
+    ``last`` is what the last run came to, for whoever wants to read more of it than its history. ``keeping``
+    has what goes from one storm to the next; whoever is done closes it.
     """
 
     strategy: str = "portfolio"
     length: int | None = None
     last: FuseOutcome | None = None
+    keeping: Keeping = field(default_factory=Keeping)
 
 
 def guessed_length(plan: Plan) -> int:
