@@ -149,8 +149,9 @@ def _seen(history: History) -> list[str]:
         call, end = one.call, one.end
         place = "" if call.offset is None else f" at {call.offset}"
         asked = f"{call.client} {call.kind} {call.upload or ''}{place} to replica {call.replica}"
-        silent = end is None or end.status is None  # how that is noticed is the operating system's
-        answer = "no answer" if silent else f"{end.status} offset {end.offset}"
+        answer = "no answer"  # how that is noticed is the operating system's
+        if end is not None and end.status is not None:
+            answer = f"{end.status} offset {end.offset}"
         lines.append(f"{asked}: {answer}")
     return lines
 
