@@ -1,9 +1,9 @@
 """What is under a storm: directories, one mount for each replica, and perhaps servers that were there before.
 
-Servers that keep nothing outlive a storm: the next one brings another storage, empty, under the same
-mounts. It is exchanged while all are at rest and ask for nothing. Of the old one the kernel keeps nothing,
-since all is valid for no time, and what a server still holds open of it is answered ESTALE: neither nodes nor
-handles come up twice. Who was hit by a fault, or was left by a client before it had answered, is started anew,
+Servers that keep nothing outlive a storm: the next one brings another storage, empty, under the same mounts.
+It is exchanged while all are at rest and ask for nothing. Of the old one the kernel keeps nothing, since all
+is valid for no time, and what a server still holds open of it is answered ESTALE: neither nodes nor handles
+come up twice. Who was hit by a fault, or was left by a client before it had answered, is started anew,
 since it may not have done with that.
 """
 
