@@ -21,7 +21,7 @@ from patchstorm.history.events import Fault
 from patchstorm.live.warden import marked
 from patchstorm.worlds.fuse import conductor
 from patchstorm.worlds.fuse.choosing import Deciding, Repeating
-from patchstorm.worlds.fuse.outcome import FuseOutcome
+from patchstorm.worlds.fuse.outcome import NO_STEP, FuseOutcome
 from patchstorm.worlds.fuse.rest import Watch
 
 from .mounts import mounts
@@ -228,3 +228,25 @@ def test_a_process_that_waits_is_at_rest_and_one_that_runs_is_not() -> None:
             one.wait()
         waits.stdin.close()
         waits.stdout.close()
+
+
+def test_what_nobody_can_tell_the_moment_of_is_told_and_is_no_step() -> None:
+    ran = run(storm(), mini("bare"), Deciding(Dull()))
+    passed = {one.told.partition(" ")[0] for one in ran.trace if one.number == NO_STEP}
+    assert passed == {"close", "lookup", "stat"}
+    steps = [name.partition("#")[0].split(" ")[:3] for name in ran.order]
+    assert not [step for step in steps if "close" in step]
+    assert ["r0", "lookup", "<u0>"] in steps or ["r1", "lookup", "<u0>"] in steps
+
+
+def test_on_nfs_a_close_is_a_step_since_it_sends_what_was_written() -> None:
+    ran = run(storm(fleet='storage = "nfs4"'), mini("bare"), Deciding(Dull()))
+    assert [one for one in ran.order if " close <u0>" in one]
+    assert not [one for one in ran.trace if one.number == NO_STEP]
+
+
+def test_a_close_for_which_a_fault_waits_is_a_step() -> None:
+    faults = CRASH.replace('"write"', '"close"')
+    ran = run(storm("sequential", faults=faults), mini("locked"), Deciding(Dull()))
+    assert [one.fault for one in ran.history.events if isinstance(one, Fault)] == ["crash"] * 2
+    assert [one for one in ran.order if " close " in one]

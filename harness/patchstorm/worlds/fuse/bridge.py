@@ -50,6 +50,12 @@ class Bridge(Nodes):
         found = (self.inode(request.node).entries or {}).get(request.names()[0])
         return found is not None and found.entries is not None
 
+    def locks_nothing(self, request: Request) -> bool:
+        """Whether nobody has a POSIX lock on what is closed: the close gives none up."""
+        handle = self.client.fds.get(request.unpack("Q")[0])
+        locks = None if handle is None else handle.inode.locks
+        return locks is None or not locks.ranges
+
     # -- one request ----------------------------------------------------------------------------------
 
     def execute(self, request: Request) -> bytes:

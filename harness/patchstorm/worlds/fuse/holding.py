@@ -20,6 +20,7 @@ from patchstorm.worlds.fuse.protocol import Op, Request
 
 MILLISECOND_S: Final = 0.001
 SELECTED_MAX: Final = 1_024  # descriptors that select(2) takes
+SHARED: Final = -1
 _SIZE_AT: Final = {Op.GETATTR: 24, Op.LOOKUP: 48}
 
 
@@ -35,6 +36,9 @@ class Holding:
         self.members: list[Member] = []
         self.after: Callable[[Held, str], None] = lambda _, __: None
         self.acting: Held | None = None
+        self.minded: frozenset[str] = frozenset()
+        """Operations for which a fault waits: each of them is a step."""
+        self._asked: dict[str, int] = {}  # what was asked for, by which replica alone, or SHARED
         self._selector = selector
         self._poll = select.epoll()
         self._poll.register(selector.fileno(), select.EPOLLIN)
@@ -84,8 +88,32 @@ class Holding:
             held = Held(member, request, call, f"{member.name} {told}")
             if request.op in SILENT or member.bridge.leads_on(request):
                 self._execute(held)
+            elif self._passes(held):
+                held.passed = True
+                self._execute(held)
             else:
                 self._arrived(held)
+
+    def _passes(self, held: Held) -> bool:
+        """Whether nobody could tell when it is made, so that it need not wait for its turn.
+
+        So it is for a close that gives up no lock, and for a look at what no other replica has asked for yet:
+        whatever another one does to that could as well be done before the call that came before the look. On
+        NFS a close sends what was written, and what a look finds is the client's to choose.
+        """
+        index, call = held.member.index, held.call
+        shared = [
+            name
+            for name in (*call.footprint.reads, *call.footprint.writes)
+            if self._asked.setdefault(name, index) != index
+        ]
+        for name in shared:
+            self._asked[name] = SHARED
+        if call.operation in self.minded or self.server.flavour.nfs is not None:
+            return False
+        if held.request.op == Op.FLUSH:
+            return held.member.bridge.locks_nothing(held.request)
+        return held.request.op in (Op.LOOKUP, Op.GETATTR) and not shared
 
     def _arrived(self, held: Held) -> None:
         self._held.append(held)

@@ -46,7 +46,7 @@ from patchstorm.worlds.fuse.fleet import conducted
 from patchstorm.worlds.fuse.ground import Ground, lay_by
 from patchstorm.worlds.fuse.loop import Loop
 from patchstorm.worlds.fuse.member import Held, Member
-from patchstorm.worlds.fuse.outcome import FuseOutcome, Step
+from patchstorm.worlds.fuse.outcome import NO_STEP, FuseOutcome, Step
 from patchstorm.worlds.fuse.protocol import Op
 from patchstorm.worlds.fuse.triggers import FuseTriggers
 
@@ -187,6 +187,7 @@ class _FuseRun(Run):
         )  # fmt: skip
         self.clients.on_url = self._learn
         self.triggers = FuseTriggers(plan, target, self.places, later, self._strike, self._acting)
+        conductor.minded = self.triggers.operations
         self.clients.on_append = self.triggers.saw_append
         self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
         self.courier.crossing = conductor.crossing
@@ -279,8 +280,8 @@ class _FuseRun(Run):
         return held.member.bridge.path(held.request.node)
 
     def _note(self, held: Held, result: str) -> None:
-        if held.chosen and len(self.trace) < TRACE_MAX:
-            number = max(0, self.chooser.number(held.name) - 1)
+        if (held.chosen or held.passed) and len(self.trace) < TRACE_MAX:
+            number = max(0, self.chooser.number(held.name) - 1) if held.chosen else NO_STEP
             words = held.name.partition(" ")[2]
             self.trace.append(
                 Step(
