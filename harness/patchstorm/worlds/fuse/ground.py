@@ -14,6 +14,7 @@ import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -48,9 +49,14 @@ class Ground:
         self._stack = contextlib.ExitStack()
         try:
             self.root, self.scratch = self._stack.enter_context(folders())
-            for _ in range(replicas):
-                self.devices.append(mounted(self.root))
-                self._stack.callback(self.devices[-1].close)
+            with ThreadPoolExecutor(replicas) as pool:  # most of a mount is the start of its holder
+                mounting = [pool.submit(mounted, self.root) for _ in range(replicas)]
+            for one in mounting:
+                if one.exception() is None:
+                    self.devices.append(one.result())
+                    self._stack.callback(self.devices[-1].close)
+            for one in mounting:
+                one.result()
         except BaseException:
             self._stack.close()
             raise
