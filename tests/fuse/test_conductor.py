@@ -129,7 +129,7 @@ sys.path[:0] = {path!r}
 from pathlib import Path
 from patchstorm.choice.strategy import Dull
 from patchstorm.worlds.fuse.choosing import Deciding
-from patchstorm.worlds.fuse.run import run_conducted
+from patchstorm.worlds.fuse.keeping import Keeping
 from tests.fuse.storms import mini, storm
 
 class Telling(Dull):
@@ -137,19 +137,23 @@ class Telling(Dull):
         print("armed", flush=True)
         sys.stdin.read()
 
-run_conducted(storm(), mini(), Deciding(Telling()), out_dir=Path({out!r}))
+keeping = Keeping()
+target = mini(stateless={kept})
+keeping.run(storm(), target, Deciding(Dull()), out_dir=Path({out!r}))
+keeping.run(storm(), target, Deciding(Telling()), out_dir=Path({out!r}))
 """
 
 
+@pytest.mark.parametrize("kept", [False, True])
 def test_a_harness_killed_in_a_storm_leaves_no_process_no_mount_and_no_directory(
-    tmp_path: Path,
+    tmp_path: Path, kept: bool
 ) -> None:
     with mounts():
         pass  # or the reason why there can be none
     place = tmp_path / "t"
     place.mkdir()
     harness = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(path=sys.path, out=str(tmp_path))],
+        [sys.executable, "-c", PROGRAM.format(path=sys.path, out=str(tmp_path), kept=kept)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
