@@ -194,6 +194,7 @@ def explore(
     collect: bool = False,
     shrinks: bool = True,
     jobs: int | None = None,
+    cluster: str | None = None,
     allow_unreached: bool = False,
     out_dir: Path | None = None,
 ) -> Explored:
@@ -202,9 +203,10 @@ def explore(
     ``subject`` is a store of one's own, or the name of a target that the simulator has code for. The budget
     is ``schedules``, or ``seconds``; without either 200 schedules. ``collect`` goes on after a violation and
     keeps one of each cause; ``shrinks`` False leaves failures as they were found. ``jobs`` is how many
-    processes search (None: as many as there are processors); a store of one's own is searched in this one.
-    Failures are written below ``out_dir``, or below a new temporary directory. A storm that no schedule
-    brought to what it is for is unknown, unless ``allow_unreached``.
+    processes search (None: as many as there are processors); a store of one's own is searched in this one
+    unless ``jobs`` says otherwise. ``cluster``: a dask scheduler whose workers search instead
+    (``docs/cluster.md``). Failures are written below ``out_dir``, or below a new temporary directory. A storm
+    that no schedule brought to what it is for is unknown, unless ``allow_unreached``.
 
     Raises :class:`UsageError` for what was asked wrongly, :class:`NondeterminismError` naming the first step
     that differs when a schedule does not repeat. Ctrl-C ends the search with what it has.
@@ -221,6 +223,7 @@ def explore(
         seconds=seconds,
         strategy=strategy,
         jobs=jobs,
+        cluster=cluster,
         storage=storage,
         replicas=replicas,
         collect=collect,

@@ -39,3 +39,7 @@ class UnreadableError(PatchstormError):
 
 class WorkerDiedError(PatchstormError):
     """A worker process was killed from outside, and with it what all of them were at."""
+
+
+class ClusterLostError(PatchstormError):
+    """The scheduler of a cluster went away in the middle of a search."""

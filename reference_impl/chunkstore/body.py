@@ -52,6 +52,9 @@ class Piece(msgspec.Struct):
 class Body:
     """A body on its way in: ``write`` each block; then ``commit``, ``keep`` if it broke off, or ``abort``."""
 
+    unsized = False
+    """Only its end tells how long it is, and so whether it closes the upload."""
+
     def __init__(self, store: Store, claims: Claims, offset: int) -> None:
         self._store = store
         self._claims = claims
@@ -109,6 +112,7 @@ class Body:
         contradicts a committed one, since then nobody knows which upload it belongs to.
         """
         if self.received:
+            self.unsized = False
             self.commit()
 
     def abort(self) -> None:
@@ -151,6 +155,8 @@ class Body:
                 self._store.require_open(info)
                 unseen, missing = self._look(session)
                 if not info.finished and not unseen and self._cut_to(missing):
+                    if self.unsized and not self._closes(info):
+                        self._store.publisher.require_winnable(info)
                     if missing:
                         self._move_in(session)
                     return info
@@ -169,6 +175,9 @@ class Body:
         found = session.overlapping(self.offset, self.end)
         unseen = [record for record in found if record not in self._agreed]
         return unseen, ranges.gaps(held, self.offset, self.end)
+
+    def _closes(self, info: Info) -> bool:
+        return ranges.closes(info.ranges, info.size, self.offset, self.end)
 
     def _cut_to(self, missing: list[ranges.Span]) -> bool:
         return not missing or missing == [piece.span for piece in self._pieces]

@@ -7,6 +7,7 @@ check, and a directory that nobody can redirect needs no second thought.
 from __future__ import annotations
 
 import errno
+import os
 
 from .errors import BadRequest, Conflict, TargetTaken
 from .files import Files, is_directory, is_link
@@ -30,6 +31,31 @@ class Places:
         found = self._files.find(self.path(target))
         if found is not None and (not overwrite or is_directory(found)):
             raise TargetTaken("The target name is taken.", target=target)
+
+    def taken(self, target: str) -> bool:
+        """Whether the name is another file's, and will be after a loss of power.
+
+        Each directory on the way is opened first, which refreshes what an NFS client believes of its
+        names. One that is a file by now leaves no place for the target either.
+        """
+        directory = self._root
+        for part in ("", *target_parts(target)[:-1]):
+            directory = f"{directory}/{part}" if part else directory
+            try:
+                with self._files.opened(directory, os.O_RDONLY | os.O_DIRECTORY):
+                    pass
+            except FileNotFoundError:
+                return False
+            except NotADirectoryError:
+                return self._stands(directory)
+        return self._stands(self.path(target))
+
+    def _stands(self, path: str) -> bool:
+        """Whether there is such a name, which whoever gave it may not have synced before it died."""
+        if self._files.find(path) is None:
+            return False
+        self._files.sync_directory(os.path.dirname(path))
+        return True
 
     def prepare(self, target: str) -> str:
         """The target's path, its directories made and durable.

@@ -185,6 +185,20 @@ class Publisher:
 
     # Publication, under the lock.
 
+    def require_winnable(self, info: Info) -> None:
+        """``TargetTaken`` when a rival owns the name, so that what is sent is sent in vain.
+
+        Under the lock, and not while an intent stands: then the file may be this upload's own. Where the
+        storage does not say, nobody has lost yet.
+        """
+        if info.finished or info.overwrite or info.intent is not None:
+            return
+        taken = False
+        with suppress(OSError):
+            taken = self._store.places.taken(info.target)
+        if taken:
+            raise self._taken(info)
+
     def _require_free(self, info: Info) -> None:
         """Spare the copying when a rival owns the name already."""
         if not info.overwrite and self._files.find(self._store.target_path(info.target)):

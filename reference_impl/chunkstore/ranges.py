@@ -51,6 +51,11 @@ def gaps(ranges: Sequence[Span], start: int, end: int) -> list[Span]:
     return missing
 
 
+def closes(ranges: Sequence[Span], size: int, start: int, end: int) -> bool:
+    """Whether nothing of ``size`` bytes is missing once ``[start, end)`` is there, too."""
+    return not gaps(ranges, 0, min(start, size)) and not gaps(ranges, end, size)
+
+
 def overlaps(ranges: Sequence[Span], start: int, end: int) -> bool:
     """Whether any byte of ``[start, end)`` is covered."""
     index = bisect_right(ranges, start, key=lambda span: span[1])

@@ -114,10 +114,11 @@ class Store:
     def view(self, claims: Claims) -> View:
         """What HEAD announces. Finishes a pending publication first, or says ``Busy`` or ``Locked``.
 
-        ``Conflict`` when all bytes are here and the target name is another's: who waited would wait for ever.
+        ``TargetTaken`` when the name is another's: who goes on or waits would do so in vain.
         """
         with no_space(), self.session(claims) as session:
             info = session.info
+            self.publisher.require_winnable(info)
         return self._viewed(claims, info)
 
     def _viewed(self, claims: Claims, info: Info) -> View:
@@ -155,21 +156,31 @@ class Store:
         with no_space(), self.session(claims) as session:
             info = session.info
             self.require_open(info)
+            self.publisher.require_winnable(info)
             if info.finished:
                 return info, ranges.unfold(info.received)
             return info, [record.offset for record in session.records()]
 
     def begin(self, claims: Claims, offset: int, length: int | None = None) -> Incoming:
-        """A PATCH at ``offset``. ``Conflict`` when it lies past the end, ``TooLarge`` when the body will."""
+        """A PATCH at ``offset``. ``Conflict`` when it lies past the end, ``TooLarge`` when the body will.
+
+        ``TargetTaken``, before a byte of the body came, when a rival owns the name. Not for one that closes
+        the upload: its bytes are kept, and published if the name becomes free.
+        """
         with no_space(), self.session(claims) as session:
             info = session.info
             self.require_open(info)
+            end = info.size if length is None else offset + length
+            if not ranges.closes(info.ranges, info.size, offset, end):
+                self.publisher.require_winnable(info)
         if not 0 <= offset <= info.size:
             raise Conflict("The offset lies outside the upload.", size=info.size, offset=offset)
         check_room(claims, offset, length or 0)
         if info.state == "published":
             return self.late_type(self, claims, info, offset)
-        return self.body_type(self, claims, offset)
+        body = self.body_type(self, claims, offset)
+        body.unsized = length is None
+        return body
 
     def terminate(self, claims: Claims) -> None:
         """End the session: before publication its bytes go, after it the file stays."""

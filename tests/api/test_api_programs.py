@@ -51,3 +51,26 @@ def test_a_protocol_that_nobody_speaks_is_refused() -> None:
     target = msgspec.structs.replace(api.load_target("reference"), dialect="nope")
     with pytest.raises(api.UsageError, match="nope"):
         api.run("sequential", target, seed=1)
+
+
+def test_a_failure_of_a_store_of_ones_own_is_told_with_what_replays_it(tmp_path: Path) -> None:
+    def handle(request: api.Request) -> api.Response:
+        raise ValueError
+
+    target = api.Target(
+        name="mine",
+        capabilities=("sequential", "creation"),
+        start=api.Start(command=("mine",)),
+        wire=api.Wire(path="/files"),
+    )
+    mine = api.subject(target, lambda port, root: api.WholeRequests(handle))
+    found = api.explore("replaying", mine, schedules=1, shrinks=False, out_dir=tmp_path)
+    moved = (tmp_path / "elsewhere").resolve()
+    found.failures[0].parent.rename(moved)
+    call = (
+        f"patchstorm.api.replay(patchstorm.api.load_failure('{moved}/failure.json'), subject=...)"
+    )
+
+    assert api.load_failure(moved / "failure.json").command == call
+    story = api.came_back(moved / "failure.json", subject=mine)
+    assert story is not None and story.splitlines()[-1] == call

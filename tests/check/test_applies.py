@@ -21,7 +21,7 @@ def judged(history: History, checker: str) -> Judgement:
 def test_cheap_checkers_run_first_and_the_search_last() -> None:
     assert [one.cheap for one in CHECKERS] == [True] * (len(CHECKERS) - 1) + [False]
     assert CHECKERS[-1].name == "linearizable"
-    assert len({one.name for one in CHECKERS}) == len(CHECKERS) == 16
+    assert len({one.name for one in CHECKERS}) == len(CHECKERS)
 
 
 def test_a_checker_by_itself_says_what_it_says_in_the_round() -> None:

@@ -12,12 +12,12 @@ HEAVY = ("aiohttp", "numpy", "rich.table", "jinja2", "patchstorm.live.run", "chu
 
 def imported_by(*arguments: str) -> set[str]:
     """The modules that the command has imported when it is done."""
-    code = (
-        "import sys\n"
-        "from patchstorm.cli import main\n"
-        f"main({list(arguments)!r})\n"
-        "sys.stderr.write('\\n'.join(sys.modules))\n"
-    )
+    return modules_of(f"from patchstorm.cli import main\nmain({list(arguments)!r})\n")
+
+
+def modules_of(code: str) -> set[str]:
+    """The modules that a program has imported when it is done."""
+    code += "import sys\nsys.stderr.write('\\n'.join(sys.modules))\n"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
@@ -33,3 +33,15 @@ def test_help_and_lists_import_nothing_heavy(arguments: list[str]) -> None:
 
 def test_the_measure_works() -> None:
     assert "patchstorm.scenario.faults" in imported_by("list", "faults")
+
+
+def test_a_search_in_the_simulator_imports_nothing_of_real_servers() -> None:
+    found = modules_of(
+        "from patchstorm import api\n"
+        "api.explore('sequential', 'reference', schedules=1, jobs=1, shrinks=False)\n"
+    )
+    assert "patchstorm.worlds.sim.run" in found
+    assert not {name for name in found if name.startswith("patchstorm.live.")}
+    others = {name for name in found if name.startswith("patchstorm.worlds.")}
+    others -= {name for name in others if name.startswith("patchstorm.worlds.sim")}
+    assert others == {"patchstorm.worlds.base", "patchstorm.worlds.registry"}

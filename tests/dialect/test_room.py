@@ -15,21 +15,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HARNESS = ROOT / "harness" / "patchstorm"
 LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
-OWN = ("dialect/", "catalog/")
-"""The room itself, and the planted bugs of the wire."""
+OWN = ("dialect/tus/", "catalog/")
+"""Where the protocol lives, and the planted bugs of the wire."""
 OLDER = "history/upgrade.py"
 """Histories of version 1 named operations by verbs, and two servers' headers were read whoever sent them."""
 HEADERS = re.compile(
     r"\bTus-(Resumable|Version|Extension|Max-Size|Checksum-Algorithm)"
-    r"|\bUpload-(Offset|Length|Metadata|Checksum|Expires|Concat|Defer-Length)|\bX-Backend-",
+    r"|\bUpload-(Offset|Length|Metadata|Checksum|Expires|Concat|Defer-Length)|\bX-(Backend|HTTP-Method)-",
     re.IGNORECASE,
 )
 VERBS = re.compile(r"""["'](OPTIONS|POST|HEAD|PATCH|DELETE|PUT|STATUS|PROBE)["']""")
+SOURCES = (".py", ".j2", ".js", ".css", ".html")
 
 
 def elsewhere(pattern: re.Pattern[str]) -> Iterator[str]:
     """Every line outside that has it."""
-    for path in sorted(HARNESS.rglob("*.py")):
+    for path in sorted(one for one in HARNESS.rglob("*") if one.suffix in SOURCES):
         name = path.relative_to(HARNESS).as_posix()
         if name.startswith(OWN) or name == OLDER:
             continue

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from patchstorm.check.registry import CHECKERS
+from patchstorm.choice.portfolio import NAMES as STRATEGIES
+from patchstorm.storage.catalogue import BASES
+
 TOP = Path(__file__).resolve().parents[2]
 DOOR = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md")
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -87,3 +91,27 @@ def test_addresses_are_of_one_place_and_their_files_exist() -> None:
     assert all(url.startswith(urls["Homepage"]) for url in urls.values())
     for url in (urls["Documentation"], urls["Changelog"]):
         assert (TOP / url.partition("/blob/main/")[2]).is_file(), url
+
+
+KINDS = {
+    "checks.md": [one.name for one in CHECKERS],
+    "cli.md": STRATEGIES,
+    "simulator.md": STRATEGIES[1:],
+    "storage.md": list(BASES),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_whatever_there_is_has_its_place_in_the_document(name: str) -> None:
+    assert [one for one in KINDS[name] if f"`{one}`" not in read(f"docs/{name}")] == []
+
+
+def test_the_files_that_a_new_one_touches_are_there() -> None:
+    told = read("CONTRIBUTING.md").partition("## A new checker")[2].partition("\n## ")[0]
+    named = re.findall(r"`((?:check|choice|storage|worlds|dialect|tests)/[a-z_/]+\.py)`", told)
+    places = [
+        TOP / one if one.startswith("tests/") else TOP / "harness" / "patchstorm" / one
+        for one in named
+    ]
+    assert len(places) > 6
+    assert [str(place) for place in places if not place.is_file()] == []

@@ -77,3 +77,15 @@ def test_who_is_innocent_is_not_accused(target: str, tmp_path: Path) -> None:
 def test_a_composed_storm_is_listed_and_shipped() -> None:
     assert "composed" in library.names()
     assert library.load("composed").compose is not None
+
+
+@pytest.mark.parametrize("storage", ["tmpfs", "ext4", "nfs4"])
+def test_a_storage_that_was_asked_for_says_whether_power_may_be_lost(storage: str) -> None:
+    asked = Search(scenario=library.load("composed"), target="reference", storage=storage)
+    session = Session.of(asked)
+
+    for index in range(16):
+        hints = session.hints(index)
+        assert (hints.power_host, hints.power_storage) == {
+            "tmpfs": (False, False), "ext4": (False, True), "nfs4": (True, True),
+        }[storage]  # fmt: skip

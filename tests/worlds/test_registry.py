@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from patchstorm.campaign.single import run_storm
+from patchstorm.choice.schedule import Choice, Schedule
 from patchstorm.cli import main
 from patchstorm.errors import UsageError
+from patchstorm.history.model import Final
+from patchstorm.history.recorder import Recorder
+from patchstorm.run.outcome import HISTORY_FILE, Outcome
+from patchstorm.run.script import header_of
 from patchstorm.scenario import library
 from patchstorm.scenario.faults import FAULTS, OF_REQUESTS, TRIGGERS
 from patchstorm.scenario.means import Means
+from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.runnable import runnable
+from patchstorm.target.model import Target
 from patchstorm.worlds.base import World
 from patchstorm.worlds.registry import (
     DEFAULT_STORAGE,
@@ -31,6 +39,7 @@ from patchstorm.worlds.registry import (
 
 from .toy import Desert
 
+MIRAGE, OTHER = Choice("camel", 1, "sees", 1, "mirage"), Choice("camel", 2, "drinks", 1, "water")
 CAPABILITIES = ("offset-addressed", "creation")
 
 
@@ -143,6 +152,71 @@ def test_worlds_and_the_table_of_faults_know_the_same_names() -> None:
     means = all_means()
     assert {fault for one in means.values() for fault in one.faults} == set(FAULTS)
     assert {kind for one in means.values() for kind in one.triggers} == set(TRIGGERS)
+
+
+@pytest.mark.usefixtures("desert")
+def test_orders_are_searched_where_a_world_says_so_and_others_are_named_elsewhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["explore", "sequential", "--world", "desert"]) == 2
+    assert "orders can be searched in sim and fuse" in capsys.readouterr().err
+
+
+def test_a_world_that_makes_choices_again_is_explored_shrunk_and_replayed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PATCHSTORM_NO_CORPUS", raising=False)
+    corpus, small = tmp_path / "corpus", tmp_path / "small.json"
+    asked = ["sequential", "--world", "caravan", "--schedules", "9", "--json"]
+    with registered(Caravan()):
+        assert main(["explore", *asked, "--out", str(tmp_path), "--corpus", str(corpus)]) == 1
+        [run] = json.loads(capsys.readouterr().out)["runs"]
+        assert (run["world"], run["verdict"]) == ("caravan", "violated")
+        assert "shrunk to 1 choice; it came back in 3 of 3" in run["notes"][-1]
+        assert list(corpus.iterdir())
+
+        assert main(["shrink", run["failure"], "-o", str(small)]) == 1
+        assert "1 choice left" in capsys.readouterr().out
+        assert main(["replay", str(small), "--times", "2"]) == 1
+        assert "came back in 2 of 2 runs" in capsys.readouterr().out
+
+
+class Caravan(Desert):
+    """A desert with an answer to every creation, which is no good one if one choice is made."""
+
+    name = "caravan"
+    repeats = True
+
+    def conducting(self) -> Trail:
+        return Trail()
+
+    async def run(self, plan: Plan, target: Target, *, out_dir: Path, shared: Any) -> Outcome:
+        return await self.repeat(plan, target, Schedule(), out_dir=out_dir, shared=shared)
+
+    async def repeat(
+        self, plan: Plan, target: Target, schedule: Schedule, *, out_dir: Path, shared: Any
+    ) -> Outcome:
+        header = header_of(plan, target, world=self.name, storage="tmpfs", clock="monotonic")
+        recorder = Recorder(header)
+        made = tuple(one for one in schedule.choices if one == MIRAGE)
+        for upload in plan.uploads:
+            op = recorder.invoke(time_ns=1, client="camel", kind="create", upload=upload.id)
+            recorder.complete(op, time_ns=2, status=500 if made else 201)
+            recorder.add(Final(upload=upload.id, present=False))
+        with (out_dir / HISTORY_FILE).open("wb") as file:
+            recorder.write(file)
+        return Outcome(log_dir=out_dir, history=recorder.history(), schedule=Schedule(choices=made))
+
+
+@dataclass
+class Trail:
+    """Where the caravan goes next: once past the mirage."""
+
+    strategy: str = "portfolio"
+    ran: bool = True
+
+    def aimed(self, *, deadly: bool) -> Sequence[tuple[Choice, ...]]:
+        return ((OTHER,), (OTHER, MIRAGE))
 
 
 class Oasis(Desert):

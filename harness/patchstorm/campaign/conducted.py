@@ -1,9 +1,10 @@
 """Orders of real servers' calls: searched, and made smaller.
 
-The first run of each plan is the plain one. What it shows is aimed at (:mod:`patchstorm.worlds.fuse.aiming`):
-runs with one choice each. In between, strategies draw orders for plans of their own. A found order is shrunk
-by leaving choices out. A run of real servers may go another way although the same is asked of it, so an order
-counts as failing when it fails in one of ``TRIES`` runs, and the file says of how many it did.
+Of worlds that can make choices again (``World.repeats``). The first run of each plan is the plain one. What
+it shows is aimed at (:meth:`patchstorm.worlds.base.Conducting.aimed`): runs with one choice each. In between,
+strategies draw orders for plans of their own. A found order is shrunk by leaving choices out. A run of real
+servers may go another way although the same is asked of it, so an order counts as failing when it fails in
+one of ``TRIES`` runs, and the file says of how many it did.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -39,11 +40,9 @@ from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
-from patchstorm.worlds.fuse.aiming import aimed
-from patchstorm.worlds.fuse.searching import Wanted
+from patchstorm.worlds.base import Conducting
 from patchstorm.worlds.registry import all_means, world_of
 
-WORLD = "fuse"
 RUNS_DEFAULT = 40
 AIMED_OF_A_PLAN = 24
 TRIES = 2
@@ -60,6 +59,7 @@ class Asked:
 
     scenario: Scenario
     target: Target
+    world: str
     seed: int = 0
     runs: int | None = None
     seconds: float | None = None
@@ -93,7 +93,7 @@ def search(asked: Asked) -> Searched:
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        hunt.wanted.keeping.close()
+        hunt.wanted.close()
     report = held(hunt.report(), allow_unreached=asked.allow_unreached)
     if hunt.found is not None and hunt.found.failure is not None and not interrupted:
         report = _shrunk(report, str(hunt.found.failure))
@@ -103,7 +103,7 @@ def search(asked: Asked) -> Searched:
 def _reason_to_skip(asked: Asked) -> str | None:
     target = asked.target
     reason = runnable(
-        asked.scenario, WORLD, target.capabilities, all_means(), storage=asked.storage,
+        asked.scenario, asked.world, target.capabilities, all_means(), storage=asked.storage,
         phases=tuple(target.phases), request_ms=target.wire.request_ms,
     )  # fmt: skip
     if reason is None and asked.claimed_only:
@@ -125,8 +125,11 @@ class _Search:
     asked: Asked
     results: list[StormResult] = field(default_factory=list)
     found: StormResult | None = None
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: Conducting = field(init=False)
     _began: float = field(default_factory=monotonic)
+
+    def __post_init__(self) -> None:
+        self.wanted = world_of(self.asked.world).conducting()
 
     async def go(self) -> None:
         """Run until something fails or the budget is spent."""
@@ -149,10 +152,7 @@ class _Search:
             plan = msgspec.structs.replace(plan, faults=alive)
             if self._over() or not await self._plain(plan):
                 return index + 1
-        ran = self.wanted.last
-        assert ran is not None, "a run that was judged leaves what it came to"
-        self.wanted.length = max(1, ran.storm_steps)
-        orders = list(aimed(ran, deadly=deadly))[:AIMED_OF_A_PLAN]
+        orders = self.wanted.aimed(deadly=deadly)[:AIMED_OF_A_PLAN]
         index += 1
         tries: list[Try] = []
         for place, order in enumerate(orders):
@@ -172,12 +172,12 @@ class _Search:
     async def _plain(self, plan: Plan) -> bool:
         """Run as it comes; True: it was judged, and is safe."""
         await self._all(iter([(plan, Schedule())]))
-        return self.results[-1].report.verdict == "safe" and self.wanted.last is not None
+        return self.results[-1].report.verdict == "safe" and self.wanted.ran
 
     async def _all(self, tries: Iterator[Try]) -> None:
         """A few at a time, so that one waits for its servers while another works. What came of them is
         taken in their own order up to where the search is over, so it does not matter how many."""
-        under_way: deque[asyncio.Task[tuple[StormResult, Wanted]]] = deque()
+        under_way: deque[asyncio.Task[tuple[StormResult, Conducting]]] = deque()
         try:
             while True:
                 while len(under_way) < self.asked.jobs and self._room(len(under_way)):
@@ -187,8 +187,7 @@ class _Search:
                     under_way.append(asyncio.create_task(self._run(*one)))
                 if not under_way or self._over():
                     return
-                result, wanted = await under_way.popleft()
-                self.wanted.last = wanted.last
+                result, self.wanted = await under_way.popleft()
                 self.results.append(result)
                 if result.report.verdict == "violated":
                     self.found = result
@@ -213,11 +212,11 @@ class _Search:
             return done > 0 and monotonic() - self._began >= asked.seconds
         return done >= (RUNS_DEFAULT if asked.runs is None else asked.runs)
 
-    async def _run(self, plan: Plan, schedule: Schedule | None) -> tuple[StormResult, Wanted]:
-        wanted = replace(self.wanted, strategy=self.asked.strategy, last=None)
+    async def _run(self, plan: Plan, schedule: Schedule | None) -> tuple[StormResult, Conducting]:
+        wanted = self.wanted.beside(self.asked.strategy)
         result = await run_plan(
-            plan, self.asked.target, out_dir=self.asked.out_dir, keep_safe=False, world=WORLD,
-            shared=wanted, schedule=schedule, allow_unreached=True,
+            plan, self.asked.target, out_dir=self.asked.out_dir, keep_safe=False,
+            world=self.asked.world, shared=wanted, schedule=schedule, allow_unreached=True,
         )  # fmt: skip
         return result, wanted
 
@@ -243,7 +242,7 @@ class _Search:
 
 
 def _report(asked: Asked, **rest: object) -> RunReport:
-    named = {"scenario": asked.scenario.name, "target": asked.target.name, "world": WORLD}
+    named = {"scenario": asked.scenario.name, "target": asked.target.name, "world": asked.world}
     return RunReport(**{"verdict": None, **named, "seed": asked.seed, **rest})  # type: ignore[arg-type]
 
 
@@ -279,7 +278,7 @@ def shrink_conducted(failure: Failure, out: Path) -> Small:
     """
     with (
         tempfile.TemporaryDirectory(prefix="patchstorm-shrink-") as folder,
-        world_of(WORLD).shared(1) as wanted,
+        world_of(failure.world).shared(1) as wanted,
     ):
         shrinking = _Shrinking(failure, Path(folder), wanted)
         small = shrinking.shrink()
@@ -302,7 +301,7 @@ class _Spent(Exception):
 
 
 class _Shrinking:
-    def __init__(self, failure: Failure, folder: Path, wanted: Wanted) -> None:
+    def __init__(self, failure: Failure, folder: Path, wanted: Conducting) -> None:
         self._failure = failure
         self._folder = folder
         self._target = replay_target(failure)[0]
@@ -351,8 +350,8 @@ class _Shrinking:
         self._runs += 1
         result = asyncio.run(
             run_plan(
-                self._plan, self._target, out_dir=self._folder, keep_safe=False, world=WORLD,
-                shared=self._wanted, schedule=Schedule(choices=tuple(choices)),
+                self._plan, self._target, out_dir=self._folder, keep_safe=False,
+                world=self._failure.world, shared=self._wanted, schedule=Schedule(choices=tuple(choices)),
             )
         )  # fmt: skip
         fails = bool(self._failure.checkers & {one.checker for one in result.report.findings})

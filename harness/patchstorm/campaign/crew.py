@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_end
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from patchstorm.errors import WorkerDiedError
 from patchstorm.worlds.sim.collector import look_seldom
@@ -47,7 +47,7 @@ class Crew(ProcessPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As every executor's; this is where the processes are started."""
-        with _without_interrupts(), _without_main(), told_of_deaths():
+        with protected_start(), told_of_deaths():
             return super().submit(fn, *args, **kwargs)
 
     def each(
@@ -79,19 +79,42 @@ class Crew(ProcessPoolExecutor):
         self.shutdown(wait=True, cancel_futures=True)
 
 
+class Hands(Protocol):
+    """Who does tasks: the processes of a crew, or the workers of a cluster. ``size`` at once."""
+
+    size: int
+
+    def each(
+        self, work: Callable[[Task], Result], tasks: Iterator[Task]
+    ) -> Iterator[tuple[Task, Result]]:
+        """``work`` on every task, in the order in which they end."""
+
+    def kill(self) -> None:
+        """Give up what is under way, and let go of everything."""
+
+
 def outcomes(
-    work: Callable[[Task], Result], tasks: Iterator[Task], jobs: int
+    work: Callable[[Task], Result], tasks: Iterator[Task], jobs: int, cluster: str | None = None
 ) -> Iterator[tuple[Task, Result]]:
-    """Each task with what ``work`` made of it: in this process, or in ``jobs`` others."""
-    if jobs <= 1:
+    """Each task with what ``work`` made of it: in this process, in ``jobs`` others, or on a cluster."""
+    if cluster is None and jobs <= 1:
         for task in tasks:
             yield task, work(task)
         return
-    crew = Crew(jobs)
+    hands = hands_of(jobs, cluster)
     try:
-        yield from crew.each(work, tasks)
+        yield from hands.each(work, tasks)
     finally:
-        crew.kill()
+        hands.kill()
+
+
+def hands_of(jobs: int, cluster: str | None) -> Hands:
+    """``jobs`` processes of this machine, or the workers of the cluster at an address."""
+    if cluster is None:
+        return Crew(jobs)
+    from patchstorm.campaign.cluster import Cluster  # an extra, and slow to import
+
+    return Cluster(cluster)
 
 
 @contextlib.contextmanager
@@ -104,6 +127,13 @@ def told_of_deaths() -> Iterator[None]:
             "a worker process of the simulator was killed from outside, mostly by the kernel for want of "
             "memory (`dmesg` says so); nothing was concluded. Give fewer --jobs, or more memory."
         ) from None
+
+
+@contextlib.contextmanager
+def protected_start() -> Iterator[None]:
+    """For starting processes: what they are spared is that of their parent's signals and script."""
+    with _without_interrupts(), _without_main():
+        yield
 
 
 @contextlib.contextmanager

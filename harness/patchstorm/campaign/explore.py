@@ -26,6 +26,7 @@ from patchstorm.check.model import Finding
 from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import Verdict, stated
 from patchstorm.choice.coverage import Coverage, Seen
+from patchstorm.errors import ClusterLostError, UsageError
 from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held
 from patchstorm.scenario.composing.steering import Steering
@@ -39,7 +40,6 @@ from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.run import WORLD
 
 SCHEDULES_DEFAULT = 200
-BATCH = 8
 SMALL_BUDGET = 64
 """Fewer schedules than this are not worth starting processes for."""
 DISTINCT_MAX = 10
@@ -88,6 +88,7 @@ def explore(
     seconds: float | None = None,
     strategy: str = "portfolio",
     jobs: int | None = None,
+    cluster: str | None = None,
     storage: str | None = None,
     replicas: int | None = None,
     collect: bool = False,
@@ -101,12 +102,14 @@ def explore(
     """Explore one storm.
 
     Without ``schedules`` and ``seconds``, SCHEDULES_DEFAULT schedules. ``jobs`` None: all processors,
-    or one for a small budget. ``collect`` goes on after a violation and keeps one of each cause.
+    or one for a small budget. ``cluster``: the address of a dask scheduler whose workers run the schedules
+    instead, or ``local:N``. ``collect`` goes on after a violation and keeps one of each cause.
     ``claimed_only`` False judges also what the target does not claim. What no schedule reached makes the
     storm unknown, unless ``allow_unreached``. Failures are written below
     ``out_dir``, or below a new temporary directory. Raises UsageError for what was asked wrongly, and
     NondeterminismError when a schedule did not repeat. ``subject`` is the code to simulate where no name
-    stands for it: it stays in this process, so ``jobs`` is 1. Ctrl-C ends the search with what it has.
+    stands for it: it stays in this process, unless ``jobs`` says otherwise. Ctrl-C ends the search with
+    what it has; so does a scheduler that goes away, and the storm is unknown then.
     """
     chosen = load(scenario) if isinstance(scenario, str) else scenario
     if schedules is None and seconds is None:
@@ -120,12 +123,16 @@ def explore(
     if skipped is not None:
         report = _report(search, session, verdict=None, skipped=skipped)
         return Explored(report=report, coverage=Seen().coverage(), virtual_seconds=0.0)
-    if subject is not None:
-        jobs = 1
+    if subject is not None and cluster is not None:
+        raise UsageError(
+            "cluster: a store that a program hands in has no name that others could load"
+        )
+    if jobs is None:
+        jobs = 1 if subject is not None else None
     if jobs is None:
         jobs = 1 if schedules is not None and schedules <= SMALL_BUDGET else cores()
     run = _Exploration(search, session, schedules, seconds, collect, progress)
-    run.go(jobs)
+    run.go(Fleet(search, jobs, session, cluster=cluster, subject=subject))
     explored = run.explored(out_dir, minimise)
     report = held(explored.report, allow_unreached=allow_unreached)
     return replace(explored, report=report)
@@ -170,6 +177,7 @@ class _Exploration:
         self._steps = 0
         self._stop_at: int | None = None
         self._interrupted = False
+        self._lost: str | None = None
         self._violations = 0
         self._at = 0
         compose = search.scenario.compose
@@ -177,16 +185,18 @@ class _Exploration:
 
     # -- searching ----------------------------------------------------------------------------------
 
-    def go(self, jobs: int) -> None:
+    def go(self, fleet: Fleet) -> None:
         """Run until the budget is spent or, unless collecting, until a violation."""
         try:
-            with Fleet(self._search, jobs, self._session) as fleet:
+            with fleet:
                 while not self._spent():
-                    self._round(fleet, jobs)
+                    self._round(fleet)
         except KeyboardInterrupt:
             self._interrupted = True
+        except ClusterLostError as error:
+            self._lost = str(error)
 
-    def _round(self, fleet: Fleet, jobs: int) -> None:
+    def _round(self, fleet: Fleet) -> None:
         """All that may be run before anything is known of it: a round where there is steering, else the
         whole."""
         end, given = self._schedules, None
@@ -196,7 +206,7 @@ class _Exploration:
             whole = (number + 1) * steered.round
             end = whole if end is None else min(end, whole)
             given = Given(steered.round, number, steered.of(self._at).items())
-        for batch in fleet.results(self._batches(jobs, end), given):
+        for batch in fleet.results(self._batches(fleet, end), given):
             for told in batch:
                 self._take(told)
 
@@ -207,10 +217,9 @@ class _Exploration:
             return True
         return self._stop_at is not None and self._at > self._stop_at
 
-    def _batches(self, jobs: int, end: int | None) -> Iterator[range]:
-        size = BATCH if jobs > 1 else 1
+    def _batches(self, fleet: Fleet, end: int | None) -> Iterator[range]:
         while (end is None or self._at < end) and not self._spent():
-            at, self._at = self._at, self._at + size
+            at, self._at = self._at, self._at + fleet.batch
             if end is not None:
                 self._at = min(self._at, end)
             yield range(at, self._at)
@@ -296,6 +305,8 @@ class _Exploration:
         for told in kept:
             if told.verdict == "unknown":
                 return f"schedule {told.index}: {told.unknown or 'no checker applied'}"
+        if self._lost is not None:
+            return self._lost
         if not kept:
             return "the budget was spent before one schedule was through"
         return None

@@ -141,6 +141,7 @@ def violation(failure: Failure, path: Path) -> RunReport:
         findings=failure.findings,
         failure=str(path),
         story=failure.story,
+        replay=replay_call(path) if failure.own else msgspec.UNSET,
     )
 
 
@@ -149,7 +150,9 @@ def _whole(failure: Failure, path: Path) -> Failure:
     target, command = failure.target, failure.command
     if not failure.own and is_path(target):
         target = os.path.normpath(path.resolve().parent / target)
-    if command.startswith(_REPLAY):
+    if failure.own:
+        command = replay_call(path)
+    elif command.startswith(_REPLAY):
         command = replay_command(path)
     return msgspec.structs.replace(failure, target=target, command=command)
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from patchstorm.campaign.crew import outcomes
+from patchstorm.campaign.errands import errands
 from patchstorm.campaign.hunting import Patrol, Patrolled
 from patchstorm.campaign.suspects import Innocent, unclaimed_because
 from patchstorm.choice.prng import Prng
+from patchstorm.errors import ClusterLostError
 from patchstorm.report.patrol import Accusation, Patrols, Row, Skipped, Unknown, verdict_of
 from patchstorm.report.progress import Progress
 from patchstorm.scenario import library
@@ -37,6 +38,8 @@ class Asked:
     jobs: int
     out_dir: Path
     share: tuple[int, int] = (1, 1)
+    cluster: str | None = None
+    """The address of a scheduler whose workers do it instead of ``jobs`` processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +92,15 @@ def patrol(asked: Asked, shown_for: Callable[[int], Progress]) -> Patrols:
     applying, skipped = every_cell(asked.targets)
     tasks = _tasks(applying, asked)
     work = _Work(asked, skipped, tasks, shown_for)
-    interrupted = False
+    interrupted, lost = False, None
     try:
         with work.shown:
-            for (cell, _), outcome in outcomes(_run, work.begun(tasks), asked.jobs):
+            for cell, outcome in errands(work.begun(tasks), asked.jobs, asked.cluster):
                 work.take(cell, outcome)
     except KeyboardInterrupt:
         interrupted = True
+    except ClusterLostError as error:
+        interrupted, lost = True, str(error)
     rows = work.rows()
     return Patrols(
         verdict=verdict_of(rows),
@@ -106,6 +111,7 @@ def patrol(asked: Asked, shown_for: Callable[[int], Progress]) -> Patrols:
         share=asked.share,
         seconds=monotonic() - began,
         interrupted=interrupted,
+        lost=lost,
         innocents=rows,
     )
 
@@ -132,10 +138,6 @@ def _task(cell: Cell, count: int, stride: int, asked: Asked) -> Patrol:
         innocent=innocent, storm=cell.storm, seed=asked.seed, first=column * stride, count=count,
         out_dir=asked.out_dir,
     )  # fmt: skip
-
-
-def _run(task: _Task) -> Patrolled:
-    return task[1].run()
 
 
 @dataclass(slots=True)

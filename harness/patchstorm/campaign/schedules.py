@@ -188,11 +188,19 @@ def listed(draws: tuple[Choice, ...] | None, drawn: set[Key] | None = None) -> C
 
 
 def replayed(
-    plan: Plan, subject: Subject, schedule: Schedule, workers: Workers, *, traced: bool = False
+    plan: Plan,
+    subject: Subject,
+    schedule: Schedule,
+    workers: Workers,
+    *,
+    traced: bool = False,
+    trace: Trace | None = None,
 ) -> Ran:
-    """The run that a schedule stands for."""
+    """The run that a schedule stands for. ``traced``: its steps are written down, in ``trace`` if given."""
     drawn: set[Key] = set()
-    observers = (Trace(subject.target.phases),) if traced else ()
+    if trace is None and traced:
+        trace = Trace(subject.target.phases)
+    observers = () if trace is None else (trace,)
     order = Replay(schedule.choices)
     ran = run_and_judge(
         plan, subject, order, workers, observers=observers, choosers=listed(schedule.draws, drawn)
@@ -307,7 +315,7 @@ class Session:
 
     def hints(self, index: int) -> Hints:
         """What strategies know of schedule ``index``."""
-        storage = self._storage(index) or self.search.storage or self.first_plan.storage or "tmpfs"
+        storage = self.search.storage or self._storage(index) or self.first_plan.storage or "tmpfs"
         if self.search.scenario.compose is not None:
             return self._composed_hints(index, storage)
         if storage not in self._hints:

@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from patchstorm.campaign.crew import outcomes
+from patchstorm.campaign.errands import errands
 from patchstorm.campaign.ground import ground_of
 from patchstorm.campaign.hunting import Hunt, Patrol, Patrolled
 from patchstorm.campaign.suspects import Innocent, Suspect
+from patchstorm.errors import ClusterLostError
 from patchstorm.report.progress import Progress
 from patchstorm.report.selftest import (
     BugResult,
@@ -51,6 +52,8 @@ class Asked:
     shrink: bool = True
     stories: bool = False
     strategy: str = "portfolio"
+    cluster: str | None = None
+    """The address of a scheduler whose workers do it instead of ``jobs`` processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,15 @@ def selftest(asked: Asked, shown: Progress) -> SelfTest:
     """Try them all. Ctrl-C is no error: what had ended is returned, marked as interrupted."""
     began = monotonic()
     work = _Work(asked, shown)
-    interrupted = False
+    interrupted, lost = False, None
     try:
         with shown:
-            for (place, _), outcome in outcomes(_run, work.tasks(), asked.jobs):
+            for place, outcome in errands(work.tasks(), asked.jobs, asked.cluster):
                 work.take(place, outcome)
     except KeyboardInterrupt:
         interrupted = True
+    except ClusterLostError as error:
+        interrupted, lost = True, str(error)
     bugs, innocents = work.results()
     table = work.table(asked)
     return SelfTest(
@@ -85,15 +90,12 @@ def selftest(asked: Asked, shown: Progress) -> SelfTest:
         schedules=asked.schedules,
         seconds=monotonic() - began,
         interrupted=interrupted,
+        lost=lost,
         bugs=bugs,
         innocents=innocents,
         pairs=None if table is None else table.in_brief(),
         never=() if table is None else table.never,
     )
-
-
-def _run(task: _Task) -> _Outcome:
-    return task[1].run()
 
 
 class _Work:

@@ -26,6 +26,7 @@ from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
 from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.run import WORLD
+from patchstorm.worlds.sim.stepping import Stepping
 from patchstorm.worlds.sim.story import tell
 from patchstorm.worlds.sim.workers import Workers
 
@@ -78,11 +79,12 @@ def replay(
     ``subject`` is the code to simulate where the failure's target is no name that stands for it. If nothing
     is violated, ``near_count`` schedules near the recorded one are run, after a call of ``before_near``.
     """
-    schedule = _schedule_of(failure)
-    subject = subject or _named(failure)
+    schedule = schedule_of(failure)
+    subject = subject or named_subject(failure)
     workers = Workers()
     plan = plan_for(failure, subject.target)
-    ran = replayed(plan, subject, schedule, workers, traced=True)
+    with Stepping(subject.target.phases) as trace:  # a breakpoint() of the store opens a debugger
+        ran = replayed(plan, subject, schedule, workers, trace=trace)
     assert ran.trace is not None
     steps = tell(
         ran.history, ran.trace.records, schedule.choices, ran.outcome.paths, ran.findings,
@@ -125,14 +127,14 @@ def keep_nearby(path: Path, failure: Failure, found: Shrunk) -> tuple[str, ...]:
 def shrink_file(path: Path, out: Path, subject: Subject | None = None) -> Shrunk:
     """Shrink the failure at ``path`` and write the small one to ``out``, its history beside it."""
     failure = read_failure(path)
-    subject = subject or _named(failure)
-    small = shrink(failure.plan, _schedule_of(failure), subject, Workers())
+    subject = subject or named_subject(failure)
+    small = shrink(failure.plan, schedule_of(failure), subject, Workers())
     out.parent.mkdir(parents=True, exist_ok=True)
     write_small(out.parent, _search_of(failure), small, failure.index, out.name)
     return small
 
 
-def _named(failure: Failure) -> Subject:
+def named_subject(failure: Failure) -> Subject:
     """The code that the failure's target stands for; UsageError where a program had brought it."""
     return subject_of(replay_target(failure)[0])
 
@@ -146,7 +148,8 @@ def _search_of(failure: Failure) -> Search:
     )  # fmt: skip
 
 
-def _schedule_of(failure: Failure) -> Schedule:
+def schedule_of(failure: Failure) -> Schedule:
+    """What was recorded of a simulated failure; UsageError for one of another world or release."""
     if failure.world != WORLD or failure.schedule is None:
         raise UsageError(
             f"the failure was found in the world {failure.world}, where the operating system decides "

@@ -227,7 +227,7 @@ async def _lived(
         return Outcome(log_dir=folder, skipped=reason)
     place = world_of(world)
     with nullcontext(shared) if shared is not None else place.shared(1) as own:
-        if schedule is not None:
+        if schedule is not None and place.repeats:
             return await place.repeat(plan, target, schedule, out_dir=folder, shared=own)
         return await place.run(plan, target, out_dir=folder, shared=own)
 

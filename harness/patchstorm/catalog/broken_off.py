@@ -53,6 +53,60 @@ class PrefixUnsynced(Store):
     body_type = _UnsyncedPrefix
 
 
+class _UnsyncedNames(_KeepingBody):
+    """Syncs what came of a broken body, and not the name that it gets."""
+
+    def _move_in(self, session: Session) -> None:
+        files, self._files = self._files, _SyncingFilesAlone(self._files.port, self._files.sha256)
+        try:
+            super()._move_in(session)
+        finally:
+            self._files = files
+
+
+class _SyncingFilesAlone(Files):
+    def sync_directory(self, path: str) -> None:
+        return
+
+
+class PrefixNameUnsynced(Store):
+    body_type = _UnsyncedNames
+
+
+class _PaddedBody(_KeepingBody):
+    """Keeps whole blocks, the last one filled up with zeros."""
+
+    def keep(self) -> None:
+        missing = min(-self.received % 16, self._claims.size - self.end)
+        if missing and not self._synced and self._whole is not None:
+            self.write(bytes(missing))
+        super().keep()
+
+
+class KeptPadded(Store):
+    body_type = _PaddedBody
+
+
+class _OverwritingBody(_KeepingBody):
+    """Of a broken body that begins where a chunk does, takes the new one for the better."""
+
+    def _look(self, session: Session) -> tuple[list[Record], list[ranges.Span]]:
+        unseen, missing = super()._look(session)
+        if self.broke_off:
+            same = [one for one in unseen if one.offset == self.offset]
+            for one in same:
+                session.info.recent = [other for other in session.info.recent if other != one]
+                session.info.ranges = ranges.remove(session.info.ranges, one.offset, one.end)
+                session.info.count -= 1
+            if same:
+                return super()._look(session)
+        return unseen, missing
+
+
+class KeptOverLonger(Store):
+    body_type = _OverwritingBody
+
+
 class _WholeBlocks(Body):
     """Keeps the whole blocks of what came."""
 
@@ -245,6 +299,37 @@ BUGS = (
             "completion",
         ),
         store=ClaimsUncovered,
+    ),
+    Bug(
+        name="prefix-name-unsynced",
+        says="what came of a broken body is on the disk before it is named, and its own name is not",
+        stands_for="fsync(2): the file's own fsync does not sync its name, and nothing was acknowledged yet",
+        storms=("power-loss-truncated",),
+        caught_by=("offsets", "status", "durability"),
+        deed="fault power-loss",
+        also=_OF_LOST_BYTES,
+        store=PrefixNameUnsynced,
+        sim_only="power cannot be taken from processes alone",
+    ),
+    Bug(
+        name="kept-padded",
+        says="what came of a broken body is filled up with zeros to a whole block",
+        stands_for="a cipher's or a disk's block written out whole: a length rounded up",
+        storms=("truncated",),
+        caught_by=("bytes", "offsets", "status"),
+        deed="request replace **/chunks/*",
+        also=(*(one for one in _OF_LOST_BYTES if one != "bytes"), "conflict", "durability"),
+        store=KeptPadded,
+    ),
+    Bug(
+        name="kept-over-longer",
+        says="what came of a broken body takes the place of a longer chunk that begins where it does",
+        stands_for="one file for each offset, written by whoever came last: the offset goes back",
+        storms=("truncated",),
+        caught_by=("durability", "offsets", "status"),
+        deed="request replace **/chunks/*",
+        also=(*_OF_LOST_BYTES, "conflict"),
+        store=KeptOverLonger,
     ),
     Bug(
         name="published-executable",

@@ -7,7 +7,7 @@ busy lock open, so on a sequential target a 5xx beside another request about the
 busy lock. HEAD of a target that declares ``patient-head`` is answered 423 where the storage fails: clients
 drop an upload for any other error. A storage of limited size that what was sent can have filled explains
 a 5xx as a fault does, but not for good that of a DELETE, which makes room. A request that the client itself
-cut is owed no answer.
+cut is owed no answer. Who lost a name is told so (:mod:`patchstorm.check.lost_names`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from patchstorm.case.case import FAR, Case, UploadCase, bodied, effect_of, ended
 from patchstorm.check.completion import owed
+from patchstorm.check.lost_names import untold
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure
 from patchstorm.check.story import finding, verb
@@ -55,6 +56,7 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
     for upload in case.uploads.values():
         yield from _never_ended(case, upload)
         yield from _refused_for_good(case, upload)
+    yield from untold(case, NAME)
 
 
 def _stalled(case: Case, operation: Operation) -> bool:

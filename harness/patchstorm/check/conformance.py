@@ -24,7 +24,7 @@ from patchstorm.dialect.cases.model import Seen, Step, Terms, View
 from patchstorm.dialect.cases.suite import ALL, Ruling, Suite, held_by, reason_to_skip, stopped
 from patchstorm.dialect.registry import suite_of
 from patchstorm.history import events
-from patchstorm.history.model import Completion, Operation, ProbeSent
+from patchstorm.history.model import Completion, Operation
 from patchstorm.history.no_answer import NoAnswer
 
 NAME = "conformance"
@@ -197,7 +197,9 @@ def _told(
         one = all_of_them[0]
         rule, probe = one.ruling.rule, one.operation.call.probe
         assert probe is not None
-        summary = f"{name}: {one.script.says}: {_method(probe)} {one.ruling.complaint}"
+        step = one.script.steps[probe.step]
+        method = probe.method if step.acts is None else f"{probe.method} (as {step.acts})"
+        summary = f"{name}: {one.script.says}: {method} {one.ruling.complaint}"
         others = list(dict.fromkeys(other.script.name for other in all_of_them[1:]))
         others = [other for other in others if other != one.script.name]
         if rule.level == "must" or (rule.level == "should" and probe.strict):
@@ -225,11 +227,6 @@ def _finding(case: Case, suite: Suite, one: _Broken, summary: str, others: list[
         causes={operation.op: one.ruling.complaint},
         notes=notes,
     )
-
-
-def _method(probe: ProbeSent) -> str:
-    override = [value for name, value in probe.headers if name.lower() == "x-http-method-override"]
-    return f"{probe.method} (as {override[0]})" if override else probe.method
 
 
 def _request(operation: Operation) -> str:

@@ -19,6 +19,7 @@ from patchstorm.errors import PatchstormError, UsageError
 from patchstorm.legible import legible
 
 INTERRUPTED = 130
+UNKNOWN = 2
 _OF_THE_MACHINE = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE,
     errno.EFBIG, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENOENT,

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from patchstorm.commands.conducting import conduct
-from patchstorm.commands.ending import INTERRUPTED
-from patchstorm.commands.leaving import leave
-from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty, writable_file
+from patchstorm.commands.places import DEFAULT_OUT, check_out, writable_file
+from patchstorm.commands.searches import Request, end
 from patchstorm.commands.simulate import with_story
 from patchstorm.errors import UsageError
-from patchstorm.report.model import Report, exit_code, overall
-from patchstorm.report.stored import encode
 from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
 
 COMPOSED_PERMILLE = 600
@@ -31,43 +27,12 @@ if TYPE_CHECKING:
     from patchstorm.scenario.model import Scenario
 
 
-SEARCHED: Final = ("sim", "fuse")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the command line asked for; None is what was left open.
-
-    The budget is for each storm, or for all together where none is named.
-    """
-
-    scenarios: tuple[str, ...]
-    target: str
-    storage: str | None
-    schedules: int | None
-    seconds: float | None
-    strategy: str
-    jobs: int | None
-    seed: int
-    replicas: int | None
-    collect: bool
-    unclaimed: bool
-    allow_unreached: bool
-    out: Path | None
-    junit: Path | None
-    corpus: Path | None
-    no_corpus: bool
-    json: bool
-    world: str = "sim"
-
-
 def execute(request: Request) -> int:
     """Explore each storm in turn; the exit code."""
     from patchstorm.choice.portfolio import check_name
-    from patchstorm.commands.corpus import corpus_at, keep_found
-    from patchstorm.scenario import library
+    from patchstorm.commands.corpus import corpus_at
     from patchstorm.target.registry import resolve
-    from patchstorm.worlds.registry import check_storage
+    from patchstorm.worlds.registry import check_storage, world_of, worlds
 
     check_bounds(request.schedules, request.replicas, request.jobs)
     between("--seed", request.seed, 0, SEED_MAX)
@@ -80,15 +45,23 @@ def execute(request: Request) -> int:
         writable_file(request.junit, "--junit")
     check_name(request.strategy)
     resolve(request.target)
-    if request.world not in SEARCHED:
+    world = world_of(request.world)
+    if not (world.searches or world.repeats):
+        others = " and ".join(one.name for one in worlds() if one.searches or one.repeats)
         raise UsageError(
-            f"--world {request.world}: orders can be searched in {' and '.join(SEARCHED)}; elsewhere the "
-            "operating system decides them. Use: patchstorm run --world "
-            f"{request.world} --schedules N"
+            f"--world {request.world}: orders can be searched in {others}; elsewhere the operating system "
+            f"decides them. Use: patchstorm run --world {request.world} --schedules N"
         )
-    if request.world == "fuse":
-        return conduct(request)
+    if request.cluster is not None and not world.searches:
+        raise UsageError(f"--cluster: the world {request.world} is searched on this machine alone.")
     corpus = corpus_at(request.corpus, none=request.no_corpus)
+    return search(request, corpus) if world.searches else conduct(request, corpus)
+
+
+def search(request: Request, corpus: Corpus | None) -> int:
+    """Search the schedules of the simulator, one storm after the other."""
+    from patchstorm.scenario import library
+
     named = [library.load(name) for name in dict.fromkeys(request.scenarios)]
     shares = [(scenario, request) for scenario in named] or shares_of(request, library.load_all())
     found: list[Explored] = []
@@ -100,18 +73,11 @@ def execute(request: Request) -> int:
                 raise KeyboardInterrupt
     except KeyboardInterrupt:  # also between two searches: what had ended is told
         interrupted = True
-    drop_if_empty(DEFAULT_OUT)
     runs = tuple(with_story(one) for one in found)
-    keep_found(corpus, runs)
-    report = Report(verdict=overall(runs), runs=runs)
-    leave(report, out=request.out, junit=request.junit)
-    _tell(request, found, report)
-    if interrupted:
-        sys.stderr.write(
-            f"patchstorm: interrupted in search {max(1, len(found))} of {len(shares)}\n"
-        )
-        return INTERRUPTED
-    return exit_code(report.verdict)
+    covered = [_covered(one) for one in found if one.report.verdict is not None]
+    covered += [line for one in found if one.table is not None for line in one.table.lines()]
+    place = f"search {max(1, len(found))} of {len(shares)}" if interrupted else None
+    return end(request, corpus, runs, remarks=covered, interrupted=place)
 
 
 def shares_of(request: Request, scenarios: Sequence[Scenario]) -> list[tuple[Scenario, Request]]:
@@ -139,7 +105,7 @@ def _explore(request: Request, scenario: Scenario, corpus: Corpus | None) -> Exp
     before: tuple[Path, ...] = ()
     if corpus is not None and not request.collect:  # who collects wants what the search finds
         kept = corpus.before(request.target, storage=request.storage, replicas=request.replicas)
-        before = kept.get(("sim", scenario.name), ())
+        before = kept.get((request.world, scenario.name), ())
     with Searching(scenario.name) as shown:
         again = retry_simulated(
             before,
@@ -156,6 +122,7 @@ def _explore(request: Request, scenario: Scenario, corpus: Corpus | None) -> Exp
             seconds=request.seconds,
             strategy=request.strategy,
             jobs=request.jobs,
+            cluster=request.cluster,
             storage=request.storage,
             replicas=request.replicas,
             collect=request.collect,
@@ -164,18 +131,6 @@ def _explore(request: Request, scenario: Scenario, corpus: Corpus | None) -> Exp
             out_dir=request.out or DEFAULT_OUT,
             progress=shown.told,
         )
-
-
-def _tell(request: Request, found: list[Explored], report: Report) -> None:
-    if request.json:
-        sys.stdout.write(encode(report).decode())
-        return
-    from patchstorm.report.console import console_on, tell
-
-    took = sum(run.seconds for run in report.runs)
-    covered = [_covered(one) for one in found if one.report.verdict is not None]
-    covered += [line for one in found if one.table is not None for line in one.table.lines()]
-    tell(report, console_on(sys.stdout), took=f"{took:.1f} s", remarks=covered)
 
 
 def _covered(found: Explored) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import sys
 import time
@@ -20,7 +21,7 @@ from patchstorm.commands.choosing import chosen
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir, writable_file
 from patchstorm.commands.run import default_jobs
-from patchstorm.commands.storms import Job, Played, play_all
+from patchstorm.commands.storms import Job, Played, play_all, play_away
 from patchstorm.legible import legible
 from patchstorm.report.combine import combined
 from patchstorm.report.junit import write_junit
@@ -53,6 +54,7 @@ class Request:
     confirm: int
     replicas: int | None
     jobs: int | None
+    cluster: str | None
     allow_unreached: bool
     out: Path | None
     junit: Path | None
@@ -151,9 +153,19 @@ def _all_played(
 def _played(request: Request, targets: dict[str, Target], jobs: list[_Job]) -> Played:
     from patchstorm.report.progress import progress
 
+    def run_of(job: Job) -> _Run:
+        assert isinstance(job, _Job)
+        return _Run(
+            scenario=job.scenario, target=targets[job.server], seed=request.seed,
+            replicas=request.replicas, allow_unreached=request.allow_unreached,
+            out_dir=_kept(request),
+        )  # fmt: skip
+
+    if request.cluster is not None:
+        return play_away(jobs, run_of, request.cluster, progress(len(jobs)))
     return play_all(
         jobs,
-        lambda job: _play(request, targets, job),
+        lambda job: run_of(job).play(),
         at_once=request.jobs or default_jobs(),
         shown=progress(len(jobs)),
     )
@@ -167,28 +179,41 @@ def _targets(names: Sequence[str]) -> dict[str, Target]:
     return {name: resolve(name) for name in dict.fromkeys(chosen)}
 
 
-async def _play(request: Request, targets: dict[str, Target], job: Job) -> RunReport:
-    from patchstorm.campaign.single import storm
-    from patchstorm.target.claims import unclaimed
-    from patchstorm.worlds.registry import DEFAULT_STORAGE, not_offered, world_of
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One run of one cell, for whoever is to do it."""
 
-    assert isinstance(job, _Job)
-    target = targets[job.server]
-    storage = job.scenario.fleet.storage or DEFAULT_STORAGE
-    kinds = {one.kind for one in job.scenario.faults}
-    reason = not_offered(world_of(WORLD), storage) or unclaimed(target, storage, kinds)
-    if reason is not None:
-        return _skipped(job.scenario, target, request, reason)
-    result = await storm(
-        job.scenario,
-        target,
-        seed=request.seed,
-        replicas=request.replicas,
-        out_dir=_kept(request),
-        keep_safe=False,
-        allow_unreached=request.allow_unreached,
-    )
-    return result.report
+    scenario: Scenario
+    target: Target
+    seed: int
+    replicas: int | None
+    allow_unreached: bool
+    out_dir: Path
+
+    def run(self) -> RunReport:
+        """In a process that has nothing else to do."""
+        return asyncio.run(self.play())
+
+    async def play(self) -> RunReport:
+        from patchstorm.campaign.single import storm
+        from patchstorm.target.claims import unclaimed
+        from patchstorm.worlds.registry import DEFAULT_STORAGE, not_offered, world_of
+
+        storage = self.scenario.fleet.storage or DEFAULT_STORAGE
+        kinds = {one.kind for one in self.scenario.faults}
+        reason = not_offered(world_of(WORLD), storage) or unclaimed(self.target, storage, kinds)
+        if reason is not None:
+            return _skipped(self.scenario, self.target, self.seed, reason)
+        result = await storm(
+            self.scenario,
+            self.target,
+            seed=self.seed,
+            replicas=self.replicas,
+            out_dir=self.out_dir,
+            keep_safe=False,
+            allow_unreached=self.allow_unreached,
+        )
+        return result.report
 
 
 def _kept(request: Request) -> Path:
@@ -239,7 +264,7 @@ def _report(
         cells.setdefault((job.server, job.scenario.name), []).append(run)
     runs = [combined(some, allow_unreached=request.allow_unreached) for some in cells.values()]
     runs += [
-        _skipped(scenario, targets[name], request, reason)
+        _skipped(scenario, targets[name], request.seed, reason)
         for name, reason in missing.items()
         if reason is not None
         for scenario in scenarios
@@ -247,12 +272,12 @@ def _report(
     return Report(verdict=overall(tuple(runs)), runs=tuple(runs))
 
 
-def _skipped(scenario: Scenario, target: Target, request: Request, reason: str) -> RunReport:
+def _skipped(scenario: Scenario, target: Target, seed: int, reason: str) -> RunReport:
     return RunReport(
         scenario=scenario.name,
         target=target.name,
         world=WORLD,
-        seed=request.seed,
+        seed=seed,
         verdict=None,
         skipped=reason,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from patchstorm.commands.ending import INTERRUPTED
+from patchstorm.commands.ending import INTERRUPTED, UNKNOWN
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir
 from patchstorm.errors import UsageError
 from patchstorm.report.patrol import Patrols, encode, exit_code
@@ -26,6 +26,7 @@ class Request:
     share: str
     seed: int
     jobs: int | None
+    cluster: str | None
     out: Path | None
     json: bool
 
@@ -46,12 +47,16 @@ def execute(request: Request) -> int:
         schedules=request.schedules,
         seed=request.seed,
         jobs=request.jobs or cores(),
+        cluster=request.cluster,
         out_dir=request.out or DEFAULT_OUT,
         share=share,
     )
     result = patrol(asked, progress)
     drop_if_empty(DEFAULT_OUT)
     _tell(result, request)
+    if result.lost is not None:
+        sys.stderr.write(f"patchstorm: {result.lost} ({result.cells} cells)\n")
+        return exit_code(result) or UNKNOWN
     if result.interrupted:
         sys.stderr.write(f"patchstorm: interrupted after {result.cells} cells\n")
         return INTERRUPTED

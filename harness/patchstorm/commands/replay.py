@@ -46,6 +46,7 @@ def execute(
     from patchstorm.campaign.failure import read_failure
     from patchstorm.campaign.nearby import NEAR_DEFAULT, NEAR_MAX
     from patchstorm.campaign.replay_target import replay_target
+    from patchstorm.worlds.registry import world_of
 
     if times is not None and not 1 <= times <= TIMES_MAX:
         raise UsageError(f"--times {times}: give a number from 1 to {TIMES_MAX}.")
@@ -67,7 +68,7 @@ def execute(
     aim, said = (None, None) if failure.own and target is None else replay_target(failure, target)
     if said is not None:
         sys.stderr.write(f"{said}\n")
-    if failure.world == "sim":
+    if world_of(failure.world).searches:
         if times is not None:
             sys.stderr.write("--times is for real processes: a simulated run repeats bit for bit\n")
         if out is not None:

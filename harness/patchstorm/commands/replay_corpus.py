@@ -19,6 +19,7 @@ from patchstorm.campaign.corpus import Corpus, Entry, cause_of
 from patchstorm.campaign.failure import read_failure, replay_command
 from patchstorm.campaign.replay_target import replay_target
 from patchstorm.errors import UsageError
+from patchstorm.worlds.registry import world_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +71,7 @@ def _replayed(
         return Outcome(path=path, state="NO LONGER FITS", said=str(error))
     try:
         replay_target(entry.failure, target)
-        if entry.failure.world == "sim":
+        if world_of(entry.failure.world).searches:
             state, said = _simulated(entry, target, near)
         else:
             state, said = _live(entry, target, times, out)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from patchstorm.commands.ending import INTERRUPTED
+from patchstorm.commands.ending import INTERRUPTED, UNKNOWN
 from patchstorm.commands.places import DEFAULT_OUT, check_out, drop_if_empty
 from patchstorm.errors import UsageError
 from patchstorm.report.selftest import SelfTest, encode, exit_code
@@ -29,6 +29,7 @@ class Request:
     budget: int | None
     schedules: int | None
     jobs: int | None
+    cluster: str | None
     out: Path | None
     blind: bool
     stories: bool
@@ -54,6 +55,7 @@ def execute(request: Request) -> int:
         budget=request.budget or BUDGET_DEFAULT,
         schedules=request.schedules or SCHEDULES_DEFAULT,
         jobs=request.jobs or cores(),
+        cluster=request.cluster,
         out_dir=request.out or DEFAULT_OUT,
         keep=request.out is not None,
         stories=request.stories,
@@ -61,8 +63,11 @@ def execute(request: Request) -> int:
     result = selftest(asked, progress(len(bugs) + len(others)))
     drop_if_empty(DEFAULT_OUT)
     _tell(result, request)
+    done = len(result.bugs) + len(result.innocents)
+    if result.lost is not None:
+        sys.stderr.write(f"patchstorm: {result.lost} ({done} of {len(bugs) + len(others)})\n")
+        return exit_code(result) or UNKNOWN
     if result.interrupted:
-        done = len(result.bugs) + len(result.innocents)
         sys.stderr.write(f"patchstorm: interrupted after {done} of {len(bugs) + len(others)}\n")
         return INTERRUPTED
     return exit_code(result)

@@ -39,7 +39,7 @@ def _shown(failure: Failure, path: Path) -> Shown:
     from patchstorm.history.reader import read_history
     from patchstorm.report.show.page import Shown
     from patchstorm.report.story import story
-    from patchstorm.worlds.sim.agenda import STEP_NS
+    from patchstorm.worlds.registry import names, world_of
 
     if failure.history is None:
         raise UsageError(f"{path}: names no history, so there is nothing to draw. Replay it first.")
@@ -64,5 +64,5 @@ def _shown(failure: Failure, path: Path) -> Shown:
         command=failure.command,
         facts=facts,
         history=history,
-        step_ns=STEP_NS if failure.world == "sim" else None,
+        step_ns=world_of(failure.world).step_ns() if failure.world in names() else None,
     )

@@ -21,12 +21,14 @@ def execute(path: Path, output: Path) -> int:
     from patchstorm.campaign.failure import read_failure, violation
     from patchstorm.campaign.simulated import shrink_file
     from patchstorm.report.console import console_on, tell_violation
+    from patchstorm.worlds.registry import world_of
 
     failure = read_failure(path)
     writable_file(output, "--output")
-    if failure.world == "fuse" and failure.schedule is not None:
+    world = world_of(failure.world)
+    if world.repeats and failure.schedule is not None:
         return _conducted(failure, output)
-    if failure.world != "sim":
+    if not world.searches:
         return _live(failure, output)
     sys.stderr.write(f"shrinking {path}\n")
     small = shrink_file(path, output)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from patchstorm.campaign.errands import Errand, errands
 from patchstorm.campaign.single import stop_if_cancelled
+from patchstorm.errors import ClusterLostError
 from patchstorm.report.model import RunReport
 from patchstorm.report.progress import Progress
 from patchstorm.report.story import in_brief
@@ -50,6 +53,32 @@ def play_all(jobs: Sequence[Job], play: Play, *, at_once: int, shown: Progress) 
         with shown:
             asyncio.run(_play_all(jobs, play, at_once, shown, ended))
     except KeyboardInterrupt:
+        interrupted = True
+    reports = tuple((jobs[number], ended[number]) for number in sorted(ended))
+    return Played(reports=reports, interrupted=interrupted)
+
+
+def play_away(
+    jobs: Sequence[Job], errand: Callable[[Job], Errand], cluster: str, shown: Progress
+) -> Played:
+    """As :func:`play_all`, by the workers of a cluster; a scheduler that goes away is an interruption."""
+    ended: dict[int, RunReport] = {}
+    interrupted = False
+
+    def begun() -> Iterator[tuple[int, Errand]]:
+        for number, job in enumerate(jobs):
+            shown.began(job.name)
+            yield number, errand(job)
+
+    try:
+        with shown:
+            for number, report in errands(begun(), 1, cluster):
+                ended[number] = report
+                shown.ended(jobs[number].name, in_brief(report))
+    except KeyboardInterrupt:
+        interrupted = True
+    except ClusterLostError as error:
+        sys.stderr.write(f"patchstorm: {error}\n")
         interrupted = True
     reports = tuple((jobs[number], ended[number]) for number in sorted(ended))
     return Played(reports=reports, interrupted=interrupted)

@@ -7,7 +7,7 @@ hit. Headers are told where they can be the reason: of an answer that is an erro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from patchstorm.dialect.words import Words
@@ -183,14 +183,20 @@ def _cut(value: str) -> str:
 def shortened(lines: Iterable[str]) -> list[str]:
     """The lines with long identifiers cut to their end, as short as keeps all of them apart."""
     kept = list(lines)
-    names = {found for line in kept for found in _LONG.findall(line)}
+    shorten = shortener(kept)
+    return [shorten(line) for line in kept]
+
+
+def shortener(lines: Iterable[str]) -> Callable[[str], str]:
+    """Cuts long identifiers to their end, as short as keeps those of ``lines`` apart."""
+    names = {found for line in lines for found in _LONG.findall(line)}
     length = SUFFIX
     longest = max((len(name) for name in names), default=0)
     while length < longest and len({name[-length:] for name in names}) < len(names):
         length += 1
     if length >= longest:
-        return kept
-    return [_LONG.sub(lambda found: _tail(found[0], length), line) for line in kept]
+        return str
+    return lambda line: _LONG.sub(lambda found: _tail(found[0], length), line)
 
 
 def _tail(name: str, length: int) -> str:

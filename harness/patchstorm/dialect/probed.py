@@ -10,16 +10,6 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
-EXTENSIONS = {
-    "creation": "creation",
-    "creation-with-upload": "creation-with-upload",
-    "creation-defer-length": "defer-length",
-    "expiration": "expiration",
-    "termination": "termination",
-    "concatenation": "concatenation",
-}
-"""Tus-Extension's words as capabilities; ``checksum`` comes with its algorithms."""
 READINGS = ("offset-addressed", "sequential")
 """A target's file names exactly one of them."""
 
@@ -33,31 +23,20 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Announced(msgspec.Struct, frozen=True, kw_only=True):
-    """What OPTIONS says. ``silent`` is why nothing was announced, None where it was answered."""
+    """What a server says of itself; a protocol in which it does derives a class with what was said.
 
-    versions: tuple[str, ...] = ()
-    extensions: tuple[str, ...] = ()
-    algorithms: tuple[str, ...] = ()
-    max_size: str | None = None
+    ``silent`` is why nothing was announced, None where it was answered.
+    """
+
     silent: str | None = None
 
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """The capabilities that were announced."""
-        named = {EXTENSIONS[word] for word in self.extensions if word in EXTENSIONS}
-        algorithms = self.algorithms if "checksum" in self.extensions else ()
-        return frozenset(named | {f"checksum-{word}" for word in algorithms})
-
     def about(self, capability: str) -> bool | None:
-        """Whether it is announced; None for what tus has no word for."""
-        if capability in EXTENSIONS.values() or capability.startswith("checksum-"):
-            return None if self.silent else capability in self.capabilities
+        """Whether it is announced; None for what the protocol has no word for."""
         return None
 
     def withholds(self, capability: str) -> bool:
-        """Whether tus has a word for it and it was not said, for whatever reason."""
-        worded = capability in EXTENSIONS.values() or capability.startswith("checksum-")
-        return worded and capability not in self.capabilities
+        """Whether the protocol has a word for it and it was not said, for whatever reason."""
+        return False
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +102,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 def _of_one_reading(
     declared: Sequence[str], names: tuple[str, ...], pinned: Collection[str]
 ) -> tuple[str, ...]:
-    """``names`` with exactly one reading: a pinned one, then one that was found, then tus's own."""
+    """``names`` with exactly one reading: a pinned one, then one that was found, then the stricter."""
     readings = [name for name in names if name in READINGS]
     if len(readings) == 1:
         return names

@@ -13,7 +13,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``path`` takes POST and OPTIONS. ``status`` is the path of the status document, with ``{path}``
     and ``{query}`` of the upload's own URL. ``id`` says where that URL holds the server's name for
     the upload: ``path`` (its last segment), a query parameter, or ``PARAMETER:CLAIM`` where the
-    parameter is a JWT. ``metadata`` are further pairs for Upload-Metadata, with ``{target}`` for the
+    parameter is a JWT. ``metadata`` are further pairs for a creation's metadata, with ``{target}`` for the
     name asked for. ``chunked`` False: the server takes no body without a length, so none is sent.
     ``minted`` is the URL, with ``{token}``, of an upload that no creation made: the token is a JWT of
     the fleet's secret (:mod:`patchstorm.dialect.tus.minting`). ``progress`` names headers

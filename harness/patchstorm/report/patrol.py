@@ -50,7 +50,7 @@ class Patrols(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one patrol found.
 
     ``applying`` is how many cells there are that apply, run here or not; ``share`` (k, n): the k-th of
-    n parts was run.
+    n parts was run. ``lost``: why a patrol on a cluster ended before its time.
     """
 
     verdict: Verdict
@@ -62,6 +62,7 @@ class Patrols(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     interrupted: bool
     innocents: tuple[Row, ...]
+    lost: str | None = None
 
 
 def verdict_of(rows: Iterable[Row]) -> Verdict:

@@ -84,7 +84,7 @@ class SelfTest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one self-test found. ``seconds`` are of wall time, all processes together.
 
     ``pairs`` tells how many of the features that composed storms are made of met in those of the innocents,
-    and ``never`` are those that did not.
+    and ``never`` are those that did not. ``lost``: why a search on a cluster ended before its time.
     """
 
     verdict: Whole
@@ -95,6 +95,7 @@ class SelfTest(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool
     bugs: tuple[BugResult, ...]
     innocents: tuple[InnocentResult, ...]
+    lost: str | None = None
     pairs: str | None = None
     never: tuple[tuple[str, str], ...] = ()
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
-from patchstorm.choice.schedule import Schedule
+from patchstorm.choice.schedule import Choice, Schedule
 from patchstorm.run.outcome import Outcome
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
@@ -52,12 +52,39 @@ class Row:
     says: str
 
 
+class Conducting(Protocol):
+    """How the orders of one run after the other are decided; such runs are given it as what they share.
+
+    ``strategy`` draws the orders of runs that are given no choices.
+    """
+
+    strategy: str
+
+    def beside(self, strategy: str) -> Conducting:
+        """For one run that may be under way beside others, and in the end has a last run of its own."""
+        ...
+
+    def close(self) -> None:
+        """No run is to come: end what has outlived the last one."""
+        ...
+
+    @property
+    def ran(self) -> bool:
+        """Whether the last run came to something that orders can be read off."""
+        ...
+
+    def aimed(self, *, deadly: bool) -> Sequence[tuple[Choice, ...]]:
+        """Orders that are worth forcing, by the last run, in which nobody was disturbed; best ones first."""
+        ...
+
+
 class World(ABC):
     """One world. A module that defines one must be cheap to import: ``list`` and ``--help`` ask them all.
 
     ``says`` is one line. ``default``: it is part of a run where nobody names a world. ``searches``: the order
     of steps is the harness's own, so that schedules can be searched, repeated exactly and shrunk.
-    ``repeats``: choices are known by name, and a run can be asked to make them again, as far as it can.
+    ``repeats``: choices are known by name, and a run can be asked to make them again, as far as it can, so
+    that orders can be searched by running them.
     """
 
     name: str
@@ -82,6 +109,14 @@ class World(ABC):
         self, plan: Plan, target: Target, schedule: Schedule, *, out_dir: Path, shared: Any
     ) -> Outcome:
         """Run ``plan`` with those choices; asked of worlds that ``repeats`` says can."""
+        raise NotImplementedError
+
+    def step_ns(self) -> int | None:
+        """How long a step takes, where a clock moves by steps; stories then count them."""
+        return None
+
+    def conducting(self) -> Conducting:
+        """What a search gives its runs as what they share; asked of worlds that ``repeats`` says can."""
         raise NotImplementedError
 
     def shared(self, at_once: int) -> AbstractContextManager[Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
 from typing import Final
 
 from patchstorm.errors import UsageError
 from patchstorm.scenario.faults import FAULTS, TRIGGERS
-from patchstorm.scenario.means import AllMeans
+from patchstorm.scenario.means import AllMeans, Means
 from patchstorm.storage.parse import FlavourError, parse_flavour
 from patchstorm.target.claims import DIRECTORY
 from patchstorm.worlds.base import World
@@ -73,9 +73,30 @@ def worlds() -> tuple[World, ...]:
     return tuple(world_of(name) for name in names())
 
 
+class _AllMeans(Mapping[str, Means]):
+    """Asks a world when its name is looked up: what a world is able to do takes importing half of it.
+
+    A run needs those of its own world, and those of others only to say where else a storm would go.
+    """
+
+    def __getitem__(self, name: str) -> Means:
+        if name not in names():
+            raise KeyError(name)
+        return world_of(name).means()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(names())
+
+    def __len__(self) -> int:
+        return len(names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in names()
+
+
 def all_means() -> AllMeans:
     """What each can do for a storm."""
-    return {world.name: world.means() for world in worlds()}
+    return _AllMeans()
 
 
 def default_worlds() -> tuple[str, ...]:

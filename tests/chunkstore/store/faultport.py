@@ -261,3 +261,23 @@ def writes(call: Call) -> bool:
     if call.name == "fsync":
         return True
     return call.name in ("pwrite", "write", "replace", "link", "mkdir")
+
+
+def once(name: str, part: str, action: Callable[[], None]) -> Callable[[Call], None]:
+    """A hook: before the first call of this name about such a path."""
+    done = False
+
+    def hook(call: Call) -> None:
+        nonlocal done
+        if not done and call.name == name and part in call.path:
+            done = True
+            action()
+
+    return hook
+
+
+def raises(error: BaseException) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 
 import msgspec
 import pytest
-from faultport import Call, Died
+from faultport import Call, Died, once, raises
 from storescene import DATA, World, claims_for, port_of
 
 from chunkstore.errors import Busy, Conflict, Gone, Locked, TargetTaken
@@ -21,26 +20,6 @@ LIES = bytes(byte ^ 1 for byte in DATA)
 
 def info_of(world: World, claims: Claims) -> Info:
     return msgspec.json.decode((world.session(claims) / "info.json").read_bytes(), type=Info)
-
-
-def once(name: str, part: str, action: Callable[[], None]) -> Callable[[Call], None]:
-    """A hook: before the first call of this name about such a path."""
-    done = False
-
-    def hook(call: Call) -> None:
-        nonlocal done
-        if not done and call.name == name and part in call.path:
-            done = True
-            action()
-
-    return hook
-
-
-def raises(error: BaseException) -> Callable[[], None]:
-    def act() -> None:
-        raise error
-
-    return act
 
 
 # A paused assembler.

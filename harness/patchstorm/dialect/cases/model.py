@@ -71,7 +71,8 @@ class Step:
     what is expected holds, at most so long. ``wait_ms``: let time pass first. ``silence``: no answer is one
     too, as where HTTP lets a server close the connection. ``odd``: HTTP itself may refuse it, so what
     the dialect demands of every answer need not be demanded. ``stays``: this request goes to the replica of
-    the one before, even where they are to change. ``expects`` empty: it prepares, and has to succeed.
+    the one before, even where they are to change. ``acts``: the method that counts, where
+    a header names another than the one that is sent. ``expects`` empty: it prepares, and has to succeed.
     """
 
     method: str
@@ -90,12 +91,12 @@ class Step:
     silence: bool = False
     odd: bool = False
     stays: bool = False
+    acts: str | None = None
 
     @property
     def acts_as(self) -> str:
-        """The method that counts: X-HTTP-Method-Override is for clients that cannot send every one."""
-        names = [value for name, value in self.headers if name.lower() == "x-http-method-override"]
-        return names[0] if names else self.method
+        """The method that counts."""
+        return self.method if self.acts is None else self.acts
 
     @property
     def needs_socket(self) -> bool:

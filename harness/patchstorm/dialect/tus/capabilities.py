@@ -27,6 +27,7 @@ CAPABILITIES: Final[dict[str, str]] = {
     "plain-files": "nobody may execute a published file, whatever the umask",
     "completes-unattended": "a complete upload is published although no client returns",
     "named-targets": "an upload is published under the name its creation asks for, inside the root",
+    "tells-lost-names": "who lost a name to another upload is told so at the next request: 409 or 410",
     "unnamed-uploads": "a creation may ask for no name; its file is published where `files.unnamed` says",
     "signed-urls": "an upload's URL is signed, and no other spelling of it is served",
     "behind-proxy": "Location names the scheme and host of X-Forwarded-Proto and X-Forwarded-Host, or Host",
@@ -36,3 +37,15 @@ CAPABILITIES: Final[dict[str, str]] = {
     "survives-power-loss": "what was acknowledged is synced to stable storage first",
     "survives-companion-loss": "what was acknowledged outlives the data of the companion",
 }
+
+EXTENSIONS: Final[dict[str, str]] = {
+    "creation": "creation",
+    "creation-with-upload": "creation-with-upload",
+    "creation-defer-length": "defer-length",
+    "expiration": "expiration",
+    "termination": "termination",
+    "concatenation": "concatenation",
+}
+"""Capabilities by the words of Tus-Extension that announce them; ``checksum`` comes with its algorithms."""
+CHECKSUM: Final = "checksum-"
+"""What such a capability begins with: the algorithm follows."""

@@ -1,9 +1,9 @@
 """What of a history explains a refusal in tus 1.0.0.
 
 * 404, 410: the upload was terminated, has expired, or is finished and no more to be had;
-* 409: bytes of another content that may have been accepted, a name that another upload wants or that a
-  stranger may have taken when the last bytes came, an offset outside the upload; to a question, a name that
-  another upload can have got;
+* 409: bytes of another content that may have been accepted, a name that another upload can have got or that
+  a stranger may have taken when the last bytes came, an offset outside the upload; to a creation, a name that
+  another upload wants;
 * 413: a body past the declared end, an upload beyond the announced ``Tus-Max-Size``;
 * 400: a body past the declared end, where tus leaves the answer open; a checksum that is malformed or of
   an unknown algorithm; 460 is the business of ``checksum``;
@@ -75,7 +75,7 @@ def _contested(case: Case, upload: UploadCase, operation: Operation, end: Comple
         return bool(upload.rivals) or _created_before(upload, operation)
     if not bodied(operation):
         return _lost_name(case, upload, end)
-    if upload.rivals or upload.damages or _created_before(upload, None):
+    if _name_taken(case, upload, end) or upload.damages or _created_before(upload, None):
         return True
     if upload.full_from <= end.time_ns:
         return True
@@ -94,6 +94,10 @@ def _lost_name(case: Case, upload: UploadCase, end: Completion) -> bool:
     """Whether another upload can have been published under its name by then."""
     if _created_before(upload, None) and upload.full_from <= end.time_ns:
         return True
+    return _name_taken(case, upload, end)
+
+
+def _name_taken(case: Case, upload: UploadCase, end: Completion) -> bool:
     return any(case.uploads[rival].full_from <= end.time_ns for rival in upload.rivals)
 
 

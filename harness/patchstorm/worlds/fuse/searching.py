@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from patchstorm.choice.portfolio import Hints, strategy_for
@@ -13,6 +14,7 @@ from patchstorm.history import digest
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import Plan
 from patchstorm.storage.parse import parse_flavour
+from patchstorm.worlds.fuse.aiming import Order, aimed
 from patchstorm.worlds.fuse.keeping import Keeping
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 
@@ -31,6 +33,23 @@ class Wanted:
     length: int | None = None
     last: FuseOutcome | None = None
     keeping: Keeping = field(default_factory=Keeping)
+
+    def beside(self, strategy: str) -> Wanted:
+        """Servers that outlive a storm are had by all runs, the last run by each alone."""
+        return replace(self, strategy=strategy, last=None)
+
+    def close(self) -> None:
+        self.keeping.close()
+
+    @property
+    def ran(self) -> bool:
+        return self.last is not None
+
+    def aimed(self, *, deadly: bool) -> Sequence[Order]:
+        """Orders read off the last run; how long it was is known from then on."""
+        assert self.last is not None, "a run that was judged leaves what it came to"
+        self.length = max(1, self.last.storm_steps)
+        return tuple(aimed(self.last, deadly=deadly))
 
 
 def guessed_length(plan: Plan) -> int:

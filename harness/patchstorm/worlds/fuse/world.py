@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,19 +49,14 @@ class Fuse(OnTheModel):
         strategy = strategy_of(plan, shared.strategy, shared.length)
         return await self._run(plan, target, Deciding(strategy), out_dir, shared)
 
-    @contextlib.contextmanager
-    def _wanted(self) -> Iterator[Wanted]:
-        from patchstorm.worlds.fuse.searching import Wanted
-
-        wanted = Wanted()
-        try:
-            yield wanted
-        finally:
-            wanted.keeping.close()
-
     def shared(self, at_once: int) -> AbstractContextManager[Wanted]:
         """How orders are drawn, and the servers that outlive a storm."""
-        return self._wanted()
+        return contextlib.closing(self.conducting())
+
+    def conducting(self) -> Wanted:
+        from patchstorm.worlds.fuse.searching import Wanted
+
+        return Wanted()
 
     async def repeat(
         self, plan: Plan, target: Target, schedule: Schedule, *, out_dir: Path, shared: Any

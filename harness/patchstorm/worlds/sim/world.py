@@ -34,6 +34,11 @@ class Simulator(OnTheModel):
             own_disk=True,
         )
 
+    def step_ns(self) -> int:
+        from patchstorm.worlds.sim.agenda import STEP_NS
+
+        return STEP_NS
+
     def cannot_run(self, target: Target) -> str | None:
         from patchstorm.worlds.sim.app import subject_of
 

@@ -79,12 +79,12 @@ def overridden(step: Step, actual: str) -> Step:
     body = step.body
     if actual in ("POST", "PUT", "PATCH") and body is None:
         body = b""  # a client sends Content-Length: 0 where a body was to be expected
-    return replace(step, method=actual, headers=headers, body=body)
+    return replace(step, method=actual, headers=headers, body=body, acts=step.method)
 
 
 def disguised(step: Step, method: str) -> Step:
     """The same request, saying that it is another: what it is must have no effect."""
-    return replace(step, headers=(*step.headers, ("X-HTTP-Method-Override", method)))
+    return replace(step, headers=(*step.headers, ("X-HTTP-Method-Override", method)), acts=method)
 
 
 def base64(data: bytes) -> str:

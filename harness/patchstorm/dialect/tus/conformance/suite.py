@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from patchstorm.dialect.cases.claims import TOKEN, listed
 from patchstorm.dialect.cases.model import Case, Rule, Seen, Terms
 from patchstorm.dialect.cases.suite import Suite
+from patchstorm.dialect.tus.capabilities import CHECKSUM, EXTENSIONS
 from patchstorm.dialect.tus.conformance import (
     always,
     checksum,
@@ -40,16 +41,7 @@ RULES: dict[str, Rule] = {
 }  # fmt: skip
 CASES: dict[str, Case] = {case.name: case for module in _MODULES for case in module.CASES}
 
-EXTENSIONS: Mapping[str, str] = {
-    "creation": "creation",
-    "creation-with-upload": "creation-with-upload",
-    "defer-length": "creation-defer-length",
-    "expiration": "expiration",
-    "termination": "termination",
-    "concatenation": "concatenation",
-}
-"""A target's capability and the extension of tus that it stands for."""
-_CHECKSUM = "checksum-"
+_EXTENSION_OF: Mapping[str, str] = {word: extension for extension, word in EXTENSIONS.items()}
 _TOLD_HEADERS = frozenset({
     "allow", "cache-control", "content-length", "content-type", "expect", "location",
     "transfer-encoding", "trailer", "x-http-method-override",
@@ -60,11 +52,11 @@ def terms_of(
     capabilities: Collection[str], answer: Mapping[str, str] | None, *, lifetime: bool
 ) -> Terms:
     """What is known of a target: its description's capabilities, and the headers of its answer to OPTIONS."""
-    claimed = {EXTENSIONS[word] for word in capabilities if word in EXTENSIONS}
+    claimed = {_EXTENSION_OF[word] for word in capabilities if word in _EXTENSION_OF}
     claimed |= {f"own:{word}" for word in capabilities if word in contract.OWN}
     if core.KEEPS_PARTIAL in capabilities:
         claimed.add(f"own:{core.KEEPS_PARTIAL}")
-    sums = {word.removeprefix(_CHECKSUM) for word in capabilities if word.startswith(_CHECKSUM)}
+    sums = {word.removeprefix(CHECKSUM) for word in capabilities if word.startswith(CHECKSUM)}
     if sums:
         claimed |= {"checksum", *(f"checksum:{name}" for name in sums)}
     return Terms(

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from patchstorm.dialect.ground import Ending
 from patchstorm.dialect.operations import Mischief
 from patchstorm.dialect.probed import Announced, Probed
+from patchstorm.dialect.tus.announced import TusAnnounced
 from patchstorm.dialect.tus.codec import PATCH_TYPE
 from patchstorm.dialect.tus.probing.bench import Bench, Made, described, offset_of
 from patchstorm.dialect.tus.probing.sound import PART, SIZE
@@ -24,9 +25,9 @@ async def announced(bench: Bench) -> Announced:
     """What OPTIONS says (tus, core, OPTIONS)."""
     reply = await bench.send("OPTIONS", bench.ground.wire.path)
     if reply is None or reply.status >= 300:
-        return Announced(silent=f"OPTIONS: {described(reply)}")
+        return TusAnnounced(silent=f"OPTIONS: {described(reply)}")
     said = reply.headers
-    return Announced(
+    return TusAnnounced(
         versions=_words(said.get("tus-version", "")),
         extensions=_words(said.get("tus-extension", "")),
         algorithms=_words(said.get("tus-checksum-algorithm", "")),

@@ -1,0 +1,35 @@
+"""What there is, by name and by form: ``list`` and ``schema``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from patchstorm.cli.options import Json
+
+
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="scenarios|targets|checks|faults|storages|worlds|bugs", help="Of what."
+        ),
+    ],
+    json: Json = False,
+) -> int:
+    """Name what there is."""
+    from patchstorm.commands.listing import execute
+
+    return execute(what, json=json)
+
+
+def schema(
+    kind: Annotated[
+        str, typer.Argument(metavar="config|failure|matrix|report|scenario|target", help="Of what.")
+    ],
+) -> int:
+    """Print the JSON Schema of a file that you write or read."""
+    from patchstorm.commands.schema import execute
+
+    return execute(kind)

@@ -1,0 +1,53 @@
+"""Options that several commands take: each is declared once, so that it means the same in all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DEFAULT_SEED = 1
+
+AllowUnreached = Annotated[
+    bool,
+    typer.Option("--allow-unreached", help="Safe even if a storm did not come to what it is for."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDR", help="A dask scheduler: tcp://HOST:PORT, its file, or local:N."),
+]
+Corpus = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Where failures are kept.", show_default=".patchstorm/failures"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Junit = Annotated[Path | None, typer.Option(metavar="F", help="Write a JUnit XML report here.")]
+NoCorpus = Annotated[
+    bool,
+    typer.Option(
+        "--no-corpus",
+        envvar="PATCHSTORM_NO_CORPUS",
+        show_envvar=False,
+        help="Neither try first what failed before nor keep what is found.",
+    ),
+]
+Processes = Annotated[int | None, typer.Option(metavar="N", help="Processes; none: all cores.")]
+Replicas = Annotated[
+    int | None, typer.Option(metavar="N", help="Replicas; the scenario says, mostly 3.")
+]
+StormsAtOnce = Annotated[
+    int | None, typer.Option(metavar="N", help="Storms at once; none: as the machine allows.")
+]
+
+
+def seed_option(what_it_gives: str) -> Any:
+    """``--seed``, in the words of the command: a storm, schedules, or the first of several hunts."""
+    return typer.Option(metavar="N", help=what_it_gives)
+
+
+def out_option(what_is_kept: str) -> Any:
+    """``--out``, in the words of the command."""
+    return typer.Option(metavar="DIR", help=what_is_kept)

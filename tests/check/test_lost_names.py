@@ -1,0 +1,77 @@
+"""``availability``: who lost a name is told, where that is promised; ``refusal``: and nobody who has not."""
+
+from __future__ import annotations
+
+import pytest
+from book import ADDRESSED, Book, fired
+
+from patchstorm.history.model import UploadInfo
+
+TELLING = (*ADDRESSED, "named-targets", "tells-lost-names")
+
+
+def rivals(*, capabilities: tuple[str, ...] = TELLING, overwrite: bool = False) -> Book:
+    """``u`` has got the name; of ``v`` one half is there."""
+    names = [UploadInfo(id=one, size=64, target="t", overwrite=overwrite) for one in "uv"]
+    book = Book(uploads=tuple(names), capabilities=capabilities)
+    for one in "uv":
+        book.create(upload=one)
+    book.patch(0, 32, 32, upload="v")
+    book.patch(0, 64, 64)
+    return book
+
+
+def closed(book: Book) -> Book:
+    book.final()
+    book.final(upload="v", size=64)
+    return book
+
+
+@pytest.mark.parametrize("promised", [True, False])
+def test_who_lost_the_name_and_may_go_on_sends_in_vain(promised: bool) -> None:
+    book = rivals(capabilities=TELLING if promised else TELLING[:-1])
+    book.patch(32, 48, 48, upload="v")
+    assert fired(closed(book).history()) == ({"availability"} if promised else set())
+
+
+def test_who_asked_before_the_name_was_lost_need_not_be_told() -> None:
+    book = rivals()
+    book.patch(32, 48, 48, upload="v", at=(5, 30))
+    assert fired(closed(book).history()) == set()
+
+
+def test_who_is_told_has_no_reason_to_complain() -> None:
+    book = rivals()
+    book.patch(32, 48, status=409, upload="v")
+    book.head(None, status=409, upload="v")
+    assert fired(closed(book).history()) == set()
+
+
+def test_an_upload_that_may_replace_loses_nothing() -> None:
+    book = rivals(overwrite=True)
+    book.patch(32, 48, 48, upload="v")
+    assert fired(closed(book).history()) == set()
+
+
+@pytest.mark.parametrize(("last", "accused"), [(423, True), (409, False)])
+def test_no_name_that_is_lost_is_waited_for_to_the_last(last: int, accused: bool) -> None:
+    book = rivals()
+    book.head(None, status=423, upload="v")
+    book.heal()
+    for status in (423, 423, last):
+        book.head(None, status=status, upload="v", phase="heal")
+    assert fired(closed(book).history()) == ({"availability"} if accused else set())
+
+
+@pytest.mark.parametrize(("sent", "explained"), [(64, True), (32, False)])
+def test_a_name_is_lost_to_who_may_have_been_published_and_to_nobody_else(
+    sent: int, explained: bool
+) -> None:
+    names = [UploadInfo(id=one, size=64, target="t") for one in "uv"]
+    book = Book(uploads=tuple(names), capabilities=TELLING)
+    for one in "uv":
+        book.create(upload=one)
+    book.lost(0, sent)
+    book.patch(0, 32, status=409, upload="v")
+    told = [one for one in fired(book.history()) if one == "refusal"]
+    assert bool(told) is not explained
