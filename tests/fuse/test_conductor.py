@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -18,9 +20,12 @@ from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull
 from patchstorm.errors import InconclusiveError
 from patchstorm.history.events import Fault
+from patchstorm.live.replica import Replica
 from patchstorm.live.warden import marked
 from patchstorm.worlds.fuse import conductor
 from patchstorm.worlds.fuse.choosing import Deciding, Repeating
+from patchstorm.worlds.fuse.holding import Holding
+from patchstorm.worlds.fuse.member import Member
 from patchstorm.worlds.fuse.outcome import NO_STEP, FuseOutcome
 from patchstorm.worlds.fuse.rest import Watch
 
@@ -254,3 +259,14 @@ def test_a_close_for_which_a_fault_waits_is_a_step() -> None:
     ran = run(storm("sequential", faults=faults), mini("locked"), Deciding(Dull()))
     assert [one.fault for one in ran.history.events if isinstance(one, Fault)] == ["crash"] * 2
     assert [one for one in ran.order if " close " in one]
+
+
+def test_a_replica_that_is_killed_is_offered_to_no_client_from_that_moment_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Replica, "alive", True)  # as it is until the system has taken it away
+    holding, replica = Holding.__new__(Holding), Replica.__new__(Replica)
+    replica.index = 0
+    for dying in (False, True):
+        holding.members = [cast(Member, SimpleNamespace(dying=dying))]
+        assert holding.offers(replica) is not dying

@@ -10,6 +10,7 @@ import select
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from patchstorm.live.replica import Replica
 from patchstorm.storage.errors import WouldBlock
 from patchstorm.storage.server import Server
 from patchstorm.worlds.fuse.bridge import SILENT
@@ -182,6 +183,11 @@ class Holding:
         for one in [held for held in (*self._held, *self._parked) if held.member in gone]:
             (self._held if one in self._held else self._parked).remove(one)
             one.member.last_words(one.request)
+
+    def offers(self, replica: Replica) -> bool:
+        """Whether clients may think that it is there. That it dies is known at once, not when it is gone:
+        how long that takes is the operating system's to decide."""
+        return replica.alive and not self.members[replica.index].dying
 
     def stir(self, member: Member) -> None:
         """Somebody has moved it: look whether it is at rest."""

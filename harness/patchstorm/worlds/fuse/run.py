@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Final, Protocol
 
-from patchstorm.choice.schedule import Choice
 from patchstorm.dialect.registry import dialect_of
 from patchstorm.history.model import History
 from patchstorm.history.recorder import Recorder
@@ -192,6 +191,7 @@ class _FuseRun(Run):
         self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
         self.courier.crossing = conductor.crossing
         self.courier.cut = _in_blocks
+        self.courier.offers = conductor.offers
         self.courier.on_silence = self._note_exits
         self.abilities = Abilities(conductor, fleet, self.courier.network)
         self.faults = Faults(self.abilities, self.recorder, self.stamp)
@@ -365,13 +365,10 @@ class _FuseRun(Run):
             )
         if self.triggers.waiting and self.triggers.armed_once:
             notes.append(f"never triggered: {self.triggers.unspent}")
-        unplaced: tuple[Choice, ...] = ()
-        if isinstance(self.chooser, Repeating):
-            unplaced = self.chooser.unplaced
         return FuseOutcome(
             history=self.history(),
             choices=tuple(self.chooser.taken),
-            unplaced=unplaced,
+            unplaced=self.chooser.unplaced if isinstance(self.chooser, Repeating) else (),
             notes=tuple(dict.fromkeys(notes)),
             unknown="; ".join(self.found.unread) or None,
             idle=tuple(self.abilities.missed),
