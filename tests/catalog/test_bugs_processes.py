@@ -29,6 +29,7 @@ def usual() -> set[str]:
 
 USUAL = usual()
 USUAL_STORMS = {bug.storm for bug in REAL if bug.name in USUAL}
+ASKED_ELSEWHERE = {"conformance"}  # of the reference as processes: tests/conformance/test_worlds.py
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,9 @@ def test_the_storm_shows_the_bug_to_its_checkers_and_to_no_others(bug: Bug) -> N
 @pytest.mark.parametrize(
     "storm",
     [
-        pytest.param(storm, marks=[] if storm in USUAL_STORMS else pytest.mark.slow)
+        pytest.param(
+            storm, marks=[] if storm in USUAL_STORMS - ASKED_ELSEWHERE else pytest.mark.slow
+        )
         for storm in STORMS
     ],
 )

@@ -321,6 +321,30 @@ def test_busy_answers_are_legal() -> None:
     assert fired(book.history()) == set()
 
 
+@pytest.mark.parametrize(
+    ("error", "accused"), [("closed", True), ("reset", False), ("dropped", False)]
+)
+def test_a_connection_that_is_closed_without_a_whole_answer_needs_a_fault(
+    error: str, accused: bool
+) -> None:
+    book = addressed(chunks=2)
+    book.ask("append", None, start=32, end=48, error=error)
+    assert ("availability" in fired(book.history())) is accused
+
+    book = addressed(chunks=2)
+    book.event("fault", fault="crash", replica=0)
+    book.ask("append", None, start=32, end=48, error=error)
+    assert fired(book.history()) == set()
+
+
+def test_a_sequential_target_may_end_the_connection_of_whoever_meets_a_busy_lock() -> None:
+    for at, accused in (((100, 120), False), ((200, 201), True)):
+        book = sequential(chunks=2)
+        book.patch(32, 48, 48, at=(110, 115))
+        book.ask("append", None, start=32, end=48, at=at, error="closed")
+        assert ("availability" in fired(book.history())) is accused
+
+
 def test_a_sequential_target_may_meet_a_busy_lock_with_500() -> None:
     for at, accused in (((100, 120), False), ((200, 201), True)):
         book = sequential(chunks=2)
@@ -398,6 +422,23 @@ def test_a_creation_that_was_never_answered_may_have_left_its_files(
     book.residue(".upload/another/chunks")
 
     assert (fired(book.history()) == {"residue"}) is left
+
+
+@pytest.mark.parametrize(
+    ("size", "status", "left"), [(0, 423, False), (0, 409, False), (0, 400, True), (16, 423, True)]
+)
+def test_a_creation_of_an_empty_upload_that_was_told_to_come_again_may_be_published_all_the_same(
+    size: int, status: int, left: bool
+) -> None:
+    book = Book(size=size, uploads=(UploadInfo(id="u", size=size, target="t"),))
+    book.create(status=status)
+    book.create()
+    if size:
+        book.patch(0, size)
+    book.final()
+    book.residue("done/a-name-that-nobody-knows")
+
+    assert ("residue" in fired(book.history())) is left
 
 
 @pytest.mark.parametrize(

@@ -799,6 +799,21 @@ def delete_has_room_at_the_second_try() -> Book:
 
 
 @plant()
+def delete_of_what_holds_nothing_yet_makes_no_room() -> Book:
+    """Bytes that came later say nothing about what a DELETE could have given back."""
+    book = Book()
+    book.create()
+    book.event("fault", fault="disk-full")
+    for _ in range(6):
+        book.ask("terminate", 507)
+    book.event("fault", fault="disk-full", ends=True)
+    book.patch(0, 64, 64)
+    book.head(64)
+    book.final()
+    return book
+
+
+@plant()
 def calls_of_the_replica_itself_had_no_room() -> Book:
     """EDQUOT for single calls has nothing to do with how much room there is."""
     book = addressed(chunks=1)

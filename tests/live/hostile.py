@@ -168,6 +168,14 @@ def begin() -> None:
     elif MODE == "daemon":
         child = "import os, time; os.setsid(); os.fork() and os._exit(0); time.sleep(600)"
         subprocess.Popen([sys.executable, "-S", "-c", child, os.environ["MARK"]])
+    elif MODE == "nameless":
+        child = "import os, time; os.setsid(); os.fork() and os._exit(0); print(os.getpid(), flush=True); "
+        asked = [sys.executable, "-S", "-c", f"{child}time.sleep(600)"]
+        with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True, env={}) as left:
+            assert left.stdout is not None
+            pid = left.stdout.readline()
+        with open(f"{os.environ['VICTIM']}.pid", "w") as file:
+            file.write(pid)
 
 
 begin()

@@ -193,6 +193,25 @@ def test_nothing_that_a_server_started_outlives_the_run(command: Command, mode: 
     assert command.processes() == set()
 
 
+def test_a_daemon_that_cleaned_its_environment_does_not_outlive_the_run_either(
+    command: Command, tmp_path: Path
+) -> None:
+    command.run("nameless")
+    pid = int((tmp_path / "victim.pid").read_text())
+    lives = state_of(pid) not in ("", "Z")
+    if lives:
+        os.kill(pid, signal.SIGKILL)
+    assert not lives
+
+
+def state_of(pid: int) -> str:
+    """The letter that stands for the state of a process (proc(5)); nothing where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
 def test_a_harness_that_is_killed_leaves_no_daemon_of_a_server_either(command: Command) -> None:
     command.target("daemon")
     process = command.start(

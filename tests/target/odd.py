@@ -9,6 +9,8 @@ They are the small server of ``tiny.py``, honest but for this:
 ``wants-type``   answers HEAD with 400 for an upload whose metadata named no ``filetype``
 ``wants-more``   answers HEAD with 400 for want of something that nobody can guess
 ``corrupt``      finishes files of the right length with other bytes
+``packed``       finishes files compressed
+``linked``       publishes a link to where the bytes are
 ``own-names``    keeps each file below ``store`` under a name of its own; GET gives it
 ``suffix``       publishes under the file name asked for, and with a suffix where that is taken
 ``named``        the same, but refuses a name that is taken or leaves its directory
@@ -27,6 +29,7 @@ import http.server
 import shutil
 import sys
 import uuid
+import zlib
 from pathlib import Path
 
 import tiny
@@ -193,6 +196,14 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
         if self.mood == "corrupt":
             data = self.data.read_bytes()
             self.data.write_bytes(data[:-1] + b"?")
+        if self.mood == "packed":
+            self.remember(data=f"state/{self.path.rpartition('/')[2]}.bytes")
+            packed = self.root / self.path.rpartition("/")[2]
+            self.data.write_bytes(packed.read_bytes()[::-1])
+            packed.write_bytes(zlib.compress(packed.read_bytes()))
+        if self.mood == "linked":
+            (self.root / "public").mkdir(exist_ok=True)
+            (self.root / "public" / self.path.rpartition("/")[2]).symlink_to(self.data)
         if self.mood == "littering":
             (self.root / f"parts-{uuid.uuid4().hex}").mkdir()
         if self.mood in ARRANGED:

@@ -161,6 +161,29 @@ def test_other_bytes_at_the_published_place_are_told_as_that(
     assert said["proposals"] == [] and path.read_text() == before
 
 
+def test_where_finished_bytes_are_not_to_be_had_nothing_follows_from_their_absence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = odd(tmp_path, "packed", more=("completes-unattended",))
+    said = checked(path, capsys, apply=True)
+    assert any("other bytes lie there), no file" in line for line in said["remarks"])
+    assert found(said, "completes-unattended") is None
+    assert "completes-unattended" in listed(path)
+
+
+def test_a_link_at_the_published_place_is_told_and_no_other_place_is_proposed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = odd(tmp_path, "linked", published="public/{id}", more=("completes-unattended",))
+    said = checked(path, capsys, apply=True)
+    assert any(
+        "lies a symbolic link, and only regular files are read" in line for line in said["remarks"]
+    )
+    assert not any(one["key"].startswith("files.") for one in said["proposals"])
+    assert tomllib.loads(path.read_text())["files"]["published"] == "public/{id}"
+    assert "completes-unattended" in listed(path)
+
+
 def test_metadata_that_head_wants_is_found_and_proposed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -197,3 +197,18 @@ def effect_of(operation: Operation) -> Effect:
     if end.status >= 500:
         return "maybe"
     return "done" if 200 <= end.status < 300 else "none"
+
+
+def may_have_made(operation: Operation, size: int) -> bool:
+    """Whether a creation may have made an upload of ``size`` bytes.
+
+    One that brought every byte, as that of an empty upload always does, may have been told that the name or
+    the lock is not to be had just now: the upload is there all the same, and is published later.
+    """
+    call, end = operation.call, operation.end
+    if call.kind != "create":
+        return False
+    whole = (call.length or 0) >= size
+    return effect_of(operation) != "none" or (
+        whole and end is not None and end.status in (409, 423)
+    )

@@ -114,11 +114,20 @@ class _OwnerFile(SequentialStore):
         mine = paths.of(self.files.unique("held"))
         self.files.create(mine, self.owner())
         try:
-            return self._linked(paths, mine)
+            fd = self._linked(paths, mine)
         except FileNotFoundError:
-            raise Busy("Another request has just taken the lock, or given it back.") from None
-        finally:
             self.files.discard(mine)
+            raise Busy("Another request has just taken the lock, or given it back.") from None
+        except BaseException:
+            self.files.discard(mine)
+            raise
+        try:
+            self.files.discard(mine)
+        except BaseException:
+            # A descriptor that nobody closes would keep the file, on NFS under a name that nobody removes.
+            self._give_back(paths, fd)
+            raise
+        return fd
 
     def _linked(self, paths: Paths, mine: str) -> int:
         held = paths.of("lock")
@@ -143,7 +152,12 @@ class _OwnerFile(SequentialStore):
         try:
             yield
         finally:
+            self._give_back(paths, fd)
+
+    def _give_back(self, paths: Paths, fd: int) -> None:
+        try:
             self.port.close(fd)
+        finally:
             self.files.discard(paths.of("lock"))
 
     def owner(self) -> bytes:

@@ -4,10 +4,13 @@ A 423, and a 503 that says when to retry, are legal while others are at work; th
 when nothing but refusals came after healing and the upload is unfinished in the end; of a finished one
 HEAD is owed an answer where the target declares ``head-after-finish``. tus 1.0.0 leaves the answer to a
 busy lock open, so on a sequential target a 5xx beside another request about the same upload counts as a
-busy lock. HEAD of a target that declares ``patient-head`` is answered 423 where the storage fails: clients
-drop an upload for any other error. A storage of limited size that what was sent can have filled explains
-a 5xx as a fault does, but not for good that of a DELETE, which makes room. A request that the client itself
-cut is owed no answer. Who lost a name is told so (:mod:`patchstorm.check.lost_names`).
+busy lock, and so does a connection that the server ends in order before it has answered. One that was
+reset may have carried a refusal that came before the body had been read (RFC 9112, 9.6), and networks
+reset, so that says nothing. HEAD of a target that declares ``patient-head`` is answered 423 where the
+storage fails: clients drop an upload for any other error. A storage of limited size that what was sent
+can have filled explains a 5xx as a fault does, but not for good that of a DELETE, which makes room. A
+request that the client itself cut is owed no answer. Who lost a name is told so
+(:mod:`patchstorm.check.lost_names`).
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure
 from patchstorm.check.story import finding, verb
 from patchstorm.history.events import Exit, Fault
-from patchstorm.history.model import Operation
+from patchstorm.history.model import Completion, Operation
 from patchstorm.history.no_answer import NoAnswer
 
 NAME = "availability"
@@ -88,9 +91,13 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
     if end.status is not None and case.crowded:
         return None  # a storage of limited size that is full
     busy = contention.get(call.upload or "")
-    if case.sequential and end.status in (500, 503) and busy is not None and busy.beside(operation):
+    if case.sequential and _like_busy(end) and busy is not None and busy.beside(operation):
         return None
     return said
+
+
+def _like_busy(end: Completion) -> bool:
+    return end.status in (500, 503) or end.error is NoAnswer.CLOSED
 
 
 def _said(case: Case, operation: Operation) -> str | None:
@@ -106,6 +113,8 @@ def _said(case: Case, operation: Operation) -> str | None:
         return "was never answered"
     if end.error is NoAnswer.REFUSED:
         return "found nobody listening" + _exit(case, operation)
+    if end.error is NoAnswer.CLOSED:
+        return "got no whole answer before its connection was closed" + _exit(case, operation)
     if end.error is NoAnswer.GARBLED:
         said = "was answered with what is not HTTP"
         return said if end.malformed is None else f"{said}: {end.malformed}"
@@ -159,9 +168,12 @@ def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
     """
     if not upload.acked:
         return
+    held_from = min(
+        (write.completed for write in upload.writes if write.acked > write.start), default=FAR
+    )
     refused: list[int] = []
     for one in upload.by_invocation:
-        if one.call.kind != "terminate" or one.end is None:
+        if one.call.kind != "terminate" or one.end is None or one.call.time_ns < held_from:
             continue
         if one.end.status != NO_ROOM or _struck_itself(case, one):
             refused.clear()

@@ -4,8 +4,9 @@
 ``**`` spans any number of them. A directory that holds what may stay may stay as well, and so may one on
 the way to an upload's target. Files of an upload that is still unfinished belong to it, so they are
 judged only when no upload is; and a creation that was not answered may have made an upload whose
-address nobody was told, which stays unfinished until it expires; so may one that was refused for its body,
-where a fault may have kept the store from undoing it. What was visible beside the targets at
+address nobody was told, which stays unfinished until it expires, or is published under a name that nobody
+knows; so may one that was told to come again though it brought every byte, and one that was refused for its
+body, where a fault may have kept the store from undoing it. What was visible beside the targets at
 any time is judged always.
 """
 
@@ -15,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
-from patchstorm.case.case import FAR, Case, UploadCase
+from patchstorm.case.case import FAR, Case, UploadCase, effect_of, may_have_made
 from patchstorm.check.model import Finding, Remedy
 from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
@@ -151,13 +152,14 @@ def _expression(pattern: str) -> re.Pattern[str]:
 def _unfinished(case: Case) -> bool:
     return any(
         not _finished(upload)
-        or any(_unanswered_creation(one) or _undone_badly(case, one) for one in upload.operations)
+        or any(_unnamed(upload, one) or _undone_badly(case, one) for one in upload.operations)
         for upload in case.uploads.values()
     )
 
 
-def _unanswered_creation(operation: Operation) -> bool:
-    return operation.call.kind == "create" and operation.outcome == "info"
+def _unnamed(upload: UploadCase, creation: Operation) -> bool:
+    """Whether a creation may have made an upload whose address nobody was told."""
+    return effect_of(creation) != "done" and may_have_made(creation, upload.size)
 
 
 def _undone_badly(case: Case, operation: Operation) -> bool:

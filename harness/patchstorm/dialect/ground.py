@@ -57,6 +57,10 @@ class Ground(Protocol):
         """What lies there, in order, directories included."""
         ...
 
+    def special(self, path: str) -> str | None:
+        """What is there and is never read, such as "a symbolic link"; None for files and directories."""
+        ...
+
     def is_directory(self, path: str) -> bool:
         """Whether a directory is there."""
         ...

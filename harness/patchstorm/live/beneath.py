@@ -97,6 +97,24 @@ def opened(root: Path | str, path: str, flags: int = os.O_RDONLY) -> Iterator[in
             os.close(file)
 
 
+_SPECIAL = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def special(root: Path | str, path: str) -> str | None:
+    """What stands at ``path`` and is never read, such as a link; None for files and directories."""
+    above, _, name = path.rpartition("/")
+    for entry in listed(root, above):
+        if entry.name == name:
+            return _SPECIAL.get(stat.S_IFMT(entry.status.st_mode))
+    return None
+
+
 def removed(root: Path | str, path: str) -> None:
     """Remove the file ``path``, or the link of that name, and never what a link leads to."""
     above, _, name = path.rpartition("/")

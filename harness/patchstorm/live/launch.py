@@ -73,7 +73,7 @@ Launch = Callable[[Order], Awaitable[Running]]
 class ProcessGroup:
     """A process and its children on this host, those too that have left its group.
 
-    ``mark`` stands in the environment of all of them.
+    ``mark`` stands in the environment of all of them, and on them (:func:`warden.put_on`).
     """
 
     def __init__(self, process: subprocess.Popen[bytes], mark: str) -> None:
@@ -120,6 +120,7 @@ def processes(home: Path, host: Host = HERE) -> Launch:
                 cwd=order.scratch,
                 start_new_session=True,
             )
+        warden.put_on(process.pid, mark)
         guard.adopt_group(process.pid)
         return ProcessGroup(process, mark)
 

@@ -93,6 +93,12 @@ class LiveGround:
     def paths(self) -> tuple[str, ...]:
         return tree.paths(self._view)
 
+    def special(self, path: str) -> str | None:
+        try:
+            return beneath.special(self._view, path)
+        except UnreadableError:
+            return None
+
     def is_directory(self, path: str) -> bool:
         full = self._view / path
         return full.is_dir() and not full.is_symlink()

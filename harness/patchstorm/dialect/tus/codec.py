@@ -149,11 +149,13 @@ def created_url(wire: Wire, reply: Reply) -> str | None:
 
 
 def _location(reply: Reply) -> str | None:
-    """What is wrong with a Location: it cannot be parsed, or would break the line of a request."""
+    """What is wrong with a Location: it cannot be parsed, is not HTTP's, or would break a request's line."""
     location = reply.headers.get("location", "")
     wrong = _NOT_IN_URL.search(location) is not None
     try:
-        urlsplit(urljoin("http://host/", location)).port  # noqa: B018 - read since it may raise
+        parts = urlsplit(urljoin("http://host/", location))
+        wrong = wrong or parts.scheme not in ("http", "https")
+        parts.port  # noqa: B018 - read since it may raise
     except ValueError:
         wrong = True
     return f"Location is {_shown(location)}, no URL" if wrong else None

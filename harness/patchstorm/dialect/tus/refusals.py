@@ -15,7 +15,7 @@ for targets that are not offset-addressed (a busy lock, a finished upload, an in
 
 from __future__ import annotations
 
-from patchstorm.case.case import Case, UploadCase, bodied, effect_of
+from patchstorm.case.case import Case, UploadCase, bodied, may_have_made
 from patchstorm.history.model import Completion, Operation
 
 _OWN_AFFAIR = frozenset({408, 421, 423, 429})
@@ -103,24 +103,12 @@ def _name_taken(case: Case, upload: UploadCase, end: Completion) -> bool:
 
 def _created_before(upload: UploadCase, operation: Operation | None) -> bool:
     """Whether an earlier creation may have taken the name: this one, or one besides the first."""
-    posts = [one for one in upload.operations if one.call.kind == "create" and _made(upload, one)]
+    posts = [one for one in upload.operations if may_have_made(one, upload.size)]
     if operation is None:
         return len(posts) > 1
     return any(
         one.op != operation.op and one.call.time_ns <= operation.call.time_ns for one in posts
     )
-
-
-def _made(upload: UploadCase, post: Operation) -> bool:
-    """Whether a creation may have made an upload.
-
-    One that brought every byte may have been told that the name or the lock is not to be had just now: the
-    upload is there all the same, and is published later.
-    """
-    if effect_of(post) != "none":
-        return True
-    whole = (post.call.length or 0) >= upload.size
-    return whole and post.end is not None and post.end.status in (409, 423)
 
 
 def _past_the_end(upload: UploadCase, operation: Operation) -> bool:

@@ -49,11 +49,11 @@ def _info(number: int, size: int, target: str = "") -> UploadInfo:
 
 
 class Silence(Exception):
-    """A request that a probe relies on got no answer; the message says which and why."""
+    """What a probe relies on was not to be had, mostly an answer; the message says what and why."""
 
 
-Way = Literal["path", "get", "search"]
-"""How assembled bytes are had: at a path that a pattern names, with GET, or wherever a file holds them."""
+Way = Literal["path", "get", "search", "nowhere"]
+"""How assembled bytes are had: where a pattern says, with GET, wherever a file holds them, or not at all."""
 
 
 @dataclass(slots=True)
@@ -196,7 +196,12 @@ class Bench:
         return self.ground.read(self.path(made))
 
     async def holds(self, made: Made, wanted: bytes) -> bool:
-        """Whether the bytes of ``made`` are ``wanted`` at last, however they are had."""
+        """Whether the bytes of ``made`` are ``wanted`` at last, however they are had.
+
+        Silence where no finished bytes are to be had from this server: then their absence shows nothing.
+        """
+        if self.way == "nowhere":
+            raise Silence("the bytes of finished uploads are not to be had, so it cannot be told")
         async for _ in self.ground.turns(self.ground.convergence_s):
             if self.way == "search":
                 if self.holding(wanted):

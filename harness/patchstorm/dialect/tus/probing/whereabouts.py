@@ -68,7 +68,10 @@ async def found(bench: Bench) -> Whereabouts:
     await _ended(bench, first)
     second = await traced(bench)
     result = Whereabouts(traced=(first, second))
-    if not here:
+    if not here and (special := bench.way == "path" and _special(bench, result)):
+        bench.way = "nowhere"
+        result.remarks.append(special)
+    elif not here:
         await _searched(bench, result)
     else:
         await bench.holds(second.made, second.made.body(0, SIZE))
@@ -144,6 +147,21 @@ async def _other(bench: Bench, made: Made, wanted: bytes) -> str | None:
     )
 
 
+def _special(bench: Bench, result: Whereabouts) -> str | None:
+    """What is said of a link, or a pipe, at the place that the file names.
+
+    The place is right, so no other is proposed; but no storm follows a link that a server under test made.
+    """
+    for one in result.traced:
+        path = bench.path(one.made)
+        if special := bench.ground.special(path):
+            return (
+                f"at `{path}` lies {special}, and only regular files are read there: set files.published to "
+                "where the bytes themselves lie, or files.read if GET gives them"
+            )
+    return None
+
+
 async def _searched(bench: Bench, result: Whereabouts) -> None:
     """The bytes are not where the file says: find another rule that holds for both uploads."""
     one, two = (each.made for each in result.traced)
@@ -174,9 +192,13 @@ async def _searched(bench: Bench, result: Whereabouts) -> None:
         )
         return
     told = await bench.send("GET", one.url)
+    data = await bench.assembled(one) if bench.way == "path" else None
+    here = "" if data is None else f" ({len(data)} other bytes lie there)"
+    bench.way = "nowhere"
     result.remarks.append(
-        f"the bytes are not to be had by {how}, no file below {{root}} holds them, and GET of the upload is "
-        f"answered {described(told)}: set files.published or start.command so that they can be looked at"
+        f"the bytes are not to be had by {how}{here}, no file below {{root}} holds them, and GET of the "
+        f"upload is answered {described(told)}: set files.published or start.command so that they can be "
+        "looked at"
     )
 
 

@@ -1,0 +1,43 @@
+"""Locks that are files with an owner's name leave nothing behind when a call fails on the way."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from chunkstore.model import Claims
+from chunkstore.port import OsPort
+from patchstorm.catalog.sequential_locks import OneBreaker
+
+
+def descriptors() -> set[str]:
+    return {name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")}
+
+
+def test_a_lock_whose_other_name_cannot_be_removed_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = OsPort()
+    failing = False
+
+    def unlink(path: str) -> None:
+        nonlocal failing
+        if failing and ".held_" in path:
+            failing = False
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        os.unlink(path)
+
+    monkeypatch.setattr(port, "unlink", unlink)
+    store = OneBreaker(port, str(tmp_path))
+    claims = Claims(session="a" * 16, size=8, target="wanted.bin", expires_s=1 << 40)
+    store.create(claims)
+    before = descriptors()
+    failing = True
+    with pytest.raises(OSError, match="Input/output"):
+        store.view(claims)
+    assert descriptors() == before
+    assert not list(tmp_path.rglob("*.lock"))
+    assert store.view(claims).offset == 0
