@@ -1,8 +1,8 @@
 """A tus server of a page, to be run as a process: ``mini.py ROOT PORT MOOD``. Standard library only.
 
 Moods: ``locked`` holds flock while it compares the offset and writes, and syncs before it answers; ``bare``
-does neither; ``spins`` has a lock in memory and asks for it again and again; ``busy`` computes for ever once
-it is asked for a PATCH.
+does neither; ``remembers`` refuses a name that it was asked for before; ``spins`` has a lock in memory and
+asks for it again and again; ``busy`` computes for ever once it is asked for a PATCH.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 ROOT, MOOD = sys.argv[1], sys.argv[3]
 TAKEN = threading.Lock()
+SEEN: set[str] = set()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -36,14 +37,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.said(204, Tus_Version="1.0.0", Tus_Extension="creation")
 
     def do_POST(self) -> None:
+        metadata = self.headers.get("Upload-Metadata", "")
+        if MOOD == "remembers" and metadata in SEEN:
+            return self.said(409)
+        SEEN.add(metadata)
         ident = secrets.token_hex(16)
-        said = f"{self.headers['Upload-Length']}\n{self.headers.get('Upload-Metadata', '')}"
+        said = f"{self.headers['Upload-Length']}\n{metadata}"
         for name, data in ((f"{ident}.said", said.encode()), (ident, b"")):
             with open(f"{ROOT}/{name}", "xb") as file:
                 file.write(data)
                 os.fsync(file.fileno())
         sync_directory()
-        self.said(201, Location=f"/files/{ident}")
+        return self.said(201, Location=f"/files/{ident}")
 
     def do_HEAD(self) -> None:
         path = self.at()

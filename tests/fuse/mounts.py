@@ -85,15 +85,27 @@ def mounts(count: int = 1, flavour: str = "tmpfs") -> Iterator[list[Served]]:
         yield served
 
 
-def start(one: Served, program: str) -> subprocess.Popen[str]:
+def start(one: Served, program: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
     """A Python program over a mount: ``root`` is its directory."""
     text = f"import os, fcntl, errno, sys\nroot = {str(one.device.where)!r}\nos.chdir(root)\n"
     command = one.device.host.enter(
         sys.executable, "-I", "-c", text + textwrap.dedent(program), directory="/"
     )
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=stdin, text=True
     )
+
+
+def until_said(one: Served, process: subprocess.Popen[str]) -> str:
+    """Answer until the program has printed a line."""
+    assert process.stdout is not None
+    poll = select.epoll()
+    poll.register(one.device.fd, select.EPOLLIN)
+    poll.register(process.stdout.fileno(), select.EPOLLIN)
+    while not any(fd == process.stdout.fileno() for fd, _ in poll.poll(RUN_S_MAX)):
+        one.serve()
+    poll.close()
+    return process.stdout.readline()
 
 
 def until_ended(served: list[Served], *processes: subprocess.Popen[str]) -> list[str]:

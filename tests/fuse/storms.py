@@ -34,13 +34,14 @@ kind = "{kind}"
 """
 
 
-def target_text(mood: str) -> str:
+def target_text(mood: str, *, stateless: bool = False) -> str:
     return f"""
         name = "mini-{mood}"
         capabilities = ["sequential", "creation", "completes-unattended", "survives-power-loss"]
         [start]
         command = ["{{python}}", "-I", "-S", "{{here}}/mini.py", "{{root}}", "{{port}}", "{mood}"]
         missing = "It is a part of the tests."
+        stateless = {str(stateless).lower()}
         [ready]
         by = "http"
         [wire]
@@ -54,8 +55,8 @@ def target_text(mood: str) -> str:
     """
 
 
-def mini(mood: str = "locked") -> Target:
-    return parse_target(target_text(mood), source="mini.toml", here=str(HERE))
+def mini(mood: str = "locked", *, stateless: bool = False) -> Target:
+    return parse_target(target_text(mood, stateless=stateless), source="mini.toml", here=str(HERE))
 
 
 def storm(

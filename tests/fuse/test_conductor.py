@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -18,10 +20,13 @@ from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull
 from patchstorm.errors import InconclusiveError
 from patchstorm.history.events import Fault
+from patchstorm.live.replica import Replica
 from patchstorm.live.warden import marked
 from patchstorm.worlds.fuse import conductor
 from patchstorm.worlds.fuse.choosing import Deciding, Repeating
-from patchstorm.worlds.fuse.outcome import FuseOutcome
+from patchstorm.worlds.fuse.holding import Holding
+from patchstorm.worlds.fuse.member import Member
+from patchstorm.worlds.fuse.outcome import NO_STEP, FuseOutcome
 from patchstorm.worlds.fuse.rest import Watch
 
 from .mounts import mounts
@@ -129,7 +134,7 @@ sys.path[:0] = {path!r}
 from pathlib import Path
 from patchstorm.choice.strategy import Dull
 from patchstorm.worlds.fuse.choosing import Deciding
-from patchstorm.worlds.fuse.run import run_conducted
+from patchstorm.worlds.fuse.keeping import Keeping
 from tests.fuse.storms import mini, storm
 
 class Telling(Dull):
@@ -137,19 +142,23 @@ class Telling(Dull):
         print("armed", flush=True)
         sys.stdin.read()
 
-run_conducted(storm(), mini(), Deciding(Telling()), out_dir=Path({out!r}))
+keeping = Keeping()
+target = mini(stateless={kept})
+keeping.run(storm(), target, Deciding(Dull()), out_dir=Path({out!r}))
+keeping.run(storm(), target, Deciding(Telling()), out_dir=Path({out!r}))
 """
 
 
+@pytest.mark.parametrize("kept", [False, True])
 def test_a_harness_killed_in_a_storm_leaves_no_process_no_mount_and_no_directory(
-    tmp_path: Path,
+    tmp_path: Path, kept: bool
 ) -> None:
     with mounts():
         pass  # or the reason why there can be none
     place = tmp_path / "t"
     place.mkdir()
     harness = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(path=sys.path, out=str(tmp_path))],
+        [sys.executable, "-c", PROGRAM.format(path=sys.path, out=str(tmp_path), kept=kept)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -228,3 +237,36 @@ def test_a_process_that_waits_is_at_rest_and_one_that_runs_is_not() -> None:
             one.wait()
         waits.stdin.close()
         waits.stdout.close()
+
+
+def test_what_nobody_can_tell_the_moment_of_is_told_and_is_no_step() -> None:
+    ran = run(storm(), mini("bare"), Deciding(Dull()))
+    passed = {one.told.partition(" ")[0] for one in ran.trace if one.number == NO_STEP}
+    assert passed == {"close", "lookup", "stat"}
+    steps = [name.partition("#")[0].split(" ")[:3] for name in ran.order]
+    assert not [step for step in steps if "close" in step]
+    assert ["r0", "lookup", "<u0>"] in steps or ["r1", "lookup", "<u0>"] in steps
+
+
+def test_on_nfs_a_close_is_a_step_since_it_sends_what_was_written() -> None:
+    ran = run(storm(fleet='storage = "nfs4"'), mini("bare"), Deciding(Dull()))
+    assert [one for one in ran.order if " close <u0>" in one]
+    assert not [one for one in ran.trace if one.number == NO_STEP]
+
+
+def test_a_close_for_which_a_fault_waits_is_a_step() -> None:
+    faults = CRASH.replace('"write"', '"close"')
+    ran = run(storm("sequential", faults=faults), mini("locked"), Deciding(Dull()))
+    assert [one.fault for one in ran.history.events if isinstance(one, Fault)] == ["crash"] * 2
+    assert [one for one in ran.order if " close " in one]
+
+
+def test_a_replica_that_is_killed_is_offered_to_no_client_from_that_moment_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Replica, "alive", True)  # as it is until the system has taken it away
+    holding, replica = Holding.__new__(Holding), Replica.__new__(Replica)
+    replica.index = 0
+    for dying in (False, True):
+        holding.members = [cast(Member, SimpleNamespace(dying=dying))]
+        assert holding.offers(replica) is not dying

@@ -86,6 +86,20 @@ def test_a_search_finds_shrinks_tells_and_repeats(
     assert "came back in 3 of 3 runs" in capsys.readouterr().out
 
 
+def test_what_a_search_finds_does_not_depend_on_how_many_runs_are_under_way(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["explore", str(files / "small.toml"), "--world", "fuse", "--schedules", "5", "--json"]
+    seen = []
+    for jobs in ("1", "3"):
+        out = ["--jobs", jobs, "--out", str(files / jobs)]
+        assert main([*asked, "--target", str(files / "bare.toml"), *out]) == 1
+        (found,) = json.loads(capsys.readouterr().out)["runs"]
+        failure = json.loads(Path(found["failure"]).read_text())
+        seen.append((found["schedules"], failure["schedule"]["choices"]))
+    assert seen[0] == seen[1]
+
+
 @pytest.mark.slow
 def test_a_search_accuses_nobody_who_holds_a_lock(
     files: Path, capsys: pytest.CaptureFixture[str]

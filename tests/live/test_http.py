@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import pytest
 
 from patchstorm.dialect.exchange import Head
 from patchstorm.dialect.operations import Mischief
+from patchstorm.live.host import ThisHost
 from patchstorm.live.http import Client, Delivery
 
 from .fakes import Seen, absorbing, reply, serving
@@ -62,6 +65,48 @@ def test_a_good_network_delivers_head_and_body_and_reads_the_answer() -> None:
     assert delivery.sent == len(BODY)
     assert seen.body() == BODY
     assert seen.head().startswith(b"PATCH /upload?token=t HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+
+
+class Noting(socket.socket):
+    """Writes down what is handed over with each send, and whether more is announced."""
+
+    sends: ClassVar[list[tuple[int, bool]]] = []
+
+    def send(self, data: memoryview, flags: int = 0) -> int:  # type: ignore[override]
+        taken = super().send(data, flags)
+        self.sends.append((taken, bool(flags & socket.MSG_MORE)))
+        return taken
+
+
+class NotingHost(ThisHost):
+    def socket(self) -> socket.socket:
+        return Noting(socket.AF_INET, socket.SOCK_STREAM)
+
+
+@pytest.mark.parametrize("cut", [None, 0])
+@pytest.mark.parametrize("decided", [False, True])
+def test_where_blocks_are_decided_about_the_first_goes_out_in_one_piece_with_the_head(
+    decided: bool, cut: int | None
+) -> None:
+    async def turn() -> None:
+        return None
+
+    async def run() -> None:
+        seen = Seen()
+        async with serving(absorbing(seen, NO_CONTENT, after=len(BODY))) as port:
+            delivery = await Client(timeout_ms=5_000).deliver(
+                port, head(), blocks(), Mischief(cut_after=cut), host=NotingHost(),
+                turn=turn if decided else None,
+            )  # fmt: skip
+            assert delivery.sent == (len(BODY) if cut is None else 0)
+            await asyncio.wait_for(seen.over.wait(), 5)
+        assert seen.body() == BODY[:cut]
+
+    Noting.sends.clear()
+    asyncio.run(run())
+    announced = [more for _, more in Noting.sends]
+    assert announced[0] is (decided and cut is None)
+    assert not any(announced[1:])
 
 
 @pytest.mark.parametrize("cut", [0, 1, 29_999, 30_000, 30_001, 99_999])

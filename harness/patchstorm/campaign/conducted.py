@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from time import monotonic
+from typing import TypeAlias
 
 import msgspec
 
@@ -46,11 +49,13 @@ TRIES = 2
 SHRINK_RUNS_MAX = 80
 SHRINK_SECONDS_MAX = 300.0
 STORAGE = "tmpfs"
+Try: TypeAlias = tuple[Plan, Schedule | None]
+"""A plan and the choices to be made in it; None: those that a strategy draws."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is to be searched; the budget is in runs or in seconds."""
+    """What is to be searched; the budget is in runs or in seconds. ``jobs`` runs are under way at a time."""
 
     scenario: Scenario
     target: Target
@@ -63,6 +68,7 @@ class Asked:
     replicas: int | None = None
     claimed_only: bool = True
     allow_unreached: bool = False
+    jobs: int = 1
     out_dir: Path
 
 
@@ -86,6 +92,8 @@ def search(asked: Asked) -> Searched:
         asyncio.run(hunt.go())
     except KeyboardInterrupt:
         interrupted = True
+    finally:
+        hunt.wanted.close()
     report = held(hunt.report(), allow_unreached=asked.allow_unreached)
     if hunt.found is not None and hunt.found.failure is not None and not interrupted:
         report = _shrunk(report, str(hunt.found.failure))
@@ -126,43 +134,76 @@ class _Search:
 
     async def go(self) -> None:
         """Run until something fails or the budget is spent."""
+        if self.asked.strategy != "portfolio":
+            await self._all(self._drawn(index) for index in count())
+            return
         index = 0
         while not self._over():
-            if self.asked.strategy != "portfolio":
-                await self._drawn(index)
-                index += 1
-            else:
-                index = await self._round(index)
+            index = await self._round(index)
 
     async def _round(self, index: int) -> int:
         """One plan as it comes, what is aimed at in it, and as many plans with orders that are drawn."""
         plan = _plan(self.asked, index)
         kinds = [FAULTS[fault.kind] for fault in plan.world_faults]
         deadly = any(kind.deadly for kind in kinds)
-        if not await self._run(plan, Schedule()):
+        if not await self._plain(plan):
             return index + 1
         if deadly:
             alive = tuple(one for one in plan.faults if not FAULTS[one.kind].deadly)
             plan = msgspec.structs.replace(plan, faults=alive)
-            if self._over() or not await self._run(plan, Schedule()):
+            if self._over() or not await self._plain(plan):
                 return index + 1
         orders = self.wanted.aimed(deadly=deadly)[:AIMED_OF_A_PLAN]
         index += 1
+        tries: list[Try] = []
         for place, order in enumerate(orders):
-            if self._over():
-                break
-            await self._run(plan, Schedule(choices=order))
-            if place % 2 and not self._over():
-                await self._drawn(index)
+            tries.append((plan, Schedule(choices=order)))
+            if place % 2:
+                tries.append(self._drawn(index))
                 index += 1
-        if not orders and not self._over():
-            await self._drawn(index)
+        if not orders:
+            tries.append(self._drawn(index))
             index += 1
+        await self._all(iter(tries))
         return index
 
-    async def _drawn(self, index: int) -> None:
-        self.wanted.strategy = self.asked.strategy
-        await self._run(_plan(self.asked, index), None)
+    def _drawn(self, index: int) -> Try:
+        return _plan(self.asked, index), None
+
+    async def _plain(self, plan: Plan) -> bool:
+        """Run as it comes; True: it was judged, and is safe."""
+        await self._all(iter([(plan, Schedule())]))
+        return self.results[-1].report.verdict == "safe" and self.wanted.ran
+
+    async def _all(self, tries: Iterator[Try]) -> None:
+        """A few at a time, so that one waits for its servers while another works. What came of them is
+        taken in their own order up to where the search is over, so it does not matter how many."""
+        under_way: deque[asyncio.Task[tuple[StormResult, Conducting]]] = deque()
+        try:
+            while True:
+                while len(under_way) < self.asked.jobs and self._room(len(under_way)):
+                    one = next(tries, None)
+                    if one is None:
+                        break
+                    under_way.append(asyncio.create_task(self._run(*one)))
+                if not under_way or self._over():
+                    return
+                result, self.wanted = await under_way.popleft()
+                self.results.append(result)
+                if result.report.verdict == "violated":
+                    self.found = result
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _room(self, under_way: int) -> bool:
+        """Whether one more run is within the budget."""
+        if self._over():
+            return False
+        asked = self.asked
+        most = RUNS_DEFAULT if asked.runs is None else asked.runs
+        return asked.seconds is not None or len(self.results) + under_way < most
 
     def _over(self) -> bool:
         asked, done = self.asked, len(self.results)
@@ -172,16 +213,13 @@ class _Search:
             return done > 0 and monotonic() - self._began >= asked.seconds
         return done >= (RUNS_DEFAULT if asked.runs is None else asked.runs)
 
-    async def _run(self, plan: Plan, schedule: Schedule | None) -> bool:
-        """Run and judge; True: it was judged, and is safe."""
+    async def _run(self, plan: Plan, schedule: Schedule | None) -> tuple[StormResult, Conducting]:
+        wanted = self.wanted.beside(self.asked.strategy)
         result = await run_plan(
             plan, self.asked.target, out_dir=self.asked.out_dir, keep_safe=False,
-            world=self.asked.world, shared=self.wanted, schedule=schedule, allow_unreached=True,
+            world=self.asked.world, shared=wanted, schedule=schedule, allow_unreached=True,
         )  # fmt: skip
-        self.results.append(result)
-        if result.report.verdict == "violated":
-            self.found = result
-        return result.report.verdict == "safe" and self.wanted.ran
+        return result, wanted
 
     def report(self) -> RunReport:
         """One line for all runs; a violation stands for itself."""
@@ -239,8 +277,11 @@ def shrink_conducted(failure: Failure, out: Path) -> Small:
 
     Raises InconclusiveError if it does not come back at all.
     """
-    with tempfile.TemporaryDirectory(prefix="patchstorm-shrink-") as folder:
-        shrinking = _Shrinking(failure, Path(folder))
+    with (
+        tempfile.TemporaryDirectory(prefix="patchstorm-shrink-") as folder,
+        world_of(failure.world).shared(1) as wanted,
+    ):
+        shrinking = _Shrinking(failure, Path(folder), wanted)
         small = shrinking.shrink()
         assert shrinking.best is not None and shrinking.best.failure is not None
         found = read_failure(Path(shrinking.best.failure))
@@ -261,12 +302,12 @@ class _Spent(Exception):
 
 
 class _Shrinking:
-    def __init__(self, failure: Failure, folder: Path) -> None:
+    def __init__(self, failure: Failure, folder: Path, wanted: Conducting) -> None:
         self._failure = failure
         self._folder = folder
         self._target = replay_target(failure)[0]
         self._plan = plan_for(failure, self._target)
-        self._wanted = world_of(failure.world).conducting()
+        self._wanted = wanted
         self._runs = 0
         self._began = monotonic()
         self.best: StormResult | None = None

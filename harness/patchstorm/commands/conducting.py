@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from patchstorm.commands.places import DEFAULT_OUT
 from patchstorm.commands.searches import Request, end
@@ -12,9 +12,14 @@ if TYPE_CHECKING:
     from patchstorm.campaign.corpus import Corpus
 
 
+JOBS: Final = 2
+"""Runs at a time: while one waits for its servers to come to rest, another can go on."""
+
+
 def conduct(request: Request, corpus: Corpus | None) -> int:
     """Search the orders of real servers, one storm after the other."""
     from patchstorm.campaign.conducted import Asked, Searched, search
+    from patchstorm.campaign.cores import cores
     from patchstorm.scenario import library
     from patchstorm.target.registry import resolve
 
@@ -33,7 +38,8 @@ def conduct(request: Request, corpus: Corpus | None) -> int:
             scenario=library.load(name), target=target, world=request.world, seed=request.seed,
             runs=request.schedules, seconds=request.seconds, strategy=request.strategy,
             storage=request.storage, replicas=request.replicas, claimed_only=not request.unclaimed,
-            allow_unreached=request.allow_unreached, out_dir=request.out or DEFAULT_OUT,
+            allow_unreached=request.allow_unreached, jobs=request.jobs or min(JOBS, cores()),
+            out_dir=request.out or DEFAULT_OUT,
         )  # fmt: skip
         found.append(search(asked))
         if found[-1].interrupted:

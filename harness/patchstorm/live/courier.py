@@ -22,6 +22,7 @@ from patchstorm.live.fleet import Fleet
 from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import Blocks, Client, Delivery, Ending, Turn
 from patchstorm.live.network import Network
+from patchstorm.live.replica import Replica
 from patchstorm.run.clients import Clients
 from patchstorm.scenario.actions import Answer, Mint, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
@@ -36,7 +37,7 @@ class Courier:
     """The network between one storm's clients and its fleet.
 
     ``on_bytes`` is told of body bytes, ``on_silence`` when a request got no answer. ``crossing`` is what a
-    world puts around a delivery, and ``cut`` how it cuts a body.
+    world puts around a delivery, ``cut`` how it cuts a body, and ``offers`` whether a replica may be chosen.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Courier:
         self.on_silence: Callable[[], None] = _nothing
         self.crossing: Crossing = _at_once
         self.cut: Callable[[Blocks], Blocks] = _whole
+        self.offers: Callable[[Replica], bool] = _is_alive
         self._clients = clients
         self._fleet = fleet
         self._on_bytes = on_bytes
@@ -145,7 +147,7 @@ class Courier:
         replicas = self._fleet.replicas
         if request.replica is not None:
             return request.replica % len(replicas)
-        offered = [replica.index for replica in replicas if replica.alive]
+        offered = [replica.index for replica in replicas if self.offers(replica)]
         return self._random.choice(offered or [replica.index for replica in replicas])
 
     async def fetch(self, upload: UploadPlan) -> bytes | None:
@@ -175,6 +177,10 @@ def _nothing() -> None:
 @contextlib.asynccontextmanager
 async def _at_once(_: str, __: int | None) -> AsyncIterator[None]:
     yield None
+
+
+def _is_alive(replica: Replica) -> bool:
+    return replica.alive
 
 
 def _whole(blocks: Blocks) -> Blocks:

@@ -57,6 +57,12 @@ class Fleet:
             await self.beside.start(self.replicas)
         await _all_or_error([replica.start() for replica in self.replicas])
 
+    def changes_loop(self) -> None:
+        """The next storm, in an event loop of its own, has this fleet too; what was said is over."""
+        self.remarks.clear()
+        for replica in self.replicas:
+            replica.changes_loop()
+
     async def heal(self) -> None:
         """Continue what is paused and start what is down, first what the replicas share."""
         if self.beside is not None:
@@ -134,14 +140,29 @@ async def running(
     Their logs go to ``log_dir``. ``lifetime_ms`` is how long uploads are to live, None for the
     target's own default; ``secret`` is what the replicas share, made up if there is none.
     """
+    fleet = assembled(
+        target, storage, count, log_dir=log_dir, lifetime_ms=lifetime_ms, secret=secret
+    )
+    async with up(fleet):
+        yield fleet
+
+
+def assembled(
+    target: Target,
+    storage: Storage,
+    count: int,
+    *,
+    log_dir: Path,
+    lifetime_ms: int | None = None,
+    secret: str | None = None,
+) -> Fleet:
+    """The fleet of :func:`running`, of which nothing is started yet."""
     log_dir.mkdir(parents=True, exist_ok=True)
     shared = _shared(target, storage, lifetime_ms, secret)
     companion = beside(target, storage, log_dir, shared, count)
-    replicas = _replicas(target, storage, count, log_dir, lifetime_ms, shared)
-    known = Path(shared["secret_file"]).read_bytes()  # before a server can touch the file
-    async with started(replicas, companion) as fleet:
-        fleet.secret = known
-        yield fleet
+    fleet = Fleet(_replicas(target, storage, count, log_dir, lifetime_ms, shared), companion)
+    fleet.secret = Path(shared["secret_file"]).read_bytes()  # before a server can touch the file
+    return fleet
 
 
 @contextlib.asynccontextmanager
@@ -150,10 +171,17 @@ async def started(
 ) -> AsyncIterator[Fleet]:
     """A fleet of ``replicas``, started, and killed at the end whatever happens."""
     fleet = Fleet(replicas, companion)
+    async with up(fleet):
+        yield fleet
+
+
+@contextlib.asynccontextmanager
+async def up(fleet: Fleet) -> AsyncIterator[None]:
+    """It is started, and killed at the end whatever happens."""
     trimming = asyncio.create_task(fleet.trim_logs())
     try:
         await fleet.start()
-        yield fleet
+        yield
     finally:
         trimming.cancel()
         await asyncio.shield(fleet.kill())

@@ -20,6 +20,7 @@ import struct
 import termios
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 import h11
@@ -233,19 +234,27 @@ async def _send(
     mischief: Mischief,
     progress: _Progress,
 ) -> None:
-    """Write the head, then the body up to where the mischief breaks it."""
-    await _send_all(sock, memoryview(head.encoded(chunked=mischief.chunked)))
+    """Write the head, then the body up to where the mischief breaks it.
+
+    Where others decide about each block, the first goes out in one piece with the head: how much of a body
+    a server finds when it has read the head is no matter of speed then.
+    """
+    pieces = iter(()) if blocks is None else _pieces(blocks(), mischief)
+    first = next(pieces, None)
+    joined = progress.turn is not None and not head.asks_first and bool(first and len(first[0]))
+    encoded = memoryview(head.encoded(chunked=mischief.chunked))
+    await _send_all(sock, encoded, more=joined)
     if blocks is None:
         return
     if head.asks_first:
         with contextlib.suppress(TimeoutError):  # RFC 9110, 10.1.1: nobody waits for ever
             await asyncio.wait_for(progress.invited.wait(), CONTINUE_S)
-    for number, (piece, pause) in enumerate(_pieces(blocks(), mischief)):
+    for number, (piece, pause) in enumerate(chain(() if first is None else (first,), pieces)):
         if number and progress.turn is not None:
             await progress.turn()
         framed = mischief.chunked and len(piece) > 0  # an empty chunk would end the body
         if framed:
-            await _send_all(sock, memoryview(b"%x\r\n" % len(piece)))
+            await _send_all(sock, memoryview(b"%x\r\n" % len(piece)), more=joined)
         await _send_all(sock, piece, progress)
         if framed:
             await _send_all(sock, memoryview(b"\r\n"))
@@ -284,13 +293,13 @@ def _pieces(blocks: Iterator[memoryview], mischief: Mischief) -> Iterator[tuple[
 
 
 async def _send_all(
-    sock: socket.socket, data: memoryview, progress: _Progress | None = None
+    sock: socket.socket, data: memoryview, progress: _Progress | None = None, *, more: bool = False
 ) -> None:
-    """``send(2)`` until all is taken; the count is kept after each call."""
-    done = 0
+    """``send(2)`` until all is taken; the count is kept after each call. ``more`` follows at once."""
+    done, flags = 0, socket.MSG_MORE if more else 0
     while done < len(data):
         try:
-            taken = sock.send(data[done:])
+            taken = sock.send(data[done:], flags)
         except BlockingIOError:
             await _writable(sock)
             continue

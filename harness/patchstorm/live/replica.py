@@ -83,6 +83,10 @@ class Replica:
         """Whether the process runs, paused or not."""
         return self._running is not None and self._running.poll() is None
 
+    def changes_loop(self) -> None:
+        """Nobody of the last event loop waits for his turn any more."""
+        self._turn = asyncio.Lock()
+
     async def start(self) -> None:
         """Start unless it runs, and wait until it takes requests; TargetError if it never does.
 

@@ -31,7 +31,8 @@ class Start(_Table, frozen=True, kw_only=True):
     ``inherit`` names variables of the harness's own environment that the server gets as they are.
     ``lifetime`` are further arguments for a storm whose uploads expire, with ``{lifetime_ms}`` or
     ``{lifetime_s}``; without them such storms are skipped. ``missing`` tells a person how to
-    install the program when it is not there.
+    install the program when it is not there. ``stateless``: what it keeps in memory or outside ``{root}``
+    changes no answer, so its processes may serve one storm after the other.
     """
 
     command: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class Start(_Table, frozen=True, kw_only=True):
     stop_ms: int = 2_000
     lifetime: tuple[str, ...] = ()
     missing: str | None = None
+    stateless: bool = False
 
 
 class Simulate(_Table, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ command = ["my-server", "--listen", "127.0.0.1:{{port}}", "--dir", "{{root}}"]
 # environment = {{ MY_SERVER_LOG = "warning" }}
 # inherit  = ["MY_SERVER_LICENSE"]      # variables of your own that it gets; few others are handed on
 # stop     = "SIGTERM"                   # and after stop_ms it is killed
+# stateless = true                       # what it keeps in memory changes no answer
 # lifetime = ["--expire-after", "{{lifetime_s}}"]      # further arguments where uploads are to expire
 
 [ready]

@@ -60,6 +60,14 @@ class Conducting(Protocol):
 
     strategy: str
 
+    def beside(self, strategy: str) -> Conducting:
+        """For one run that may be under way beside others, and in the end has a last run of its own."""
+        ...
+
+    def close(self) -> None:
+        """No run is to come: end what has outlived the last one."""
+        ...
+
     @property
     def ran(self) -> bool:
         """Whether the last run came to something that orders can be read off."""

@@ -37,15 +37,24 @@ SILENT = frozenset(
 """Requests that are no step: nobody waits for them, or nothing that another does can change their answer."""
 
 
+_CLOSING: Final = (Op.FLUSH, Op.RELEASE, Op.RELEASEDIR)
+
+
 class Bridge(Nodes):
     """One replica's calls."""
 
     def leads_on(self, request: Request) -> bool:
         """Whether a directory on the way is looked up: what is then done in it tells whether it is there."""
-        if request.op != Op.LOOKUP:
+        if request.op != Op.LOOKUP or not self.knows(request.node):
             return False
         found = (self.inode(request.node).entries or {}).get(request.names()[0])
         return found is not None and found.entries is not None
+
+    def locks_nothing(self, request: Request) -> bool:
+        """Whether nobody has a POSIX lock on what is closed: the close gives none up."""
+        handle = self.client.fds.get(request.unpack("Q")[0])
+        locks = None if handle is None else handle.inode.locks
+        return locks is None or not locks.ranges
 
     # -- one request ----------------------------------------------------------------------------------
 
@@ -54,7 +63,17 @@ class Bridge(Nodes):
         call = _CALLS.get(request.op)
         if call is None:
             raise OSError(errno.ENOSYS, request.called)
+        if self._is_of_old(request):
+            raise failure(errno.ESTALE)
         return call(self, request)
+
+    def _is_of_old(self, request: Request) -> bool:
+        """Whether it is about something that a process had open of the storage that was here before."""
+        if request.op in _CLOSING:
+            return False
+        if request.op in (Op.READDIR, Op.FSYNCDIR):  # the root is a node of every storage
+            return request.unpack("Q")[0] not in self.client.fds
+        return request.node != 0 and not self.knows(request.node)
 
     def _lookup(self, q: Request) -> bytes:
         return self._entry(q.node, q.names()[0])

@@ -147,7 +147,7 @@ def _stat(bridge: Bridge, q: Request) -> Call:
 
 
 def _inode(bridge: Bridge, node: int) -> str:
-    return f"i{node}"
+    return f"i{bridge.number(node)}"
 
 
 def _entry(bridge: Bridge, node: int, name: str) -> str:

@@ -27,7 +27,8 @@ from patchstorm.worlds.fuse.loop import Events, Selector
 from patchstorm.worlds.fuse.member import Held, Member
 
 STEP_NS: Final = 1_000
-POLL_S: Final = 0.0002
+POLL_S: Final = 0.000_05  # between two looks whether all rest; twice as long each time
+POLL_S_MAX: Final = 0.001
 REST_S_MAX: Final = 30.0
 LOOK_S: Final = 0.1
 SPIN_NS: Final = 200_000_000
@@ -217,30 +218,37 @@ class Conductor(Holding):
         is held: when something else can happen, it has had its time after ``SPIN_NS`` on a processor.
         """
         began = time.monotonic()
-        wait = 0.0
+        wait_s = 0.0
         ran_ns: dict[str, int] = {}
         while True:
-            came = self._pump(wait)
+            self._pump(wait_s)
             events = self._selector.come()
             if events:
                 return events
-            look_at = self._moving | {index for index, count in self._serving.items() if count}
-            restless = [
-                one for one in map(self.members.__getitem__, sorted(look_at)) if _moves(one)
-            ]
-            if not came and not restless and not self._pump(0):
+            if self._rests() and not self._pump(0):
                 self._moving.clear()
                 return self._selector.come()
-            wait = POLL_S
+            wait_s = min(POLL_S_MAX, 2 * wait_s or POLL_S)
             took_s = time.monotonic() - began
-            if took_s > LOOK_S and self._spin(restless, ran_ns):
-                return []
-            if took_s > REST_S_MAX:
-                names = ", ".join(one.name for one in restless)
-                raise InconclusiveError(
-                    f"{names} did not come to rest within {REST_S_MAX:.0f} s: a server that keeps a "
-                    "processor busy while it waits cannot be conducted; use --world processes"
-                )
+            if took_s > LOOK_S:
+                restless = [one for one in self._looked_at() if _moves(one)]
+                if self._spin(restless, ran_ns):
+                    return []
+                if took_s > REST_S_MAX:
+                    names = ", ".join(one.name for one in restless)
+                    raise InconclusiveError(
+                        f"{names} did not come to rest within {REST_S_MAX:.0f} s: a server that keeps a "
+                        "processor busy while it waits cannot be conducted; use --world processes"
+                    )
+
+    def _looked_at(self) -> list[Member]:
+        """Who serves a request or was let go since all were at rest."""
+        serving = {index for index, count in self._serving.items() if count}
+        return [self.members[index] for index in sorted(self._moving | serving)]
+
+    def _rests(self) -> bool:
+        """Whether all of them sleep. What they asked for before that has come, and is taken in after it."""
+        return not any(_moves(one) for one in self._looked_at())
 
     def _spin(self, restless: Iterable[Member], ran_ns: dict[str, int]) -> bool:
         """Whether one of these is left to spin: something else can happen, for which it may be waiting.

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from patchstorm.errors import TargetError
-from patchstorm.live.fleet import Fleet, running
-from patchstorm.live.guard import guard
-from patchstorm.live.storage import PREFIX, Storage, remove
+from patchstorm.live.fleet import Fleet, up
 from patchstorm.target.model import Target
 from patchstorm.worlds.fuse.conductor import Conductor
-from patchstorm.worlds.fuse.device import Device
+from patchstorm.worlds.fuse.ground import Ground, standing
 
 NO_MAPPING = "No such device"
 MAPPED = (
@@ -23,59 +21,62 @@ MAPPED = (
 )
 
 
-@contextlib.contextmanager
-def folders() -> Iterator[tuple[Path, Path]]:
-    """A directory to mount on and one for what replicas do not share; both are removed."""
-    top = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
-    guard.adopt_dir(top)
-    try:
-        root, scratch = top / "root", top / "scratch"
-        root.mkdir()
-        scratch.mkdir()
-        yield root, scratch
-    finally:
-        remove(top)
-        guard.release_dir(top)
-
-
 @contextlib.asynccontextmanager
 async def conducted(
     conductor: Conductor,
+    ground: Ground,
     target: Target,
-    root: Path,
-    scratch: Path,
-    devices: list[Device],
     *,
     log_dir: Path,
     lifetime_ms: int | None,
 ) -> AsyncIterator[Fleet]:
-    """A fleet whose calls the conductor answers; at the end it is killed, whatever it waits for."""
-    storage = Storage(
-        root=root,
-        view=root,
-        scratch=scratch,
-        flavour=conductor.server.flavour.name,
-        hosts=[device.host for device in devices],
-    )
+    """A fleet whose calls the conductor answers; at the end it is killed, unless the ground keeps it."""
+    flavour = conductor.server.flavour.name
+    fleet = ground.fleet(target, flavour, log_dir=log_dir, lifetime_ms=lifetime_ms)
+    with _mapping_explained():
+        async with (
+            standing(conductor, ground, fleet) if ground.keeps else _for_one(conductor, fleet)
+        ):
+            try:
+                yield fleet
+            finally:
+                if ground.keeps:
+                    _copy_logs(fleet, log_dir)
+
+
+@contextlib.asynccontextmanager
+async def _for_one(conductor: Conductor, fleet: Fleet) -> AsyncIterator[None]:
+    """At the end it is killed, whatever it waits for."""
     members = conductor.members
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(conductor.withdraw, members)
         async with conductor.real(*members):
-            try:
-                fleet = await stack.enter_async_context(
-                    running(target, storage, len(members), log_dir=log_dir, lifetime_ms=lifetime_ms)
-                )
-            except TargetError as error:
-                if NO_MAPPING in str(error):
-                    raise TargetError(f"{error}\n{MAPPED}") from None
-                raise
+            await stack.enter_async_context(up(fleet))
         for member, replica in zip(members, fleet.replicas, strict=True):
             assert replica.pid is not None
             member.up(replica.pid)
         try:
-            yield fleet
+            yield
         finally:
             for replica in fleet.replicas:  # first: who is still alive would wonder at the answers
                 replica.kill_now()
             conductor.withdraw(members)
             await stack.enter_async_context(conductor.real(*members))
+
+
+@contextlib.contextmanager
+def _mapping_explained() -> Iterator[None]:
+    try:
+        yield
+    except TargetError as error:
+        if NO_MAPPING in str(error):
+            raise TargetError(f"{error}\n{MAPPED}") from None
+        raise
+
+
+def _copy_logs(fleet: Fleet, log_dir: Path) -> None:
+    """What servers have said so far, beside what else is kept of the storm."""
+    log_dir.mkdir(parents=True, exist_ok=True)
+    for replica in fleet.replicas:
+        with contextlib.suppress(OSError):
+            shutil.copyfile(replica.log, log_dir / replica.log.name, follow_symlinks=False)

@@ -10,6 +10,7 @@ import select
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from patchstorm.live.replica import Replica
 from patchstorm.storage.errors import WouldBlock
 from patchstorm.storage.server import Server
 from patchstorm.worlds.fuse.bridge import SILENT
@@ -18,6 +19,9 @@ from patchstorm.worlds.fuse.loop import Selector
 from patchstorm.worlds.fuse.member import Held, Member
 from patchstorm.worlds.fuse.protocol import Op, Request
 
+MILLISECOND_S: Final = 0.001
+SELECTED_MAX: Final = 1_024  # descriptors that select(2) takes
+SHARED: Final = -1
 _SIZE_AT: Final = {Op.GETATTR: 24, Op.LOOKUP: 48}
 
 
@@ -33,6 +37,9 @@ class Holding:
         self.members: list[Member] = []
         self.after: Callable[[Held, str], None] = lambda _, __: None
         self.acting: Held | None = None
+        self.minded: frozenset[str] = frozenset()
+        """Operations for which a fault waits: each of them is a step."""
+        self._asked: dict[str, int] = {}  # what was asked for, by which replica alone, or SHARED
         self._selector = selector
         self._poll = select.epoll()
         self._poll.register(selector.fileno(), select.EPOLLIN)
@@ -56,6 +63,9 @@ class Holding:
     def _pump(self, wait: float) -> bool:
         """Take in what has come; True if anything has."""
         came = False
+        if 0 < wait < MILLISECOND_S and self._poll.fileno() < SELECTED_MAX:
+            select.select([self._poll], (), (), wait)  # epoll_wait(2) knows whole milliseconds only
+            wait = 0
         for fd, _ in self._poll.poll(wait):
             came = True
             member = self._by_fd.get(fd)
@@ -79,8 +89,32 @@ class Holding:
             held = Held(member, request, call, f"{member.name} {told}")
             if request.op in SILENT or member.bridge.leads_on(request):
                 self._execute(held)
+            elif self._passes(held):
+                held.passed = True
+                self._execute(held)
             else:
                 self._arrived(held)
+
+    def _passes(self, held: Held) -> bool:
+        """Whether nobody could tell when it is made, so that it need not wait for its turn.
+
+        So it is for a close that gives up no lock, and for a look at what no other replica has asked for yet:
+        whatever another one does to that could as well be done before the call that came before the look. On
+        NFS a close sends what was written, and what a look finds is the client's to choose.
+        """
+        index, call = held.member.index, held.call
+        shared = [
+            name
+            for name in (*call.footprint.reads, *call.footprint.writes)
+            if self._asked.setdefault(name, index) != index
+        ]
+        for name in shared:
+            self._asked[name] = SHARED
+        if call.operation in self.minded or self.server.flavour.nfs is not None:
+            return False
+        if held.request.op == Op.FLUSH:
+            return held.member.bridge.locks_nothing(held.request)
+        return held.request.op in (Op.LOOKUP, Op.GETATTR) and not shared
 
     def _arrived(self, held: Held) -> None:
         self._held.append(held)
@@ -92,6 +126,13 @@ class Holding:
                 self._parked.remove(parked)
                 member.device.fail(parked.request, errno.EINTR)
                 self._moving.add(member.index)
+
+    def idle(self, member: Member) -> bool:
+        """Whether it is at rest and asks for nothing."""
+        rests = member.watch is None or member.watch.at_rest()
+        self._pump(0)
+        asks = any(one.member is member for one in (*self._held, *self._parked))
+        return rests and not asks
 
     # -- execution ------------------------------------------------------------------------------------
 
@@ -142,6 +183,11 @@ class Holding:
         for one in [held for held in (*self._held, *self._parked) if held.member in gone]:
             (self._held if one in self._held else self._parked).remove(one)
             one.member.last_words(one.request)
+
+    def offers(self, replica: Replica) -> bool:
+        """Whether clients may think that it is there. That it dies is known at once, not when it is gone:
+        how long that takes is the operating system's to decide."""
+        return replica.alive and not self.members[replica.index].dying
 
     def stir(self, member: Member) -> None:
         """Somebody has moved it: look whether it is at rest."""

@@ -21,7 +21,7 @@ class Held:
     ``until_ns`` is when it no longer has to wait for others, where it waits and that is known.
     """
 
-    __slots__ = ("call", "chosen", "member", "name", "request", "until_ns")
+    __slots__ = ("call", "chosen", "member", "name", "passed", "request", "until_ns")
 
     def __init__(self, member: Member, request: Request, call: Call, name: str) -> None:
         self.member = member
@@ -31,6 +31,8 @@ class Held:
         self.until_ns: int | None = None
         self.chosen = False
         """Whether it is a step of the order; the others are answered as they come."""
+        self.passed = False
+        """Whether it would have been one, had it mattered when it was made."""
 
 
 class Member:

@@ -22,6 +22,8 @@ T = TypeVar("T")
 _SUPERUSER: Final = (0, 0)
 _OWNERS_FROM: Final = 1_000_000  # numbers of processes that only own locks
 _LIFE: Final = 1_000_000  # descriptors of one life of a replica
+_LIVES: Final = 1_000  # of a replica, in one storm
+_NODES: Final = 1 << 40  # of one storm
 
 
 class Place(NamedTuple):
@@ -34,13 +36,16 @@ class Place(NamedTuple):
 class Nodes:
     """One replica's view. ``root`` finds the directory that is mounted; power loss may make it anew.
 
-    ``user`` are the user and the group that the replicas run as.
+    ``user`` are the user and the group that the replicas run as. ``storm`` counts those that the mount has
+    seen: no node and no handle comes up in two of them.
     """
 
     def __init__(
-        self, client: Client, root: Callable[[], Inode], user: tuple[int, int] = (0, 0)
-    ) -> None:
+        self, client: Client, root: Callable[[], Inode], user: tuple[int, int] = (0, 0),
+        storm: int = 0,
+    ) -> None:  # fmt: skip
         self._user = user
+        self._storm = storm
         self._root = root
         self._inodes: dict[int, Inode] = {}
         self._places: dict[int, Place] = {}
@@ -57,7 +62,7 @@ class Nodes:
         self._listings.clear()
         self.client = client
         client.umask = 0  # CREATE and MKDIR bring the caller's
-        client.next_fd = self._lives * _LIFE
+        client.next_fd = (self._storm * _LIVES + self._lives) * _LIFE
 
     def end(self) -> None:
         """The replica is dead: the kernel closes what it had open, and gives its locks up."""
@@ -77,6 +82,14 @@ class Nodes:
         if found is None:
             raise failure(errno.ESTALE)
         return found
+
+    def knows(self, node: int) -> bool:
+        """Whether a node is one of this storm's storage."""
+        return node == p.ROOT_NODE or node in self._inodes
+
+    def number(self, node: int) -> int:
+        """A node by a number that does not depend on the storms before."""
+        return node - self._storm * _NODES if node != p.ROOT_NODE else node
 
     def path(self, node: int, name: str = "") -> str:
         """Where a node was last seen, relative to the root."""
@@ -104,7 +117,7 @@ class Nodes:
         return replace(stat, st_uid=stat.st_uid or uid, st_gid=stat.st_gid or gid)
 
     def _node(self, above: int, name: str, inode: Inode) -> int:
-        node = inode.serial + p.ROOT_NODE + 1
+        node = self._storm * _NODES + inode.serial + p.ROOT_NODE + 1
         self._inodes[node] = inode
         self._places[node] = Place(above, name)
         return node

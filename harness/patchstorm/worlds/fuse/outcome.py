@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Footprint
 from patchstorm.history.model import History
 
+NO_STEP: Final = -1
+
 
 class Step(NamedTuple):
-    """One call that was made: by whom, under which name, what came of it, and what it touched."""
+    """One call that was made: by whom, under which name, what came of it, and what it touched.
+
+    ``number`` is NO_STEP where it did not matter when it was made, and nobody was asked.
+    """
 
     time_ns: int
     replica: int

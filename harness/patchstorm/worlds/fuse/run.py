@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Final, Protocol
 
-from patchstorm.choice.schedule import Choice
 from patchstorm.dialect.registry import dialect_of
 from patchstorm.history.model import History
 from patchstorm.history.recorder import Recorder
@@ -41,12 +40,12 @@ from patchstorm.worlds.fuse.bridge import Bridge
 from patchstorm.worlds.fuse.calls import NAMES_DIRECTORY
 from patchstorm.worlds.fuse.choosing import Chooses, Deciding, Option, Repeating
 from patchstorm.worlds.fuse.conductor import Conductor
-from patchstorm.worlds.fuse.device import mounted
 from patchstorm.worlds.fuse.faults import Faults
-from patchstorm.worlds.fuse.fleet import conducted, folders
+from patchstorm.worlds.fuse.fleet import conducted
+from patchstorm.worlds.fuse.ground import Ground, lay_by
 from patchstorm.worlds.fuse.loop import Loop
 from patchstorm.worlds.fuse.member import Held, Member
-from patchstorm.worlds.fuse.outcome import FuseOutcome, Step
+from patchstorm.worlds.fuse.outcome import NO_STEP, FuseOutcome, Step
 from patchstorm.worlds.fuse.protocol import Op
 from patchstorm.worlds.fuse.triggers import FuseTriggers
 
@@ -76,8 +75,9 @@ def run_conducted(
     out_dir: Path,
     choosers: Choosers = from_seed,
     stop: threading.Event | None = None,
+    ground: Ground | None = None,
 ) -> FuseOutcome:
-    """Run ``plan`` once, as ``chooser`` decides; logs go to ``out_dir``.
+    """Run ``plan`` once, as ``chooser`` decides; logs go to ``out_dir``. ``ground`` may have seen others.
 
     Raises UnavailableStorage where nothing can be mounted, TargetError for a target that does not start,
     and InconclusiveError for one that cannot be conducted. Called in a thread without an event loop.
@@ -87,11 +87,9 @@ def run_conducted(
     server = Server(parse_flavour(plan.storage or "tmpfs"), clock=clock)
     make_root(server)
     with ExitStack() as stack:
-        root, scratch = stack.enter_context(folders())
-        devices = []
-        for _ in range(plan.replicas):
-            devices.append(mounted(root))
-            stack.callback(devices[-1].close)
+        if ground is None:
+            ground = Ground(plan.replicas)
+            stack.callback(ground.close)
         runner = stack.enter_context(asyncio.Runner(loop_factory=Loop))
         loop = runner.get_loop()
         assert isinstance(loop, Loop)
@@ -101,8 +99,8 @@ def run_conducted(
             conductor.stop = stop
         conductor.deadline = time.monotonic() + STORM_S_MAX
         user = (os.getuid(), os.getgid())
-        for index, device in enumerate(devices):
-            bridge = Bridge(server.mount(f"r{index}"), lambda: _root(server), user)
+        for index, device in enumerate(ground.devices):
+            bridge = Bridge(server.mount(f"r{index}"), lambda: _root(server), user, ground.storms)
             conductor.add(Member(index, server, device, bridge))
         loop.chosen.conductor = conductor
         stack.callback(setattr, loop.chosen, "conductor", None)
@@ -120,13 +118,14 @@ def run_conducted(
             async with AsyncExitStack() as inner:
                 fleet = await inner.enter_async_context(
                     conducted(
-                        conductor, target, root, scratch, devices, log_dir=out_dir,
-                        lifetime_ms=lifetime_ms(plan),
+                        conductor, ground, target, log_dir=out_dir, lifetime_ms=lifetime_ms(plan)
                     )
-                )  # fmt: skip
+                )
                 run = _FuseRun(plan, target, conductor, fleet, chooser, choosers)
                 inner.callback(run.faults.cancel)
                 await run.go()
+                if ground.keeps:
+                    await lay_by(conductor, ground, fleet, run.history())
                 return run.outcome(time.monotonic() - began)
 
         return runner.run(storm())
@@ -187,10 +186,12 @@ class _FuseRun(Run):
         )  # fmt: skip
         self.clients.on_url = self._learn
         self.triggers = FuseTriggers(plan, target, self.places, later, self._strike, self._acting)
+        conductor.minded = self.triggers.operations
         self.clients.on_append = self.triggers.saw_append
         self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
         self.courier.crossing = conductor.crossing
         self.courier.cut = _in_blocks
+        self.courier.offers = conductor.offers
         self.courier.on_silence = self._note_exits
         self.abilities = Abilities(conductor, fleet, self.courier.network)
         self.faults = Faults(self.abilities, self.recorder, self.stamp)
@@ -279,8 +280,8 @@ class _FuseRun(Run):
         return held.member.bridge.path(held.request.node)
 
     def _note(self, held: Held, result: str) -> None:
-        if held.chosen and len(self.trace) < TRACE_MAX:
-            number = max(0, self.chooser.number(held.name) - 1)
+        if (held.chosen or held.passed) and len(self.trace) < TRACE_MAX:
+            number = max(0, self.chooser.number(held.name) - 1) if held.chosen else NO_STEP
             words = held.name.partition(" ")[2]
             self.trace.append(
                 Step(
@@ -364,13 +365,10 @@ class _FuseRun(Run):
             )
         if self.triggers.waiting and self.triggers.armed_once:
             notes.append(f"never triggered: {self.triggers.unspent}")
-        unplaced: tuple[Choice, ...] = ()
-        if isinstance(self.chooser, Repeating):
-            unplaced = self.chooser.unplaced
         return FuseOutcome(
             history=self.history(),
             choices=tuple(self.chooser.taken),
-            unplaced=unplaced,
+            unplaced=self.chooser.unplaced if isinstance(self.chooser, Repeating) else (),
             notes=tuple(dict.fromkeys(notes)),
             unknown="; ".join(self.found.unread) or None,
             idle=tuple(self.abilities.missed),

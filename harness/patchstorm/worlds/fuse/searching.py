@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from patchstorm.choice.portfolio import Hints, strategy_for
@@ -15,6 +15,7 @@ from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import Plan
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.worlds.fuse.aiming import Order, aimed
+from patchstorm.worlds.fuse.keeping import Keeping
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 
 CALLS_A_REQUEST: Final = 25
@@ -24,12 +25,21 @@ CALLS_A_REQUEST: Final = 25
 class Wanted:
     """How runs are to be decided. ``length``: the calls of a plain run, where one was made.
 
-    ``last`` is what the last run came to, for whoever wants to read more of it than its history.
+    ``last`` is what the last run came to, for whoever wants to read more of it than its history. ``keeping``
+    has what goes from one storm to the next; whoever is done closes it.
     """
 
     strategy: str = "portfolio"
     length: int | None = None
     last: FuseOutcome | None = None
+    keeping: Keeping = field(default_factory=Keeping)
+
+    def beside(self, strategy: str) -> Wanted:
+        """Servers that outlive a storm are had by all runs, the last run by each alone."""
+        return replace(self, strategy=strategy, last=None)
+
+    def close(self) -> None:
+        self.keeping.close()
 
     @property
     def ran(self) -> bool:

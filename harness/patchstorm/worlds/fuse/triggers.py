@@ -54,6 +54,12 @@ class FuseTriggers(Triggers):
         self._seen = {fault.id: 0 for fault in plan.world_faults}
         self._patterns = {fault.id: patterns_of(fault, target) for fault in plan.world_faults}
 
+    @property
+    def operations(self) -> frozenset[str]:
+        """Those that a fault waits for, as calls are named here."""
+        waited = [fault.trigger.op for fault in self.waiting if fault.trigger.op is not None]
+        return frozenset(name for op in waited for name in CALLS[op])
+
     def whoever_acts(self) -> Seen:
         return Seen(replica=self._acting())
 

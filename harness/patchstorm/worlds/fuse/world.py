@@ -49,9 +49,9 @@ class Fuse(OnTheModel):
         strategy = strategy_of(plan, shared.strategy, shared.length)
         return await self._run(plan, target, Deciding(strategy), out_dir, shared)
 
-    def shared(self, at_once: int) -> AbstractContextManager[Any]:
-        """How orders are drawn; whoever searches brings his own."""
-        return contextlib.nullcontext(self.conducting())
+    def shared(self, at_once: int) -> AbstractContextManager[Wanted]:
+        """How orders are drawn, and the servers that outlive a storm."""
+        return contextlib.closing(self.conducting())
 
     def conducting(self) -> Wanted:
         from patchstorm.worlds.fuse.searching import Wanted
@@ -76,7 +76,6 @@ class Fuse(OnTheModel):
     ) -> Outcome:
         from patchstorm.history import write_history
         from patchstorm.live.storage import UnavailableStorage
-        from patchstorm.worlds.fuse.run import run_conducted
         from patchstorm.worlds.fuse.searching import schedule_of
         from patchstorm.worlds.fuse.story import told
         from patchstorm.worlds.fuse.suits import reason_to_skip
@@ -87,7 +86,7 @@ class Fuse(OnTheModel):
         stop = threading.Event()
         try:
             ran = await asyncio.to_thread(
-                run_conducted, plan, target, chooser, out_dir=out_dir, stop=stop
+                shared.keeping.run, plan, target, chooser, out_dir=out_dir, stop=stop
             )
         except UnavailableStorage as missing:
             return Outcome(log_dir=out_dir, skipped=str(missing))
@@ -110,7 +109,7 @@ class Fuse(OnTheModel):
     async def doctor(self) -> AsyncIterator[Row]:
         """A file system is really mounted and taken away again."""
         from patchstorm.worlds.fuse.device import mounted
-        from patchstorm.worlds.fuse.fleet import folders
+        from patchstorm.worlds.fuse.folders import folders
         from patchstorm.worlds.fuse.rest import why_not
 
         what = f"world {self.name}"
