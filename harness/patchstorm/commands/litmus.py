@@ -37,13 +37,13 @@ def execute(request: Request) -> int:
 
     between("--repeat", request.repeat, 1, REPEAT_MAX)
     names = tuple(name for text in request.programs for name in text.split(","))
-    check_names(names)
+    choice = Choice(names=names, quick=request.quick, repeat=request.repeat)
+    check_names(choice)
     mounts = tuple(mount for text in request.mounts for mount in parse_mounts(text))
     if not mounts:
         mounts, reason = mounts_here()
         if reason is not None:
             sys.stderr.write(f"patchstorm: only local mounts here: {reason}\n")
-    choice = Choice(names=names, quick=request.quick, repeat=request.repeat)
     with Guests() as guests:
         reports = asyncio.run(litmus(mounts, choice, guests, _progress))
     if request.json:

@@ -20,6 +20,9 @@ ANSWER_S_MAX: Final = 90.0
 WAITS_S: Final = 4.0
 """A call that may wait, and does so for this long, is said to wait."""
 LINE_BYTES_MAX: Final = 1 << 24
+PACE_S: Final = 0.03
+"""Between two steps: more than a tick of the clock that stamps files, as in the model. Else version 3 could pass
+for having missed a change, where it did not."""
 
 
 class Agent:
@@ -96,6 +99,7 @@ class Bench:
                     results.extend(await self._race(part, directory))
                 else:
                     results.append(await self._step(part, directory))
+                await asyncio.sleep(PACE_S)
         except TimeoutError:
             await self._stop_all()
             raise InconclusiveError(f"{program.name}: a step did not end; left out") from None
@@ -106,6 +110,7 @@ class Bench:
         if any(step.commands.split()[0] in EVENTS for step in program.steps):
             await self._stop_all()
             await self._stand.settle()
+        self._stand.remove(directory)
         return tuple(results)
 
     async def _stop_all(self) -> None:

@@ -79,6 +79,8 @@ class Program:
     """Can be run on a mount by unprivileged processes."""
     faults: tuple[str, ...] = ()
     """Names of ``Faults`` that are enabled."""
+    text: str = ""
+    """What it was read from."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -111,7 +113,7 @@ def parse_program(
             race = None
         elif words:
             (parts if race is None else race).append(_step(words))
-    return Program(name, about, tuple(parts), runs_on, real, faults)
+    return Program(name, about, tuple(parts), runs_on, real, faults, text)
 
 
 def _step(line: str) -> Step:

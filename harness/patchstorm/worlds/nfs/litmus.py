@@ -1,6 +1,6 @@
 """The job "litmus": programs on real mounts in this guest, two client hosts for each mount.
 
-Programs that only wait (for a cache to expire) run side by side with the others. Those that strike at hosts
+Programs that only wait (for a cache to expire) run side by side with the others, of which some run at once. Those that strike at hosts
 or fill the disk come after them, mount by mount at the same time; those that restart the server, which all
 mounts share, come last and alone.
 """
@@ -8,6 +8,7 @@ mounts share, come last and alone.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
@@ -18,7 +19,7 @@ from patchstorm.errors import InconclusiveError
 from patchstorm.live.litmus.bench import Bench
 from patchstorm.live.litmus.haste import hastened, patience_s
 from patchstorm.storage.litmus.catalogue import PROGRAMS
-from patchstorm.storage.litmus.program import EVENTS, Program
+from patchstorm.storage.litmus.program import EVENTS, Program, parse_program
 from patchstorm.worlds.nfs.hosts import Host
 from patchstorm.worlds.nfs.site import Site
 from patchstorm.worlds.nfs.storage import NfsStorage, opened
@@ -26,6 +27,8 @@ from patchstorm.worlds.nfs.storage import NfsStorage, opened
 EVENTS_HERE: Final = ("kill", "crash", "reboot", "cut", "heal", "restart", "fill")
 CLIENTS: Final = ("A", "B")
 RESTART_S: Final = 0.3
+AT_ONCE: Final = 12
+"""Programs that others would not notice, on one mount; their pace leaves the processor idle."""
 LATE_S_MAX: Final = 6.0
 """A program about leases of ten seconds that takes so much longer than it sleeps says nothing."""
 Say = Callable[[dict[str, Any]], None]
@@ -43,6 +46,9 @@ class NfsStand:
 
     def make(self, name: str) -> None:
         (self._storage.view / name).mkdir()
+
+    def remove(self, name: str) -> None:
+        shutil.rmtree(self._storage.view / name, ignore_errors=True)
 
     def root(self, host: str, name: str) -> Path:
         return (self._storage.root if host in self._hosts else self._storage.view) / name
@@ -77,9 +83,15 @@ class NfsStand:
 
 
 async def litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
-    """Run ``order["programs"]``, names by mount; outcomes are told as they come."""
+    """Run ``order["programs"]``, names by mount; outcomes are told as they come.
+
+    ``order["texts"]`` are programs that are not in the catalogue, by name.
+    """
+    known = PROGRAMS | {
+        name: parse_program(name, "", text, ()) for name, text in order["texts"].items()
+    }
     programs = {
-        mount: [hastened(PROGRAMS[name]) for name in names]
+        mount: [hastened(known[name]) for name in names]
         for mount, names in order["programs"].items()
     }
     repeat = int(order["repeat"])
@@ -103,9 +115,19 @@ async def litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
                         "mount": mount,
                         "program": program.name,
                         "outcome": list(outcome),
-                        "late": bool(_events(program)) and late_s > LATE_S_MAX,
+                        "late": _of_leases(program) and late_s > LATE_S_MAX,
                     }
                 )
+
+        async def some_at_once(mount: str, kind: Kind) -> None:
+            left = iter([*filter(kind, programs[mount])])
+
+            async def one_after_the_other(bench: Bench) -> None:
+                for program in left:
+                    await run(mount, bench, program)
+
+            async with Bench(stands[mount], f"{kind.__name__}-") as bench:
+                await asyncio.gather(*(one_after_the_other(bench) for _ in range(AT_ONCE)))
 
         async def one_by_one(mount: str, kind: Kind) -> None:
             async with Bench(stands[mount], f"{kind.__name__}-") as bench:
@@ -121,7 +143,7 @@ async def litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
         async with asyncio.TaskGroup() as tasks:
             for mount in stands:
                 tasks.create_task(side_by_side(mount, waiting))
-                tasks.create_task(one_by_one(mount, plain))
+                tasks.create_task(some_at_once(mount, plain))
         async with asyncio.TaskGroup() as tasks:
             for mount in stands:
                 tasks.create_task(one_by_one(mount, striking))
@@ -148,6 +170,11 @@ def striking(program: Program) -> bool:
 def restarting(program: Program) -> bool:
     """It restarts the server of all."""
     return "restart" in _events(program)
+
+
+def _of_leases(program: Program) -> bool:
+    """It strikes, and waits for what that leads to; filling a disk is over when it is done."""
+    return patience_s(program) > 0 and bool(_events(program) - {"fill"})
 
 
 def _events(program: Program) -> set[str]:
