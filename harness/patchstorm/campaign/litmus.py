@@ -17,7 +17,7 @@ from patchstorm.storage.litmus.catalogue import PROGRAMS
 from patchstorm.storage.litmus.judge import Judged, applies, judge
 from patchstorm.storage.litmus.program import Program
 from patchstorm.storage.litmus.runner import Outcome
-from patchstorm.storage.parse import flavour_names
+from patchstorm.storage.parse import flavour_names, kernel_like
 from patchstorm.worlds.nfs.guest import MEMORY_MIB
 from patchstorm.worlds.nfs.guests import Guests
 from patchstorm.worlds.nfs.litmus import EVENTS_HERE
@@ -187,15 +187,17 @@ async def _remote(
         "texts": {program.name: program.text for program in choice.own or ()},
         "repeat": choice.repeat,
     }
+    release = ""
     try:
         async with guests.one() as guest:
+            release = guest.release
             await guest.job(order, heard)
     except (UnavailableStorage, InconclusiveError) as error:
         for report in reports:
             report.missing = str(error)
     for (mount, name), found in outcomes.items():
         program = hastened(chosen[mount][name])
-        flavour = flavour_in_guest(mount)
+        flavour = flavour_in_guest(mount, release)
         judged = await asyncio.to_thread(judge, program, flavour, found)
         if judged.forbidden and (mount, name) in late:
             by_mount[mount].left_out[name] = "this machine is too slow to tell"
@@ -203,6 +205,7 @@ async def _remote(
             by_mount[mount].judged.append(judged)
 
 
-def flavour_in_guest(mount: str) -> str:
-    """What the model has to be told of the guest beside the mount's options: its clock and its leases."""
-    return f"{mount},{TICK}" if "lease" in mount else f"{mount},{LEASE},{TICK}"
+def flavour_in_guest(mount: str, release: str) -> str:
+    """What the model has to be told of the guest beside the mount's options: kernel, clock and leases."""
+    lease = "" if "lease" in mount else f",{LEASE}"
+    return f"{mount}{lease},{TICK},kernel={kernel_like(release)}"

@@ -111,7 +111,7 @@ async def _judge(
     outcomes: dict[str, list[Outcome]],
     guest: Guest | None,
 ) -> None:
-    flavour = hunted.mount if guest is None else flavour_in_guest(hunted.mount)
+    flavour = hunted.mount if guest is None else flavour_in_guest(hunted.mount, guest.release)
     found = []
     for program in programs:
         for outcome in outcomes.get(program.name, ()):
@@ -128,7 +128,7 @@ async def _judge(
 
 async def smaller(guest: Guest, forbidden: Forbidden) -> Forbidden:
     """The same complaint of a program that loses it with each further step that it loses."""
-    mount, flavour = forbidden.mount, flavour_in_guest(forbidden.mount)
+    mount, flavour = forbidden.mount, flavour_in_guest(forbidden.mount, guest.release)
     while True:
         lines = lines_of(forbidden.program)
         shorter = [

@@ -68,6 +68,12 @@ class NfsMount:
     """A write to a cached page is sent as the whole page; off with ``noalignwrite`` (nfs(5))."""
     serves_unlinked: bool = True
     """The server still opens a file without names by its handle (knfsd 6.1 does, 6.12 not)."""
+    delegates_directories: bool = False
+    """The client of 4.1 and later holds delegations of directories (Linux 7.2; not 6.12).
+
+    While it has one it looks no name up again, also none that it had found before it got it: so a name that was
+    taken away meanwhile is still believed after the directory was listed.
+    """
     lease_ns: int = 90 * SECOND_NS
     grace_ns: int = 90 * SECOND_NS
     dirty_age_ns: int = 30 * SECOND_NS

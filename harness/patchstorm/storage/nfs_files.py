@@ -186,6 +186,7 @@ class NfsFiles(NfsLocks):
         serial = server.next_handle
         server.next_handle = serial + 1
         handle = Handle(inode, flags, serial, self.pid)
+        node.writing += handle.writable
         handle.errors_seen = node.error_count
         return self._install(handle)
 
@@ -235,6 +236,7 @@ class NfsFiles(NfsLocks):
 
     def _closed(self, handle: Handle, node: CachedNode) -> None:
         node.opens -= 1
+        node.writing -= handle.writable
         if not self.kernel.mount.is_v3:
             self.server.close_on_server(handle.inode)
         if node.opens == 0:

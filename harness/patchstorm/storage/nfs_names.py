@@ -105,6 +105,7 @@ class NameCache(PageCache):
             self.absorb(node)
         found = self._truth(directory, name)
         node.names[name] = found
+        node.ghosts.discard(name)
         if found is not None:
             if found.writers is not None:
                 self.server.observe(found, self)
@@ -170,7 +171,7 @@ class NameCache(PageCache):
         if believed.entries is None:
             if mount.is_v3 and not mount.close_to_open:
                 return believed
-            if mount.opens_by_handle and mount.serves_unlinked:
+            if mount.opens_by_handle and (mount.serves_unlinked or believed.opens):
                 return believed
         self.distrust(directory)
         return self.ask_name(directory, name)
@@ -188,10 +189,33 @@ class NameCache(PageCache):
             self.absorb(node)
 
     def doubt(self, directory: Inode, name: str) -> None:
-        """The server said ENOENT or EEXIST: what was believed of the name is dropped."""
+        """The server said EEXIST: what was believed of the name is dropped, unless it was that."""
         node = self.nodes.get(directory.serial)
-        if node is not None:
+        if node is not None and node.names.get(name, directory) is not self._truth(directory, name):
             node.names.pop(name, None)
+            node.ghosts.discard(name)
+
+    def missed(self, directory: Inode, name: str) -> None:
+        """The server said ENOENT for what was to be moved or removed: the name is believed missing now.
+
+        Not if a file that is believed to be there is open here: then it was hiding it that failed, and what is
+        believed stays (nfs_sillyrename; seen with 4.0 and 4.2).
+        """
+        node = self.node(directory)
+        believed = node.names.get(name, directory)
+        if believed is directory:
+            self.ask_name(directory, name)
+        elif believed is None or not self.must_stay(believed):
+            node.names[name] = None
+            node.ghosts.discard(name)
+
+    def renames_nothing(self, source: Inode, directory: Inode, name: str) -> bool:
+        """Source and target are believed to be one file, which rename(2) leaves as they are; nobody is asked."""
+        node = self.nodes.get(directory.serial)
+        believed = None if node is None else node.names.get(name)
+        if believed is not source or self._truth(directory, name) is source:
+            return False
+        return self.settings.choose("nfs.name", 2) == 1
 
     # -- listing ------------------------------------------------------------------------------
 
@@ -207,18 +231,25 @@ class NameCache(PageCache):
             and node.listed
             and self.may_doubt("nfs.listing", node)
         ):
-            return {name: inode for name, inode in node.names.items() if inode is not None}
+            return {
+                name: inode
+                for name, inode in node.names.items()
+                if inode is not None and name not in node.ghosts
+            }
         self.contact()
         if directory.nlink == 0:
             if held and not self.still_served(node, True):
                 raise failure(errno.ESTALE)
             return {}
         self.absorb(node)
-        missing = [name for name, inode in node.names.items() if inode is None]
         node.listed = True
-        node.names = dict(entries)
-        for name in missing:
-            node.names.setdefault(name, None)
+        node.ghosts -= entries.keys()
+        kept = {
+            name: known
+            for name, known in node.names.items()
+            if name not in entries and (known is None or name in node.ghosts)
+        }
+        node.names = entries | kept
         return entries
 
     # -- changing -----------------------------------------------------------------------------
@@ -239,7 +270,9 @@ class NameCache(PageCache):
         change, key = before
         if node.change != change and not self._misses_foreign_change(node, key):
             node.names.clear()
+            node.ghosts.clear()
         node.names[name] = inode
+        node.ghosts.discard(name)
         node.change = directory.change
         node.timeo_ns = self._shortest(directory)
         self.absorb(node)
