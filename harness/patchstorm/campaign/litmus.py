@@ -186,6 +186,7 @@ async def _remote(
         "programs": {mount: list(programs) for mount, programs in chosen.items()},
         "texts": {program.name: program.text for program in choice.own or ()},
         "repeat": choice.repeat,
+        "tidy": False,
     }
     release = ""
     try:

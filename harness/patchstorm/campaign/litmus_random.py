@@ -95,6 +95,7 @@ async def ran_in(
         "programs": {mount: [one.name for one in some] for mount, some in programs.items()},
         "texts": {one.name: one.text for some in programs.values() for one in some},
         "repeat": repeat,
+        "tidy": True,
     }
     await guest.job(order, heard)
     return outcomes

@@ -52,7 +52,8 @@ class CachedNode:
     which the clean pages were equal to it. ``unstable`` are patches sent but not committed to the
     server's disk when it had booted ``boot`` times. ``opened_by_handle``: the server opened the
     file for this host when it had no name any more, so it serves it until it is closed. ``blind``:
-    a change was missed and the pages kept. ``writing`` are this host's open file descriptions that may write.
+    a change was missed and the pages kept. ``reopened``: and it was opened since. ``writing`` are this host's open
+    file descriptions that may write.
     ``sending``: a write-back is under way.
     """
 
@@ -74,6 +75,7 @@ class CachedNode:
         "opens",
         "pages",
         "patches",
+        "reopened",
         "sending",
         "silly",
         "size",
@@ -103,6 +105,7 @@ class CachedNode:
         self.dirty_since_ns = 0
         self.opens = 0
         self.writing = 0
+        self.reopened = False
         self.opened_by_handle = False
         self.blind = False
         self.sending = False
@@ -239,7 +242,7 @@ class AttributeCache(Host):
             ):
                 self.drop_clean(node)
             else:
-                node.blind = True
+                node.blind, node.reopened = True, False
             node.change = inode.change
             node.timeo_ns = self._shortest(inode)
         node.key = version3_key(inode)

@@ -189,8 +189,11 @@ class NameCache(PageCache):
             self.absorb(node)
 
     def doubt(self, directory: Inode, name: str) -> None:
-        """The server said EEXIST: what was believed of the name is dropped, unless it was that."""
-        node = self.nodes.get(directory.serial)
+        """The server said EEXIST: what was believed of the name is dropped, unless it was that.
+
+        A recent client (7.2) may go on believing that it is missing.
+        """
+        node = None if self.mount.recent else self.nodes.get(directory.serial)
         if node is not None and node.names.get(name, directory) is not self._truth(directory, name):
             node.names.pop(name, None)
             node.ghosts.discard(name)
@@ -212,8 +215,9 @@ class NameCache(PageCache):
     def renames_nothing(self, source: Inode, directory: Inode, name: str) -> bool:
         """Source and target are believed to be one file, which rename(2) leaves as they are; nobody is asked."""
         node = self.nodes.get(directory.serial)
-        believed = None if node is None else node.names.get(name)
-        if believed is not source or self._truth(directory, name) is source:
+        if node is None or self.mount.lookupcache == "none" or self.clock.now_ns >= node.expires_ns:
+            return False
+        if node.names.get(name) is not source or self._truth(directory, name) is source:
             return False
         return self.settings.choose("nfs.name", 2) == 1
 

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import errno
 
+import msgspec
+
 from patchstorm.storage import pages as page_store
 from patchstorm.storage.constants import FILE_BYTES_MAX, PAGE_BYTES
 from patchstorm.storage.errors import failure
@@ -206,15 +208,19 @@ class PageCache(AttributeCache):
             self._remember_unstable(node)
         before = inode.change
         calls = 0
+        size_meant = None
         node.sending = True
         try:
             calls = self._send(node)
         except OSError as error:
+            size_meant = node.size
             self._lose_dirty(node, error.errno or errno.EIO)
         finally:
             node.sending = False
         alone = inode.change == before + calls
         self._sent(node, known and alone, exact and alone)
+        if size_meant is not None:
+            self._tells_lost_size(node, size_meant)
         if stable:
             self._commit(node)
 
@@ -315,6 +321,11 @@ class PageCache(AttributeCache):
         node.expires_ns = 0
         node.error_count += 1
         node.error_code = code
+
+    def _tells_lost_size(self, node: CachedNode, size: int) -> None:
+        """The size of what could not be written may be told until attributes are asked for (seen with 6.1)."""
+        if size > node.size and self.settings.choose("nfs.failed-size", 2):
+            node.stat = msgspec.structs.replace(node.stat, st_size=size)
 
     def discard(self, node: CachedNode) -> None:
         """Throw away what is dirty: its lock is lost, or its write-back failed."""

@@ -136,13 +136,9 @@ def _ordered(mount: NfsMount, fields: tuple[str, ...]) -> NfsMount:
 
 
 def _kernel(flavour: Flavour, value: str) -> Flavour:
-    """6.1 serves an unlinked file by handle, 6.12 was seen not to; 7.2 delegates directories."""
+    """6.1 serves an unlinked file by handle, 6.12 was seen not to; 7.2 delegates more."""
     _one_of(value, *KERNELS)
-    assert flavour.nfs is not None
-    return _mount(
-        serves_unlinked=value == "6.1",
-        delegates_directories=value == "7.2" and flavour.nfs.opens_by_handle,
-    )(flavour, value)
+    return _mount(serves_unlinked=value == "6.1", recent=value == "7.2")(flavour, value)
 
 
 def kernel_like(release: str) -> str:

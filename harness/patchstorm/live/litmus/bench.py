@@ -67,11 +67,13 @@ class Bench:
     """A stand with its processes; an asynchronous context manager that leaves none behind.
 
     Programs may run side by side, save for those with events, which want a bench and hosts to themselves.
-    Several benches may share a stand.
+    Several benches may share a stand. ``tidy`` removes a program's files when it has ended, so that any number of
+    programs has room; a server gives that room back when it likes, which programs about a full disk would notice.
     """
 
-    def __init__(self, stand: Stand, name: str = "") -> None:
+    def __init__(self, stand: Stand, name: str = "", *, tidy: bool = False) -> None:
         self._stand = stand
+        self._tidy = tidy
         self._name = name
         self._agents: dict[str, Agent] = {}
         self._begun: set[tuple[str, str]] = set()  # host and program
@@ -110,14 +112,16 @@ class Bench:
         if any(step.commands.split()[0] in EVENTS for step in program.steps):
             await self._stop_all()
             await self._stand.settle()
-        self._stand.remove(directory)
+        if self._tidy:
+            self._stand.remove(directory)
         return tuple(results)
 
     async def _stop_all(self) -> None:
-        for agent in self._agents.values():
-            await agent.stop()
+        agents = list(self._agents.values())
         self._agents.clear()
         self._begun.clear()
+        for agent in agents:
+            await agent.stop()
 
     async def _agent(self, host: str, directory: str) -> Agent:
         async with self._starting:

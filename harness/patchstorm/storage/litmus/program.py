@@ -175,6 +175,7 @@ def tags(flavour_text: str, same_tick: bool) -> frozenset[str]:
         "posix-local": mount.local_posix,
         "by-handle": mount.serves_unlinked,
         "narrow": not mount.extends_writes,
+        "recent": mount.recent,
         "soft": mount.recovery != "hard",
         "async": not flavour.disk.fsync_works,
     }

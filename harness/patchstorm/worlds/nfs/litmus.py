@@ -19,12 +19,15 @@ from patchstorm.errors import InconclusiveError
 from patchstorm.live.litmus.bench import Bench
 from patchstorm.live.litmus.haste import hastened, patience_s
 from patchstorm.storage.litmus.catalogue import PROGRAMS
-from patchstorm.storage.litmus.program import EVENTS, Program, parse_program
+from patchstorm.storage.litmus.program import EVENTS, Program, Race, parse_program
+from patchstorm.storage.litmus.shell import split
 from patchstorm.worlds.nfs.hosts import Host
 from patchstorm.worlds.nfs.site import Site
 from patchstorm.worlds.nfs.storage import NfsStorage, opened
 
 EVENTS_HERE: Final = ("kill", "crash", "reboot", "cut", "heal", "restart", "fill")
+OF_DISKS: Final = frozenset(("fill", "room", "spent"))
+"""What others write at the same time would be taken for the program's own doing."""
 CLIENTS: Final = ("A", "B")
 RESTART_S: Final = 0.3
 AT_ONCE: Final = 12
@@ -85,7 +88,7 @@ class NfsStand:
 async def litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
     """Run ``order["programs"]``, names by mount; outcomes are told as they come.
 
-    ``order["texts"]`` are programs that are not in the catalogue, by name.
+    ``order["texts"]`` are programs that are not in the catalogue, by name. ``order["tidy"]``: there are many.
     """
     known = PROGRAMS | {
         name: parse_program(name, "", text, ()) for name, text in order["texts"].items()
@@ -126,7 +129,7 @@ async def litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
                 for program in left:
                     await run(mount, bench, program)
 
-            async with Bench(stands[mount], f"{kind.__name__}-") as bench:
+            async with Bench(stands[mount], f"{kind.__name__}-", tidy=order["tidy"]) as bench:
                 await asyncio.gather(*(one_after_the_other(bench) for _ in range(AT_ONCE)))
 
         async def one_by_one(mount: str, kind: Kind) -> None:
@@ -143,7 +146,8 @@ async def litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
         async with asyncio.TaskGroup() as tasks:
             for mount in stands:
                 tasks.create_task(side_by_side(mount, waiting))
-                tasks.create_task(some_at_once(mount, plain))
+                tasks.create_task(some_at_once(mount, calm))
+                tasks.create_task(one_by_one(mount, plain))
         async with asyncio.TaskGroup() as tasks:
             for mount in stands:
                 tasks.create_task(one_by_one(mount, striking))
@@ -157,9 +161,14 @@ def waiting(program: Program) -> bool:
     return patience_s(program) > 0 and not _events(program)
 
 
+def calm(program: Program) -> bool:
+    """Others would not notice it, though their steps are done by the same processes: nobody dies, nobody waits."""
+    return patience_s(program) == 0 and not _words(program) & {*EVENTS, *OF_DISKS} and not _races(program)
+
+
 def plain(program: Program) -> bool:
-    """Others would not notice it."""
-    return patience_s(program) == 0 and not _events(program)
+    """It wants processes of its own, and strikes at nothing else."""
+    return patience_s(program) == 0 and not _events(program) and not calm(program)
 
 
 def striking(program: Program) -> bool:
@@ -174,9 +183,18 @@ def restarting(program: Program) -> bool:
 
 def _of_leases(program: Program) -> bool:
     """It strikes, and waits for what that leads to; filling a disk is over when it is done."""
-    return patience_s(program) > 0 and bool(_events(program) - {"fill"})
+    return patience_s(program) > 0 and bool(_events(program) - OF_DISKS)
 
 
 def _events(program: Program) -> set[str]:
-    words = {step.commands.split()[0] for step in program.steps}
-    return words & {*EVENTS, "fill"} - {"kill"}
+    return _words(program) & {*EVENTS, *OF_DISKS} - {"kill"}
+
+
+def _words(program: Program) -> set[str]:
+    """The verbs of all commands."""
+    commands = (command for step in program.steps for command in split(step.commands))
+    return {command.lstrip("+= ").split()[0] for command in commands}
+
+
+def _races(program: Program) -> bool:
+    return any(isinstance(part, Race) for part in program.parts)
