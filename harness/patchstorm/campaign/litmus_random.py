@@ -116,9 +116,7 @@ async def _judge(
     found = []
     for program in programs:
         for outcome in outcomes.get(program.name, ()):
-            complaint = await asyncio.to_thread(
-                judged, hunted.mount, flavour, program, outcome
-            )
+            complaint = await asyncio.to_thread(judged, hunted.mount, flavour, program, outcome)
             if complaint is not None:
                 found.append(complaint)
     hunted.programs += len(outcomes)

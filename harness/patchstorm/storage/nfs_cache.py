@@ -331,7 +331,9 @@ class AttributeCache(Host):
         if held:
             return node.opened_by_handle or self.settings.choose("nfs.estale", 2) == 0
         mount = self.mount
-        if not (mount.serves_unlinked or node.inode.opens) or (mount.sync_writes and mount.acregmax_ns == 0):
+        if not (mount.serves_unlinked or node.inode.opens) or (
+            mount.sync_writes and mount.acregmax_ns == 0
+        ):
             return False
         return self.settings.choose("nfs.unlinked-getattr", 2) == 1
 

@@ -304,7 +304,7 @@ class NfsFiles(NfsLocks):
             and not handle.flags & c.O_DSYNC
             and not kernel.has_byte_locks(handle.inode)
         )
-        kernel.write(node, data, offset, widen)
+        kernel.write(node, data, offset, widen, handle.readable)
         if at_once:
             kernel.flush(node)
             self._report(handle, node)

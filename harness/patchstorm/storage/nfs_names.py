@@ -214,12 +214,31 @@ class NameCache(PageCache):
 
     def renames_nothing(self, source: Inode, directory: Inode, name: str) -> bool:
         """Source and target are believed to be one file, which rename(2) leaves as they are; nobody is asked."""
-        node = self.nodes.get(directory.serial)
-        if node is None or self.mount.lookupcache == "none" or self.clock.now_ns >= node.expires_ns:
-            return False
-        if node.names.get(name) is not source or self._truth(directory, name) is source:
+        if self._believed(directory, name) is not source or self._truth(directory, name) is source:
             return False
         return self.settings.choose("nfs.name", 2) == 1
+
+    def hides_for_nothing(
+        self, from_dir: Inode, from_name: str, to_dir: Inode, to_name: str
+    ) -> bool:
+        """Whether a rename whose source is gone has its target hidden before it fails.
+
+        The source is believed in, and the target believed to be a file that is open here. What is hidden is
+        whatever has the name on the server, and it is removed when that file is closed (nfs_rename; seen with 3,
+        4.0 and 4.2).
+        """
+        source = self._believed(from_dir, from_name)
+        target = self._believed(to_dir, to_name)
+        if source is None or target is None or not self.must_stay(target):
+            return False
+        exists = self._truth(to_dir, to_name) is not None
+        return exists and self.settings.choose("nfs.name", 2) == 1
+
+    def _believed(self, directory: Inode, name: str) -> Inode | None:
+        node = self.nodes.get(directory.serial)
+        if node is None or self.mount.lookupcache == "none" or self.clock.now_ns >= node.expires_ns:
+            return None
+        return node.names.get(name)
 
     # -- listing ------------------------------------------------------------------------------
 
@@ -254,6 +273,9 @@ class NameCache(PageCache):
             if name not in entries and (known is None or name in node.ghosts)
         }
         node.names = entries | kept
+        for inode in entries.values():
+            if inode.serial not in self.nodes:  # READDIRPLUS brings attributes along
+                self.absorb(self.node(inode))
         return entries
 
     # -- changing -----------------------------------------------------------------------------

@@ -44,13 +44,18 @@ class PageCache(AttributeCache):
             self.server.observe(inode, self)
         if self.clock.now_ns >= node.expires_ns:
             self.getattr(node, True)
+        elif inode.nlink == 0 and not self.unreachable:
+            self.check_handle(
+                node, True
+            )  # pages can be forgotten at any time, and are asked for then
         if (
             node.data_change != inode.data_change
             and self._visibly_old(node, count, offset)
             and not self._keeps_pages(node)
         ):
+            blind = node.blind
             self.getattr(node, True)
-            if node.data_change != inode.data_change:
+            if node.data_change != inode.data_change and node.blind == blind:
                 self.drop_clean(node)
         self._fill(node, count, offset)
         return page_store.read(node.pages, node.size, offset, count)
@@ -129,8 +134,12 @@ class PageCache(AttributeCache):
 
     # -- writing ------------------------------------------------------------------------------
 
-    def write(self, node: CachedNode, data: bytes, offset: int, widen: bool) -> None:
-        """Put data into the cache; ``widen`` allows sending whole pages."""
+    def write(self, node: CachedNode, data: bytes, offset: int, widen: bool, reads: bool) -> None:
+        """Put data into the cache; ``widen`` allows sending whole pages.
+
+        ``reads``: the descriptor may read, so a page that is written in part is read before
+        (nfs_want_read_modify_write).
+        """
         if node.stale and not self.heals(node):
             raise failure(errno.ESTALE)
         end = offset + len(data)
@@ -142,9 +151,17 @@ class PageCache(AttributeCache):
         while at < end:
             index, start = divmod(at, PAGE_BYTES)
             stop = min(end, (index + 1) * PAGE_BYTES)
+            if reads and stop - at < PAGE_BYTES and not self.unreachable:
+                self._read_before_write(node, index)
             self._write_page(node, index, start, data[at - offset : stop - offset], widen)
             at = stop
         node.size = max(node.size, end)
+
+    def _read_before_write(self, node: CachedNode, index: int) -> None:
+        if index not in node.pages and index not in node.patches and index * PAGE_BYTES < node.size:
+            if node.inode.nlink == 0:
+                self.check_handle(node, True)
+            node.pages[index] = node.inode.pages.get(index, b"")
 
     def _become_writer(self, node: CachedNode) -> None:
         node.dirty_since_ns = self.clock.now_ns
@@ -260,13 +277,16 @@ class PageCache(AttributeCache):
         patches = node.patches[index]
         if index not in node.wide or index not in node.pages:
             return patches
-        now = node.inode.pages.get(index, b"")
-        meant = now
+        begin = index * PAGE_BYTES
+        meant = node.inode.pages.get(index, b"")
+        end = node.inode.size - begin
         for start, part in patches:
             meant = page_store.overlay(meant, start, part)
-        whole = node.pages[index]
+            end = max(end, start + len(part))
+        length = min(PAGE_BYTES, node.size - begin)
+        whole = node.pages[index][:length].ljust(length, b"\0")
         sent = page_store.overlay(meant, 0, whole)
-        if sent.rstrip(b"\0") == meant.rstrip(b"\0"):
+        if length <= end and sent.rstrip(b"\0") == meant.rstrip(b"\0"):
             return patches
         if self.settings.choose("nfs.page-clobber", 2) == 0:
             return patches
@@ -280,7 +300,8 @@ class PageCache(AttributeCache):
         """
         inode = node.inode
         pages: Pages = inode.pages
-        for index in node.patches:
+        links, size = node.stat.st_nlink, node.size
+        for index in node.patches if known else ():
             if index in node.pages:
                 node.pages[index] = pages.get(index, b"")
         self._clean(node)
@@ -289,6 +310,17 @@ class PageCache(AttributeCache):
         if exact:
             node.data_change = inode.data_change
         self.absorb(node)
+        if links != node.stat.st_nlink and not self.mount.is_v3:
+            self._count_links_later(node, links)
+        if size > inode.size and not known and self.settings.choose("nfs.size", 2):
+            # while a write is under way a file does not shrink (nfs_update_inode)
+            node.size = size
+            node.stat = msgspec.structs.replace(node.stat, st_size=size)
+
+    def _count_links_later(self, node: CachedNode, links: int) -> None:
+        """The reply to a write of version 4 does not say how many names a file has."""
+        if self.settings.choose("nfs.attributes", 2):
+            node.stat = msgspec.structs.replace(node.stat, st_nlink=links)
 
     def _time_out(self, node: CachedNode) -> None:
         """A soft mount gives up; the server may still execute the calls later (nfs(5), soft)."""

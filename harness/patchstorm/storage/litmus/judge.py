@@ -64,7 +64,11 @@ def judge(
     possible = {key: found[0] for result in results for key, found in result.outcomes.items()}
     forbidden = tuple(
         _reason(
-            program, words, outcome, possible=key in possible, complete=all(r.complete for r in results)
+            program,
+            words,
+            outcome,
+            possible=key in possible,
+            complete=all(r.complete for r in results),
         )
         for key, outcome in seen.items()
     )

@@ -342,5 +342,6 @@ def _runs(value: bytes) -> list[tuple[int, int]]:
 _VERBS: dict[str, Callable[..., Value]] = {
     name: method
     for name, method in vars(Shell).items()
-    if not name.startswith("_") and name not in ("step", "command", "path", "data", "flags", "descriptor")
+    if not name.startswith("_")
+    and name not in ("step", "command", "path", "data", "flags", "descriptor")
 }

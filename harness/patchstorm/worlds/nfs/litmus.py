@@ -163,7 +163,11 @@ def waiting(program: Program) -> bool:
 
 def calm(program: Program) -> bool:
     """Others would not notice it, though their steps are done by the same processes: nobody dies, nobody waits."""
-    return patience_s(program) == 0 and not _words(program) & {*EVENTS, *OF_DISKS} and not _races(program)
+    return (
+        patience_s(program) == 0
+        and not _words(program) & {*EVENTS, *OF_DISKS}
+        and not _races(program)
+    )
 
 
 def plain(program: Program) -> bool:
