@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -147,6 +147,20 @@ async def _local(report: MountReport, choice: Choice, told: Callable[[str], None
                 outcomes = [await bench.run(program) for _ in range(choice.repeat)]
                 report.judged.append(judge(program, flavour, outcomes))
                 told(f"{report.mount} {program.name}")
+
+
+def elsewhere(seen: Iterable[tuple[str, Program, Outcome]]) -> list[MountReport]:
+    """Outcomes that others' mounts gave, judged like those of this machine's; at which pace is not known."""
+    by_mount: dict[str, dict[str, tuple[Program, list[Outcome]]]] = {}
+    for mount, program, outcome in seen:
+        by_mount.setdefault(mount, {}).setdefault(program.name, (program, []))[1].append(outcome)
+    return [
+        MountReport(
+            mount=f"{mount} (as recorded)",
+            judged=[judge(one, mount, outcomes, paced=False) for one, outcomes in found.values()],
+        )
+        for mount, found in by_mount.items()
+    ]
 
 
 def _kind_of(path: Path) -> str:

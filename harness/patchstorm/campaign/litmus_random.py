@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from patchstorm.campaign.litmus import flavour_in_guest
+from patchstorm.errors import InconclusiveError
 from patchstorm.live.litmus.bench import Bench
 from patchstorm.live.litmus.drawing import drawn, lines_of, of_lines
 from patchstorm.live.litmus.stand import LocalStand
-from patchstorm.live.storage import opened
+from patchstorm.live.storage import UnavailableStorage, opened
 from patchstorm.storage.litmus.program import Program
 from patchstorm.storage.litmus.runner import Outcome
 from patchstorm.storage.litmus.search import find
@@ -19,7 +20,9 @@ from patchstorm.worlds.nfs.guest import Guest
 from patchstorm.worlds.nfs.guests import Guests
 
 BATCH: Final = 400
-"""Programs in one job: few enough that its answers fit into memory, many enough that mounting costs little."""
+"""Programs in one job: few enough that its answers fit into memory, many enough that mounting costs
+little."""
+PROGRAMS_MAX: Final = 1_000_000
 SMALLER_MAX: Final = 4
 """Of one batch and mount so many are made smaller; the rest are likely the same."""
 AGAIN: Final = 3
@@ -29,7 +32,8 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forbidden:
-    """What a mount did and the model forbids. ``steps``: so many results of ``outcome`` the model can give."""
+    """What a mount did and the model forbids. ``steps``: so many results of ``outcome`` the model can
+    give."""
 
     mount: str
     program: Program
@@ -49,14 +53,17 @@ class Hunted:
     forbidden: list[Forbidden]
     smallest: list[Forbidden]
     undecided: int = 0
+    missing: str | None = None
 
 
-def judged(mount: str, flavour: str, program: Program, outcome: Outcome) -> Forbidden | None:
-    """The complaint, if the model cannot produce ``outcome``."""
+def judged(
+    mount: str, flavour: str, program: Program, outcome: Outcome
+) -> tuple[Forbidden | None, bool]:
+    """The complaint, if the model cannot produce ``outcome``; and whether it was explored to its end."""
     found = find(program, flavour, outcome)
     if found.produced or not found.complete:
-        return None
-    return Forbidden(mount=mount, program=program, outcome=outcome, steps=found.steps)
+        return None, found.complete
+    return Forbidden(mount=mount, program=program, outcome=outcome, steps=found.steps), True
 
 
 async def hunt(
@@ -70,13 +77,22 @@ async def hunt(
         remote = [one for one in hunted if one.mount.startswith("nfs")]
         for one in local:
             await _judge(one, programs, await _ran_here(one.mount, programs), None)
-        if remote:
-            async with guests.one() as guest:
-                outcomes = await ran_in(guest, {one.mount: programs for one in remote})
-                for one in remote:
-                    await _judge(one, programs, outcomes[one.mount], guest)
+        try:
+            await _in_guest(remote, programs, guests)
+        except (UnavailableStorage, InconclusiveError) as error:
+            for one in remote:
+                one.missing = str(error)
         told(f"{first + len(programs)} of {count} programs")
     return hunted
+
+
+async def _in_guest(remote: list[Hunted], programs: list[Program], guests: Guests) -> None:
+    if not remote or remote[0].missing:
+        return
+    async with guests.one() as guest:
+        outcomes = await ran_in(guest, {one.mount: programs for one in remote})
+        for one in remote:
+            await _judge(one, programs, outcomes[one.mount], guest)
 
 
 async def ran_in(
@@ -116,7 +132,10 @@ async def _judge(
     found = []
     for program in programs:
         for outcome in outcomes.get(program.name, ()):
-            complaint = await asyncio.to_thread(judged, hunted.mount, flavour, program, outcome)
+            complaint, complete = await asyncio.to_thread(
+                judged, hunted.mount, flavour, program, outcome
+            )
+            hunted.undecided += not complete
             if complaint is not None:
                 found.append(complaint)
     hunted.programs += len(outcomes)
@@ -139,7 +158,7 @@ async def smaller(guest: Guest, forbidden: Forbidden) -> Forbidden:
             complaint
             for program in shorter
             for outcome in outcomes.get(program.name, ())
-            if (complaint := judged(mount, flavour, program, outcome)) is not None
+            if (complaint := judged(mount, flavour, program, outcome)[0]) is not None
         )
         found = next(complaints, None)
         if found is None or len(lines) == 1:

@@ -88,8 +88,8 @@ class NfsMount:
     def delegates_directories(self) -> bool:
         """While a client holds a delegation of a directory it looks no name in it up again.
 
-        Also none that it had found before it got it: so a name that was taken away meanwhile is still believed
-        after the directory was listed.
+        Also none that it had found before it got it: so a name that was taken away meanwhile is still
+        believed after the directory was listed.
         """
         return self.recent and self.opens_by_handle
 

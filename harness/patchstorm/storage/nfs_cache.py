@@ -43,18 +43,17 @@ _NODES = 2048
 class CachedNode:
     """One client's knowledge of one inode.
 
-    ``change`` and ``key`` are the change attribute, and what version 3 has in its place, of
-    ``stat``. ``names`` are the directory entries looked up or listed (None: known to be absent);
-    ``listed`` if the whole directory was. ``ghosts`` are names that are believed though the directory is known
-    to have changed since they were looked up (see ``NfsMount.delegates_directories``).
-    ``pages`` are up-to-date cached pages; ``patches`` what was written and not yet sent, by page;
-    ``wide`` the pages that would be sent whole. ``data_change`` is the server's data change at
-    which the clean pages were equal to it. ``unstable`` are patches sent but not committed to the
-    server's disk when it had booted ``boot`` times. ``opened_by_handle``: the server opened the
-    file for this host when it had no name any more, so it serves it until it is closed. ``blind``:
-    a change was missed and the pages kept. ``reopened``: and it was opened since. ``writing`` are this host's open
-    file descriptions that may write.
-    ``sending``: a write-back is under way.
+    ``change`` and ``key`` are the change attribute, and what version 3 has in its place, of ``stat``.
+    ``names`` are the directory entries looked up or listed (None: known to be absent); ``listed`` if the
+    whole directory was. ``ghosts`` are names that are believed though the directory is known to have
+    changed since they were looked up (see ``NfsMount.delegates_directories``). ``pages`` are up-to-date
+    cached pages; ``patches`` what was written and not yet sent, by page; ``wide`` the pages that would be
+    sent whole. ``data_change`` is the server's data change at which the clean pages were equal to it.
+    ``unstable`` are patches sent but not committed to the server's disk when it had booted ``boot`` times.
+    ``opened_by_handle``: the server opened the file for this host when it had no name any more, so it
+    serves it until it is closed. ``blind``: a change was missed and the pages kept. ``reopened``: and it
+    was opened since. ``writing`` are this host's open file descriptions that may write. ``sending``: a
+    write-back is under way.
     """
 
     __slots__ = (
@@ -260,8 +259,8 @@ class AttributeCache(Host):
         return self.settings.choose("nfs3.tick", 2) == 1
 
     def _takes_for_its_own(self, node: CachedNode) -> bool:
-        """A file that is open here for writing changed: the client takes that for what it wrote itself, and keeps
-        its pages until it locks the file (nfs_update_inode; seen with 3, 4.0 and 4.2)."""
+        """A file that is open here for writing changed: the client takes that for what it wrote itself,
+        and keeps its pages until it locks the file (nfs_update_inode; seen with 3, 4.0 and 4.2)."""
         if not node.writing or not self._beliefs_differ(node):
             return False
         return self.settings.choose("nfs.own-change", 2) == 1
@@ -340,7 +339,8 @@ class AttributeCache(Host):
     def heals(self, node: CachedNode) -> bool:
         """Whether a file that was ESTALE before is asked for, or answered from what is cached, all the same.
 
-        One call that failed says nothing of the next (3: a lock, then nlink 1; 4.2: fstat, then pread worked).
+        One call that failed says nothing of the next (3: a lock, then nlink 1; 4.2: fstat, then pread
+        worked).
         """
         if self.settings.choose("nfs.stale", 2) == 0:
             return False

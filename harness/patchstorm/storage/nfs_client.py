@@ -150,8 +150,9 @@ class NfsClient(NfsFiles):
             raise failure(errno.ENOENT, src)
         source = self._true_last(from_dir, from_name)
         if source is None:
-            if kernel.hides_for_nothing(from_dir, from_name, to_dir, to_name):
-                kernel.rename_silly(to_dir, to_name, kernel.nodes[to_dir.serial].names[to_name])
+            hidden = kernel.hides_for_nothing(from_dir, from_name, to_dir, to_name)
+            if hidden is not None:
+                kernel.rename_silly(to_dir, to_name, hidden)
             kernel.missed(from_dir, from_name)
             raise failure(errno.ENOENT, src)
         if kernel.renames_nothing(source, to_dir, to_name):

@@ -40,8 +40,9 @@ class NfsHost(NameCache):
     def after_lock(self, node: CachedNode) -> None:
         """A new lock holder must see what the last one wrote: nothing cached is believed.
 
-        What happens after that, without the lock, a version 4 client may not see for a while: with a delegation it
-        keeps its attributes, and goes on doing so when it had to give it back (do_setlk; seen with 4.0 and 4.2).
+        What happens after that, without the lock, a version 4 client may not see for a while: with a
+        delegation it keeps its attributes, and goes on doing so when it had to give it back (do_setlk; seen
+        with 4.0 and 4.2).
         """
         if node.reopened and self.mount.delegates_files and self._delegated(node):
             return

@@ -52,7 +52,8 @@ class NfsLocks(Client):
     def _remote_lock(
         self, inode: Inode, owner: Owner, start: int, end: int, exclusive: bool
     ) -> None:
-        """On the server; with a delegation here, where flock and fcntl locks do not see each other (flock(2))."""
+        """On the server; with a delegation here, where flock and fcntl locks do not see each other
+        (flock(2))."""
         kernel = self.kernel
         if kernel.mount.delegates_files and inode.locks is not None:
             held = inode.locks.conflicts(owner, start, end, exclusive)

@@ -201,8 +201,8 @@ class NameCache(PageCache):
     def missed(self, directory: Inode, name: str) -> None:
         """The server said ENOENT for what was to be moved or removed: the name is believed missing now.
 
-        Not if a file that is believed to be there is open here: then it was hiding it that failed, and what is
-        believed stays (nfs_sillyrename; seen with 4.0 and 4.2).
+        Not if a file that is believed to be there is open here: then it was hiding it that failed, and what
+        is believed stays (nfs_sillyrename; seen with 4.0 and 4.2).
         """
         node = self.node(directory)
         believed = node.names.get(name, directory)
@@ -213,26 +213,28 @@ class NameCache(PageCache):
             node.ghosts.discard(name)
 
     def renames_nothing(self, source: Inode, directory: Inode, name: str) -> bool:
-        """Source and target are believed to be one file, which rename(2) leaves as they are; nobody is asked."""
+        """Source and target are believed to be one file, which rename(2) leaves as they are; nobody is
+        asked."""
         if self._believed(directory, name) is not source or self._truth(directory, name) is source:
             return False
         return self.settings.choose("nfs.name", 2) == 1
 
     def hides_for_nothing(
         self, from_dir: Inode, from_name: str, to_dir: Inode, to_name: str
-    ) -> bool:
-        """Whether a rename whose source is gone has its target hidden before it fails.
+    ) -> Inode | None:
+        """The target that a rename hides, before it fails since its source is gone.
 
         The source is believed in, and the target believed to be a file that is open here. What is hidden is
-        whatever has the name on the server, and it is removed when that file is closed (nfs_rename; seen with 3,
-        4.0 and 4.2).
+        whatever has the name on the server, and it is removed when that file is closed (nfs_rename; seen
+        with 3, 4.0 and 4.2).
         """
         source = self._believed(from_dir, from_name)
         target = self._believed(to_dir, to_name)
         if source is None or target is None or not self.must_stay(target):
-            return False
-        exists = self._truth(to_dir, to_name) is not None
-        return exists and self.settings.choose("nfs.name", 2) == 1
+            return None
+        if self._truth(to_dir, to_name) is None or self.settings.choose("nfs.name", 2) == 0:
+            return None
+        return target
 
     def _believed(self, directory: Inode, name: str) -> Inode | None:
         node = self.nodes.get(directory.serial)
@@ -272,7 +274,7 @@ class NameCache(PageCache):
             for name, known in node.names.items()
             if name not in entries and (known is None or name in node.ghosts)
         }
-        node.names = entries | kept
+        node.names = {**entries, **kept}
         for inode in entries.values():
             if inode.serial not in self.nodes:  # READDIRPLUS brings attributes along
                 self.absorb(self.node(inode))

@@ -355,7 +355,8 @@ class PageCache(AttributeCache):
         node.error_code = code
 
     def _tells_lost_size(self, node: CachedNode, size: int) -> None:
-        """The size of what could not be written may be told until attributes are asked for (seen with 6.1)."""
+        """The size of what could not be written may be told until attributes are asked for (seen with
+        6.1)."""
         if size > node.size and self.settings.choose("nfs.failed-size", 2):
             node.stat = msgspec.structs.replace(node.stat, st_size=size)
 
@@ -414,7 +415,8 @@ class PageCache(AttributeCache):
     def resize(self, node: CachedNode, length: int) -> None:
         """SETATTR of the size: sends what is dirty first.
 
-        A file that is believed to have that size already is left as it is (nfs_setattr; seen with 4.0 and 4.2).
+        A file that is believed to have that size already is left as it is (nfs_setattr; seen with 4.0 and
+        4.2).
         """
         if node.stale and not self.heals(node):
             raise failure(errno.ESTALE)

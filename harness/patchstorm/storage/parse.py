@@ -142,7 +142,8 @@ def _kernel(flavour: Flavour, value: str) -> Flavour:
 
 
 def kernel_like(release: str) -> str:
-    """Of the kernels that an option can name, the newest that is not newer than ``release``, as in ``6.1.176``."""
+    """Of the kernels that an option can name, the newest that is not newer than ``release``, as in
+    ``6.1.176``."""
     found = [name for name in KERNELS if _number(name) <= _number(release)]
     return found[-1] if found else KERNELS[0]
 

@@ -21,8 +21,8 @@ WAITS_S: Final = 4.0
 """A call that may wait, and does so for this long, is said to wait."""
 LINE_BYTES_MAX: Final = 1 << 24
 PACE_S: Final = 0.03
-"""Between two steps: more than a tick of the clock that stamps files, as in the model. Else version 3 could pass
-for having missed a change, where it did not."""
+"""Between two steps: more than a tick of the clock that stamps files, as in the model. Else version 3
+could pass for having missed a change, where it did not."""
 
 
 class Agent:
@@ -67,8 +67,9 @@ class Bench:
     """A stand with its processes; an asynchronous context manager that leaves none behind.
 
     Programs may run side by side, save for those with events, which want a bench and hosts to themselves.
-    Several benches may share a stand. ``tidy`` removes a program's files when it has ended, so that any number of
-    programs has room; a server gives that room back when it likes, which programs about a full disk would notice.
+    Several benches may share a stand. ``tidy`` removes a program's files when it has ended, so that any
+    number of programs has room; a server gives that room back when it likes, which programs about a full
+    disk would notice.
     """
 
     def __init__(self, stand: Stand, name: str = "", *, tidy: bool = False) -> None:

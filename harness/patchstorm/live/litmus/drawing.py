@@ -1,8 +1,9 @@
 """Random litmus programs: two clients, two names, up to eight steps, then a look from every side.
 
-A program is drawn by its number from a seed, so it can be named, drawn again elsewhere, and made smaller. Each
-write has a letter of its own, so that what is read says who wrote it. Steps mostly use what is open; what makes no
-sense all the same, such as a read of a descriptor that could not be had, has its errno and costs nothing.
+A program is drawn by its number from a seed, so it can be named, drawn again elsewhere, and made smaller.
+Each write has a letter of its own, so that what is read says who wrote it. Steps mostly use what is open;
+what makes no sense all the same, such as a read of a descriptor that could not be had, has its errno and
+costs nothing.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ OF_FILES: Final = (
 )  # fmt: skip
 OF_HELD: Final = (
     "= pread {fd} 20000 0", "= pread {fd} 20000 0", "= read {fd} 20000", "= fsize {fd}", "= fsize {fd}",
-    "= nlink {fd}", "= nlink {fd}", "= write {fd} {data}", "= write {fd} {data}", "= pwrite {fd} {data} {offset}",
-    "= pwrite {fd} {data} {offset}", "fsync {fd}", "fsync {fd}", "ftruncate {fd} {length}", "= lock {fd}",
-    "= lock {fd}", "unlock {fd}", "= lock {fd} sh", "= seek {fd} 0 end", "= range {fd}", "close {fd}", "close {fd}",
+    "= nlink {fd}", "= nlink {fd}", "= write {fd} {data}", "= write {fd} {data}",
+    "= pwrite {fd} {data} {offset}", "= pwrite {fd} {data} {offset}", "fsync {fd}", "fsync {fd}",
+    "ftruncate {fd} {length}", "= lock {fd}", "= lock {fd}", "unlock {fd}", "= lock {fd} sh",
+    "= seek {fd} 0 end", "= range {fd}", "close {fd}", "close {fd}",
 )  # fmt: skip
 LENGTHS: Final = (0, 1, 2, 6, 4096, 5000)
 OFFSETS: Final = (0, 0, 1, 3, 8, 4096, 4099)

@@ -1,9 +1,9 @@
 """Holds what a real mount did against the model: what the model forbids, and what it allows in vain.
 
-A real run gives one outcome; the model gives all it can produce. A run whose steps were so far apart that each fell
-into a tick of its own is not excused by the coarse clock that lets version 3 miss a change. An outcome that the model cannot produce is a defect of the model (or of the
-program's rules). One that it can produce and no run showed may be rare or impossible; both are worth
-knowing.
+A real run gives one outcome; the model gives all it can produce. A run whose steps were so far apart that
+each fell into a tick of its own is not excused by the coarse clock that lets version 3 miss a change. An
+outcome that the model cannot produce is a defect of the model (or of the program's rules). One that it can
+produce and no run showed may be rare or impossible; both are worth knowing.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from patchstorm.storage.litmus.runner import RUNS_MAX, Odometer, Outcome, Parted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """``steps`` is how many results from the beginning the model can give; None for ``complete``: not all tried."""
+    """``steps`` is how many results from the beginning the model can give; None for ``complete``: not all
+    tried."""
 
     produced: bool
     steps: int

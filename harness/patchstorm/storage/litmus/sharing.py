@@ -1,4 +1,4 @@
-"""Litmus programs about files that two hosts have open at a time, and about calls that are answered unasked."""
+"""Litmus programs about files that two hosts have open, and about calls that are answered unasked."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ SHARING: tuple[Program, ...] = (
         A w f ''
         B open fd f rw,creat; lock fd
         A unlink f
-        B = nlink fd; close fd -> 0 | 1 @ v4&!ageless | ESTALE @ nfs
+        B = nlink fd; close fd -> 0 | 1 @ $late | ESTALE @ nfs
         """,
     ),
     _p(
@@ -97,7 +97,7 @@ SHARING: tuple[Program, ...] = (
         A w f ''
         B open fd f rw,creat; lock fd
         A ap f abc
-        B = fsize fd; = pread fd 9 0; close fd -> [3, "abc"] | [0, ""] @ v4&!ageless | [0, "abc"] @ v4&!ageless
+        B = fsize fd; = pread fd 9 0; close fd -> [3, "abc"] | [0, ""] @ $late | [0, "abc"] @ $late
         """,
     ),
     _p(

@@ -12,6 +12,7 @@ to a real mount. So one text runs on both.
 from __future__ import annotations
 
 import errno
+import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -345,3 +346,31 @@ _VERBS: dict[str, Callable[..., Value]] = {
     if not name.startswith("_")
     and name not in ("step", "command", "path", "data", "flags", "descriptor")
 }
+
+
+def check_command(text: str) -> None:
+    """ValueError where ``text`` is no command, or has too few or too many words, or a word that means
+    nothing."""
+    words = text.split()
+    if words[:1] == ["="]:
+        words = words[1:]
+    verb, *arguments = words or [""]
+    method = _VERBS.get(verb)
+    if method is None:
+        raise ValueError(f"there is no command `{verb}`; there are {', '.join(_VERBS)}")
+    try:
+        inspect.signature(method).bind(None, *arguments)
+    except TypeError:
+        names = list(inspect.signature(method).parameters)[1:]
+        raise ValueError(f"`{verb}` takes {' '.join(names).upper() or 'nothing'}") from None
+    for name, word in zip(list(inspect.signature(method).parameters)[1:], arguments, strict=False):
+        if name in _NUMBERS and not word.lstrip("-").isdigit():
+            raise ValueError(f"`{verb}`: {name.upper()} is a number, and `{word}` is none")
+        choices = _CHOICES.get(name)
+        wrong = [] if choices is None else [part for part in word.split(",") if part not in choices]
+        if choices is not None and wrong:
+            raise ValueError(f"`{verb}`: `{wrong[0]}` is none of {', '.join(choices)}")
+
+
+_NUMBERS = frozenset(("count", "offset", "position", "length", "left", "start"))
+_CHOICES: dict[str, dict[str, int]] = {"flags": _FLAGS, "kind": _LOCKS, "origin": _ORIGINS}

@@ -1,8 +1,8 @@
 """The job "litmus": programs on real mounts in this guest, two client hosts for each mount.
 
-Programs that only wait (for a cache to expire) run side by side with the others, of which some run at once. Those that strike at hosts
-or fill the disk come after them, mount by mount at the same time; those that restart the server, which all
-mounts share, come last and alone.
+Programs that only wait (for a cache to expire) run side by side with the others, of which some run at once.
+Those that strike at hosts or fill the disk come after them, mount by mount at the same time; those that
+restart the server, which all mounts share, come last and alone.
 """
 
 from __future__ import annotations
@@ -162,7 +162,8 @@ def waiting(program: Program) -> bool:
 
 
 def calm(program: Program) -> bool:
-    """Others would not notice it, though their steps are done by the same processes: nobody dies, nobody waits."""
+    """Others would not notice it, though their steps are done by the same processes: nobody dies, nobody
+    waits."""
     return (
         patience_s(program) == 0
         and not _words(program) & {*EVENTS, *OF_DISKS}
