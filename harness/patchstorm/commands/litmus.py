@@ -133,8 +133,8 @@ def _tell_hunted(hunted: list[Hunted], seed: int) -> None:
         sys.stderr.write("\r\x1b[K")
     for one in hunted:
         sys.stdout.write(
-            f"{one.mount}: {one.programs} random programs of seed {seed}, {len(one.forbidden)} forbidden by the "
-            f"model, {one.undecided} undecided\n"
+            f"{one.mount}: {one.programs} random programs of seed {seed}, {len(one.forbidden)} forbidden by "
+            f"the model, {one.undecided} undecided\n"
         )
         if one.missing:
             sys.stdout.write(f"{one.mount} was not run to the end: {one.missing}\n")

@@ -85,13 +85,14 @@ class NfsMount:
         return self.version in ("4.1", "4.2")
 
     @property
-    def delegates_directories(self) -> bool:
-        """While a client holds a delegation of a directory it looks no name in it up again.
+    def delegates_names(self) -> bool:
+        """While a client holds a delegation of a directory (4.1 and later), or of a file, it does not look
+        its names up again.
 
         Also none that it had found before it got it: so a name that was taken away meanwhile is still
         believed after the directory was listed.
         """
-        return self.recent and self.opens_by_handle
+        return self.recent and not self.is_v3
 
     @property
     def delegates_files(self) -> bool:

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from patchstorm.storage import pages as page_store
+from patchstorm.storage.constants import SECOND_NS
 from patchstorm.storage.errors import WouldBlock, failure
 from patchstorm.storage.flavour import NfsMount
 from patchstorm.storage.host import Host
@@ -36,6 +37,9 @@ Patch = tuple[int, bytes]
 
 _UNKNOWN = -1
 
+LATE_REMOVAL_NS = SECOND_NS
+"""An asynchronous removal of a silly-renamed file is done after this long."""
+
 _NODES = 2048
 """How many inodes a host knows before it forgets the dead ones."""
 
@@ -46,7 +50,7 @@ class CachedNode:
     ``change`` and ``key`` are the change attribute, and what version 3 has in its place, of ``stat``.
     ``names`` are the directory entries looked up or listed (None: known to be absent); ``listed`` if the
     whole directory was. ``ghosts`` are names that are believed though the directory is known to have
-    changed since they were looked up (see ``NfsMount.delegates_directories``). ``pages`` are up-to-date
+    changed since they were looked up (see ``NfsMount.delegates_names``). ``pages`` are up-to-date
     cached pages; ``patches`` what was written and not yet sent, by page; ``wide`` the pages that would be
     sent whole. ``data_change`` is the server's data change at which the clean pages were equal to it.
     ``unstable`` are patches sent but not committed to the server's disk when it had booted ``boot`` times.
@@ -187,7 +191,10 @@ class AttributeCache(Host):
         return WouldBlock("partition", ("host", self.name))
 
     def remove_late(self) -> None:
-        """Send the removals of silly-renamed files that were still on their way."""
+        """The removals of silly-renamed files that were still on their way have arrived, or have not yet."""
+        late = self.removals[0][2] + LATE_REMOVAL_NS > self.clock.now_ns
+        if late and self.settings.choose("nfs.silly-late", 2):
+            return
         pending, self.removals = self.removals, []
         for directory, name, _since in pending:
             self._remove_silly(directory, name)
@@ -282,7 +289,7 @@ class AttributeCache(Host):
         """Forget names and clean pages; dirty pages stay, over what the server has now."""
         node.blind = False
         inode = node.inode
-        if self.mount.delegates_directories and inode.entries is not None:
+        if self.mount.delegates_names and inode.entries is not None:
             node.names = {name: known for name, known in node.names.items() if known is not None}
             node.ghosts = set(node.names)
         else:

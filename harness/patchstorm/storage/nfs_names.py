@@ -29,7 +29,6 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from patchstorm.storage.constants import SECOND_NS
 from patchstorm.storage.errors import failure
 from patchstorm.storage.flavour import NfsMount
 from patchstorm.storage.inode import Inode
@@ -38,9 +37,6 @@ from patchstorm.storage.nfs_pages import PageCache
 
 if TYPE_CHECKING:
     from patchstorm.storage.server import Server
-
-_LATE_REMOVAL_NS = SECOND_NS
-"""An asynchronous removal of a silly-renamed file is done after this long."""
 
 
 class NameCache(PageCache):
@@ -151,8 +147,19 @@ class NameCache(PageCache):
         if self.mount.version == "4.0":
             node = self.nodes.get(directory.serial)
             if node is None or node.names.get(name) is not None:
-                return self.ask_name(directory, name)
+                return self._opened_by_delegation(directory, name) or self.ask_name(directory, name)
         return self._verified(directory, name, self.look_up(directory, name))
+
+    def _opened_by_delegation(self, directory: Inode, name: str) -> Inode | None:
+        """A file that is unchanged since this client was given a delegation of it: opening it asks nobody."""
+        believed = self._believed(directory, name)
+        if believed is None or believed is self._truth(directory, name):
+            return None
+        node = self.nodes.get(believed.serial)
+        if not self.mount.delegates_files or believed.nlink == 0 or node is None:
+            return None
+        unchanged = node.change == believed.change
+        return believed if unchanged and self.settings.choose("nfs.name", 2) == 1 else None
 
     def name_to_create(self, directory: Inode, name: str) -> Inode | None:
         """The same with O_CREAT: a name believed missing is not believed (nfs_neg_need_reval)."""
@@ -361,8 +368,6 @@ class NameCache(PageCache):
             self._remove_silly(directory, name)
 
     def settle_removals(self) -> None:
-        """Removals on their way for long enough have arrived."""
+        """Somebody looks: removals on their way may have arrived."""
         if self.removals and not self.unreachable:
-            since = self.clock.now_ns - _LATE_REMOVAL_NS
-            if self.removals[0][2] <= since:
-                self.remove_late()
+            self.remove_late()

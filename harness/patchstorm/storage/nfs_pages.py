@@ -118,6 +118,8 @@ class PageCache(AttributeCache):
             self.server.observe(inode, self)
         if self.clock.now_ns >= node.expires_ns or self._size_is_doubted(node):
             self.getattr(node, True)
+        elif inode.nlink == 0 and not self.unreachable:
+            self.check_handle(node, True)
         return node.size
 
     def _size_is_doubted(self, node: CachedNode) -> bool:
