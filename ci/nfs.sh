@@ -11,6 +11,7 @@ PACKAGES=(user-mode-linux nfs-kernel-server nfs-common rpcbind kmod iproute2)
 KERNEL_SECONDS_MAX=120
 TESTS_SECONDS_MAX=900
 LITMUS_SECONDS_MAX=600
+RANDOM_SECONDS_MAX=240
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -58,6 +59,8 @@ say "the storage model against real mounts"
 if grep -q "^world nfs  *yes" <<<"$doctor"; then
     timeout --kill-after=20 "$LITMUS_SECONDS_MAX" .venv/bin/patchstorm litmus --mount nfs3,nfs4.0,nfs4.2 --quick \
         || failed+=("litmus")
+    timeout --kill-after=20 "$RANDOM_SECONDS_MAX" .venv/bin/patchstorm litmus --mount nfs3,nfs4.0,nfs4.2 --random 120 \
+        || failed+=("random litmus programs")
 else
     echo "skipped: no guest boots here (see the doctor above)"
 fi

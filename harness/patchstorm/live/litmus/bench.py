@@ -11,12 +11,14 @@ from typing import Final
 
 from patchstorm.errors import InconclusiveError
 from patchstorm.live.litmus.stand import Stand
-from patchstorm.storage.litmus.program import EVENTS, Program, Race, Step
+from patchstorm.storage.litmus.program import EVENTS, Program, Race, Step, verbs
 from patchstorm.storage.litmus.runner import Outcome
 from patchstorm.storage.litmus.shell import Value
 
 AGENT: Final = "patchstorm.live.litmus.agent"
 ANSWER_S_MAX: Final = 90.0
+OF_DISKS: Final = frozenset(("fill", "room", "spent"))
+"""What others write at the same time would be taken for the program's own doing."""
 WAITS_S: Final = 4.0
 """A call that may wait, and does so for this long, is said to wait."""
 LINE_BYTES_MAX: Final = 1 << 24
@@ -192,12 +194,12 @@ def runnable(program: Program, events: Collection[str]) -> str | None:
     """Why ``program`` cannot be run on a mount where these events can be brought about; None if it can."""
     if program.faults:
         return f"needs {', '.join(program.faults)}, which only the model can bring about"
+    if verbs(program) & OF_DISKS and "fill" not in events:
+        return "the disk is shared with others here"
     for step in program.steps:
         word = step.commands.split()[0]
         if word in EVENTS and word not in events:
             return f"{word} cannot be brought about here"
-        if step.commands.startswith("fill") and "fill" not in events:
-            return "the disk may not be filled here"
         if _waits(step) == "waits for partition":
             return "what waits in a real process cannot be taken back"
     return None

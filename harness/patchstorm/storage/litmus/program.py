@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from patchstorm.storage.flavour import Flavour
-from patchstorm.storage.litmus.shell import Value
+from patchstorm.storage.litmus.shell import Value, split
 from patchstorm.storage.parse import parse_flavour
 
 EVENTS = frozenset(("crash", "kill", "cut", "heal", "reboot", "restart", "power"))
@@ -114,6 +114,12 @@ def parse_program(
         elif words:
             (parts if race is None else race).append(_step(words))
     return Program(name, about, tuple(parts), runs_on, real, faults, text)
+
+
+def verbs(program: Program) -> set[str]:
+    """The verbs of all commands."""
+    commands = (command for step in program.steps for command in split(step.commands))
+    return {command.lstrip("+= ").split()[0] for command in commands}
 
 
 def _step(line: str) -> Step:

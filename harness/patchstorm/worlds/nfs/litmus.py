@@ -16,18 +16,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from patchstorm.errors import InconclusiveError
-from patchstorm.live.litmus.bench import Bench
+from patchstorm.live.litmus.bench import OF_DISKS, Bench
 from patchstorm.live.litmus.haste import hastened, patience_s
 from patchstorm.storage.litmus.catalogue import PROGRAMS
-from patchstorm.storage.litmus.program import EVENTS, Program, Race, parse_program
-from patchstorm.storage.litmus.shell import split
+from patchstorm.storage.litmus.program import EVENTS, Program, Race, parse_program, verbs
 from patchstorm.worlds.nfs.hosts import Host
 from patchstorm.worlds.nfs.site import Site
 from patchstorm.worlds.nfs.storage import NfsStorage, opened
 
 EVENTS_HERE: Final = ("kill", "crash", "reboot", "cut", "heal", "restart", "fill")
-OF_DISKS: Final = frozenset(("fill", "room", "spent"))
-"""What others write at the same time would be taken for the program's own doing."""
 CLIENTS: Final = ("A", "B")
 RESTART_S: Final = 0.3
 AT_ONCE: Final = 12
@@ -166,7 +163,7 @@ def calm(program: Program) -> bool:
     waits."""
     return (
         patience_s(program) == 0
-        and not _words(program) & {*EVENTS, *OF_DISKS}
+        and not verbs(program) & {*EVENTS, *OF_DISKS}
         and not _races(program)
     )
 
@@ -192,13 +189,7 @@ def _of_leases(program: Program) -> bool:
 
 
 def _events(program: Program) -> set[str]:
-    return _words(program) & {*EVENTS, *OF_DISKS} - {"kill"}
-
-
-def _words(program: Program) -> set[str]:
-    """The verbs of all commands."""
-    commands = (command for step in program.steps for command in split(step.commands))
-    return {command.lstrip("+= ").split()[0] for command in commands}
+    return verbs(program) & {*EVENTS, *OF_DISKS} - {"kill"}
 
 
 def _races(program: Program) -> bool:
