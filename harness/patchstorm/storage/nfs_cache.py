@@ -21,7 +21,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from patchstorm.storage import pages as page_store
-from patchstorm.storage.constants import SECOND_NS
 from patchstorm.storage.errors import WouldBlock, failure
 from patchstorm.storage.flavour import NfsMount
 from patchstorm.storage.host import Host
@@ -36,9 +35,6 @@ Patch = tuple[int, bytes]
 """Bytes written at an offset within a page."""
 
 _UNKNOWN = -1
-
-LATE_REMOVAL_NS = SECOND_NS
-"""An asynchronous removal of a silly-renamed file is done after this long."""
 
 _NODES = 2048
 """How many inodes a host knows before it forgets the dead ones."""
@@ -191,10 +187,7 @@ class AttributeCache(Host):
         return WouldBlock("partition", ("host", self.name))
 
     def remove_late(self) -> None:
-        """The removals of silly-renamed files that were still on their way have arrived, or have not yet."""
-        late = self.removals[0][2] + LATE_REMOVAL_NS > self.clock.now_ns
-        if late and self.settings.choose("nfs.silly-late", 2):
-            return
+        """Send the removals of silly-renamed files that were still on their way."""
         pending, self.removals = self.removals, []
         for directory, name, _since in pending:
             self._remove_silly(directory, name)

@@ -29,6 +29,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from patchstorm.storage.constants import SECOND_NS
 from patchstorm.storage.errors import failure
 from patchstorm.storage.flavour import NfsMount
 from patchstorm.storage.inode import Inode
@@ -37,6 +38,9 @@ from patchstorm.storage.nfs_pages import PageCache
 
 if TYPE_CHECKING:
     from patchstorm.storage.server import Server
+
+_LATE_REMOVAL_NS = SECOND_NS
+"""An asynchronous removal of a silly-renamed file is done after this long."""
 
 
 class NameCache(PageCache):
@@ -368,6 +372,9 @@ class NameCache(PageCache):
             self._remove_silly(directory, name)
 
     def settle_removals(self) -> None:
-        """Somebody looks: removals on their way may have arrived."""
-        if self.removals and not self.unreachable:
+        """Somebody looks: removals on their way have arrived, if for long enough or by chance."""
+        if not self.removals or self.unreachable:
+            return
+        late = self.clock.now_ns - self.removals[0][2] < _LATE_REMOVAL_NS
+        if not (late and self.settings.choose("nfs.silly-late", 2)):
             self.remove_late()
