@@ -46,14 +46,15 @@ class CachedNode:
     ``change`` and ``key`` are the change attribute, and what version 3 has in its place, of ``stat``.
     ``names`` are the directory entries looked up or listed (None: known to be absent); ``listed`` if the
     whole directory was. ``ghosts`` are names that are believed though the directory is known to have
-    changed since they were looked up (see ``NfsMount.delegates_names``). ``pages`` are up-to-date
-    cached pages; ``patches`` what was written and not yet sent, by page; ``wide`` the pages that would be
-    sent whole. ``data_change`` is the server's data change at which the clean pages were equal to it.
+    changed since they were looked up (see ``NfsMount.delegates_names``). ``pages`` are up-to-date cached
+    pages; ``patches`` what was written and not yet sent, by page; ``wide`` the pages that would be sent
+    whole. ``data_change`` is the server's data change at which the clean pages were equal to it.
     ``unstable`` are patches sent but not committed to the server's disk when it had booted ``boot`` times.
     ``opened_by_handle``: the server opened the file for this host when it had no name any more, so it
-    serves it until it is closed. ``blind``: a change was missed and the pages kept. ``reopened``: and it
-    was opened since. ``writing`` are this host's open file descriptions that may write. ``sending``: a
-    write-back is under way.
+    serves it until it is closed. ``held_size``: the size believed before a lock made it old, until
+    attributes are asked for. ``blind``: a change was missed and the pages kept. ``reopened``: and it was
+    opened since. ``writing`` are this host's open file descriptions that may write. ``sending``: a write-
+    back is under way.
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class CachedNode:
         "error_count",
         "expires_ns",
         "ghosts",
+        "held_size",
         "inode",
         "key",
         "listed",
@@ -96,6 +98,7 @@ class CachedNode:
         self.names: dict[str, Inode | None] = {}
         self.listed = False
         self.ghosts: set[str] = set()
+        self.held_size: int | None = None
         self.pages: Pages = {}
         self.patches: dict[int, list[Patch]] = {}
         self.wide: set[int] = set()
@@ -232,6 +235,7 @@ class AttributeCache(Host):
         """A reply carried the inode's attributes."""
         inode = node.inode
         now = self.clock.now_ns
+        node.held_size = None
         if node.change == inode.change:
             if now >= node.expires_ns:
                 node.timeo_ns = min(2 * node.timeo_ns, self._longest(inode))

@@ -149,14 +149,14 @@ class NfsClient(NfsFiles):
         if kernel.believes_missing(from_dir, from_name):
             raise failure(errno.ENOENT, src)
         source = self._true_last(from_dir, from_name)
+        if kernel.renames_nothing(from_dir, from_name, to_dir, to_name):
+            return
         if source is None:
             hidden = kernel.hides_for_nothing(from_dir, from_name, to_dir, to_name)
             if hidden is not None:
                 kernel.rename_silly(to_dir, to_name, hidden)
             kernel.missed(from_dir, from_name)
             raise failure(errno.ENOENT, src)
-        if kernel.renames_nothing(source, to_dir, to_name):
-            return
         target = self._true_last(to_dir, to_name, new=True)
         if source.entries is None and (src[-1] == "/" or dst[-1] == "/"):
             raise failure(errno.ENOTDIR, src)

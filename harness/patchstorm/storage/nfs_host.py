@@ -49,7 +49,9 @@ class NfsHost(NameCache):
         node.expires_ns = 0
         self.drop_clean(node)
         if not self.unreachable:
+            size = node.size
             self.absorb(node)
+            node.held_size = size
             if self.mount.is_v3:
                 node.expires_ns = 0
 

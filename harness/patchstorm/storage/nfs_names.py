@@ -223,11 +223,15 @@ class NameCache(PageCache):
             node.names[name] = None
             node.ghosts.discard(name)
 
-    def renames_nothing(self, source: Inode, directory: Inode, name: str) -> bool:
+    def renames_nothing(self, from_dir: Inode, from_name: str, to_dir: Inode, to_name: str) -> bool:
         """Source and target are believed to be one file, which rename(2) leaves as they are; nobody is
         asked."""
-        if self._believed(directory, name) is not source or self._truth(directory, name) is source:
+        truth = self._truth(from_dir, from_name)
+        source = self._believed(from_dir, from_name) or truth
+        if source is None or self._believed(to_dir, to_name) is not source:
             return False
+        if truth is source and self._truth(to_dir, to_name) is source:
+            return False  # so it is, and the server knows it, too
         return self.settings.choose("nfs.name", 2) == 1
 
     def hides_for_nothing(
