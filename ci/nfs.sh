@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The world nfs on a bare Debian machine: installs what a guest needs, asks the doctor, runs its tests, and
-# holds the storage model against three mounts. Run it from a checkout whose .venv has the package installed.
+# holds the storage model against three mounts, with the catalogue and a sample of random programs. Run it from a checkout whose .venv has the package installed.
 # Takes about five minutes on two quiet cores; the limits are for machines that have other things to do as well.
 # What cannot be installed is told, and the tests skip with the reason.
 set -euo pipefail
@@ -59,7 +59,7 @@ say "the storage model against real mounts"
 if grep -q "^world nfs  *yes" <<<"$doctor"; then
     timeout --kill-after=20 "$LITMUS_SECONDS_MAX" .venv/bin/patchstorm litmus --mount nfs3,nfs4.0,nfs4.2 --quick \
         || failed+=("litmus")
-    timeout --kill-after=20 "$RANDOM_SECONDS_MAX" .venv/bin/patchstorm litmus --mount nfs3,nfs4.0,nfs4.2 --random 120 \
+    timeout --kill-after=20 "$RANDOM_SECONDS_MAX" .venv/bin/patchstorm litmus --mount nfs3,nfs4.0,nfs4.2 --random 80 \
         || failed+=("random litmus programs")
 else
     echo "skipped: no guest boots here (see the doctor above)"

@@ -195,7 +195,7 @@ def runnable(program: Program, events: Collection[str]) -> str | None:
     if program.faults:
         return f"needs {', '.join(program.faults)}, which only the model can bring about"
     if verbs(program) & OF_DISKS and "fill" not in events:
-        return "the disk is shared with others here"
+        return "how much room a disk has is not settled here"
     for step in program.steps:
         word = step.commands.split()[0]
         if word in EVENTS and word not in events:
