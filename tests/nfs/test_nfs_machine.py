@@ -24,6 +24,11 @@ def programs(folder: Path) -> None:
         path.chmod(0o755)
 
 
+@pytest.fixture(autouse=True)
+def no_kernel_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(machine.KERNEL_VARIABLE, raising=False)
+
+
 def refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(machine, "search_path", lambda: f"{folder}{os.pathsep}/nowhere")
     with pytest.raises(UnavailableStorage) as told:
@@ -69,7 +74,38 @@ def test_a_processor_with_more_registers_than_fit_is_told(
     monkeypatch.setattr(machine, "MODULE_ROOTS", (str(tmp_path),))
     monkeypatch.setattr(machine, "DAEMONS_WRITE", ())
 
-    assert "cannot run on this processor" in refused(tmp_path, monkeypatch)
+    said = refused(tmp_path, monkeypatch)
+    assert "cannot run on this processor" in said
+    assert machine.REMEDY in said
+
+
+def test_a_kernel_of_ones_own_is_taken_with_the_modules_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed, own = tmp_path / "installed", tmp_path / "own"
+    for folder, release in ((installed, "6.1.0-nobody"), (own, "7.2.0-nobody")):
+        folder.mkdir()
+        kernel(folder, release)
+    programs(installed)
+    (own / "modules" / "7.2.0-nobody").mkdir(parents=True)
+    monkeypatch.setattr(machine, "DAEMONS_WRITE", ())
+    monkeypatch.setattr(machine, "search_path", lambda: str(installed))
+    monkeypatch.setattr(machine, "_cannot_boot", lambda *_: None)
+    monkeypatch.setenv(machine.KERNEL_VARIABLE, str(own))
+
+    found = machine.find_machine(1)
+
+    assert (found.kernel, found.release) == (str(own / "linux.uml"), "7.2.0-nobody")
+    assert found.modules == str(own / "modules")
+
+
+def test_a_folder_without_a_kernel_is_told_with_what_puts_one_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs(tmp_path)
+    monkeypatch.setenv(machine.KERNEL_VARIABLE, str(tmp_path / "empty"))
+
+    assert f"patchstorm.worlds.nfs.kernel {tmp_path}/empty" in refused(tmp_path, monkeypatch)
 
 
 def test_memory_must_be_mappable_and_large_enough(monkeypatch: pytest.MonkeyPatch) -> None:

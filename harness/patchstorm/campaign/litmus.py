@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from patchstorm.storage.litmus.catalogue import PROGRAMS
 from patchstorm.storage.litmus.judge import Judged, applies, judge
 from patchstorm.storage.litmus.program import Program
 from patchstorm.storage.litmus.runner import Outcome
-from patchstorm.storage.parse import flavour_names
+from patchstorm.storage.parse import flavour_names, kernel_like
 from patchstorm.worlds.nfs.guest import MEMORY_MIB
 from patchstorm.worlds.nfs.guests import Guests
 from patchstorm.worlds.nfs.litmus import EVENTS_HERE
@@ -48,12 +48,21 @@ class Choice:
     names: tuple[str, ...] = ()
     quick: bool = False
     repeat: int = 1
+    own: tuple[Program, ...] | None = None
+    """Instead of the catalogue; one that names no mounts is for all."""
+
+    @property
+    def programs(self) -> dict[str, Program]:
+        """All there are, by name."""
+        return PROGRAMS if self.own is None else {program.name: program for program in self.own}
 
     def of(self, mount: str, events: Collection[str]) -> tuple[list[Program], dict[str, str]]:
         """The programs to run on ``mount``, and why others are not."""
         programs, left_out = [], {}
-        for program in PROGRAMS.values():
-            if (self.names and program.name not in self.names) or not applies(program, mount):
+        for program in self.programs.values():
+            if self.names and program.name not in self.names:
+                continue
+            if (program.runs_on or self.own is None) and not applies(program, mount):
                 continue
             reason = runnable(program, events)
             if reason is None and self.quick and not _quick(program):
@@ -108,7 +117,7 @@ async def litmus(
     mounts: Sequence[str], choice: Choice, guests: Guests, told: Callable[[str], None]
 ) -> list[MountReport]:
     """Run and judge everything; ``told`` hears of each program that ended."""
-    check_names(choice.names)
+    check_names(choice)
     reports = {mount: MountReport(mount=mount) for mount in mounts}
     for mount in mounts:
         if not mount.startswith("nfs"):
@@ -119,11 +128,11 @@ async def litmus(
     return list(reports.values())
 
 
-def check_names(names: Collection[str]) -> None:
+def check_names(choice: Choice) -> None:
     """UsageError for a program that there is not."""
-    for name in names:
-        if name not in PROGRAMS:
-            known = ", ".join(PROGRAMS)
+    for name in choice.names:
+        if name not in choice.programs:
+            known = ", ".join(choice.programs)
             raise UsageError(f"--program {name}: there is no such program. Programs: {known}.")
 
 
@@ -138,6 +147,20 @@ async def _local(report: MountReport, choice: Choice, told: Callable[[str], None
                 outcomes = [await bench.run(program) for _ in range(choice.repeat)]
                 report.judged.append(judge(program, flavour, outcomes))
                 told(f"{report.mount} {program.name}")
+
+
+def elsewhere(seen: Iterable[tuple[str, Program, Outcome]]) -> list[MountReport]:
+    """Outcomes that others' mounts gave, judged like those of this machine's; at which pace is not known."""
+    by_mount: dict[str, dict[str, tuple[Program, list[Outcome]]]] = {}
+    for mount, program, outcome in seen:
+        by_mount.setdefault(mount, {}).setdefault(program.name, (program, []))[1].append(outcome)
+    return [
+        MountReport(
+            mount=f"{mount} (as recorded)",
+            judged=[judge(one, mount, outcomes, paced=False) for one, outcomes in found.values()],
+        )
+        for mount, found in by_mount.items()
+    ]
 
 
 def _kind_of(path: Path) -> str:
@@ -175,19 +198,29 @@ async def _remote(
     order = {
         "do": "litmus",
         "programs": {mount: list(programs) for mount, programs in chosen.items()},
+        "texts": {program.name: program.text for program in choice.own or ()},
         "repeat": choice.repeat,
+        "tidy": False,
     }
+    release = ""
     try:
         async with guests.one() as guest:
+            release = guest.release
             await guest.job(order, heard)
     except (UnavailableStorage, InconclusiveError) as error:
         for report in reports:
             report.missing = str(error)
     for (mount, name), found in outcomes.items():
         program = hastened(chosen[mount][name])
-        flavour = f"{mount},{TICK}" if "lease" in mount else f"{mount},{LEASE},{TICK}"
+        flavour = flavour_in_guest(mount, release)
         judged = await asyncio.to_thread(judge, program, flavour, found)
         if judged.forbidden and (mount, name) in late:
             by_mount[mount].left_out[name] = "this machine is too slow to tell"
         else:
             by_mount[mount].judged.append(judged)
+
+
+def flavour_in_guest(mount: str, release: str) -> str:
+    """What the model has to be told of the guest beside the mount's options: kernel, clock and leases."""
+    lease = "" if "lease" in mount else f",{LEASE}"
+    return f"{mount}{lease},{TICK},kernel={kernel_like(release)}"

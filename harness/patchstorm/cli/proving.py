@@ -121,18 +121,28 @@ def patrol(
 
 
 def litmus(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...", help="Programs of your own, in TOML; none: the catalogue."
+        ),
+    ] = None,
+    *,
     mount: Annotated[
         list[str] | None,
         typer.Option(
             metavar="M,...", help="tmpfs, dir:PATH, nfs3, nfs4.2,actimeo=1, ...; none: all."
         ),
     ] = None,
-    *,
     program: Annotated[
         list[str] | None, typer.Option(metavar="NAME,...", help="Only these programs.")
     ] = None,
     repeat: Annotated[int, typer.Option(metavar="N", help="Run each so many times.")] = 1,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what waits for long.")] = False,
+    random: Annotated[
+        int | None, typer.Option(metavar="N", help="Instead, run N programs that are drawn.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="What --random draws from.")] = 1,
     json: Json = False,
 ) -> int:
     """Hold the storage model against real mounts."""
@@ -145,6 +155,9 @@ def litmus(
             repeat=repeat,
             quick=quick,
             json=json,
+            files=tuple(files or ()),
+            random=random,
+            seed=seed,
         )
     )
 

@@ -1,6 +1,7 @@
 """``patchstorm litmus``: the storage model against real mounts.
 
-Exit code 0 when no mount did what the model forbids, 1 when one did, 2 when something could not be run.
+Programs are those of the catalogue, of files of one's own, or drawn at random. Exit code 0 when no mount
+did what the model forbids, 1 when one did, 2 when something could not be run.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ import asyncio
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from patchstorm.errors import UsageError
 from patchstorm.scenario.bounds import between
 
 if TYPE_CHECKING:
     from patchstorm.campaign.litmus import MountReport
+    from patchstorm.campaign.litmus_random import Hunted
 
 REPEAT_MAX = 1_000
+VERDICTS = {0: "agrees", 1: "differs", 2: "unknown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,29 +33,121 @@ class Request:
     repeat: int
     quick: bool
     json: bool
+    files: tuple[Path, ...] = ()
+    random: int | None = None
+    seed: int = 1
 
 
 def execute(request: Request) -> int:
     """Run it all; the exit code. UsageError for what was asked wrongly, before anything starts."""
-    from patchstorm.campaign.litmus import Choice, check_names, litmus, mounts_here, parse_mounts
+    from patchstorm.campaign.litmus import (
+        Choice,
+        check_names,
+        elsewhere,
+        litmus,
+        mounts_here,
+        parse_mounts,
+    )
+    from patchstorm.campaign.litmus_file import read_programs
     from patchstorm.worlds.nfs.guests import Guests
 
     between("--repeat", request.repeat, 1, REPEAT_MAX)
+    own = [read_programs(path) for path in request.files]
     names = tuple(name for text in request.programs for name in text.split(","))
-    check_names(names)
+    choice = Choice(
+        names=names,
+        quick=request.quick,
+        repeat=request.repeat,
+        own=tuple(program for one in own for program in one.programs) if own else None,
+    )
+    check_names(choice)
     mounts = tuple(mount for text in request.mounts for mount in parse_mounts(text))
     if not mounts:
         mounts, reason = mounts_here()
         if reason is not None:
             sys.stderr.write(f"patchstorm: only local mounts here: {reason}\n")
-    choice = Choice(names=names, quick=request.quick, repeat=request.repeat)
+    if request.random is not None:
+        return _at_random(request, mounts)
     with Guests() as guests:
         reports = asyncio.run(litmus(mounts, choice, guests, _progress))
+    reports += elsewhere(seen for one in own for seen in one.seen)
     if request.json:
         sys.stdout.write(json.dumps(_document(reports)) + "\n")
     else:
         _tell(reports)
     return _exit_code(reports)
+
+
+def _at_random(request: Request, mounts: tuple[str, ...]) -> int:
+    """Run random programs, tell what the model forbids, the smallest form of each first."""
+    from patchstorm.campaign.litmus_random import PROGRAMS_MAX, hunt
+    from patchstorm.scenario.bounds import SEED_MAX
+    from patchstorm.worlds.nfs.guests import Guests
+
+    assert request.random is not None
+    between("--random", request.random, 1, PROGRAMS_MAX)
+    between("--seed", request.seed, 0, SEED_MAX)
+    if request.files or request.programs:
+        raise UsageError("--random draws its own programs: leave files and --program out.")
+    with Guests() as guests:
+        hunted = asyncio.run(hunt(mounts, request.seed, request.random, guests, _progress))
+    if request.json:
+        sys.stdout.write(json.dumps(_hunted(hunted)) + "\n")
+    else:
+        _tell_hunted(hunted, request.seed)
+    return _code(hunted)
+
+
+def _code(hunted: list[Hunted]) -> int:
+    if any(one.forbidden for one in hunted):
+        return 1
+    return 2 if any(one.missing for one in hunted) else 0
+
+
+def _hunted(hunted: list[Hunted]) -> dict[str, Any]:
+    return {
+        "verdict": VERDICTS[_code(hunted)],
+        "mounts": [
+            {
+                "mount": one.mount,
+                "missing": one.missing,
+                "programs": one.programs,
+                "undecided": one.undecided,
+                "forbidden": [
+                    {
+                        "program": found.program.name,
+                        "steps": [f"{step.host} {step.commands}" for step in found.program.steps],
+                        "outcome": list(found.outcome),
+                        "agrees_for": found.steps,
+                    }
+                    for found in (*one.smallest, *one.forbidden)
+                ],
+            }
+            for one in hunted
+        ],
+    }
+
+
+def _tell_hunted(hunted: list[Hunted], seed: int) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+    for one in hunted:
+        sys.stdout.write(
+            f"{one.mount}: {one.programs} random programs of seed {seed}, {len(one.forbidden)} forbidden by "
+            f"the model, {one.undecided} undecided\n"
+        )
+        if one.missing:
+            sys.stdout.write(f"{one.mount} was not run to the end: {one.missing}\n")
+        for found in one.smallest or one.forbidden:
+            sys.stdout.write(f"\nforbidden: {found.mount} {found.program.name}\n")
+            for at, (step, value) in enumerate(
+                zip(found.program.steps, found.outcome, strict=True)
+            ):
+                mark = (
+                    "   <- the model gives all before, and never this" if at == found.steps else ""
+                )
+                shown = "" if value is None else f"  -> {json.dumps(value)}"
+                sys.stdout.write(f"  {step.host} {step.commands}{shown}{mark}\n")
 
 
 def _progress(done: str) -> None:
@@ -66,9 +163,8 @@ def _exit_code(reports: list[MountReport]) -> int:
 
 
 def _document(reports: list[MountReport]) -> dict[str, Any]:
-    verdicts = {0: "agrees", 1: "differs", 2: "unknown"}
     return {
-        "verdict": verdicts[_exit_code(reports)],
+        "verdict": VERDICTS[_exit_code(reports)],
         "mounts": [
             {
                 "mount": report.mount,

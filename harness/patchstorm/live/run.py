@@ -128,7 +128,7 @@ class _LiveRun(Run):
         self.lookout: Lookout | None = None
         self.notes: list[str] = [*store.notes]
         longest = max((upload.size for upload in plan.uploads), default=0)
-        self.view = DirectoryView(store.view, bytes_max=2 * longest + BYTES_MORE)
+        self.view = DirectoryView(store.view, bytes_max=2 * longest + BYTES_MORE, dated=store.dated)
         self.found = Found([])
         self.places = Places(target, tuple(upload.info for upload in plan.uploads))
         self.clients = Clients(

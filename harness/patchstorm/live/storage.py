@@ -43,10 +43,11 @@ class UnavailableStorage(InconclusiveError):
 class Storage:
     """One storm's directory. ``flavour`` says what it is on, ``notes`` what it is not.
 
-    ``scratch`` is a directory for what the replicas do not share, on no size-limited disk.
-    ``entry`` stands before a command that is to run where ``root`` is visible, unless there are
-    ``hosts``, which know that themselves. ``fillable`` is the path of a file that may grow until the disk
-    is full; None where that would hurt others.
+    ``scratch`` is a directory for what the replicas do not share, on no size-limited disk. ``entry`` stands
+    before a command that is to run where ``root`` is visible, unless there are ``hosts``, which know that
+    themselves. ``fillable`` is the path of a file that may grow until the disk is full; None where that
+    would hurt others. Where it is not ``dated``, a file's time stamps may change though nobody changes the
+    file.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Storage:
     entry: tuple[str, ...] = ()
     hosts: Sequence[Host] = ()
     fillable: Path | None = None
+    dated: bool = True
     _holder: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def host(self, replica: int) -> Host:

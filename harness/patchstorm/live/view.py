@@ -18,11 +18,13 @@ from patchstorm.scenario import payload
 class DirectoryView:
     """What lies below ``root``: files, and directories that are empty.
 
-    ``bytes_max`` bounds what is read of one file; what lies beyond is bytes of no payload.
+    ``bytes_max`` bounds what is read of one file; what lies beyond is bytes of no payload. Without
+    ``dated`` nothing is said of when files were changed.
     """
 
-    def __init__(self, root: Path, *, bytes_max: int) -> None:
+    def __init__(self, root: Path, *, bytes_max: int, dated: bool = True) -> None:
         self._root = root
+        self._dated = dated
         self._bytes_max = bytes_max
 
     def look(self, path: str) -> Look | None:
@@ -30,7 +32,8 @@ class DirectoryView:
         if status is None:
             return None
         mode = stat.S_IMODE(status.st_mode)
-        return Look(status.st_size, status.st_ino, status.st_mtime_ns, mode)
+        mtime_ns = status.st_mtime_ns if self._dated else None
+        return Look(status.st_size, status.st_ino, mtime_ns, mode)
 
     def paths(self) -> tuple[str, ...]:
         found = tree.paths(self._root)

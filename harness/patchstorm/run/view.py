@@ -9,11 +9,14 @@ from patchstorm.history.model import Run
 
 class Look(NamedTuple):
     """What stood under a name. ``number`` is the inode's, ``mtime_ns`` unix time in nanoseconds, ``mode`` the
-    permissions and what goes with them (chmod(2))."""
+    permissions and what goes with them (chmod(2)).
+
+    ``mtime_ns`` is None where it says nothing of whether a file was changed.
+    """
 
     size: int
     number: int
-    mtime_ns: int
+    mtime_ns: int | None
     mode: int
 
 

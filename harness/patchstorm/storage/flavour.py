@@ -68,6 +68,8 @@ class NfsMount:
     """A write to a cached page is sent as the whole page; off with ``noalignwrite`` (nfs(5))."""
     serves_unlinked: bool = True
     """The server still opens a file without names by its handle (knfsd 6.1 does, 6.12 not)."""
+    recent: bool = False
+    """Client and server are those of Linux 7.2, which delegate more and look up less (see below)."""
     lease_ns: int = 90 * SECOND_NS
     grace_ns: int = 90 * SECOND_NS
     dirty_age_ns: int = 30 * SECOND_NS
@@ -81,6 +83,21 @@ class NfsMount:
     def opens_by_handle(self) -> bool:
         """4.1 and later send OPEN with CLAIM_FH for a name they have cached."""
         return self.version in ("4.1", "4.2")
+
+    @property
+    def delegates_names(self) -> bool:
+        """While a client holds a delegation of a directory (4.1 and later), or of a file, it does not look
+        its names up again.
+
+        Also none that it had found before it got it: so a name that was taken away meanwhile is still
+        believed after the directory was listed.
+        """
+        return self.recent and not self.is_v3
+
+    @property
+    def delegates_files(self) -> bool:
+        """With a delegation of a file a lock is local to the client, and makes it look at nothing again."""
+        return self.recent and not self.is_v3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

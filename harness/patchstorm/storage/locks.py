@@ -73,6 +73,10 @@ class FileLocks:
         """Take a range; what the owner held in it is replaced. EAGAIN on conflict."""
         if self.conflicts(owner, start, end, exclusive):
             raise failure(errno.EAGAIN)
+        self.add(owner, start, end, exclusive)
+
+    def add(self, owner: Owner, start: int, end: int, exclusive: bool) -> None:
+        """Hold a range, whoever else does."""
         self.unlock(owner, start, end)
         self.ranges.append(Range(owner, start, end, exclusive))
 

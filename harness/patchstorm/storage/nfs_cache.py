@@ -43,15 +43,18 @@ _NODES = 2048
 class CachedNode:
     """One client's knowledge of one inode.
 
-    ``change`` and ``key`` are the change attribute, and what version 3 has in its place, of
-    ``stat``. ``names`` are the directory entries looked up or listed (None: known to be absent);
-    ``listed`` if the whole directory was.
-    ``pages`` are up-to-date cached pages; ``patches`` what was written and not yet sent, by page;
-    ``wide`` the pages that would be sent whole. ``data_change`` is the server's data change at
-    which the clean pages were equal to it. ``unstable`` are patches sent but not committed to the
-    server's disk when it had booted ``boot`` times. ``opened_by_handle``: the server opened the
-    file for this host when it had no name any more, so it serves it until it is closed. ``blind``:
-    a change was missed and the pages kept. ``sending``: a write-back is under way.
+    ``change`` and ``key`` are the change attribute, and what version 3 has in its place, of ``stat``.
+    ``names`` are the directory entries looked up or listed (None: known to be absent); ``listed`` if the
+    whole directory was. ``ghosts`` are names that are believed though the directory is known to have
+    changed since they were looked up (see ``NfsMount.delegates_names``). ``pages`` are up-to-date cached
+    pages; ``patches`` what was written and not yet sent, by page; ``wide`` the pages that would be sent
+    whole. ``data_change`` is the server's data change at which the clean pages were equal to it.
+    ``unstable`` are patches sent but not committed to the server's disk when it had booted ``boot`` times.
+    ``opened_by_handle``: the server opened the file for this host when it had no name any more, so it
+    serves it until it is closed. ``held_size``: the size believed before a lock made it old, until
+    attributes are asked for. ``blind``: a change was missed and the pages kept. ``reopened``: and it was
+    opened since. ``writing`` are this host's open file descriptions that may write. ``sending``: a write-
+    back is under way.
     """
 
     __slots__ = (
@@ -63,6 +66,8 @@ class CachedNode:
         "error_code",
         "error_count",
         "expires_ns",
+        "ghosts",
+        "held_size",
         "inode",
         "key",
         "listed",
@@ -71,6 +76,7 @@ class CachedNode:
         "opens",
         "pages",
         "patches",
+        "reopened",
         "sending",
         "silly",
         "size",
@@ -79,6 +85,7 @@ class CachedNode:
         "timeo_ns",
         "unstable",
         "wide",
+        "writing",
     )
 
     def __init__(self, inode: Inode, stat: Stat) -> None:
@@ -90,6 +97,8 @@ class CachedNode:
         self.timeo_ns = 0
         self.names: dict[str, Inode | None] = {}
         self.listed = False
+        self.ghosts: set[str] = set()
+        self.held_size: int | None = None
         self.pages: Pages = {}
         self.patches: dict[int, list[Patch]] = {}
         self.wide: set[int] = set()
@@ -97,6 +106,8 @@ class CachedNode:
         self.data_change = inode.data_change
         self.dirty_since_ns = 0
         self.opens = 0
+        self.writing = 0
+        self.reopened = False
         self.opened_by_handle = False
         self.blind = False
         self.sending = False
@@ -224,14 +235,17 @@ class AttributeCache(Host):
         """A reply carried the inode's attributes."""
         inode = node.inode
         now = self.clock.now_ns
+        node.held_size = None
         if node.change == inode.change:
             if now >= node.expires_ns:
                 node.timeo_ns = min(2 * node.timeo_ns, self._longest(inode))
         else:
-            if node.change == _UNKNOWN or not self._misses_change(node):
+            if node.change == _UNKNOWN or not (
+                self._misses_change(node) or self._takes_for_its_own(node)
+            ):
                 self.drop_clean(node)
             else:
-                node.blind = True
+                node.blind, node.reopened = True, False
             node.change = inode.change
             node.timeo_ns = self._shortest(inode)
         node.key = version3_key(inode)
@@ -247,6 +261,13 @@ class AttributeCache(Host):
         if not self._beliefs_differ(node):
             return True
         return self.settings.choose("nfs3.tick", 2) == 1
+
+    def _takes_for_its_own(self, node: CachedNode) -> bool:
+        """A file that is open here for writing changed: the client takes that for what it wrote itself,
+        and keeps its pages until it locks the file (nfs_update_inode; seen with 3, 4.0 and 4.2)."""
+        if not node.writing or not self._beliefs_differ(node):
+            return False
+        return self.settings.choose("nfs.own-change", 2) == 1
 
     def _beliefs_differ(self, node: CachedNode) -> bool:
         inode = node.inode
@@ -264,9 +285,13 @@ class AttributeCache(Host):
     def drop_clean(self, node: CachedNode) -> None:
         """Forget names and clean pages; dirty pages stay, over what the server has now."""
         node.blind = False
-        node.names.clear()
-        node.listed = False
         inode = node.inode
+        if self.mount.delegates_names and inode.entries is not None:
+            node.names = {name: known for name, known in node.names.items() if known is not None}
+            node.ghosts = set(node.names)
+        else:
+            node.names.clear()
+        node.listed = False
         if node.patches:
             kept: Pages = {}
             for index, patches in node.patches.items():
@@ -294,7 +319,7 @@ class AttributeCache(Host):
         self.absorb(node)
 
     def check_handle(self, node: CachedNode, held: bool) -> None:
-        """ESTALE, for good, if the file has no name left and the server does not serve it."""
+        """ESTALE if the file has no name left and the server does not serve it."""
         if node.inode.nlink == 0 and not self.still_served(node, held):
             node.stale = True
             raise failure(errno.ESTALE)
@@ -304,14 +329,27 @@ class AttributeCache(Host):
 
         By handle alone it may (seen with ``actimeo=0``, never with ``noac``).
         """
-        if node.stale or node.inode.lost:
+        if node.inode.lost or (node.stale and not (held and self.heals(node))):
             return False
         if held:
             return node.opened_by_handle or self.settings.choose("nfs.estale", 2) == 0
         mount = self.mount
-        if not mount.serves_unlinked or (mount.sync_writes and mount.acregmax_ns == 0):
+        if not (mount.serves_unlinked or node.inode.opens) or (
+            mount.sync_writes and mount.acregmax_ns == 0
+        ):
             return False
         return self.settings.choose("nfs.unlinked-getattr", 2) == 1
+
+    def heals(self, node: CachedNode) -> bool:
+        """Whether a file that was ESTALE before is asked for, or answered from what is cached, all the same.
+
+        One call that failed says nothing of the next (3: a lock, then nlink 1; 4.2: fstat, then pread
+        worked).
+        """
+        if self.settings.choose("nfs.stale", 2) == 0:
+            return False
+        node.stale = False
+        return True
 
     def may_doubt(self, kind: str, node: CachedNode) -> bool:
         """Belief and truth differ, and the belief has not expired: True to keep the belief."""
@@ -322,7 +360,7 @@ class AttributeCache(Host):
     def attributes(self, node: CachedNode, held: bool) -> Stat:
         """stat and fstat, after own dirty data were sent."""
         inode = node.inode
-        if node.stale:
+        if node.stale and not self.heals(node):
             raise failure(errno.ESTALE)
         if inode.writers is not None and not self.unreachable:
             self.server.observe(inode, self)

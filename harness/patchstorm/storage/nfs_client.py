@@ -96,6 +96,7 @@ class NfsClient(NfsFiles):
         kernel = self.kernel
         directory, name, inode = self._doomed(path, dir_fd)
         if inode is None:
+            kernel.missed(directory, name)
             raise failure(errno.ENOENT, path)
         if name in DOTS:
             raise failure(refusal_to_remove(path, name), path)
@@ -110,7 +111,7 @@ class NfsClient(NfsFiles):
         kernel = self.kernel
         directory, name, inode = self._doomed(path, dir_fd)
         if inode is None:
-            self.kernel.doubt(directory, name)
+            kernel.missed(directory, name)
             raise failure(errno.ENOENT, path)
         if name in DOTS or inode.entries is not None:
             raise failure(errno.EISDIR, path)
@@ -148,8 +149,13 @@ class NfsClient(NfsFiles):
         if kernel.believes_missing(from_dir, from_name):
             raise failure(errno.ENOENT, src)
         source = self._true_last(from_dir, from_name)
+        if kernel.renames_nothing(from_dir, from_name, to_dir, to_name):
+            return
         if source is None:
-            kernel.doubt(from_dir, from_name)
+            hidden = kernel.hides_for_nothing(from_dir, from_name, to_dir, to_name)
+            if hidden is not None:
+                kernel.rename_silly(to_dir, to_name, hidden)
+            kernel.missed(from_dir, from_name)
             raise failure(errno.ENOENT, src)
         target = self._true_last(to_dir, to_name, new=True)
         if source.entries is None and (src[-1] == "/" or dst[-1] == "/"):

@@ -172,6 +172,7 @@ class NfsFiles(NfsLocks):
             kernel.contact()
             kernel.absorb(node)
         node.stale = False
+        node.reopened = node.blind
         node.opened_by_handle = inode.nlink == 0
         if flags & c.O_TRUNC and inode.entries is None:
             kernel.resize(node, 0)
@@ -186,6 +187,7 @@ class NfsFiles(NfsLocks):
         serial = server.next_handle
         server.next_handle = serial + 1
         handle = Handle(inode, flags, serial, self.pid)
+        node.writing += handle.writable
         handle.errors_seen = node.error_count
         return self._install(handle)
 
@@ -225,8 +227,32 @@ class NfsFiles(NfsLocks):
             self.kernel.discard(node)
             return
         if handle.writable:
+            before = node.error_count
             self.kernel.flush(node)
+            if node.error_count == before != handle.errors_seen and self._hides_error():
+                handle.errors_seen = node.error_count
             self._report(handle, node)
+
+    def _hides_error(self) -> bool:
+        """close tells the errors of its own write-back, and earlier ones perhaps not (nfs_file_flush)."""
+        return self.settings.choose("nfs.close-error", 2) == 1
+
+    def copy_file_range(
+        self,
+        src: int,
+        dst: int,
+        count: int,
+        offset_src: int | None = None,
+        offset_dst: int | None = None,
+    ) -> int:
+        """4.2 has the server copy; what is older reads and writes here (RFC 7862 section 15.2)."""
+        done = super().copy_file_range(src, dst, count, offset_src, offset_dst)
+        if done and self.kernel.mount.version == "4.2":
+            handle = self._handle(dst)
+            node = self.kernel.node(handle.inode)
+            self.kernel.flush(node, stable=False)
+            self._report(handle, node)
+        return done
 
     def _drop_locks_at_close(self, handle: Handle, last: bool) -> None:
         self._unlock(handle, ("posix", self.host.name, self.pid), 0, c.FILE_BYTES_MAX)
@@ -235,6 +261,7 @@ class NfsFiles(NfsLocks):
 
     def _closed(self, handle: Handle, node: CachedNode) -> None:
         node.opens -= 1
+        node.writing -= handle.writable
         if not self.kernel.mount.is_v3:
             self.server.close_on_server(handle.inode)
         if node.opens == 0:
@@ -277,7 +304,7 @@ class NfsFiles(NfsLocks):
             and not handle.flags & c.O_DSYNC
             and not kernel.has_byte_locks(handle.inode)
         )
-        kernel.write(node, data, offset, widen)
+        kernel.write(node, data, offset, widen, handle.readable)
         if at_once:
             kernel.flush(node)
             self._report(handle, node)

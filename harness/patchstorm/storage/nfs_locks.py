@@ -45,9 +45,23 @@ class NfsLocks(Client):
             kernel.check_handle(node, True)
             kernel.before_lock(node)
             owner = self._flock_owner(handle)
-            self.server.remote_lock(kernel, inode, owner, 0, c.FILE_BYTES_MAX, exclusive)
+            self._remote_lock(inode, owner, 0, c.FILE_BYTES_MAX, exclusive)
             self._locked(handle)
         kernel.after_lock(node)
+
+    def _remote_lock(
+        self, inode: Inode, owner: Owner, start: int, end: int, exclusive: bool
+    ) -> None:
+        """On the server; with a delegation here, where flock and fcntl locks do not see each other
+        (flock(2))."""
+        kernel = self.kernel
+        if kernel.mount.delegates_files and inode.locks is not None:
+            held = inode.locks.conflicts(owner, start, end, exclusive)
+            mine = all(one.owner[1] == kernel.name and one.owner[0] != owner[0] for one in held)
+            if held and mine and self.settings.choose("nfs.delegated-lock", 2):
+                inode.locks.add(owner, start, end, exclusive)
+                return
+        self.server.remote_lock(kernel, inode, owner, start, end, exclusive)
 
     def _local_flock(self, handle: Handle, exclusive: bool) -> None:
         table = self.kernel.local_table(handle.inode)
@@ -78,7 +92,7 @@ class NfsLocks(Client):
             kernel.contact()
             kernel.check_handle(node, True)
             kernel.before_lock(node)
-            self.server.remote_lock(kernel, inode, owner, start, end, exclusive)
+            self._remote_lock(inode, owner, start, end, exclusive)
             self._locked(handle)
         kernel.after_lock(node)
 

@@ -105,6 +105,7 @@ class NameCache(PageCache):
             self.absorb(node)
         found = self._truth(directory, name)
         node.names[name] = found
+        node.ghosts.discard(name)
         if found is not None:
             if found.writers is not None:
                 self.server.observe(found, self)
@@ -150,8 +151,19 @@ class NameCache(PageCache):
         if self.mount.version == "4.0":
             node = self.nodes.get(directory.serial)
             if node is None or node.names.get(name) is not None:
-                return self.ask_name(directory, name)
+                return self._opened_by_delegation(directory, name) or self.ask_name(directory, name)
         return self._verified(directory, name, self.look_up(directory, name))
+
+    def _opened_by_delegation(self, directory: Inode, name: str) -> Inode | None:
+        """A file that is unchanged since this client was given a delegation of it: opening it asks nobody."""
+        believed = self._believed(directory, name)
+        if believed is None or believed is self._truth(directory, name):
+            return None
+        node = self.nodes.get(believed.serial)
+        if not self.mount.delegates_files or believed.nlink == 0 or node is None:
+            return None
+        unchanged = node.change == believed.change
+        return believed if unchanged and self.settings.choose("nfs.name", 2) == 1 else None
 
     def name_to_create(self, directory: Inode, name: str) -> Inode | None:
         """The same with O_CREAT: a name believed missing is not believed (nfs_neg_need_reval)."""
@@ -170,7 +182,7 @@ class NameCache(PageCache):
         if believed.entries is None:
             if mount.is_v3 and not mount.close_to_open:
                 return believed
-            if mount.opens_by_handle and mount.serves_unlinked:
+            if mount.opens_by_handle and (mount.serves_unlinked or believed.opens):
                 return believed
         self.distrust(directory)
         return self.ask_name(directory, name)
@@ -188,10 +200,62 @@ class NameCache(PageCache):
             self.absorb(node)
 
     def doubt(self, directory: Inode, name: str) -> None:
-        """The server said ENOENT or EEXIST: what was believed of the name is dropped."""
-        node = self.nodes.get(directory.serial)
-        if node is not None:
+        """The server said EEXIST: what was believed of the name is dropped, unless it was that.
+
+        A recent client (7.2) may go on believing that it is missing.
+        """
+        node = None if self.mount.recent else self.nodes.get(directory.serial)
+        if node is not None and node.names.get(name, directory) is not self._truth(directory, name):
             node.names.pop(name, None)
+            node.ghosts.discard(name)
+
+    def missed(self, directory: Inode, name: str) -> None:
+        """The server said ENOENT for what was to be moved or removed: the name is believed missing now.
+
+        Not if a file that is believed to be there is open here: then it was hiding it that failed, and what
+        is believed stays (nfs_sillyrename; seen with 4.0 and 4.2).
+        """
+        node = self.node(directory)
+        believed = node.names.get(name, directory)
+        if believed is directory:
+            self.ask_name(directory, name)
+        elif believed is None or not self.must_stay(believed):
+            node.names[name] = None
+            node.ghosts.discard(name)
+
+    def renames_nothing(self, from_dir: Inode, from_name: str, to_dir: Inode, to_name: str) -> bool:
+        """Source and target are believed to be one file, which rename(2) leaves as they are; nobody is
+        asked."""
+        truth = self._truth(from_dir, from_name)
+        source = self._believed(from_dir, from_name) or truth
+        if source is None or self._believed(to_dir, to_name) is not source:
+            return False
+        if truth is source and self._truth(to_dir, to_name) is source:
+            return False  # so it is, and the server knows it, too
+        return self.settings.choose("nfs.name", 2) == 1
+
+    def hides_for_nothing(
+        self, from_dir: Inode, from_name: str, to_dir: Inode, to_name: str
+    ) -> Inode | None:
+        """The target that a rename hides, before it fails since its source is gone.
+
+        The source is believed in, and the target believed to be a file that is open here. What is hidden is
+        whatever has the name on the server, and it is removed when that file is closed (nfs_rename; seen
+        with 3, 4.0 and 4.2).
+        """
+        source = self._believed(from_dir, from_name)
+        target = self._believed(to_dir, to_name)
+        if source is None or target is None or not self.must_stay(target):
+            return None
+        if self._truth(to_dir, to_name) is None or self.settings.choose("nfs.name", 2) == 0:
+            return None
+        return target
+
+    def _believed(self, directory: Inode, name: str) -> Inode | None:
+        node = self.nodes.get(directory.serial)
+        if node is None or self.mount.lookupcache == "none" or self.clock.now_ns >= node.expires_ns:
+            return None
+        return node.names.get(name)
 
     # -- listing ------------------------------------------------------------------------------
 
@@ -207,18 +271,28 @@ class NameCache(PageCache):
             and node.listed
             and self.may_doubt("nfs.listing", node)
         ):
-            return {name: inode for name, inode in node.names.items() if inode is not None}
+            return {
+                name: inode
+                for name, inode in node.names.items()
+                if inode is not None and name not in node.ghosts
+            }
         self.contact()
         if directory.nlink == 0:
             if held and not self.still_served(node, True):
                 raise failure(errno.ESTALE)
             return {}
         self.absorb(node)
-        missing = [name for name, inode in node.names.items() if inode is None]
         node.listed = True
-        node.names = dict(entries)
-        for name in missing:
-            node.names.setdefault(name, None)
+        node.ghosts -= entries.keys()
+        kept = {
+            name: known
+            for name, known in node.names.items()
+            if name not in entries and (known is None or name in node.ghosts)
+        }
+        node.names = {**entries, **kept}
+        for inode in entries.values():
+            if inode.serial not in self.nodes:  # READDIRPLUS brings attributes along
+                self.absorb(self.node(inode))
         return entries
 
     # -- changing -----------------------------------------------------------------------------
@@ -239,7 +313,9 @@ class NameCache(PageCache):
         change, key = before
         if node.change != change and not self._misses_foreign_change(node, key):
             node.names.clear()
+            node.ghosts.clear()
         node.names[name] = inode
+        node.ghosts.discard(name)
         node.change = directory.change
         node.timeo_ns = self._shortest(directory)
         self.absorb(node)
@@ -300,8 +376,9 @@ class NameCache(PageCache):
             self._remove_silly(directory, name)
 
     def settle_removals(self) -> None:
-        """Removals on their way for long enough have arrived."""
-        if self.removals and not self.unreachable:
-            since = self.clock.now_ns - _LATE_REMOVAL_NS
-            if self.removals[0][2] <= since:
-                self.remove_late()
+        """Somebody looks: removals on their way have arrived, if for long enough or by chance."""
+        if not self.removals or self.unreachable:
+            return
+        late = self.clock.now_ns - self.removals[0][2] < _LATE_REMOVAL_NS
+        if not (late and self.settings.choose("nfs.silly-late", 2)):
+            self.remove_late()

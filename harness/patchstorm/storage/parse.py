@@ -18,6 +18,8 @@ from patchstorm.storage.constants import SECOND_NS
 from patchstorm.storage.flavour import Disk, Flavour, LookupCache, NfsMount
 from patchstorm.storage.guarantees import guarantees
 
+KERNELS = ("6.1", "6.12", "7.2")
+"""Linux releases that differ in what they do as client or server, from old to new."""
 _UNITS = {"": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "g": 1 << 30}
 
 
@@ -134,9 +136,20 @@ def _ordered(mount: NfsMount, fields: tuple[str, ...]) -> NfsMount:
 
 
 def _kernel(flavour: Flavour, value: str) -> Flavour:
-    """6.1 serves an unlinked file by handle; 6.12 was seen not to."""
-    serves = _one_of(value, "6.1", "6.12") == "6.1"
-    return _mount(serves_unlinked=serves)(flavour, value)
+    """6.1 serves an unlinked file by handle, 6.12 was seen not to; 7.2 delegates more."""
+    _one_of(value, *KERNELS)
+    return _mount(serves_unlinked=value == "6.1", recent=value == "7.2")(flavour, value)
+
+
+def kernel_like(release: str) -> str:
+    """Of the kernels that an option can name, the newest that is not newer than ``release``, as in
+    ``6.1.176``."""
+    found = [name for name in KERNELS if _number(name) <= _number(release)]
+    return found[-1] if found else KERNELS[0]
+
+
+def _number(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.split(".")[:2] if part.isdigit())
 
 
 def _serves_unlinked(flavour: Flavour, value: str) -> Flavour:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Protocol
@@ -16,6 +17,10 @@ class Stand(Protocol):
 
     def make(self, name: str) -> None:
         """A fresh directory called ``name``."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Do away with it, from the server's side."""
         ...
 
     def root(self, host: str, name: str) -> Path:
@@ -45,6 +50,9 @@ class LocalStand:
 
     def make(self, name: str) -> None:
         (self._directory / name).mkdir()
+
+    def remove(self, name: str) -> None:
+        shutil.rmtree(self._directory / name, ignore_errors=True)
 
     def root(self, host: str, name: str) -> Path:
         return self._directory / name

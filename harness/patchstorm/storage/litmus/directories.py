@@ -70,7 +70,7 @@ DIRECTORIES: tuple[Program, ...] = (
         A w i old; w t new
         par
         A rename t i
-        B = rd i -> old | new
+        B open fd i r; = pread fd 9 0; close fd -> old | new | ESTALE @ nfs
         end
         S = rd i -> new
         """,

@@ -38,6 +38,8 @@ WORDS = {
     "$attributes": "nfs&!L&!ageless",
     "$held": "nfs&!ageless",
     "$unsent": "nfs&!sync",
+    # What happens after a lock was taken, and without it.
+    "$late": "v4&!ageless",
 }
 
 

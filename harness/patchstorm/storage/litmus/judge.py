@@ -1,14 +1,14 @@
 """Holds what a real mount did against the model: what the model forbids, and what it allows in vain.
 
-A real run gives one outcome; the model gives all it can produce, with and without the coarse clock that
-lets version 3 miss a change. An outcome that the model cannot produce is a defect of the model (or of the
-program's rules). One that it can produce and no run showed may be rare or impossible; both are worth
-knowing.
+A real run gives one outcome; the model gives all it can produce. A run whose steps were so far apart that
+each fell into a tick of its own is not excused by the coarse clock that lets version 3 miss a change. An
+outcome that the model cannot produce is a defect of the model (or of the program's rules). One that it can
+produce and no run showed may be rare or impossible; both are worth knowing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from patchstorm.storage.flavour import Flavour
@@ -50,15 +50,27 @@ def _local_locks(flavour: Flavour) -> bool:
     return flavour.nfs is not None and (flavour.nfs.local_flock or flavour.nfs.local_posix)
 
 
-def judge(program: Program, flavour: str, outcomes: Iterable[Outcome]) -> Judged:
-    """What ``flavour`` of the model says to ``outcomes``, of which there is at least one."""
+def judge(
+    program: Program, flavour: str, outcomes: Iterable[Outcome], *, paced: bool = True
+) -> Judged:
+    """What ``flavour`` of the model says to ``outcomes``, of which there is at least one.
+
+    ``paced``: each step was in a tick of its own; else it is not known.
+    """
     seen = {repr(outcome): outcome for outcome in outcomes}
-    results = [run_model(program, flavour, same_tick=tick) for tick in (False, True)]
+    ticks = (False,) if paced else (False, True)
+    results = [run_model(program, flavour, same_tick=tick) for tick in ticks]
+    words = [tags(flavour, tick) for tick in ticks]
     possible = {key: found[0] for result in results for key, found in result.outcomes.items()}
     forbidden = tuple(
-        _reason(program, flavour, outcome, complete=all(result.complete for result in results))
+        _reason(
+            program,
+            words,
+            outcome,
+            possible=key in possible,
+            complete=all(r.complete for r in results),
+        )
         for key, outcome in seen.items()
-        if key not in possible
     )
     return Judged(
         program=program.name,
@@ -69,14 +81,20 @@ def judge(program: Program, flavour: str, outcomes: Iterable[Outcome]) -> Judged
     )
 
 
-def _reason(program: Program, flavour: str, outcome: Outcome, *, complete: bool) -> str:
-    """Which step the rules forbid, or that the model cannot produce the whole."""
-    words = [tags(flavour, tick) for tick in (False, True)]
+def _reason(
+    program: Program,
+    words: Sequence[frozenset[str]],
+    outcome: Outcome,
+    *,
+    possible: bool,
+    complete: bool,
+) -> str:
+    """Which step the program's rules forbid, or that the model cannot produce the whole; else nothing."""
     for step, value in zip(program.steps, outcome, strict=True):
         if not any(step.permits(value, found) for found in words):
             return f"{step.host} {step.commands} gave {value!r}; the whole was {list(outcome)!r}"
-    if not complete:
-        return ""  # the model was not explored to its end, so it cannot be said to forbid anything
+    if possible or not complete:
+        return ""  # a model that was not explored to its end cannot be said to forbid anything
     return f"each step is allowed, and the model does not give all of them: {list(outcome)!r}"
 
 

@@ -83,9 +83,10 @@ LOCKING: tuple[Program, ...] = (
         "over NFS flock and fcntl locks exclude each other even within a process",
         """
         A open fd l rw,creat; = lock fd -> locked
-        A = range fd -> locked @ local, flock-local | EAGAIN @ nfs&!flock-local
+        A = range fd -> locked @ local, flock-local, recent&v4 | EAGAIN @ nfs&!flock-local
         A close fd
         """,
+        (*ALL, "nfs4.2,kernel=7.2"),
     ),
     _p(
         "flock-two-descriptions",

@@ -68,8 +68,9 @@ NAMES: tuple[Program, ...] = (
         B = exists d -> false
         A mkdir d
         B mkdir d -> EEXIST
-        B w d/x 1
+        B w d/x 1 -> null | ENOENT @ recent
         """,
+        (*ALL, "nfs4.2,kernel=7.2"),
     ),
     _p(
         "missing-name-rename",

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from patchstorm.storage.flavour import Flavour
-from patchstorm.storage.litmus.shell import Value
+from patchstorm.storage.litmus.shell import Value, split
 from patchstorm.storage.parse import parse_flavour
 
 EVENTS = frozenset(("crash", "kill", "cut", "heal", "reboot", "restart", "power"))
@@ -79,6 +79,8 @@ class Program:
     """Can be run on a mount by unprivileged processes."""
     faults: tuple[str, ...] = ()
     """Names of ``Faults`` that are enabled."""
+    text: str = ""
+    """What it was read from."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -111,7 +113,13 @@ def parse_program(
             race = None
         elif words:
             (parts if race is None else race).append(_step(words))
-    return Program(name, about, tuple(parts), runs_on, real, faults)
+    return Program(name, about, tuple(parts), runs_on, real, faults, text)
+
+
+def verbs(program: Program) -> set[str]:
+    """The verbs of all commands."""
+    commands = (command for step in program.steps for command in split(step.commands))
+    return {command.lstrip("+= ").split()[0] for command in commands}
 
 
 def _step(line: str) -> Step:
@@ -173,6 +181,7 @@ def tags(flavour_text: str, same_tick: bool) -> frozenset[str]:
         "posix-local": mount.local_posix,
         "by-handle": mount.serves_unlinked,
         "narrow": not mount.extends_writes,
+        "recent": mount.recent,
         "soft": mount.recovery != "hard",
         "async": not flavour.disk.fsync_works,
     }

@@ -78,7 +78,7 @@ def run_model(program: Program, flavour: str, *, same_tick: bool = False) -> Res
     odometer = Odometer()
     result = Result()
     while True:
-        outcome = _Run(program, flavour, odometer, 0 if same_tick else STEP_NS).run()
+        outcome = run_once(program, flavour, odometer, same_tick=same_tick)
         result.outcomes.setdefault(repr(outcome), (outcome, odometer.story))
         result.runs += 1
         if result.runs >= RUNS_MAX:
@@ -103,11 +103,39 @@ def violations(
                 )
 
 
+class Parted(Exception):
+    """A run gave something else than was expected of it, first at step ``at``."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(at)
+        self.at = at
+
+
+def run_once(
+    program: Program,
+    flavour: str,
+    odometer: Odometer,
+    *,
+    same_tick: bool = False,
+    expected: Outcome | None = None,
+) -> Outcome:
+    """One execution, with the odometer's answers. Raises Parted where it is not as ``expected``."""
+    return _Run(program, flavour, odometer, 0 if same_tick else STEP_NS, expected).run()
+
+
 class _Run:
     """One execution of a program."""
 
-    def __init__(self, program: Program, flavour: str, odometer: Odometer, step_ns: int) -> None:
+    def __init__(
+        self,
+        program: Program,
+        flavour: str,
+        odometer: Odometer,
+        step_ns: int,
+        expected: Outcome | None,
+    ) -> None:
         self.program = program
+        self.expected = expected
         self.odometer = odometer
         self.step_ns = step_ns
         self.clock = ManualClock(1000 * SECOND_NS)
@@ -125,14 +153,23 @@ class _Run:
     def run(self) -> Outcome:
         index = 0
         for part in self.program.parts:
+            first = index
             if isinstance(part, Race):
                 self._race(part, index)
                 index += len(part.steps)
             else:
                 self.results[index] = self._step(part)
                 index += 1
+            self._compare(first, index)
             self.clock.now_ns += self.step_ns
         return tuple(self.results[i] for i in range(index))
+
+    def _compare(self, first: int, end: int) -> None:
+        if self.expected is None:
+            return
+        for index in range(first, end):
+            if repr(self.results[index]) != repr(self.expected[index]):
+                raise Parted(index)
 
     def _shell(self, host: str) -> Shell:
         shell = self.shells.get(host)

@@ -12,6 +12,7 @@ to a real mount. So one text runs on both.
 from __future__ import annotations
 
 import errno
+import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -98,6 +99,12 @@ class Shell:
         text, star, count = word.partition("*")
         return text.encode() * int(count) if star else word.encode()
 
+    def descriptor(self, name: str) -> int:
+        """EBADF where the open that should have given it failed, as for a descriptor that there is not."""
+        if name not in self.names:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        return self.names[name]  # type: ignore[no-any-return]
+
     def flags(self, word: str) -> int:
         flags = 0
         for part in word.split(","):
@@ -152,75 +159,106 @@ class Shell:
         self.names[name] = self.client.open(self.path(path), self.flags(flags), 0o666)
 
     def openat(self, name: str, directory: str, path: str, flags: str) -> None:
-        dir_fd = self.names[directory]
+        dir_fd = self.descriptor(directory)
         self.names[name] = self.client.open(path, self.flags(flags), 0o666, dir_fd=dir_fd)
 
+    def dup(self, name: str, source: str) -> None:
+        """Another descriptor of the same open file description."""
+        self.names[name] = self.client.dup(self.descriptor(source))
+
     def close(self, name: str) -> None:
-        self.client.close(self.names[name])
+        fd = self.descriptor(name)
+        del self.names[name]  # whatever close says, the descriptor is gone
+        self.client.close(fd)
 
     def read(self, name: str, count: str) -> bytes:
-        return self.client.read(self.names[name], int(count))  # type: ignore[no-any-return]
+        return self.client.read(self.descriptor(name), int(count))  # type: ignore[no-any-return]
 
     def pread(self, name: str, count: str, offset: str) -> bytes:
         return self.client.pread(  # type: ignore[no-any-return]
-            self.names[name], int(count), int(offset)
+            self.descriptor(name), int(count), int(offset)
         )
 
     def write(self, name: str, data: str) -> int:
-        return self.client.write(self.names[name], self.data(data))  # type: ignore[no-any-return]
+        return self.client.write(self.descriptor(name), self.data(data))  # type: ignore[no-any-return]
 
     def pwrite(self, name: str, data: str, offset: str) -> int:
         return self.client.pwrite(  # type: ignore[no-any-return]
-            self.names[name], self.data(data), int(offset)
+            self.descriptor(name), self.data(data), int(offset)
         )
 
     def seek(self, name: str, position: str, origin: str) -> int:
         return self.client.lseek(  # type: ignore[no-any-return]
-            self.names[name], int(position), _ORIGINS[origin]
+            self.descriptor(name), int(position), _ORIGINS[origin]
         )
 
+    def truncate(self, path: str, length: str) -> None:
+        self.client.truncate(self.path(path), int(length))
+
     def ftruncate(self, name: str, length: str) -> None:
-        self.client.ftruncate(self.names[name], int(length))
+        self.client.ftruncate(self.descriptor(name), int(length))
 
     def fsync(self, name: str) -> None:
-        self.client.fsync(self.names[name])
+        self.client.fsync(self.descriptor(name))
 
     def fallocate(self, name: str, offset: str, length: str) -> None:
-        self.client.posix_fallocate(self.names[name], int(offset), int(length))
+        self.client.posix_fallocate(self.descriptor(name), int(offset), int(length))
 
     def copy(self, source: str, target: str, count: str) -> int:
         return self.client.copy_file_range(  # type: ignore[no-any-return]
-            self.names[source], self.names[target], int(count)
+            self.descriptor(source), self.descriptor(target), int(count)
         )
 
     def clone(self, target: str, source: str) -> None:
-        self.client.ficlone(self.names[target], self.names[source])
+        self.client.ficlone(self.descriptor(target), self.descriptor(source))
 
     def fsize(self, name: str) -> int:
-        return self.client.fstat(self.names[name]).st_size  # type: ignore[no-any-return]
+        return self.client.fstat(self.descriptor(name)).st_size  # type: ignore[no-any-return]
 
     def nlink(self, name: str) -> int:
-        return self.client.fstat(self.names[name]).st_nlink  # type: ignore[no-any-return]
+        return self.client.fstat(self.descriptor(name)).st_nlink  # type: ignore[no-any-return]
+
+    # -- against what was before ------------------------------------------------------------------
+
+    def mtime(self, name: str, path: str) -> None:
+        """Keep when a file was changed, for ``newer``."""
+        self.names[name] = self.client.stat(self.path(path)).st_mtime_ns
+
+    def newer(self, name: str, path: str) -> bool:
+        """Whether the file was changed later than when ``mtime`` asked."""
+        return bool(self.client.stat(self.path(path)).st_mtime_ns > self.descriptor(name))
+
+    def room(self, name: str) -> None:
+        """Keep how many bytes are free on the disk, for ``spent``."""
+        self.names[name] = self._free()
+
+    def spent(self, name: str) -> int:
+        """How many bytes less are free now."""
+        return self.descriptor(name) - self._free()
+
+    def _free(self) -> int:
+        found = self.client.statvfs(self.path("."))
+        return found.f_bavail * found.f_frsize  # type: ignore[no-any-return]
 
     # -- locks ------------------------------------------------------------------------------------
 
     def lock(self, name: str, kind: str = "ex") -> str:
-        self.client.flock(self.names[name], _LOCKS[kind] | c.LOCK_NB)
+        self.client.flock(self.descriptor(name), _LOCKS[kind] | c.LOCK_NB)
         return "locked"
 
     def unlock(self, name: str) -> None:
-        self.client.flock(self.names[name], c.LOCK_UN)
+        self.client.flock(self.descriptor(name), c.LOCK_UN)
 
     def lockwait(self, name: str) -> None:
         """Take an exclusive lock; Busy if somebody else has it."""
         try:
-            self.client.flock(self.names[name], c.LOCK_EX | c.LOCK_NB)
+            self.client.flock(self.descriptor(name), c.LOCK_EX | c.LOCK_NB)
         except BlockingIOError:
             raise Busy from None
 
     def range(self, name: str, start: str = "0", length: str = "0") -> str:
         """An exclusive POSIX lock."""
-        self.client.lockf(self.names[name], c.LOCK_EX | c.LOCK_NB, int(length), int(start))
+        self.client.lockf(self.descriptor(name), c.LOCK_EX | c.LOCK_NB, int(length), int(start))
         return "locked"
 
     # -- names ------------------------------------------------------------------------------------
@@ -243,7 +281,7 @@ class Shell:
         return _listed(self.client.listdir(self.path(path)))
 
     def fls(self, name: str) -> list[str]:
-        return _listed(self.client.listdir(self.names[name]))
+        return _listed(self.client.listdir(self.descriptor(name)))
 
     def rename(self, source: str, target: str) -> None:
         self.client.rename(self.path(source), self.path(target))
@@ -275,8 +313,7 @@ class Shell:
 
     def fill(self, left: str) -> None:
         """Fill the disk until ``left`` bytes are free."""
-        free = self.client.statvfs(self.path("."))
-        size = free.f_bavail * free.f_frsize - int(left)
+        size = self._free() - int(left)
         self._with("fill", c.O_WRONLY | c.O_CREAT, lambda fd: self.client.write(fd, b"z" * size))
 
 
@@ -306,5 +343,34 @@ def _runs(value: bytes) -> list[tuple[int, int]]:
 _VERBS: dict[str, Callable[..., Value]] = {
     name: method
     for name, method in vars(Shell).items()
-    if not name.startswith("_") and name not in ("step", "command", "path", "data", "flags")
+    if not name.startswith("_")
+    and name not in ("step", "command", "path", "data", "flags", "descriptor")
 }
+
+
+def check_command(text: str) -> None:
+    """ValueError where ``text`` is no command, or has too few or too many words, or a word that means
+    nothing."""
+    words = text.split()
+    if words[:1] == ["="]:
+        words = words[1:]
+    verb, *arguments = words or [""]
+    method = _VERBS.get(verb)
+    if method is None:
+        raise ValueError(f"there is no command `{verb}`; there are {', '.join(_VERBS)}")
+    try:
+        inspect.signature(method).bind(None, *arguments)
+    except TypeError:
+        names = list(inspect.signature(method).parameters)[1:]
+        raise ValueError(f"`{verb}` takes {' '.join(names).upper() or 'nothing'}") from None
+    for name, word in zip(list(inspect.signature(method).parameters)[1:], arguments, strict=False):
+        if name in _NUMBERS and not word.lstrip("-").isdigit():
+            raise ValueError(f"`{verb}`: {name.upper()} is a number, and `{word}` is none")
+        choices = _CHOICES.get(name)
+        wrong = [] if choices is None else [part for part in word.split(",") if part not in choices]
+        if choices is not None and wrong:
+            raise ValueError(f"`{verb}`: `{wrong[0]}` is none of {', '.join(choices)}")
+
+
+_NUMBERS = frozenset(("count", "offset", "position", "length", "left", "start"))
+_CHOICES: dict[str, dict[str, int]] = {"flags": _FLAGS, "kind": _LOCKS, "origin": _ORIGINS}

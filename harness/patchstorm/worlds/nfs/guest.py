@@ -139,7 +139,7 @@ class Guest:
             f"ssl0=fd:{line}", "ssl=null", "con0=null,fd:1", "con=null",
             "quiet", "panic=-1",
             f'init="{sys.executable}"',
-            "--", "-I", "-S", f'"{init.__file__}"',
+            "--", "-I", "-S", f'"{init.__file__}"', f'"{self._machine.modules}"',
         ]  # fmt: skip
 
     async def job(

@@ -1,9 +1,10 @@
 """Process 1 of a guest: mounts what every Linux needs, loads the NFS modules, starts :mod:`inside`.
 
-Run by the guest's kernel with ``python -I -S``, so only the standard library is to be had. It speaks
-first on the serial line (``{"awake": ...}``), reads one line (``{"environment": {...}, "module": M}``) and
-starts that module in that environment. When the module ends, for whatever reason, the guest is powered
-off: a guest whose harness is gone sees the end of its line and is gone too.
+Run by the guest's kernel with ``python -I -S``, so only the standard library is to be had; its argument is
+the folder in which the kernel's modules are. It speaks first on the serial line (``{"awake": ...}``), reads
+one line (``{"environment": {...}, "module": M}``) and starts that module in that environment. When the
+module ends, for whatever reason, the guest is powered off: a guest whose harness is gone sees the end of
+its line and is gone too.
 
 Nothing is mounted over a directory in which a harness or a server may live: the guest's own files lie
 below ``/dev``, which is the guest's anyway, and daemons get ``/run`` and ``/var/lib/nfs``.
@@ -25,7 +26,6 @@ from typing import Any
 LINE = "/dev/ttyS0"
 BASE = "/dev/patchstorm"
 MODULES = ("sunrpc", "lockd", "nfs_acl", "nfs", "nfsv3", "nfsv4", "nfsd", "veth")
-MODULE_ROOTS = ("/usr/lib/uml/modules", "/lib/modules")
 DAEMONS_WRITE = ("/run", "/var/lib/nfs")
 SOURCES = ("passwd", "group", "hosts", "services", "protocols", "rpc", "netgroup")
 ETC = {
@@ -75,12 +75,11 @@ def _no_name_service() -> None:
             mount(own, real, "", MS_BIND)
 
 
-def _load_modules() -> None:
-    """modprobe(8) wants ``lib/modules`` below its root."""
+def _load_modules(folder: str) -> None:
+    """Those in ``folder``; modprobe(8) wants ``lib/modules`` below its root."""
     release = os.uname().release
-    found = next(root for root in MODULE_ROOTS if os.path.isdir(f"{root}/{release}"))
     os.makedirs(f"{BASE}/lib/modules")
-    os.symlink(f"{found}/{release}", f"{BASE}/lib/modules/{release}")
+    os.symlink(f"{folder}/{release}", f"{BASE}/lib/modules/{release}")
     subprocess.run(["modprobe", "-d", BASE, "-a", *MODULES], check=True, stdin=subprocess.DEVNULL)
 
 
@@ -127,7 +126,7 @@ def main() -> None:
     tty.setraw(line)
     try:
         _no_name_service()
-        _load_modules()
+        _load_modules(sys.argv[1])
         missing = [name for name in ("ip", "rpc.nfsd") if shutil.which(name) is None]
         if missing:
             raise FileNotFoundError(f"not in the guest's PATH: {', '.join(missing)}")

@@ -1,13 +1,14 @@
 """The job "litmus": programs on real mounts in this guest, two client hosts for each mount.
 
-Programs that only wait (for a cache to expire) run side by side with the others. Those that strike at hosts
-or fill the disk come after them, mount by mount at the same time; those that restart the server, which all
-mounts share, come last and alone.
+Programs that only wait (for a cache to expire) run side by side with the others, of which some run at once.
+Those that strike at hosts or fill the disk come after them, mount by mount at the same time; those that
+restart the server, which all mounts share, come last and alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
@@ -15,17 +16,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from patchstorm.errors import InconclusiveError
-from patchstorm.live.litmus.bench import Bench
+from patchstorm.live.litmus.bench import OF_DISKS, Bench
 from patchstorm.live.litmus.haste import hastened, patience_s
 from patchstorm.storage.litmus.catalogue import PROGRAMS
-from patchstorm.storage.litmus.program import EVENTS, Program
+from patchstorm.storage.litmus.program import EVENTS, Program, Race, parse_program, verbs
 from patchstorm.worlds.nfs.hosts import Host
 from patchstorm.worlds.nfs.site import Site
 from patchstorm.worlds.nfs.storage import NfsStorage, opened
 
-EVENTS_HERE: Final = ("kill", "crash", "reboot", "cut", "heal", "restart", "fill")
+EVENTS_HERE: Final = ("kill", "crash", "reboot", "cut", "heal", "restart")
 CLIENTS: Final = ("A", "B")
 RESTART_S: Final = 0.3
+AT_ONCE: Final = 12
+"""Programs that others would not notice, on one mount; their pace leaves the processor idle."""
 LATE_S_MAX: Final = 6.0
 """A program about leases of ten seconds that takes so much longer than it sleeps says nothing."""
 Say = Callable[[dict[str, Any]], None]
@@ -43,6 +46,9 @@ class NfsStand:
 
     def make(self, name: str) -> None:
         (self._storage.view / name).mkdir()
+
+    def remove(self, name: str) -> None:
+        shutil.rmtree(self._storage.view / name, ignore_errors=True)
 
     def root(self, host: str, name: str) -> Path:
         return (self._storage.root if host in self._hosts else self._storage.view) / name
@@ -77,51 +83,75 @@ class NfsStand:
 
 
 async def litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
-    """Run ``order["programs"]``, names by mount; outcomes are told as they come."""
+    """Run ``order["programs"]``, names by mount; outcomes are told as they come.
+
+    ``order["texts"]`` are programs that are not in the catalogue, by name. ``order["tidy"]``: there are many.
+    """
+    known = PROGRAMS | {
+        name: parse_program(name, "", text, ()) for name, text in order["texts"].items()
+    }
     programs = {
-        mount: [hastened(PROGRAMS[name]) for name in names]
+        mount: [hastened(known[name]) for name in names]
         for mount, names in order["programs"].items()
     }
     repeat = int(order["repeat"])
-    async with AsyncExitStack() as stack:
-        stands = {}
+    stands: dict[str, NfsStand] = {}
+
+    async def standing(stack: AsyncExitStack) -> None:
         for number, mount in enumerate(programs):
             storage = opened(site, mount, len(CLIENTS), first_host=number * len(CLIENTS))
             stands[mount] = NfsStand(await stack.enter_async_context(storage))
 
-        async def run(mount: str, bench: Bench, program: Program) -> None:
-            for _ in range(repeat):
-                began = time.monotonic()
-                try:
-                    outcome = await bench.run(program)
-                except InconclusiveError as error:
-                    say({"mount": mount, "program": program.name, "left_out": str(error)})
-                    return
-                late_s = time.monotonic() - began - patience_s(program)
-                say(
-                    {
-                        "mount": mount,
-                        "program": program.name,
-                        "outcome": list(outcome),
-                        "late": bool(_events(program)) and late_s > LATE_S_MAX,
-                    }
-                )
+    async def run(mount: str, bench: Bench, program: Program) -> None:
+        for _ in range(repeat):
+            began = time.monotonic()
+            try:
+                outcome = await bench.run(program)
+            except InconclusiveError as error:
+                say({"mount": mount, "program": program.name, "left_out": str(error)})
+                return
+            late_s = time.monotonic() - began - patience_s(program)
+            say(
+                {
+                    "mount": mount,
+                    "program": program.name,
+                    "outcome": list(outcome),
+                    "late": _of_leases(program) and late_s > LATE_S_MAX,
+                }
+            )
 
-        async def one_by_one(mount: str, kind: Kind) -> None:
-            async with Bench(stands[mount], f"{kind.__name__}-") as bench:
-                for program in filter(kind, programs[mount]):
-                    await run(mount, bench, program)
+    async def some_at_once(mount: str, kind: Kind) -> None:
+        left = iter([*filter(kind, programs[mount])])
 
-        async def side_by_side(mount: str, kind: Kind) -> None:
-            async with Bench(stands[mount], f"{kind.__name__}-") as bench:
-                await asyncio.gather(
-                    *(run(mount, bench, one) for one in filter(kind, programs[mount]))
-                )
+        async def one_after_the_other(bench: Bench) -> None:
+            for program in left:
+                await run(mount, bench, program)
 
+        async with Bench(stands[mount], f"{kind.__name__}-", tidy=order["tidy"]) as bench:
+            await asyncio.gather(*(one_after_the_other(bench) for _ in range(AT_ONCE)))
+
+    async def one_by_one(mount: str, kind: Kind) -> None:
+        async with Bench(stands[mount], f"{kind.__name__}-") as bench:
+            ours = filter(kind, programs[mount])
+            for program in sorted(ours, key=lambda one: not verbs(one) & OF_DISKS):
+                await run(mount, bench, program)
+
+    async def side_by_side(mount: str, kind: Kind) -> None:
+        async with Bench(stands[mount], f"{kind.__name__}-") as bench:
+            await asyncio.gather(*(run(mount, bench, one) for one in filter(kind, programs[mount])))
+
+    async with AsyncExitStack() as stack:
+        await standing(stack)
         async with asyncio.TaskGroup() as tasks:
             for mount in stands:
                 tasks.create_task(side_by_side(mount, waiting))
+                tasks.create_task(some_at_once(mount, calm))
                 tasks.create_task(one_by_one(mount, plain))
+    if not any(striking(one) or restarting(one) for some in programs.values() for one in some):
+        return {}
+    # A server gives the room of removed files back when it likes; so what fills a disk begins on another one.
+    async with AsyncExitStack() as stack:
+        await standing(stack)
         async with asyncio.TaskGroup() as tasks:
             for mount in stands:
                 tasks.create_task(one_by_one(mount, striking))
@@ -135,9 +165,19 @@ def waiting(program: Program) -> bool:
     return patience_s(program) > 0 and not _events(program)
 
 
+def calm(program: Program) -> bool:
+    """Others would not notice it, though their steps are done by the same processes: nobody dies, nobody
+    waits."""
+    return (
+        patience_s(program) == 0
+        and not verbs(program) & {*EVENTS, *OF_DISKS}
+        and not _races(program)
+    )
+
+
 def plain(program: Program) -> bool:
-    """Others would not notice it."""
-    return patience_s(program) == 0 and not _events(program)
+    """It wants processes of its own, and strikes at nothing else."""
+    return patience_s(program) == 0 and not _events(program) and not calm(program)
 
 
 def striking(program: Program) -> bool:
@@ -150,6 +190,14 @@ def restarting(program: Program) -> bool:
     return "restart" in _events(program)
 
 
+def _of_leases(program: Program) -> bool:
+    """It strikes, and waits for what that leads to; filling a disk is over when it is done."""
+    return patience_s(program) > 0 and bool(_events(program) - OF_DISKS)
+
+
 def _events(program: Program) -> set[str]:
-    words = {step.commands.split()[0] for step in program.steps}
-    return words & {*EVENTS, "fill"} - {"kill"}
+    return verbs(program) & {*EVENTS, *OF_DISKS} - {"kill"}
+
+
+def _races(program: Program) -> bool:
+    return any(isinstance(part, Race) for part in program.parts)

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from patchstorm.live.storage import UnavailableStorage
-from patchstorm.worlds.nfs.init import DAEMONS_WRITE, MODULE_ROOTS
+from patchstorm.worlds.nfs.init import DAEMONS_WRITE
+from patchstorm.worlds.nfs.kernel import LAUNCHER, MODULES
 
 KERNELS: Final = ("linux.uml", "linux")
+MODULE_ROOTS: Final = ("/usr/lib/uml/modules", "/lib/modules")
 PROGRAMS: Final = {
     "modprobe": "kmod",
     "ip": "iproute2",
@@ -33,6 +35,12 @@ SBIN: Final = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 MEMORY_PLACES: Final = ("/dev/shm", "/tmp", "/var/tmp")
 MEMORY_VARIABLE: Final = "PATCHSTORM_GUEST_MEMORY"
 """Names a directory for the guests' memory and disks instead."""
+KERNEL_VARIABLE: Final = "PATCHSTORM_UML"
+"""Names a directory with a kernel and its modules, as :mod:`kernel` makes it, to be used instead."""
+REMEDY: Final = (
+    "`python -m patchstorm.worlds.nfs.kernel DIR` fetches a newer one that can, and PATCHSTORM_UML=DIR "
+    "has it used"
+)
 ASK_S: Final = 10
 TRIAL_MIB: Final = 64
 REGISTERS: Final = b"ptrace set fp regs failed"
@@ -41,10 +49,14 @@ REGISTERS: Final = b"ptrace set fp regs failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What a guest is made of. ``memory_dir`` takes the file that is the guest's memory."""
+    """What a guest is made of: ``modules`` has a folder called ``release``.
+
+    ``memory_dir`` takes the file that is the guest's memory.
+    """
 
     kernel: str
     release: str
+    modules: str
     memory_dir: Path
 
 
@@ -64,11 +76,7 @@ def find_machine(memory_mib: int) -> Machine:
             f"the world nfs needs packages that are not installed: apt-get install {wanted}"
         )
     release = _release(kernel)
-    if not any(Path(root, release).is_dir() for root in MODULE_ROOTS):
-        raise UnavailableStorage(
-            f"{kernel} is Linux {release}, and its modules are in none of {', '.join(MODULE_ROOTS)}; "
-            "reinstall the package user-mode-linux"
-        )
+    modules = _modules(kernel, release)
     for directory in DAEMONS_WRITE:
         if not Path(directory).is_dir():
             raise UnavailableStorage(f"{directory} is missing; reinstall the package nfs-common")
@@ -76,7 +84,7 @@ def find_machine(memory_mib: int) -> Machine:
     reason = _cannot_boot(kernel, memory_dir)
     if reason is not None:
         raise UnavailableStorage(reason)
-    return Machine(kernel=kernel, release=release, memory_dir=memory_dir)
+    return Machine(kernel=kernel, release=release, modules=modules, memory_dir=memory_dir)
 
 
 @lru_cache(maxsize=4)
@@ -104,8 +112,7 @@ def _cannot_boot(kernel: str, memory_dir: Path) -> str | None:
         return None
     return (
         f"User-Mode Linux ({kernel}) cannot run on this processor: it saves fewer registers than there are "
-        "(ptrace: set fp regs failed), as on processors with AMX; use another machine, or hide AMX from "
-        "this one"
+        f"(ptrace: set fp regs failed), as on processors with AMX; {REMEDY}"
     )
 
 
@@ -114,7 +121,31 @@ def _which(program: str) -> str | None:
 
 
 def _kernel() -> str | None:
-    return next((found for name in KERNELS if (found := _which(name))), None)
+    own = os.environ.get(KERNEL_VARIABLE)
+    if own is None:
+        return next((found for name in KERNELS if (found := _which(name))), None)
+    kernel = Path(own).absolute() / LAUNCHER
+    if not os.access(kernel, os.X_OK):
+        raise UnavailableStorage(
+            f"{KERNEL_VARIABLE}={own}: there is no {LAUNCHER} that could be run; "
+            f"`python -m patchstorm.worlds.nfs.kernel {own or 'DIR'}` puts one there"
+        )
+    return str(kernel)
+
+
+def _modules(kernel: str, release: str) -> str:
+    """Beside a kernel of one's own, else where Debian has them."""
+    own = os.environ.get(KERNEL_VARIABLE)
+    roots = MODULE_ROOTS if own is None else (str(Path(own).absolute() / MODULES),)
+    found = next((root for root in roots if Path(root, release).is_dir()), None)
+    if found is None:
+        remedy = (
+            "reinstall the package user-mode-linux" if own is None else f"fetch it again: {REMEDY}"
+        )
+        raise UnavailableStorage(
+            f"{kernel} is Linux {release}, and its modules are in none of {', '.join(roots)}; {remedy}"
+        )
+    return found
 
 
 def _release(kernel: str) -> str:

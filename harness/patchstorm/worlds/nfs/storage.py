@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from patchstorm.live.storage import Storage
+from patchstorm.storage.parse import KERNELS, kernel_like
 from patchstorm.worlds.nfs.commands import ProgramFailed, run
 from patchstorm.worlds.nfs.hosts import SHARED, Host
 from patchstorm.worlds.nfs.init import BASE
@@ -83,6 +84,7 @@ async def opened(
             flavour=mounting.flavour,
             hosts=clients,
             fillable=export_path / "fill",
+            dated=not _dates_later(mounting),
             mounting=mounting,
             server=site.server,
             nfs_hosts=clients,
@@ -93,6 +95,15 @@ async def opened(
         yield storage
     finally:
         await asyncio.shield(_removed(site, clients, export_path, scratch))
+
+
+def _dates_later(mounting: Mounting) -> bool:
+    """With a delegation of a file its client says when it was changed, at the latest when it gives it back
+    (RFC 9754).
+
+    A file that was published meanwhile gets a new time stamp then.
+    """
+    return mounting.version == "4.2" and kernel_like(os.uname().release) == KERNELS[-1]
 
 
 async def _made(path: Path, mounting: Mounting, *, on_disk: bool, keep_disk: bool) -> None:

@@ -1,0 +1,173 @@
+"""What real clients were seen to do with files that two of them use, and the model did not."""
+
+from __future__ import annotations
+
+import pytest
+
+from patchstorm.live.litmus.drawing import of_lines
+from patchstorm.storage.litmus.search import find
+
+NFS = ("nfs3", "nfs4.0", "nfs4.2")
+V4 = ("nfs4.0", "nfs4.2")
+RECENT4 = ("nfs4.0,kernel=7.2", "nfs4.2,kernel=7.2")
+
+SEEN = {
+    "a change of another is taken for one's own": (
+        NFS,
+        ["A w f aaaa", "B = rd f", "B open p f rw,creat", "A durable f cccc", "B = rd f"],
+        (None, "aaaa", None, None, "aaaa"),
+    ),
+    "and pages that are not cached are new": (
+        NFS,
+        ["A w f a*4096", "B = rd f", "B open p f rw", "A durable f c*9000", "B unlink f", "B = read p 9000"],
+        (None, "a*4096", None, None, None, "a*4096+c*4904"),
+    ),
+    "nothing is cut to the size that it is believed to have": (
+        NFS,
+        ["A w f a*5000", "B open p f w,creat,trunc", "A truncate f 5000", "B close p", "S = size f"],
+        (None, None, None, None, 0),
+    ),
+    "nothing is renamed to what is believed to be itself": (
+        V4,
+        ["A w f a", "B rename f g", "A = rd g", "B w f d", "A rename g f", "S = ls ."],
+        (None, None, "a", None, None, ["f", "g"]),
+    ),
+    "a rename whose source is gone takes its target away": (
+        NFS,
+        [
+            "A w f a", "B = rd f", "B open p g rw,creat", "A rename f g", "B rename f g", "B close p",
+            "S = ls .",
+        ],
+        (None, "a", None, None, "ENOENT", None, []),
+    ),
+    "what could not be hidden stays believed": (
+        NFS,
+        ["A w f abcd", "A open p f r", "B unlink f", "A unlink f", "A = size f"],
+        (None, None, None, "ENOENT", 4),
+    ),
+    "what rename did not find is believed missing": (
+        NFS,
+        ["A rename g f", "B w g x", "A open q g r"],
+        ("ENOENT", None, "ENOENT"),
+    ),
+    "what was there already stays believed": (
+        NFS,
+        ["A w f a", "A open p f rw,creat,excl", "B unlink f", "A = exists f"],
+        (None, "EEXIST", None, True),
+    ),
+    "a page is read before it is written in part": (
+        NFS,
+        ["A w f aaaa", "B open p f rw", "B write p cc", "A truncate f 0", "B close p", "S = rd f"],
+        (None, None, None, None, None, "ccaa"),
+    ),
+    "but not by who cannot read": (
+        NFS,
+        ["A w f aaaa", "B open p f w", "B write p cc", "A truncate f 0", "B close p", "S = rd f"],
+        (None, None, None, None, None, "cc"),
+    ),
+    "a page that was written stays as it was": (
+        NFS,
+        [
+            "A w f a", "B open p f w", "B pwrite p bbbb 4099", "A durable f c*9000", "B close p", "S = rd f",
+            "B = rd f",
+        ],
+        (
+            None, None, None, None, None, "c*4096+0*3+b*4+c*4897", "c*4096+0*3+b*4+0*4089+c*808",
+        ),
+    ),
+    "a reply to a write does not count names": (
+        V4,
+        ["A w f a*5000", "A open p f rw", "B unlink f", "A write p dd", "A = nlink p"],
+        (None, None, None, None, 1),
+    ),
+    "a list brings attributes along": (
+        NFS,
+        ["A w f a*4096", "B = ls .", "A open q f w,trunc", "B = size f"],
+        (None, ["f"], None, 4096),
+    ),
+    "one ESTALE says nothing of the next call": (
+        ("nfs3",),
+        ["A w f abc", "A open p f rw", "B unlink f", "A = range p", "A = read p 9"],
+        (None, None, None, "ESTALE", "abc"),
+    ),
+    "a name that is not listed any more is believed": (
+        ("nfs4.2,kernel=7.2",),
+        ["A w f a", "B = rd f", "A rename f g", "B = ls .", "B = rd f"],
+        (None, "a", None, ["g"], "a"),
+    ),
+    "a delegated file is opened under a name that it has lost": (
+        ("nfs4.0,kernel=7.2",),
+        ["A w f a", "B rename f g", "A = rd g", "A open p f r"],
+        (None, None, "a", None),
+    ),
+    "what exists is believed missing": (
+        RECENT4,
+        ["B = exists d", "A mkdir d", "B mkdir d", "B w d/x 1"],
+        (False, None, "EEXIST", "ENOENT"),
+    ),
+    "with a delegation a lock refreshes nothing": (
+        RECENT4,
+        [
+            "A w f abcd", "B open p f rw", "B = pread p 9 0", "A durable f wxyz", "B = rd f", "B lock p",
+            "B = pread p 9 0",
+        ],
+        (None, None, "abcd", None, "abcd", None, "abcd"),
+    ),
+    "with a delegation flock and fcntl do not see each other": (
+        RECENT4,
+        ["A open p f rw,creat", "A = lock p", "A = range p"],
+        (None, "locked", "locked"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("claim", SEEN)
+def test_the_model_can_do_what_was_seen(claim: str) -> None:
+    flavours, lines, outcome = SEEN[claim]
+    program = of_lines("seen", lines)
+
+    for flavour in flavours:
+        assert find(program, flavour, outcome).produced, flavour
+
+
+NEVER = {
+    "a lock shows what was written before it": (
+        NFS,
+        ["A w f aaaa", "B open p f rw", "B = pread p 9 0", "A durable f cccc", "B lock p", "B = pread p 9 0"],
+        (None, None, "aaaa", None, None, "aaaa"),
+    ),
+    "who only reads sees a change when he opens": (
+        NFS,
+        ["A w f aaaa", "B open p f r", "B = pread p 9 0", "A durable f cccc", "B = rd f"],
+        (None, None, "aaaa", None, "aaaa"),
+    ),
+    "before 7.2 a list puts all names right": (
+        (*NFS, "nfs4.2,kernel=6.12"),
+        ["A w f a", "B = rd f", "A rename f g", "B = ls .", "B = rd f"],
+        (None, "a", None, ["g"], "a"),
+    ),
+    "and with 7.2 those that are listed": (
+        RECENT4,
+        ["A w f a", "A link f h", "B = rd f", "A w g b", "A rename g f", "B = ls .", "B = rd f"],
+        (None, None, "a", None, None, ["f", "h"], "a"),
+    ),
+    "a file on the disk of one machine is always itself": (
+        ("tmpfs",),
+        ["A w f aaaa", "B = rd f", "B open p f rw,creat", "A durable f cccc", "B = rd f"],
+        (None, "aaaa", None, None, "aaaa"),
+    ),
+    "4.2 copies on the server": (
+        ("nfs4.2",),
+        ["A w s q*8192", "A open a s r", "A open b t rw,creat", "A = copy a b 8192", "S = size t"],
+        (None, None, None, 8192, 0),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("claim", NEVER)
+def test_the_model_cannot_do_what_was_never_seen(claim: str) -> None:
+    flavours, lines, outcome = NEVER[claim]
+    program = of_lines("never", lines)
+
+    for flavour in flavours:
+        assert not find(program, flavour, outcome).produced, flavour
