@@ -27,10 +27,11 @@ from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import Verdict, stated
 from patchstorm.choice.coverage import Coverage, Seen
 from patchstorm.errors import ClusterLostError, UsageError
-from patchstorm.report.model import RunReport
+from patchstorm.report.combine import rules_of
+from patchstorm.report.model import NEVER_KEPT, Pairs, RunReport
 from patchstorm.report.reached import held
 from patchstorm.scenario.composing.steering import Steering
-from patchstorm.scenario.composing.table import Table, table_of
+from patchstorm.scenario.composing.table import DIMENSIONS, Table, table_of
 from patchstorm.scenario.library import is_shipped, load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
@@ -265,7 +266,8 @@ class _Exploration:
         seconds = monotonic() - self._began
         kept = self._kept()
         failures, stories, findings = self._failures(out_dir, minimise)
-        unknown = self._unknown(kept)
+        shrinking_s = monotonic() - self._began - seconds if minimise and failures else 0.0
+        unknown, table = self._unknown(kept), self._table(kept)
         verdict = stated(findings, unknown)
         report = _report(
             self._search, self._session, verdict=verdict, schedules=len(kept),
@@ -273,6 +275,7 @@ class _Exploration:
             findings=findings, unknown=None if findings else unknown,
             failure=str(failures[0]) if failures else None, notes=self._notes(kept),
             points=gathered(told.points for told in kept), scaled=self._session.scaled,
+            rules=rules_of(told.rules for told in kept), pairs=_pairs(table), shrinking_s=shrinking_s,
             replay=replay_call(failures[0]) if failures and self._search.own else msgspec.UNSET,
         )  # fmt: skip
         return Explored(
@@ -282,7 +285,7 @@ class _Exploration:
             failures=failures,
             stories=stories,
             interrupted=self._interrupted,
-            table=self._table(kept),
+            table=table,
         )
 
     def _table(self, kept: list[Told]) -> Table | None:
@@ -357,6 +360,20 @@ class _Exploration:
 
 
 _NOTHING = Seen().coverage()
+
+
+def _pairs(table: Table | None) -> Pairs | msgspec.UnsetType:
+    """The table as reports keep it."""
+    if table is None:
+        return msgspec.UNSET
+    return Pairs(
+        dimensions=DIMENSIONS,
+        cells=tuple((*of, *counts) for of, counts in table.cells.items()),
+        never=table.never[:NEVER_KEPT],
+        never_all=len(table.never),
+        apart=table.apart,
+        absent=table.absent,
+    )
 
 
 def _digest(kept: list[Told]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -15,10 +14,10 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.campaign.cores import cores
 from patchstorm.check.verdict import folded
 from patchstorm.commands.choosing import chosen
 from patchstorm.commands.ending import INTERRUPTED
+from patchstorm.commands.made import machine
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir, writable_file
 from patchstorm.commands.run import default_jobs
 from patchstorm.commands.sampling import Sampling
@@ -307,7 +306,7 @@ def _matrix(rows: tuple[Row, ...], request: Request, seconds: float) -> Matrix:
         verdict=folded(one.verdict for row in rows for one in row.cells),
         patchstorm=version("patchstorm"),
         date=datetime.now(UTC).date().isoformat(),
-        machine=f"Linux {platform.release()}, {cores()} cores",
+        machine=machine(),
         seed=request.seed,
         repeat=request.repeat,
         confirm=max(request.repeat, request.confirm),

@@ -24,6 +24,7 @@ from patchstorm.commands.confirming import confirmed
 from patchstorm.commands.corpus import corpus_at, keep_found
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.leaving import leave
+from patchstorm.commands.made import made_here
 from patchstorm.commands.places import (
     DEFAULT_OUT,
     check_out,
@@ -124,7 +125,7 @@ def execute(request: Request) -> int:
         key=lambda one: place[one[0].world, one[0].scenario.name, one[0].index],
     )
     played = replace(played, reports=tuple(reports))
-    report = _report(played, allow_unreached=request.allow_unreached)
+    report = _report(played, time.monotonic() - began, allow_unreached=request.allow_unreached)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
     leave(report, out=request.out, junit=request.junit)
@@ -260,14 +261,14 @@ def _skipped(job: Job, target: Target, request: Request, reason: str) -> RunRepo
     )
 
 
-def _report(played: Played, *, allow_unreached: bool) -> Report:
+def _report(played: Played, seconds: float, *, allow_unreached: bool) -> Report:
     runs = tuple(
         combined([run for _, run in group], allow_unreached=allow_unreached)
         for _, group in groupby(
             played.reports, key=lambda entry: (entry[0].world, entry[0].scenario.name)
         )
     )
-    return Report(verdict=overall(runs), runs=runs)
+    return Report(verdict=overall(runs), runs=runs, made=made_here(seconds))
 
 
 def _tell_github(report: Report) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.leaving import leave
+from patchstorm.commands.made import made_here
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode
@@ -62,7 +63,8 @@ def end(
 
     drop_if_empty(DEFAULT_OUT)
     keep_found(corpus, runs)
-    report = Report(verdict=overall(runs), runs=runs)
+    took = sum(run.seconds + run.shrinking_s for run in runs)
+    report = Report(verdict=overall(runs), runs=runs, made=made_here(took))
     leave(report, out=request.out, junit=request.junit)
     _tell(request, report, remarks)
     if interrupted is not None:
