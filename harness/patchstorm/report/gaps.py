@@ -7,39 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from patchstorm.report.model import RunReport
 from patchstorm.report.story import NOT_APPLYING
 
+KINDS: Final = ("never tried", "cannot be told", "skipped", "scaled down", "not judged")
+"""What stands in the way of a meaning, the worst first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """One reason for which ``storms`` (names, each once, with the world where there are several) say less."""
+    """One reason for which ``storms`` (names, each once) say less in ``worlds``; empty: there is but one."""
 
     kind: str
     why: str
     storms: tuple[str, ...]
+    worlds: tuple[str, ...] = ()
 
 
 def gaps(runs: Sequence[RunReport]) -> list[Gap]:
     """Every gap: what weighs most first, and of a kind what concerns most storms."""
     several = len({run.world for run in runs}) > 1
-    found: dict[str, dict[str, dict[str, None]]] = {}
+    found: dict[tuple[str, str], list[RunReport]] = {}
     for run in runs:
-        name = f"{run.scenario} ({run.world})" if several else run.scenario
         for kind, why in _of(run):
-            found.setdefault(kind, {}).setdefault(why, {})[name] = None
-    return [
-        Gap(kind=kind, why=why, storms=tuple(storms))
-        for kind in KINDS
-        for why, storms in sorted(
-            found.get(kind, {}).items(), key=lambda one: (-len(one[1]), one[0])
+            found.setdefault((kind, why), []).append(run)
+    all_of_them = [
+        Gap(
+            kind=kind,
+            why=why,
+            storms=tuple(dict.fromkeys(run.scenario for run in told)),
+            worlds=tuple(dict.fromkeys(run.world for run in told)) if several else (),
         )
+        for (kind, why), told in found.items()
     ]
-
-
-KINDS = ("never tried", "cannot be told", "skipped", "scaled down", "not judged")
-"""What stands in the way of a meaning, the worst first."""
+    return sorted(all_of_them, key=lambda gap: (KINDS.index(gap.kind), -len(gap.storms), gap.why))
 
 
 def _of(run: RunReport) -> Iterator[tuple[str, str]]:

@@ -15,15 +15,17 @@ import msgspec
 
 from patchstorm.check.model import Ruled
 from patchstorm.report.causes import Cause, ranked
-from patchstorm.report.gaps import gaps
+from patchstorm.report.gaps import Gap, gaps
 from patchstorm.report.measures import Measured
 from patchstorm.report.model import Made, Pairs, Report, RunReport
 from patchstorm.report.paper import rendered
 from patchstorm.report.plots import latency, throughput
 from patchstorm.report.show.words import size
-from patchstorm.report.story import headline, remark, replay_command, story, tally, word
+from patchstorm.report.story import headline, remark, replay_command, shrinking, story, tally, word
 
 PLOTTED_MAX: Final = 60
+OFTEN: Final = ("scaled down", "not judged")
+"""Gaps that most storms have: a line that opens says how many, so that the others are not lost among them."""
 _WORST_FIRST: Final = {"violated": 0, "unknown": 1, "safe": 2, "skipped": 3}
 
 
@@ -63,7 +65,7 @@ def page(
         verdict=report.verdict,
         tally=tally(runs),
         facts=list(_facts(report)),
-        gaps_by_kind=[(kind, list(of)) for kind, of in groupby(gaps(runs), lambda one: one.kind)],
+        gaps_by_kind=list(_by_kind(gaps(runs))),
         causes=causes,
         places=[_places(cause, rows) for cause in causes],
         rows=rows,
@@ -84,6 +86,14 @@ def page(
             if not isinstance(run.pairs, msgspec.UnsetType)
         ],
     )
+
+
+def _by_kind(found: Sequence[Gap]) -> Iterator[tuple[str, list[Gap], int, bool]]:
+    """Each kind with its gaps, with how many storms they concern, and whether they are told at once."""
+    for kind, members in groupby(found, lambda gap: gap.kind):
+        of_kind = list(members)
+        storms = {name for gap in of_kind for name in gap.storms}
+        yield kind, of_kind, len(storms), kind not in OFTEN
 
 
 def facts_of(made: Made | msgspec.UnsetType) -> Iterator[tuple[str, str]]:
@@ -108,7 +118,8 @@ def conformance(title: str, rules: Sequence[Ruled]) -> dict[str, Any]:
         "title": title,
         "tally": f"{len(rules) - len(broken)} of {len(rules)} rules that were put held"
         + (f"; not held: {by_level}" if broken else ""),
-        "rules": sorted(rules, key=lambda rule: (rule.held, levels.get(rule.level, 9))),
+        "broken": sorted(broken, key=lambda rule: levels.get(rule.level, len(levels))),
+        "held": [rule for rule in rules if rule.held],
         "word": lambda rule: "broken" if rule.level == "must" else "unknown",
     }
 
@@ -146,9 +157,8 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     if isinstance(report.made, msgspec.UnsetType):
         yield "storms took", f"{sum(run.seconds for run in runs):.1f} s"
     yield from facts_of(report.made)
-    shrinking_s = sum(run.shrinking_s for run in runs)
-    if shrinking_s:
-        yield "of this shrinking", f"{shrinking_s:.1f} s"
+    if (spent := shrinking(runs)) is not None:
+        yield "shrinking", spent
 
 
 def _plotted(

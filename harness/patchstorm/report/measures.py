@@ -117,7 +117,8 @@ def _faults(events: Sequence[Fault], since: Callable[[int], float]) -> list[Stru
         if event.ends:
             began = under_way.get(key)
             if began:
-                struck[began[-1]] = replace(struck[began.pop()], end_ms=at)
+                place = began.pop()
+                struck[place] = replace(struck[place], end_ms=at)
             continue
         under_way.setdefault(key, []).append(len(struck))
         struck.append(Struck(at_ms=at, end_ms=at, fault=event.fault))

@@ -14,7 +14,7 @@ from patchstorm.report.show.words import size
 
 WIDTH: Final = 460
 HEIGHT: Final = 150
-LEFT, RIGHT, TOP, BOTTOM = 52, 8, 8, 22
+LEFT, RIGHT, TOP, BOTTOM = 66, 8, 8, 22
 DOTS_MAX: Final = 1500
 BLOW_PX: Final = 2.0
 NICE: Final = (1, 2, 5)
@@ -125,7 +125,7 @@ def _times(run: Measured) -> Iterator[Markup]:
     step = _step(run.span_ms)
     for number in range(int(run.span_ms / step) + 1):
         x, at = _x(run, number * step), number * step
-        anchor = "start" if number == 0 else "middle" if x < WIDTH - RIGHT - 20 else "end"
+        anchor = "middle" if x < WIDTH - RIGHT - 20 else "end"
         yield Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>').format(
             x, HEIGHT - 6, anchor, _milliseconds(at)
         )
@@ -145,6 +145,8 @@ def _step(most: float) -> float:
 
 
 def _milliseconds(value: float) -> str:
+    if not value:
+        return "0"
     return f"{value:g} ms" if value < 1000 else f"{value / 1000:g} s"
 
 

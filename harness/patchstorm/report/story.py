@@ -64,6 +64,15 @@ def scaled_down(runs: Sequence[RunReport]) -> str | None:
     return f"Sizes were scaled down for the simulator in {count} {storms}; `--json` says how"
 
 
+def shrinking(runs: Sequence[RunReport]) -> str | None:
+    """How long making failures small took, and its share of the work; None where none was."""
+    spent = sum(run.shrinking_s for run in runs)
+    if not spent:
+        return None
+    share = spent / (spent + sum(run.seconds for run in runs))
+    return f"{spent:.1f} s, {share:.0%} of the work"
+
+
 def remarks_below(run: RunReport) -> list[str]:
     """The notes for which the table has no room."""
     notes = _notes(run)
