@@ -205,6 +205,9 @@ def matrix(
     cluster: Cluster = None,
     out: Annotated[Path | None, out_option("Keep tables, stories and failures here.")] = None,
     junit: Junit = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="F", help="Write a page of it all here.")
+    ] = None,
     allow_unreached: AllowUnreached = False,
     json: Json = False,
 ) -> int:
@@ -225,6 +228,7 @@ def matrix(
             allow_unreached=allow_unreached,
             out=out,
             junit=junit,
+            html=html,
             json=json,
         )
     )

@@ -59,6 +59,7 @@ class Request:
     allow_unreached: bool
     out: Path | None
     junit: Path | None
+    html: Path | None
     json: bool
 
 
@@ -100,6 +101,8 @@ def execute(request: Request) -> int:
     _leave_files(matrix, request)
     if request.junit is not None:
         write_junit(_report(targets, missing, played, request, scenarios), request.junit)
+    if request.html is not None:
+        _draw(matrix, request.html)
     _tell(matrix, request)
     if played.interrupted:
         sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} storms\n")
@@ -113,8 +116,9 @@ def _check(request: Request) -> None:
     between("--confirm", request.confirm, 0, SCHEDULES_MAX)
     between("--schedules", request.schedules, 0, SCHEDULES_MAX)
     check_bounds(None, request.replicas, request.jobs)
-    if request.junit is not None:
-        writable_file(request.junit, "--junit")
+    for option, file in (("--junit", request.junit), ("--html", request.html)):
+        if file is not None:
+            writable_file(file, option)
     if 0 < request.confirm <= request.repeat:
         said = f"--confirm {request.confirm} adds nothing to --repeat {request.repeat}: it counts all runs"
         sys.stderr.write(f"{said}\n")
@@ -331,6 +335,17 @@ def _leave_files(matrix: Matrix, request: Request) -> None:
         if row.skipped is None:
             text = "\n".join(stories(row)).rstrip() + "\n"
             (pages / page(row.name)).write_text(legible(text), encoding="utf-8")
+
+
+def _draw(matrix: Matrix, file: Path) -> None:
+    """The page of it all, and beside each failure one of its own."""
+    from patchstorm.commands.drawing import draw_all
+    from patchstorm.report.matrix_page import matrix_page
+
+    failures = [one.failure for row in matrix.rows for one in row.cells if one.failure is not None]
+    drawn = draw_all(((path, Path(path)) for path in failures if Path(path).is_file()), file)
+    file.write_text(matrix_page(matrix, drawn), encoding="utf-8")
+    sys.stderr.write(f"wrote {file}\n")
 
 
 def _tell(matrix: Matrix, request: Request) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-from urllib.parse import quote
 
 from patchstorm.campaign.failure import FAILURE_FILE, read_failure, violation
 from patchstorm.commands.places import writable_file
@@ -55,21 +53,11 @@ def _rendered(report: Report, output: Path, run_dir: Path) -> str:
 
 def _drawn(report: Report, output: Path, run_dir: Path) -> dict[str, str]:
     """Every failure that lies here, drawn beside itself: by its path the address that ``output`` links to."""
-    from patchstorm.commands.show import PAGE_FILE, write_page
+    from patchstorm.commands.drawing import draw_all
 
-    drawn = {}
-    for run in report.runs:
-        path = None if run.failure is None else _place(run.failure, run_dir)
-        if run.failure is None or path is None:
-            continue
-        try:
-            written = write_page(path, path.with_name(PAGE_FILE))
-        except UsageError as error:
-            sys.stderr.write(f"not drawn: {error}\n")
-            continue
-        relative = os.path.relpath(written.resolve(), output.resolve().parent)
-        drawn[run.failure] = quote(Path(relative).as_posix())
-    return drawn
+    failures = [run.failure for run in report.runs if run.failure is not None]
+    places = ((path, _place(path, run_dir)) for path in failures)
+    return draw_all(((path, place) for path, place in places if place is not None), output)
 
 
 def _measures(report: Report, run_dir: Path) -> dict[str, Measured]:

@@ -95,6 +95,11 @@ class Cause:
         """The names of the storms that it hit, each once."""
         return tuple(dict.fromkeys(run.scenario for run in self.runs))
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets that it hit, each once."""
+        return tuple(dict.fromkeys(run.target for run in self.runs))
+
 
 def ranked(runs: Sequence[RunReport]) -> list[Cause]:
     """Every cause, those that hit most storms first; of equal ones the one that was met first."""

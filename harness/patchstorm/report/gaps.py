@@ -18,17 +18,21 @@ KINDS: Final = ("never tried", "cannot be told", "skipped", "scaled down", "not 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """One reason for which ``storms`` (names, each once) say less in ``worlds``; empty: there is but one."""
+    """One reason for which ``storms`` (names, each once) say less.
+
+    ``where`` are the worlds and targets in which they do; empty where there is but one.
+    """
 
     kind: str
     why: str
     storms: tuple[str, ...]
-    worlds: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
 
 
 def gaps(runs: Sequence[RunReport]) -> list[Gap]:
     """Every gap: what weighs most first, and of a kind what concerns most storms."""
-    several = len({run.world for run in runs}) > 1
+    worlds = len({run.world for run in runs}) > 1
+    targets = len({run.target for run in runs}) > 1
     found: dict[tuple[str, str], list[RunReport]] = {}
     for run in runs:
         for kind, why in _of(run):
@@ -38,7 +42,10 @@ def gaps(runs: Sequence[RunReport]) -> list[Gap]:
             kind=kind,
             why=why,
             storms=tuple(dict.fromkeys(run.scenario for run in told)),
-            worlds=tuple(dict.fromkeys(run.world for run in told)) if several else (),
+            where=(
+                *(dict.fromkeys(run.world for run in told) if worlds else ()),
+                *(dict.fromkeys(run.target for run in told) if targets else ()),
+            ),
         )
         for (kind, why), told in found.items()
     ]

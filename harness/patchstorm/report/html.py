@@ -65,7 +65,7 @@ def page(
         verdict=report.verdict,
         tally=tally(runs),
         facts=list(_facts(report)),
-        gaps_by_kind=list(_by_kind(gaps(runs))),
+        gaps_by_kind=list(by_kind(gaps(runs))),
         causes=causes,
         places=[_places(cause, rows) for cause in causes],
         rows=rows,
@@ -88,7 +88,7 @@ def page(
     )
 
 
-def _by_kind(found: Sequence[Gap]) -> Iterator[tuple[str, list[Gap], int, bool]]:
+def by_kind(found: Sequence[Gap]) -> Iterator[tuple[str, list[Gap], int, bool]]:
     """Each kind with its gaps, with how many storms they concern, and whether they are told at once."""
     for kind, members in groupby(found, lambda gap: gap.kind):
         of_kind = list(members)

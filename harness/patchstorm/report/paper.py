@@ -11,7 +11,7 @@ import hashlib
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from patchstorm.legible import legible
@@ -27,6 +27,7 @@ def rendered(package: str, template: str, *, style: str, script: str = "", **val
     looks = asset(__package__, COMMON) + asset(package, style)
     runs = asset(package, script) if script else ""
     environment = Environment(
+        loader=FunctionLoader(lambda name: asset(package, name)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
