@@ -7,6 +7,14 @@ from typing import Annotated
 
 import typer
 
+from patchstorm.cli.completing import (
+    listed_storms,
+    listed_targets,
+    storages,
+    storms,
+    targets,
+    worlds,
+)
 from patchstorm.cli.options import (
     DEFAULT_SEED,
     AllowUnreached,
@@ -27,25 +35,38 @@ def run(
     scenario: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Bundled storms, patterns of their names, or TOML files; none: all bundled ones."
+            help="Bundled storms, patterns of their names, or TOML files; none: all bundled ones.",
+            autocompletion=storms,
         ),
     ] = None,
     *,
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Not these; a name or a pattern.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Not these; a name or a pattern.", autocompletion=storms),
     ] = None,
     target: Annotated[
-        str, typer.Option(metavar="T", help="What is under test; `list targets` shows names.")
+        str,
+        typer.Option(
+            metavar="T",
+            help="What is under test; `list targets` shows names.",
+            autocompletion=targets,
+        ),
     ] = "reference",
     world: Annotated[
         str | None,
         typer.Option(
             metavar="W",
             help="Where it runs; `list worlds` shows names. None: `sim` and `processes`.",
+            autocompletion=worlds,
         ),
     ] = None,
     storage: Annotated[
-        str | None, typer.Option(metavar="S", help="What they share; `list storages` shows names.")
+        str | None,
+        typer.Option(
+            metavar="S",
+            help="What they share; `list storages` shows names.",
+            autocompletion=storages,
+        ),
     ] = None,
     replicas: Replicas = None,
     seed: Annotated[int, seed_option("Which storm of each family.")] = DEFAULT_SEED,
@@ -110,18 +131,32 @@ def explore(
     scenario: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Bundled storms or paths of TOML files; none: all, composed ones most."
+            help="Bundled storms or paths of TOML files; none: all, composed ones most.",
+            autocompletion=storms,
         ),
     ] = None,
     *,
     target: Annotated[
-        str, typer.Option(metavar="T", help="A store that can be simulated; in fuse, any server.")
+        str,
+        typer.Option(
+            metavar="T",
+            help="A store that can be simulated; in fuse, any server.",
+            autocompletion=targets,
+        ),
     ] = "reference",
     world: Annotated[
-        str, typer.Option(metavar="W", help="sim, or fuse: real servers, held at each call.")
+        str,
+        typer.Option(
+            metavar="W",
+            help="sim, or fuse: real servers, held at each call.",
+            autocompletion=worlds,
+        ),
     ] = "sim",
     storage: Annotated[
-        str | None, typer.Option(metavar="S", help="A flavour, as in `nfs4,actimeo=1`.")
+        str | None,
+        typer.Option(
+            metavar="S", help="A flavour, as in `nfs4,actimeo=1`.", autocompletion=storages
+        ),
     ] = None,
     schedules: Annotated[
         int | None,
@@ -184,10 +219,20 @@ def explore(
 def matrix(
     *,
     targets: Annotated[
-        str, typer.Option(metavar="T,...", help="Servers; none: the reference and all bundled.")
+        str,
+        typer.Option(
+            metavar="T,...",
+            help="Servers; none: the reference and all bundled.",
+            autocompletion=listed_targets,
+        ),
     ] = "",
     storms: Annotated[
-        str, typer.Option(metavar="S,...", help="Storms; none: all that are bundled.")
+        str,
+        typer.Option(
+            metavar="S,...",
+            help="Storms; none: all that are bundled.",
+            autocompletion=listed_storms,
+        ),
     ] = "",
     seed: Annotated[int, seed_option("Which storm of each family.")] = DEFAULT_SEED,
     repeat: Annotated[int, typer.Option(metavar="N", help="How often each storm is run.")] = 1,
