@@ -48,7 +48,10 @@ DISTINCT_MAX = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far an exploration is. ``budget`` is in schedules, or None when seconds bound it."""
+    """How far an exploration is. ``budget`` is in schedules, or None when seconds bound it.
+
+    ``found`` is what the latest violation was, ``shrinking`` whether it is being made small.
+    """
 
     scenario: str
     schedules: int
@@ -57,6 +60,8 @@ class Progress:
     seconds: float
     coverage: Coverage
     violations: int
+    found: str = ""
+    shrinking: bool = False
 
     @property
     def rate(self) -> float:
@@ -181,6 +186,7 @@ class _Exploration:
         self._interrupted = False
         self._lost: str | None = None
         self._violations = 0
+        self._found = ""
         self._at = 0
         compose = search.scenario.compose
         session.steered = Steered(None if compose is None else compose.round)
@@ -233,6 +239,7 @@ class _Exploration:
         self._seen.add(told.fingerprint, told.pairs, bool(told.pairs))
         if told.verdict == "violated":
             self._violations += 1
+            self._found = f"{told.findings[0].checker}: {told.findings[0].summary}"
             lowest = self._stop_at
             if not self._collect or len(self._causes()) >= DISTINCT_MAX:
                 self._stop_at = told.index if lowest is None else min(lowest, told.index)
@@ -248,7 +255,7 @@ class _Exploration:
                 causes.setdefault(told.findings[0].checker, told)
         return causes
 
-    def _now(self) -> Progress:
+    def _now(self, *, shrinking: bool = False) -> Progress:
         return Progress(
             scenario=self._search.scenario.name,
             schedules=len(self._told),
@@ -257,6 +264,8 @@ class _Exploration:
             seconds=monotonic() - self._began,
             coverage=self._seen.coverage() if len(self._told) % 32 == 0 else _NOTHING,
             violations=self._violations,
+            found=self._found,
+            shrinking=shrinking,
         )
 
     # -- telling ------------------------------------------------------------------------------------
@@ -265,6 +274,8 @@ class _Exploration:
         """The report; failing schedules are shrunk and written down."""
         seconds = monotonic() - self._began
         kept = self._kept()
+        if self._progress is not None and minimise and self._violations:
+            self._progress(self._now(shrinking=True))
         failures, stories, findings = self._failures(out_dir, minimise)
         shrinking_s = monotonic() - self._began - seconds if minimise and failures else 0.0
         unknown, table = self._unknown(kept), self._table(kept)

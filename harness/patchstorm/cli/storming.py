@@ -24,8 +24,11 @@ from patchstorm.cli.options import (
     Junit,
     NoCorpus,
     Processes,
+    Quiet,
     Replicas,
     StormsAtOnce,
+    Verbose,
+    loudness_of,
     out_option,
     seed_option,
 )
@@ -96,6 +99,8 @@ def run(
     allow_unreached: AllowUnreached = False,
     corpus: Corpus = None,
     no_corpus: NoCorpus = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     json: Json = False,
 ) -> int:
     """Storm a target and judge every byte."""
@@ -122,6 +127,7 @@ def run(
             allow_unreached=allow_unreached,
             corpus=corpus,
             no_corpus=no_corpus,
+            loudness=loudness_of(quiet=quiet, verbose=verbose),
             json=json,
         )
     )
@@ -185,6 +191,8 @@ def explore(
     junit: Junit = None,
     corpus: Corpus = None,
     no_corpus: NoCorpus = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     json: Json = False,
 ) -> int:
     """Search the schedules of a storm in the simulator, and shrink what fails."""
@@ -211,6 +219,7 @@ def explore(
             junit=junit,
             corpus=corpus,
             no_corpus=no_corpus,
+            loudness=loudness_of(quiet=quiet, verbose=verbose),
             json=json,
         )
     )
@@ -254,6 +263,8 @@ def matrix(
         Path | None, typer.Option(metavar="F", help="Write a page of it all here.")
     ] = None,
     allow_unreached: AllowUnreached = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     json: Json = False,
 ) -> int:
     """Storm several servers and tell what came of it: servers by storms."""
@@ -274,6 +285,7 @@ def matrix(
             out=out,
             junit=junit,
             html=html,
+            loudness=loudness_of(quiet=quiet, verbose=verbose),
             json=json,
         )
     )

@@ -25,6 +25,7 @@ from patchstorm.commands.storms import Job, Played, play_all, play_away
 from patchstorm.legible import legible
 from patchstorm.report.combine import combined
 from patchstorm.report.junit import write_junit
+from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.matrix import (
     Cell,
     Matrix,
@@ -61,6 +62,7 @@ class Request:
     junit: Path | None
     html: Path | None
     json: bool
+    loudness: Loudness = NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +173,12 @@ def _played(request: Request, targets: dict[str, Target], jobs: list[_Job]) -> P
         )  # fmt: skip
 
     if request.cluster is not None:
-        return play_away(jobs, run_of, request.cluster, progress(len(jobs)))
+        return play_away(jobs, run_of, request.cluster, progress(len(jobs), request.loudness))
     return play_all(
         jobs,
         lambda job: run_of(job).play(),
         at_once=request.jobs or default_jobs(),
-        shown=progress(len(jobs)),
+        shown=progress(len(jobs), request.loudness),
     )
 
 
@@ -230,6 +232,7 @@ def _sampling(request: Request, scenarios: Sequence[Scenario]) -> Sampling:
         scenarios=scenarios, schedules=request.schedules, seed=request.seed,
         replicas=request.replicas, jobs=request.jobs or default_jobs(),
         allow_unreached=request.allow_unreached, out_dir=_kept(request),
+        loudness=request.loudness,
     )  # fmt: skip
 
 
@@ -355,4 +358,4 @@ def _tell(matrix: Matrix, request: Request) -> None:
     from patchstorm.report.console import console_on
     from patchstorm.report.grid import tell_matrix
 
-    tell_matrix(matrix, console_on(sys.stdout))
+    tell_matrix(matrix, console_on(sys.stdout), request.loudness)

@@ -35,6 +35,7 @@ from patchstorm.commands.simulate import Pool, Simulation, schedules_default
 from patchstorm.commands.storms import Job, Play, Played, play_all
 from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
+from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
@@ -76,6 +77,7 @@ class Request:
     corpus: Path | None
     no_corpus: bool
     json: bool
+    loudness: Loudness = NORMAL
 
     @property
     def worlds(self) -> tuple[str, ...]:
@@ -115,9 +117,11 @@ def execute(request: Request) -> int:
         }
         play = _player(request, target, pool, shared, enough, before)
         at_once = request.jobs or default_jobs()
-        played = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs)))
+        played = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs), request.loudness))
         if request.confirm and not played.interrupted:
-            played = confirmed(played, play, request.confirm, at_once=at_once)
+            played = confirmed(
+                played, play, request.confirm, at_once=at_once, loudness=request.loudness
+            )
     keep_found(corpus, (one for _, one in played.reports))
     place = {(job.world, job.scenario.name, job.index): at for at, job in enumerate(every)}
     reports = sorted(
@@ -292,4 +296,4 @@ def _tell(report: Report, request: Request, *, seconds: float) -> None:
         return
     from patchstorm.report.console import console_on, tell
 
-    tell(report, console_on(sys.stdout), took=f"{seconds:.1f} s")
+    tell(report, console_on(sys.stdout), took=f"{seconds:.1f} s", loudness=request.loudness)

@@ -12,6 +12,7 @@ from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.leaving import leave
 from patchstorm.commands.made import made_here
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty
+from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode
 
@@ -44,6 +45,7 @@ class Request:
     corpus: Path | None
     no_corpus: bool
     json: bool
+    loudness: Loudness = NORMAL
     world: str = "sim"
 
 
@@ -80,4 +82,10 @@ def _tell(request: Request, report: Report, remarks: Sequence[str]) -> None:
     from patchstorm.report.console import console_on, tell
 
     took = sum(run.seconds for run in report.runs)
-    tell(report, console_on(sys.stdout), took=f"{took:.1f} s", remarks=remarks)
+    tell(
+        report,
+        console_on(sys.stdout),
+        took=f"{took:.1f} s",
+        remarks=remarks,
+        loudness=request.loudness,
+    )

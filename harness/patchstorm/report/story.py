@@ -31,6 +31,14 @@ def in_brief(run: RunReport) -> str:
     return f"{word(run)}, {run.seconds:.1f} s" if run.verdict else word(run)
 
 
+def found_in_brief(run: RunReport) -> str:
+    """What was found first, in a line; nothing where nothing was violated."""
+    if run.verdict != "violated" or not run.findings:
+        return ""
+    first = run.findings[0]
+    return f"{first.checker}: {first.summary}"
+
+
 def remark(run: RunReport) -> str:
     """Why, in a few words: the reason of a skip or an unknown, or the checkers that found something."""
     if run.skipped is not None:
