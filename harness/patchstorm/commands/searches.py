@@ -81,7 +81,7 @@ def _tell(request: Request, report: Report, remarks: Sequence[str]) -> None:
         return
     from patchstorm.report.console import console_on, tell
 
-    took = sum(run.seconds for run in report.runs)
+    took = sum(run.seconds + run.shrinking_s for run in report.runs)
     tell(
         report,
         console_on(sys.stdout),

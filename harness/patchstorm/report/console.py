@@ -223,10 +223,11 @@ def _worlds(runs: Sequence[RunReport]) -> list[str]:
 
 def _brief(text: str) -> str:
     """The first line, and not too much of it; what is longer is told below the table or in JSON."""
-    line, _, more = text.partition("\n")
-    if len(line) > REMARK_MAX:
-        return line[: REMARK_MAX - 4].rstrip() + " ..."
-    return f"{line} ..." if more else line
+    first, _, more = text.partition("\n")
+    if len(first) > REMARK_MAX:
+        cut = first[: REMARK_MAX - 4]
+        return f"{cut.rpartition(' ')[0] or cut} ..."
+    return f"{first} ..." if more else first
 
 
 def checker_table(rows: Sequence[tuple[str, str, str]]) -> Table:

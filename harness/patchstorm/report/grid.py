@@ -21,7 +21,10 @@ def tell_matrix(matrix: Matrix, console: Console, loudness: Loudness = NORMAL) -
     """Print it all; ``QUIET`` only the grid and the sums, ``VERBOSE`` why storms were skipped as well."""
     rows = [row for row in matrix.rows if row.skipped is None]
     for row in matrix.rows:
-        said = f"{row.name} {row.version}: {row.skipped or row.configuration or row.title}"
+        said = (
+            f"{row.name} {row.version}".rstrip()
+            + f": {row.skipped or row.configuration or row.title}"
+        )
         line(console, said)
     for some in _fitting(rows, console.width):
         console.print(_grid(some))

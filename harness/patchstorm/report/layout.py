@@ -20,6 +20,7 @@ HANGS: Final = 4
 REMARK_MIN: Final = 28  # a remark in less than this stands in lines of its own, below its row
 GAP: Final = 2
 COMMAND: Final = "patchstorm "
+ARROW: Final = "-> "  # stands before what a line says, like white space
 
 
 def line(console: Console, text: str, style: str = "") -> None:
@@ -34,9 +35,10 @@ def hung(text: str, width: int) -> Sequence[str]:
 
     A command is left as it is: half of it could not be pasted.
     """
-    indent = len(text) - len(text.lstrip())
-    if len(text) <= width or text.lstrip().startswith(COMMAND):
+    begun = text.lstrip()
+    if len(text) <= width or begun.startswith(COMMAND):
         return (text,)
+    indent = len(text) - len(begun.removeprefix(ARROW))
     return textwrap.wrap(
         text,
         width,

@@ -1,6 +1,6 @@
 """How a search shows that it is getting on: one line, rewritten on a terminal, seldom elsewhere.
 
-A violation has a line of its own when it happens, which stays.
+A violation of a new cause has a line of its own when it happens, which stays.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Protocol
 
 from patchstorm.legible import legible_line
+from patchstorm.report.causes import alike
 from patchstorm.report.console import console_on
 from patchstorm.report.layout import line
 from patchstorm.report.loudness import NORMAL, QUIET, Loudness
@@ -43,6 +44,7 @@ class Searching:
         self._name = name
         self._loudness = loudness
         self._violations = 0
+        self._causes: set[str] = set()
         self._terminal = sys.stderr.isatty()
         self._next_s = 0.2 if self._terminal else PIPE_EVERY_S
         self._written = False
@@ -66,7 +68,9 @@ class Searching:
             return
         if now.violations > self._violations:
             self._violations = now.violations
-            self._tell_violation(now)
+            if (cause := alike(now.found)) not in self._causes:
+                self._causes.add(cause)
+                self._tell_violation(now)
         if now.seconds < self._next_s and not now.shrinking:
             return
         self._next_s = now.seconds + (0.2 if self._terminal else PIPE_EVERY_S)
