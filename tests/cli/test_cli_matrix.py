@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_fakes import finding, run_report, skipped, unknown, violated
+from cli_fakes import FAILURE, finding, run_report, skipped, unknown, violated
 
+from patchstorm.check.model import Ruled
 from patchstorm.cli import main
 from patchstorm.report.matrix import (
     Matrix,
@@ -21,6 +22,7 @@ from patchstorm.report.matrix import (
     stories,
     word,
 )
+from patchstorm.report.matrix_page import matrix_page
 from patchstorm.target.model import Known
 from target.tiny_targets import tiny
 
@@ -241,3 +243,39 @@ def test_a_cell_is_safe_but_for_headers_or_it_is_not() -> None:
     status = finding(checker="protocol", summary="PATCH (op 3) was answered 200, expected 204")
     assert word(cell("parallel", [violated(findings=(status,))], COMMAND)) == "1/1 protocol"
     assert word(cell("parallel", [run_report()], COMMAND)) == "safe"
+
+
+def test_the_page_tells_what_is_open_causes_and_cells_and_escapes_what_servers_said() -> None:
+    wild = "<script>alert(1)</script>"
+    rule = Ruled(
+        rule="law", level="must", section="Headers", says="it is so", held=False, case="a-case",
+        request="HEAD a", answer="500", complaint="was answered 500",
+    )  # fmt: skip
+    broken = finding(checker="bytes", summary=wild)
+    rows = (
+        Row(
+            target="mine",
+            version=wild,
+            cells=(
+                cell("replaying", [violated(findings=(broken,), rules=(rule,))], COMMAND),
+                cell("late", [unknown(scenario="late")], COMMAND),
+                cell("rivals", [skipped(scenario="rivals")], COMMAND),
+            ),
+        ),
+        Row(target="theirs", skipped="not installed"),
+    )
+    text = matrix_page(matrix(*rows), {FAILURE: "failure.html"})
+    places = [
+        text.index(said)
+        for said in (
+            "What this result leaves open",
+            "What was violated",
+            "The servers",
+            "Every storm",
+        )
+    ]
+    assert places == sorted(places)
+    for said in ("not installed", "replica 1 did not start", "was answered 500", COMMAND):
+        assert said in text
+    assert 'href="failure.html"' in text
+    assert "<script" not in text and "http://" not in text and "https://" not in text

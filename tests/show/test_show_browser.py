@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,10 @@ import pytest
 
 from patchstorm.report.show.page import page
 
+from .browser import Opened
 from .histories import caught, wild
 
 pytestmark = pytest.mark.slow  # a browser takes seconds to start
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 
 
 @pytest.fixture(scope="module")
@@ -30,33 +23,6 @@ def failure(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = caught(tmp_path_factory.mktemp("caught"))
     return write_page(folder / "failure.json", folder / "failure.html")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Opened:
-    """A page in a window, and everything that it said or asked for."""
-
-    def __init__(self, browser: Any, file: Path, **window: Any) -> None:
-        self.page = browser.new_page(**window)
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(file.as_uri())
-
-    def text(self, selector: str) -> str:
-        return str(self.page.text_content(selector))
 
 
 @pytest.fixture

@@ -26,13 +26,13 @@ import msgspec
 
 from patchstorm.campaign.failure import Failure, read_failure, write_failure
 from patchstorm.errors import UsageError
+from patchstorm.report.causes import alike
 from patchstorm.target.registry import is_path
 
 DEFAULT_CORPUS: Final = Path(".patchstorm") / "failures"
 ENTRIES_MAX: Final = 200
 OF_A_CAUSE_MAX: Final = 3
 ENTRY_BYTES_MAX: Final = 1 << 20
-_CHOSEN: Final = re.compile(r"[0-9a-f]{8,}|\d+")  # ids that servers draw, sizes, offsets, times
 RETRIED_MAX: Final = 5
 """So many of one storm in one world are tried before it is run."""
 
@@ -121,7 +121,7 @@ def name_of(failure: Failure, folder: Path) -> str:
     target = failure.target
     if not failure.own and is_path(target):
         target = Path(os.path.relpath(target, folder)).as_posix()
-    said = _CHOSEN.sub("#", first.summary)
+    said = alike(first.summary)
     cause = (failure.world, failure.scenario, target, first.checker, said)
     schedule = failure.schedule
     if schedule is not None:

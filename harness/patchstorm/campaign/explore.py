@@ -27,10 +27,11 @@ from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import Verdict, stated
 from patchstorm.choice.coverage import Coverage, Seen
 from patchstorm.errors import ClusterLostError, UsageError
-from patchstorm.report.model import RunReport
+from patchstorm.report.combine import rules_of
+from patchstorm.report.model import NEVER_KEPT, Pairs, RunReport
 from patchstorm.report.reached import held
 from patchstorm.scenario.composing.steering import Steering
-from patchstorm.scenario.composing.table import Table, table_of
+from patchstorm.scenario.composing.table import DIMENSIONS, Table, table_of
 from patchstorm.scenario.library import is_shipped, load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
@@ -47,7 +48,10 @@ DISTINCT_MAX = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far an exploration is. ``budget`` is in schedules, or None when seconds bound it."""
+    """How far an exploration is. ``budget`` is in schedules, or None when seconds bound it.
+
+    ``found`` is what the latest violation was, ``shrinking`` whether it is being made small.
+    """
 
     scenario: str
     schedules: int
@@ -56,6 +60,8 @@ class Progress:
     seconds: float
     coverage: Coverage
     violations: int
+    found: str = ""
+    shrinking: bool = False
 
     @property
     def rate(self) -> float:
@@ -180,6 +186,7 @@ class _Exploration:
         self._interrupted = False
         self._lost: str | None = None
         self._violations = 0
+        self._found = ""
         self._at = 0
         compose = search.scenario.compose
         session.steered = Steered(None if compose is None else compose.round)
@@ -232,6 +239,7 @@ class _Exploration:
         self._seen.add(told.fingerprint, told.pairs, bool(told.pairs))
         if told.verdict == "violated":
             self._violations += 1
+            self._found = f"{told.findings[0].checker}: {told.findings[0].summary}"
             lowest = self._stop_at
             if not self._collect or len(self._causes()) >= DISTINCT_MAX:
                 self._stop_at = told.index if lowest is None else min(lowest, told.index)
@@ -247,7 +255,7 @@ class _Exploration:
                 causes.setdefault(told.findings[0].checker, told)
         return causes
 
-    def _now(self) -> Progress:
+    def _now(self, *, shrinking: bool = False) -> Progress:
         return Progress(
             scenario=self._search.scenario.name,
             schedules=len(self._told),
@@ -256,6 +264,8 @@ class _Exploration:
             seconds=monotonic() - self._began,
             coverage=self._seen.coverage() if len(self._told) % 32 == 0 else _NOTHING,
             violations=self._violations,
+            found=self._found,
+            shrinking=shrinking,
         )
 
     # -- telling ------------------------------------------------------------------------------------
@@ -264,8 +274,11 @@ class _Exploration:
         """The report; failing schedules are shrunk and written down."""
         seconds = monotonic() - self._began
         kept = self._kept()
+        if self._progress is not None and minimise and self._violations:
+            self._progress(self._now(shrinking=True))
         failures, stories, findings = self._failures(out_dir, minimise)
-        unknown = self._unknown(kept)
+        shrinking_s = monotonic() - self._began - seconds if minimise and failures else 0.0
+        unknown, table = self._unknown(kept), self._table(kept)
         verdict = stated(findings, unknown)
         report = _report(
             self._search, self._session, verdict=verdict, schedules=len(kept),
@@ -273,6 +286,7 @@ class _Exploration:
             findings=findings, unknown=None if findings else unknown,
             failure=str(failures[0]) if failures else None, notes=self._notes(kept),
             points=gathered(told.points for told in kept), scaled=self._session.scaled,
+            rules=rules_of(told.rules for told in kept), pairs=_pairs(table), shrinking_s=shrinking_s,
             replay=replay_call(failures[0]) if failures and self._search.own else msgspec.UNSET,
         )  # fmt: skip
         return Explored(
@@ -282,7 +296,7 @@ class _Exploration:
             failures=failures,
             stories=stories,
             interrupted=self._interrupted,
-            table=self._table(kept),
+            table=table,
         )
 
     def _table(self, kept: list[Told]) -> Table | None:
@@ -357,6 +371,20 @@ class _Exploration:
 
 
 _NOTHING = Seen().coverage()
+
+
+def _pairs(table: Table | None) -> Pairs | msgspec.UnsetType:
+    """The table as reports keep it."""
+    if table is None:
+        return msgspec.UNSET
+    return Pairs(
+        dimensions=DIMENSIONS,
+        cells=tuple((*of, *counts) for of, counts in table.cells.items()),
+        never=table.never[:NEVER_KEPT],
+        never_all=len(table.never),
+        apart=table.apart,
+        absent=table.absent,
+    )
 
 
 def _digest(kept: list[Told]) -> str:

@@ -16,7 +16,7 @@ from patchstorm.campaign.leaks import difference, records_differ
 from patchstorm.campaign.points import points_of
 from patchstorm.campaign.steered import Steered
 from patchstorm.check import judge, unknowns
-from patchstorm.check.model import Finding, Judgement
+from patchstorm.check.model import Finding, Judgement, Ruled
 from patchstorm.check.tried import Point
 from patchstorm.check.verdict import Verdict, folded, stated
 from patchstorm.choice.chooser import Chooser, seeded
@@ -84,7 +84,8 @@ class Search:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What one schedule came to. ``pairs`` are filled where they were looked at, ``met`` of composed
-    storms."""
+    storms. ``rules`` are all that the first schedule put, and those that another one broke.
+    """
 
     index: int
     digest: str
@@ -98,6 +99,7 @@ class Told:
     points: tuple[Point, ...] = ()
     notes: tuple[str, ...] = ()
     met: tuple[Pair, ...] = ()
+    rules: tuple[Ruled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,6 +386,9 @@ class Session:
             points=points_of(ran.plan, history, ran.outcome.idle)[0],
             notes=tuple(note for one in ran.judgements for note in one.notes),
             met=met(ran.plan, history, ran.outcome.idle) if ran.plan.composed else (),
+            rules=tuple(
+                rule for one in ran.judgements for rule in one.rules if index == 0 or not rule.held
+            ),
         )
 
     def recorded(self, index: int) -> Ran:

@@ -172,7 +172,9 @@ async def run_plan(
         report = held(result.report, allow_unreached=allow_unreached)
         result = replace(result, report=report)
         kept = _worth_keeping(result, out_dir, keep_safe)
-        return result
+        if not kept:
+            report = msgspec.structs.replace(report, histories=())
+        return replace(result, report=report)
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
@@ -297,6 +299,8 @@ def _judged(
         notes=(*outcome.notes, *unjudged, *notes, *skipped),
         points=points,
         scaled=outcome.scaled,
+        histories=(str(history_path),),
+        rules=tuple(rule for one in judgements for rule in one.rules),
     )
     return StormResult(
         report=report,

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from patchstorm.case.case import Case
-from patchstorm.check.model import Finding
+from patchstorm.check.model import Finding, Ruled
 from patchstorm.check.rule import Note, Rule, Unsure
 from patchstorm.check.story import finding
 from patchstorm.dialect.cases.claims import shown
@@ -35,16 +35,20 @@ Contents = Mapping[tuple[str, int, str], events.Contents]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Broken:
-    """One answer that breaks one rule."""
+class _Put:
+    """One rule put to one answer."""
 
     script: Script
     ruling: Ruling
     operation: Operation
     earlier: tuple[int, ...]
 
+    @property
+    def held(self) -> bool:
+        return self.ruling.complaint is None
 
-def _find(case: Case) -> Iterator[Finding | Unsure | Note]:
+
+def _find(case: Case) -> Iterator[Finding | Unsure | Note | Ruled]:
     suite = suite_of(case.history.header.dialect)
     if suite is None:
         dialect = case.history.header.dialect
@@ -52,8 +56,8 @@ def _find(case: Case) -> Iterator[Finding | Unsure | Note]:
         return
     asked = _asked(case)
     terms, contents = _terms(case, suite, asked), _contents(case)
-    broken: dict[str, list[_Broken]] = {}
-    held: set[str] = set()
+    broken: dict[str, list[_Put]] = {}
+    held: dict[str, _Put] = {}
     rest: list[Unsure | Note] = []
     for name, steps in asked.items():
         script = suite.cases.get(name)
@@ -61,15 +65,16 @@ def _find(case: Case) -> Iterator[Finding | Unsure | Note]:
             rest.append(Unsure(f"the case {name} is unknown to this release"))
             continue
         for said in _judged(case, suite, script, steps, terms, contents):
-            if isinstance(said, _Broken):
-                broken.setdefault(said.ruling.rule.name, []).append(said)
-            elif isinstance(said, str):
-                held.add(said)
-            else:
+            if not isinstance(said, _Put):
                 rest.append(said)
-    count = len(held - set(broken))
+            elif said.held:
+                held.setdefault(said.ruling.rule.name, said)
+            else:
+                broken.setdefault(said.ruling.rule.name, []).append(said)
+    count = len(held.keys() - broken.keys())
     yield Note(f"{NAME}: {len(asked)} cases asked, {count} rules held, {len(broken)} not")
     yield from _told(case, suite, broken)
+    yield from _ruled(suite, held | {name: all_of_them[0] for name, all_of_them in broken.items()})
     yield from rest
     yield from _skips(suite, _chapters(case), terms)
 
@@ -118,8 +123,8 @@ def _judged(
     steps: Asked,
     terms: Terms,
     contents: Contents,
-) -> Iterator[_Broken | Unsure | Note | str]:
-    """What breaks a rule, the names of rules that held, and why the rest was not judged."""
+) -> Iterator[_Put | Unsure | Note]:
+    """Every rule that was put, and why the rest was not judged."""
     before: tuple[Seen, ...] = ()
     earlier: tuple[int, ...] = ()
     for at, step in enumerate(script.steps):
@@ -133,15 +138,12 @@ def _judged(
             return
         view = View(here=_seen(step, operation, operation.end), before=before, terms=terms)
         for ruling in suite.rulings(view):
-            if ruling.complaint is None:
-                yield ruling.rule.name
-            else:
-                yield _Broken(script=script, ruling=ruling, operation=operation, earlier=earlier)
+            yield _Put(script=script, ruling=ruling, operation=operation, earlier=earlier)
         stop = stopped(view)
         if stop is not None:
             if view.here.error in _SILENT and not step.silence:
                 ruling = suite.unanswered(view)
-                yield _Broken(script=script, ruling=ruling, operation=operation, earlier=earlier)
+                yield _Put(script=script, ruling=ruling, operation=operation, earlier=earlier)
             if stop.unjudged and _demands(script, at):
                 yield Unsure(f"the case {script.name} could not be asked: {stop.reason}")
             return
@@ -151,7 +153,7 @@ def _judged(
 
 def _files(
     script: Script, last: Operation, earlier: tuple[int, ...], contents: Contents
-) -> Iterator[_Broken | str]:
+) -> Iterator[_Put]:
     """What the files of a case that is through hold, where the world could look."""
     assert last.call.probe is not None
     for holds in script.holds:
@@ -159,10 +161,7 @@ def _files(
         if event is None or not (event.present or holds.owed):
             continue
         ruling = held_by(holds, event.text if event.present else None)
-        if ruling.complaint is None:
-            yield ruling.rule.name
-        else:
-            yield _Broken(script=script, ruling=ruling, operation=last, earlier=earlier)
+        yield _Put(script=script, ruling=ruling, operation=last, earlier=earlier)
 
 
 def _passed_over(case: Case, script: Script, operation: Operation, end: Completion) -> Note | None:
@@ -189,9 +188,7 @@ def _demands(script: Script, at: int) -> bool:
     return any(rule.level == "must" for rule in rest)
 
 
-def _told(
-    case: Case, suite: Suite, broken: Mapping[str, list[_Broken]]
-) -> Iterator[Finding | Note]:
+def _told(case: Case, suite: Suite, broken: Mapping[str, list[_Put]]) -> Iterator[Finding | Note]:
     """One finding, or one remark, for each rule; it tells the first answer that breaks it."""
     for name, all_of_them in broken.items():
         one = all_of_them[0]
@@ -209,7 +206,7 @@ def _told(
             yield Note(f"{rule.level}: {summary} ({one.script.name}{more}; {rule.section})")
 
 
-def _finding(case: Case, suite: Suite, one: _Broken, summary: str, others: list[str]) -> Finding:
+def _finding(case: Case, suite: Suite, one: _Put, summary: str, others: list[str]) -> Finding:
     rule, operation = one.ruling.rule, one.operation
     assert one.ruling.complaint is not None
     notes = [
@@ -227,6 +224,24 @@ def _finding(case: Case, suite: Suite, one: _Broken, summary: str, others: list[
         causes={operation.op: one.ruling.complaint},
         notes=notes,
     )
+
+
+def _ruled(suite: Suite, put: Mapping[str, _Put]) -> Iterator[Ruled]:
+    """Every rule that was put, in the order of the suite."""
+    places = {name: at for at, name in enumerate(suite.rules)}
+    for name in sorted(put, key=lambda name: (places.get(name, len(places)), name)):
+        one, rule = put[name], put[name].ruling.rule
+        yield Ruled(
+            rule=name,
+            level=rule.level,
+            section=suite.source(rule.section),
+            says=rule.says,
+            held=one.held,
+            case=one.script.name,
+            request=_request(one.operation),
+            answer=_answer(suite, one.operation),
+            complaint=one.ruling.complaint,
+        )
 
 
 def _request(operation: Operation) -> str:

@@ -48,10 +48,28 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     header: str | None = None
 
 
+class Ruled(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of a protocol that was put to answers: whether it ``held``, and the exchange that shows it.
+
+    ``level`` is ``must``, ``should`` or ``open``, ``section`` where the rule ``says`` so. The ``request`` and
+    ``answer`` are the first of ``case`` that broke it, with the ``complaint``, or the first that it held for.
+    """
+
+    rule: str
+    level: str
+    section: str
+    says: str
+    held: bool
+    case: str
+    request: str
+    answer: str
+    complaint: str | None = None
+
+
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What one checker says: findings, or why it could not say (``unknown``), or why it was skipped.
 
-    ``notes`` are remarks that change no verdict.
+    ``notes`` are remarks that change no verdict, ``rules`` the rules of the protocol that were put.
     """
 
     checker: str
@@ -59,6 +77,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     unknown: str | None = None
     skipped: str | None = None
     notes: tuple[str, ...] = ()
+    rules: tuple[Ruled, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:

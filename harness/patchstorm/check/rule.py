@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from patchstorm.case.case import Case
 from patchstorm.case.layout import lay_out
-from patchstorm.check.model import Checker, Finding, Judgement
+from patchstorm.check.model import Checker, Finding, Judgement, Ruled
 from patchstorm.history.model import History
 
 FINDINGS_MAX = 20  # of one checker in one history; the first say what the rest would
@@ -18,12 +18,13 @@ class Rule:
     """A checker over a laid-out case, so that one layout serves them all.
 
     ``find`` yields findings; it may also return early with the reason why it cannot say, as a
-    :class:`Unsure`, and make remarks, as :class:`Note`. ``applies`` returns a reason to skip, or None.
+    :class:`Unsure`, make remarks, as :class:`Note`, and say what became of a rule of the protocol.
+    ``applies`` returns a reason to skip, or None.
     """
 
     name: str
     says: str
-    find: Callable[[Case], Iterable[Finding | Unsure | Note]]
+    find: Callable[[Case], Iterable[Finding | Unsure | Note | Ruled]]
     applies: Callable[[Case], str | None] = lambda case: None
     findings_max: int = FINDINGS_MAX
 
@@ -34,18 +35,25 @@ class Rule:
             return Judgement(checker=self.name, skipped=reason)
         findings: list[Finding] = []
         notes: list[str] = []
+        rules: list[Ruled] = []
         unsure: str | None = None
         for said in self.find(case):
             if isinstance(said, Unsure):
                 unsure = unsure or said.reason
             elif isinstance(said, Note):
                 notes.append(said.text)
+            elif isinstance(said, Ruled):
+                rules.append(said)
             else:
                 findings.append(said)
             if len(findings) >= self.findings_max:
                 break
         return Judgement(
-            checker=self.name, findings=tuple(findings), unknown=unsure, notes=tuple(notes)
+            checker=self.name,
+            findings=tuple(findings),
+            unknown=unsure,
+            notes=tuple(notes),
+            rules=tuple(rules),
         )
 
     def checker(self) -> Checker:

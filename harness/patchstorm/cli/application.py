@@ -10,13 +10,24 @@ import typer
 from typer.core import TyperGroup
 
 from patchstorm.cli import failing, naming, proving, storming, targets
+from patchstorm.cli.completing import asked
 from patchstorm.commands.ending import code_of
 from patchstorm.commands.streams import code_when_told, forgiving_streams
 from patchstorm.errors import OtherPythonError, UsageError
 
 
 class _Commands(TyperGroup):
-    """A word that is no command is answered with the ones there are."""
+    """A word that is no command is answered with the ones there are.
+
+    What ends the program while the line is read, as ``--show-completion`` does, is an end like any other;
+    only from a command on may it be the code under test that does so.
+    """
+
+    def make_context(self, *args: Any, **rest: Any) -> Any:
+        try:
+            return super().make_context(*args, **rest)
+        except SystemExit as end:
+            raise typer.Exit(_code(end)) from None
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         command = super().get_command(ctx, cmd_name)
@@ -33,7 +44,6 @@ app = typer.Typer(
     cls=_Commands,
     help="Storm resumable-upload servers that share one file system, and prove every byte.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -109,5 +119,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return begin_again(other, sys.argv[1:] if arguments is None else arguments)
 
+    if asked():
+        return _completed()
     with forgiving_streams() as (out, err):
         return code_when_told(code_of(call), out, err)
+
+
+def _completed() -> int:
+    """Answer a shell that asks how a line may go on."""
+    try:
+        app(args=[], prog_name="patchstorm", standalone_mode=False)
+    except SystemExit as end:
+        return _code(end)
+    return 0
+
+
+def _code(end: SystemExit) -> int:
+    return end.code if isinstance(end.code, int) else 0

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from patchstorm.cli.completing import lists, schemas
 from patchstorm.cli.options import Json
 
 
@@ -13,7 +14,9 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="scenarios|targets|checks|faults|storages|worlds|bugs", help="Of what."
+            metavar="scenarios|targets|checks|faults|storages|worlds|bugs",
+            help="Of what.",
+            autocompletion=lists,
         ),
     ],
     json: Json = False,
@@ -26,7 +29,12 @@ def list_(
 
 def schema(
     kind: Annotated[
-        str, typer.Argument(metavar="config|failure|matrix|report|scenario|target", help="Of what.")
+        str,
+        typer.Argument(
+            metavar="config|failure|matrix|report|scenario|target",
+            help="Of what.",
+            autocompletion=schemas,
+        ),
     ],
 ) -> int:
     """Print the JSON Schema of a file that you write or read."""

@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from patchstorm.errors import UsageError
+from patchstorm.report.loudness import NORMAL, QUIET, VERBOSE, Loudness
+
 DEFAULT_SEED = 1
 
 AllowUnreached = Annotated[
@@ -34,6 +37,10 @@ NoCorpus = Annotated[
         help="Neither try first what failed before nor keep what is found.",
     ),
 ]
+Quiet = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Tell no progress, and only what was found.")
+]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Tell every remark as well.")]
 Processes = Annotated[int | None, typer.Option(metavar="N", help="Processes; none: all cores.")]
 Replicas = Annotated[
     int | None, typer.Option(metavar="N", help="Replicas; the scenario says, mostly 3.")
@@ -51,3 +58,10 @@ def seed_option(what_it_gives: str) -> Any:
 def out_option(what_is_kept: str) -> Any:
     """``--out``, in the words of the command."""
     return typer.Option(metavar="DIR", help=what_is_kept)
+
+
+def loudness_of(*, quiet: bool, verbose: bool) -> Loudness:
+    """What ``-q`` and ``-v`` come to. UsageError for both."""
+    if quiet and verbose:
+        raise UsageError("-q and -v ask for opposite things. Give one of them.")
+    return QUIET if quiet else VERBOSE if verbose else NORMAL

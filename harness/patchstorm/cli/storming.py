@@ -7,6 +7,14 @@ from typing import Annotated
 
 import typer
 
+from patchstorm.cli.completing import (
+    listed_storms,
+    listed_targets,
+    storages,
+    storms,
+    targets,
+    worlds,
+)
 from patchstorm.cli.options import (
     DEFAULT_SEED,
     AllowUnreached,
@@ -16,8 +24,11 @@ from patchstorm.cli.options import (
     Junit,
     NoCorpus,
     Processes,
+    Quiet,
     Replicas,
     StormsAtOnce,
+    Verbose,
+    loudness_of,
     out_option,
     seed_option,
 )
@@ -27,25 +38,38 @@ def run(
     scenario: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Bundled storms, patterns of their names, or TOML files; none: all bundled ones."
+            help="Bundled storms, patterns of their names, or TOML files; none: all bundled ones.",
+            autocompletion=storms,
         ),
     ] = None,
     *,
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Not these; a name or a pattern.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Not these; a name or a pattern.", autocompletion=storms),
     ] = None,
     target: Annotated[
-        str, typer.Option(metavar="T", help="What is under test; `list targets` shows names.")
+        str,
+        typer.Option(
+            metavar="T",
+            help="What is under test; `list targets` shows names.",
+            autocompletion=targets,
+        ),
     ] = "reference",
     world: Annotated[
         str | None,
         typer.Option(
             metavar="W",
             help="Where it runs; `list worlds` shows names. None: `sim` and `processes`.",
+            autocompletion=worlds,
         ),
     ] = None,
     storage: Annotated[
-        str | None, typer.Option(metavar="S", help="What they share; `list storages` shows names.")
+        str | None,
+        typer.Option(
+            metavar="S",
+            help="What they share; `list storages` shows names.",
+            autocompletion=storages,
+        ),
     ] = None,
     replicas: Replicas = None,
     seed: Annotated[int, seed_option("Which storm of each family.")] = DEFAULT_SEED,
@@ -75,6 +99,8 @@ def run(
     allow_unreached: AllowUnreached = False,
     corpus: Corpus = None,
     no_corpus: NoCorpus = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     json: Json = False,
 ) -> int:
     """Storm a target and judge every byte."""
@@ -101,6 +127,7 @@ def run(
             allow_unreached=allow_unreached,
             corpus=corpus,
             no_corpus=no_corpus,
+            loudness=loudness_of(quiet=quiet, verbose=verbose),
             json=json,
         )
     )
@@ -110,18 +137,32 @@ def explore(
     scenario: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Bundled storms or paths of TOML files; none: all, composed ones most."
+            help="Bundled storms or paths of TOML files; none: all, composed ones most.",
+            autocompletion=storms,
         ),
     ] = None,
     *,
     target: Annotated[
-        str, typer.Option(metavar="T", help="A store that can be simulated; in fuse, any server.")
+        str,
+        typer.Option(
+            metavar="T",
+            help="A store that can be simulated; in fuse, any server.",
+            autocompletion=targets,
+        ),
     ] = "reference",
     world: Annotated[
-        str, typer.Option(metavar="W", help="sim, or fuse: real servers, held at each call.")
+        str,
+        typer.Option(
+            metavar="W",
+            help="sim, or fuse: real servers, held at each call.",
+            autocompletion=worlds,
+        ),
     ] = "sim",
     storage: Annotated[
-        str | None, typer.Option(metavar="S", help="A flavour, as in `nfs4,actimeo=1`.")
+        str | None,
+        typer.Option(
+            metavar="S", help="A flavour, as in `nfs4,actimeo=1`.", autocompletion=storages
+        ),
     ] = None,
     schedules: Annotated[
         int | None,
@@ -150,6 +191,8 @@ def explore(
     junit: Junit = None,
     corpus: Corpus = None,
     no_corpus: NoCorpus = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     json: Json = False,
 ) -> int:
     """Search the schedules of a storm in the simulator, and shrink what fails."""
@@ -176,6 +219,7 @@ def explore(
             junit=junit,
             corpus=corpus,
             no_corpus=no_corpus,
+            loudness=loudness_of(quiet=quiet, verbose=verbose),
             json=json,
         )
     )
@@ -184,10 +228,20 @@ def explore(
 def matrix(
     *,
     targets: Annotated[
-        str, typer.Option(metavar="T,...", help="Servers; none: the reference and all bundled.")
+        str,
+        typer.Option(
+            metavar="T,...",
+            help="Servers; none: the reference and all bundled.",
+            autocompletion=listed_targets,
+        ),
     ] = "",
     storms: Annotated[
-        str, typer.Option(metavar="S,...", help="Storms; none: all that are bundled.")
+        str,
+        typer.Option(
+            metavar="S,...",
+            help="Storms; none: all that are bundled.",
+            autocompletion=listed_storms,
+        ),
     ] = "",
     seed: Annotated[int, seed_option("Which storm of each family.")] = DEFAULT_SEED,
     repeat: Annotated[int, typer.Option(metavar="N", help="How often each storm is run.")] = 1,
@@ -205,7 +259,12 @@ def matrix(
     cluster: Cluster = None,
     out: Annotated[Path | None, out_option("Keep tables, stories and failures here.")] = None,
     junit: Junit = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="F", help="Write a page of it all here.")
+    ] = None,
     allow_unreached: AllowUnreached = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     json: Json = False,
 ) -> int:
     """Storm several servers and tell what came of it: servers by storms."""
@@ -225,6 +284,8 @@ def matrix(
             allow_unreached=allow_unreached,
             out=out,
             junit=junit,
+            html=html,
+            loudness=loudness_of(quiet=quiet, verbose=verbose),
             json=json,
         )
     )

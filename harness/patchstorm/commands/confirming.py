@@ -9,11 +9,14 @@ from __future__ import annotations
 import msgspec
 
 from patchstorm.commands.storms import Job, Play, Played, play_all
+from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.model import Rate, RunReport
 from patchstorm.worlds.registry import world_of
 
 
-def confirmed(played: Played, play: Play, times: int, *, at_once: int) -> Played:
+def confirmed(
+    played: Played, play: Play, times: int, *, at_once: int, loudness: Loudness = NORMAL
+) -> Played:
     """Run every violated plan ``times`` more, and write beside its report how many runs were violated."""
     from patchstorm.report.progress import progress
 
@@ -21,7 +24,7 @@ def confirmed(played: Played, play: Play, times: int, *, at_once: int) -> Played
     if not suspects:
         return played
     jobs = [played.reports[number][0] for number in suspects for _ in range(times)]
-    more = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs)))
+    more = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs), loudness))
     reports = list(played.reports)
     for number in suspects:
         job, first = reports[number]

@@ -106,7 +106,7 @@ def _explore(request: Request, scenario: Scenario, corpus: Corpus | None) -> Exp
     if corpus is not None and not request.collect:  # who collects wants what the search finds
         kept = corpus.before(request.target, storage=request.storage, replicas=request.replicas)
         before = kept.get((request.world, scenario.name), ())
-    with Searching(scenario.name) as shown:
+    with Searching(scenario.name, request.loudness) as shown:
         again = retry_simulated(
             before,
             scenario,

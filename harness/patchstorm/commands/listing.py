@@ -19,9 +19,9 @@ class Entry(msgspec.Struct, frozen=True):
 
 def execute(what: str, *, json: bool) -> int:
     """Print the list called ``what``; UsageError if there is none."""
-    make = _LISTS.get(what)
+    make = LISTS.get(what)
     if make is None:
-        raise UsageError(f"There is no list of `{what}`. Lists: {', '.join(_LISTS)}.")
+        raise UsageError(f"There is no list of `{what}`. Lists: {', '.join(LISTS)}.")
     entries = make()
     if json:
         sys.stdout.write(msgspec.json.encode({what: entries}).decode() + "\n")
@@ -105,7 +105,7 @@ def _bugs() -> list[Entry]:
     return entries
 
 
-_LISTS: dict[str, Callable[[], list[Entry]]] = {
+LISTS: dict[str, Callable[[], list[Entry]]] = {
     "scenarios": _scenarios,
     "targets": _targets,
     "checks": _checks,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -15,10 +14,10 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.campaign.cores import cores
 from patchstorm.check.verdict import folded
 from patchstorm.commands.choosing import chosen
 from patchstorm.commands.ending import INTERRUPTED
+from patchstorm.commands.made import machine
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir, writable_file
 from patchstorm.commands.run import default_jobs
 from patchstorm.commands.sampling import Sampling
@@ -26,6 +25,7 @@ from patchstorm.commands.storms import Job, Played, play_all, play_away
 from patchstorm.legible import legible
 from patchstorm.report.combine import combined
 from patchstorm.report.junit import write_junit
+from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.matrix import (
     Cell,
     Matrix,
@@ -60,7 +60,9 @@ class Request:
     allow_unreached: bool
     out: Path | None
     junit: Path | None
+    html: Path | None
     json: bool
+    loudness: Loudness = NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ def execute(request: Request) -> int:
     _leave_files(matrix, request)
     if request.junit is not None:
         write_junit(_report(targets, missing, played, request, scenarios), request.junit)
+    if request.html is not None:
+        _draw(matrix, request.html)
     _tell(matrix, request)
     if played.interrupted:
         sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} storms\n")
@@ -114,8 +118,9 @@ def _check(request: Request) -> None:
     between("--confirm", request.confirm, 0, SCHEDULES_MAX)
     between("--schedules", request.schedules, 0, SCHEDULES_MAX)
     check_bounds(None, request.replicas, request.jobs)
-    if request.junit is not None:
-        writable_file(request.junit, "--junit")
+    for option, file in (("--junit", request.junit), ("--html", request.html)):
+        if file is not None:
+            writable_file(file, option)
     if 0 < request.confirm <= request.repeat:
         said = f"--confirm {request.confirm} adds nothing to --repeat {request.repeat}: it counts all runs"
         sys.stderr.write(f"{said}\n")
@@ -168,12 +173,12 @@ def _played(request: Request, targets: dict[str, Target], jobs: list[_Job]) -> P
         )  # fmt: skip
 
     if request.cluster is not None:
-        return play_away(jobs, run_of, request.cluster, progress(len(jobs)))
+        return play_away(jobs, run_of, request.cluster, progress(len(jobs), request.loudness))
     return play_all(
         jobs,
         lambda job: run_of(job).play(),
         at_once=request.jobs or default_jobs(),
-        shown=progress(len(jobs)),
+        shown=progress(len(jobs), request.loudness),
     )
 
 
@@ -227,6 +232,7 @@ def _sampling(request: Request, scenarios: Sequence[Scenario]) -> Sampling:
         scenarios=scenarios, schedules=request.schedules, seed=request.seed,
         replicas=request.replicas, jobs=request.jobs or default_jobs(),
         allow_unreached=request.allow_unreached, out_dir=_kept(request),
+        loudness=request.loudness,
     )  # fmt: skip
 
 
@@ -307,7 +313,7 @@ def _matrix(rows: tuple[Row, ...], request: Request, seconds: float) -> Matrix:
         verdict=folded(one.verdict for row in rows for one in row.cells),
         patchstorm=version("patchstorm"),
         date=datetime.now(UTC).date().isoformat(),
-        machine=f"Linux {platform.release()}, {cores()} cores",
+        machine=machine(),
         seed=request.seed,
         repeat=request.repeat,
         confirm=max(request.repeat, request.confirm),
@@ -334,6 +340,17 @@ def _leave_files(matrix: Matrix, request: Request) -> None:
             (pages / page(row.name)).write_text(legible(text), encoding="utf-8")
 
 
+def _draw(matrix: Matrix, file: Path) -> None:
+    """The page of it all, and beside each failure one of its own."""
+    from patchstorm.commands.drawing import draw_all
+    from patchstorm.report.matrix_page import matrix_page
+
+    failures = [one.failure for row in matrix.rows for one in row.cells if one.failure is not None]
+    drawn = draw_all(((path, Path(path)) for path in failures if Path(path).is_file()), file)
+    file.write_text(matrix_page(matrix, drawn), encoding="utf-8")
+    sys.stderr.write(f"wrote {file}\n")
+
+
 def _tell(matrix: Matrix, request: Request) -> None:
     if request.json:
         sys.stdout.write(msgspec.json.encode(matrix).decode() + "\n")
@@ -341,4 +358,4 @@ def _tell(matrix: Matrix, request: Request) -> None:
     from patchstorm.report.console import console_on
     from patchstorm.report.grid import tell_matrix
 
-    tell_matrix(matrix, console_on(sys.stdout))
+    tell_matrix(matrix, console_on(sys.stdout), request.loudness)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from pathlib import Path
-from typing import IO
-from urllib.parse import quote
+from typing import IO, TYPE_CHECKING
 
 from patchstorm.campaign.failure import FAILURE_FILE, read_failure, violation
 from patchstorm.commands.places import writable_file
 from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, overall
 from patchstorm.report.stored import REPORT_FILE, read
+
+if TYPE_CHECKING:
+    from patchstorm.report.measures import Measured
 
 
 def execute(run_dir: Path, *, output: Path | None) -> int:
@@ -23,7 +24,7 @@ def execute(run_dir: Path, *, output: Path | None) -> int:
         _tell(report, sys.stdout)
     else:
         writable_file(output, "--output")
-        output.write_text(_rendered(report, output), encoding="utf-8")
+        output.write_text(_rendered(report, output, run_dir), encoding="utf-8")
         sys.stderr.write(f"wrote {output}\n")
     return 0
 
@@ -40,33 +41,49 @@ def _found(run_dir: Path) -> Report:
     return Report(verdict=overall(runs), runs=runs)
 
 
-def _rendered(report: Report, output: Path) -> str:
+def _rendered(report: Report, output: Path, run_dir: Path) -> str:
     if output.suffix.lower() in (".html", ".htm"):
         from patchstorm.report.html import page
 
-        return page(report, _drawn(report, output))
+        return page(report, _drawn(report, output, run_dir), _measures(report, run_dir))
     text = io.StringIO()
     _tell(report, text)
     return text.getvalue()
 
 
-def _drawn(report: Report, output: Path) -> dict[str, str]:
+def _drawn(report: Report, output: Path, run_dir: Path) -> dict[str, str]:
     """Every failure that lies here, drawn beside itself: by its path the address that ``output`` links to."""
-    from patchstorm.commands.show import PAGE_FILE, write_page
+    from patchstorm.commands.drawing import draw_all
 
-    drawn = {}
-    for run in report.runs:
-        path = Path(run.failure or "")
-        if run.failure is None or not path.is_file():
+    failures = [run.failure for run in report.runs if run.failure is not None]
+    places = ((path, _place(path, run_dir)) for path in failures)
+    return draw_all(((path, place) for path, place in places if place is not None), output)
+
+
+def _measures(report: Report, run_dir: Path) -> dict[str, Measured]:
+    """What the histories that lie here measure, by the paths that the report has for them."""
+    from patchstorm.history.reader import read_history
+    from patchstorm.report.measures import measured
+
+    measures: dict[str, Measured] = {}
+    for path in (path for run in report.runs for path in run.histories):
+        place = _place(path, run_dir)
+        if place is None:
             continue
         try:
-            written = write_page(path, path.with_name(PAGE_FILE))
+            found = measured(read_history(place))
         except UsageError as error:
             sys.stderr.write(f"not drawn: {error}\n")
             continue
-        relative = os.path.relpath(written.resolve(), output.resolve().parent)
-        drawn[run.failure] = quote(Path(relative).as_posix())
-    return drawn
+        if found is not None:
+            measures[path] = found
+    return measures
+
+
+def _place(path: str, run_dir: Path) -> Path | None:
+    """Where a file of a run lies: as the report says, or in ``run_dir``, where that was moved."""
+    beside = run_dir / Path(path).parent.name / Path(path).name
+    return next((place for place in (Path(path), beside) if place.is_file()), None)
 
 
 def _tell(report: Report, file: IO[str]) -> None:

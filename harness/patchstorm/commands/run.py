@@ -24,6 +24,7 @@ from patchstorm.commands.confirming import confirmed
 from patchstorm.commands.corpus import corpus_at, keep_found
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.leaving import leave
+from patchstorm.commands.made import made_here
 from patchstorm.commands.places import (
     DEFAULT_OUT,
     check_out,
@@ -34,6 +35,7 @@ from patchstorm.commands.simulate import Pool, Simulation, schedules_default
 from patchstorm.commands.storms import Job, Play, Played, play_all
 from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
+from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
@@ -75,6 +77,7 @@ class Request:
     corpus: Path | None
     no_corpus: bool
     json: bool
+    loudness: Loudness = NORMAL
 
     @property
     def worlds(self) -> tuple[str, ...]:
@@ -114,9 +117,11 @@ def execute(request: Request) -> int:
         }
         play = _player(request, target, pool, shared, enough, before)
         at_once = request.jobs or default_jobs()
-        played = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs)))
+        played = play_all(jobs, play, at_once=at_once, shown=progress(len(jobs), request.loudness))
         if request.confirm and not played.interrupted:
-            played = confirmed(played, play, request.confirm, at_once=at_once)
+            played = confirmed(
+                played, play, request.confirm, at_once=at_once, loudness=request.loudness
+            )
     keep_found(corpus, (one for _, one in played.reports))
     place = {(job.world, job.scenario.name, job.index): at for at, job in enumerate(every)}
     reports = sorted(
@@ -124,7 +129,7 @@ def execute(request: Request) -> int:
         key=lambda one: place[one[0].world, one[0].scenario.name, one[0].index],
     )
     played = replace(played, reports=tuple(reports))
-    report = _report(played, allow_unreached=request.allow_unreached)
+    report = _report(played, time.monotonic() - began, allow_unreached=request.allow_unreached)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
     leave(report, out=request.out, junit=request.junit)
@@ -260,14 +265,14 @@ def _skipped(job: Job, target: Target, request: Request, reason: str) -> RunRepo
     )
 
 
-def _report(played: Played, *, allow_unreached: bool) -> Report:
+def _report(played: Played, seconds: float, *, allow_unreached: bool) -> Report:
     runs = tuple(
         combined([run for _, run in group], allow_unreached=allow_unreached)
         for _, group in groupby(
             played.reports, key=lambda entry: (entry[0].world, entry[0].scenario.name)
         )
     )
-    return Report(verdict=overall(runs), runs=runs)
+    return Report(verdict=overall(runs), runs=runs, made=made_here(seconds))
 
 
 def _tell_github(report: Report) -> None:
@@ -291,4 +296,4 @@ def _tell(report: Report, request: Request, *, seconds: float) -> None:
         return
     from patchstorm.report.console import console_on, tell
 
-    tell(report, console_on(sys.stdout), took=f"{seconds:.1f} s")
+    tell(report, console_on(sys.stdout), took=f"{seconds:.1f} s", loudness=request.loudness)

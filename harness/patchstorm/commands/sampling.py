@@ -10,6 +10,7 @@ from patchstorm.commands.simulate import Pool, Simulation
 from patchstorm.commands.storms import Job, play_all
 from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
+from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.matrix import SIMULATED, Row, cell
 from patchstorm.report.model import RunReport
 from patchstorm.scenario.model import Scenario
@@ -27,6 +28,7 @@ class Sampling:
     jobs: int
     allow_unreached: bool
     out_dir: Path
+    loudness: Loudness = NORMAL
 
     def rows(self, targets: Mapping[str, Target]) -> Iterator[tuple[str, Row]]:
         """A row for each of ``targets`` that says how it is simulated, with its name."""
@@ -50,7 +52,7 @@ class Sampling:
                 found[job.scenario.name] = runs
                 return combined(runs, allow_unreached=self.allow_unreached)
 
-            play_all(jobs, play, at_once=self.jobs, shown=progress(len(jobs)))
+            play_all(jobs, play, at_once=self.jobs, shown=progress(len(jobs), self.loudness))
         return found
 
     def _simulation(self, name: str, scenario: Scenario) -> Simulation:

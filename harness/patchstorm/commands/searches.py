@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.leaving import leave
+from patchstorm.commands.made import made_here
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty
+from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode
 
@@ -43,6 +45,7 @@ class Request:
     corpus: Path | None
     no_corpus: bool
     json: bool
+    loudness: Loudness = NORMAL
     world: str = "sim"
 
 
@@ -62,7 +65,8 @@ def end(
 
     drop_if_empty(DEFAULT_OUT)
     keep_found(corpus, runs)
-    report = Report(verdict=overall(runs), runs=runs)
+    took = sum(run.seconds + run.shrinking_s for run in runs)
+    report = Report(verdict=overall(runs), runs=runs, made=made_here(took))
     leave(report, out=request.out, junit=request.junit)
     _tell(request, report, remarks)
     if interrupted is not None:
@@ -77,5 +81,11 @@ def _tell(request: Request, report: Report, remarks: Sequence[str]) -> None:
         return
     from patchstorm.report.console import console_on, tell
 
-    took = sum(run.seconds for run in report.runs)
-    tell(report, console_on(sys.stdout), took=f"{took:.1f} s", remarks=remarks)
+    took = sum(run.seconds + run.shrinking_s for run in report.runs)
+    tell(
+        report,
+        console_on(sys.stdout),
+        took=f"{took:.1f} s",
+        remarks=remarks,
+        loudness=request.loudness,
+    )

@@ -12,7 +12,7 @@ from patchstorm.campaign.single import stop_if_cancelled
 from patchstorm.errors import ClusterLostError
 from patchstorm.report.model import RunReport
 from patchstorm.report.progress import Progress
-from patchstorm.report.story import in_brief
+from patchstorm.report.story import found_in_brief, in_brief
 from patchstorm.scenario.model import Scenario
 
 
@@ -74,7 +74,7 @@ def play_away(
         with shown:
             for number, report in errands(begun(), 1, cluster):
                 ended[number] = report
-                shown.ended(jobs[number].name, in_brief(report))
+                shown.ended(jobs[number].name, in_brief(report), found=found_in_brief(report))
     except KeyboardInterrupt:
         interrupted = True
     except ClusterLostError as error:
@@ -95,7 +95,7 @@ async def _play_all(
             report = await play(job)
             stop_if_cancelled()
             ended[number] = report
-            shown.ended(job.name, in_brief(report))
+            shown.ended(job.name, in_brief(report), found=found_in_brief(report))
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -5,7 +5,9 @@ A line that a target's file lacks is such a cause, and so is a header that a ser
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from json import dumps
 from typing import Final
 
@@ -78,3 +80,46 @@ def _lines(finding: Finding) -> list[Line]:
     if finding.remedy is None:
         return []
     return [(finding.remedy.key, pattern) for pattern in finding.remedy.patterns]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What one checker said alike in ``runs``, of which the first is told as the example."""
+
+    checker: str
+    says: str
+    runs: tuple[RunReport, ...]
+
+    @property
+    def storms(self) -> tuple[str, ...]:
+        """The names of the storms that it hit, each once."""
+        return tuple(dict.fromkeys(run.scenario for run in self.runs))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets that it hit, each once."""
+        return tuple(dict.fromkeys(run.target for run in self.runs))
+
+
+def ranked(runs: Sequence[RunReport]) -> list[Cause]:
+    """Every cause, those that hit most storms first; of equal ones the one that was met first."""
+    met: dict[tuple[str, str], dict[int, RunReport]] = {}
+    says: dict[tuple[str, str], str] = {}
+    for number, run in enumerate(runs):
+        for one in run.findings:
+            key = one.checker, alike(one.header or one.summary)
+            says.setdefault(key, one.header or one.summary)
+            met.setdefault(key, {})[number] = run
+    causes = [
+        Cause(checker=key[0], says=says[key], runs=tuple(struck.values()))
+        for key, struck in met.items()
+    ]
+    return sorted(causes, key=lambda cause: -len(cause.storms))
+
+
+def alike(summary: str) -> str:
+    """A summary without what differs each time it is met: ids that servers draw, sizes, offsets, times."""
+    return _CHOSEN.sub("#", summary)
+
+
+_CHOSEN: Final = re.compile(r"[0-9a-f]{8,}|\d+")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
+from patchstorm.check.model import Ruled
 from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import Verdict, folded
 from patchstorm.report.model import Rate, RunReport
@@ -33,13 +34,25 @@ def combined(runs: Sequence[RunReport], *, allow_unreached: bool = False) -> Run
         schedules=sum(run.schedules for run in judged),
         steps=sum(run.steps for run in judged),
         seconds=sum(run.seconds for run in judged),
+        shrinking_s=sum(run.shrinking_s for run in judged),
         digest=None,
         findings=findings[:FINDINGS_MAX],
         notes=(*_tally(judged, verdict), *_distinct(judged)),
         points=gathered(run.points for run in judged),
+        histories=tuple(path for run in judged for path in run.histories),
+        rules=rules_of(run.rules for run in judged),
         rate=_rate([run.rate for run in judged if run.rate is not None]),
     )
     return held(whole, allow_unreached=allow_unreached)
+
+
+def rules_of(runs: Iterable[Sequence[Ruled]]) -> tuple[Ruled, ...]:
+    """Each rule once: as the first run tells it that broke it, or else as the first that put it."""
+    told: dict[str, Ruled] = {}
+    for rule in (rule for rules in runs for rule in rules):
+        if rule.rule not in told or (told[rule.rule].held and not rule.held):
+            told[rule.rule] = rule
+    return tuple(told.values())
 
 
 def _rate(rates: Sequence[Rate]) -> Rate | None:

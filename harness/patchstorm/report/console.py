@@ -1,13 +1,13 @@
 """A report for people: a table of verdicts, then each violation as a short story.
 
-Colour comes from rich, which keeps to ``NO_COLOR`` and leaves files and pipes plain. Stories and
-commands are never wrapped or cut here, so that they can be searched and copied.
+Colour comes from rich, which keeps to ``NO_COLOR`` and leaves files and pipes plain. How lines fit a terminal
+is the matter of :mod:`patchstorm.report.layout`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -19,13 +19,17 @@ from rich.text import Text
 
 from patchstorm.legible import legible
 from patchstorm.report.causes import common, told, without
+from patchstorm.report.layout import Entry, laid_out, line
+from patchstorm.report.loudness import NORMAL, QUIET, VERBOSE, Loudness
 from patchstorm.report.model import Report, RunReport
 from patchstorm.report.story import (
     headline,
     idle_checkers,
     remark,
     remarks_below,
+    replay_command,
     scaled_down,
+    shrinking,
     skipped_alike,
     skips,
     story,
@@ -66,53 +70,95 @@ class _Spelt:
             yield Segment(text, segment.style, segment.control)
 
 
-def tell(report: Report, console: Console, *, took: str, remarks: Sequence[str] = ()) -> None:
-    """The table, what sums it up, and the stories; the last line of each replays it."""
+def tell(
+    report: Report,
+    console: Console,
+    *,
+    took: str,
+    remarks: Sequence[str] = (),
+    loudness: Loudness = NORMAL,
+) -> None:
+    """The table, what sums it up, and the stories; the last line of each replays it.
+
+    ``QUIET`` leaves the sum and of each violation what was found and the command; ``VERBOSE`` adds remarks.
+    """
     runs = report.runs
+    if loudness == QUIET:
+        _tell_in_brief(runs, console, took)
+        return
     console.print(table(runs, width=console.width))
     console.print()
     idle = idle_checkers(runs)
     below = skips(runs) if len(_worlds(runs)) > 1 else []
-    small = scaled_down(runs)
-    for line in (*below, *remarks, *(one for one in (idle, small) if one is not None)):
-        console.print(line, soft_wrap=True)
-    console.print(f"{tally(runs)} in {took}", soft_wrap=True)
-    if len({run.scenario for run in runs}) == 1:  # of many storms nobody reads them
+    small, spent = scaled_down(runs), shrinking(runs)
+    told_below = (idle, small, None if spent is None else f"Shrinking took {spent}")
+    for one in (*below, *remarks, *(one for one in told_below if one is not None)):
+        line(console, one)
+    line(console, f"{tally(runs)} in {took}")
+    if loudness == VERBOSE:
+        for run in runs:
+            _tell_all_remarks(run, console)
+    elif len({run.scenario for run in runs}) == 1:  # of many storms nobody reads them
         for run in runs:
             _tell_remarks(run, console)
     for run in runs:
         if run.unknown is not None and "\n" in run.unknown:
             console.print()
-            console.print(Text(f"{headline(run)}\n{run.unknown}"), soft_wrap=True)
+            line(console, f"{headline(run)}\n{run.unknown}")
     causes = common(runs)
     if causes:
         console.print()
-    for line in told(causes):
-        console.print(Text(line), soft_wrap=True)
+    for one in told(causes):
+        line(console, one)
     for run in runs:
         if run.verdict == "violated" and (rest := without(run, causes)).findings:
             console.print()
             tell_violation(rest, console)
 
 
+def _tell_in_brief(runs: Sequence[RunReport], console: Console, took: str) -> None:
+    for run in runs:
+        if run.verdict == "violated":
+            line(console, headline(run), style=_STYLES["violated"])
+            for one in dict.fromkeys(f"  {one.checker}: {one.summary}" for one in run.findings[:1]):
+                line(console, one)
+            command = replay_command(run)
+            if command is not None:
+                line(console, command)
+        elif run.unknown is not None:
+            line(console, f"{headline(run)}: {_brief(run.unknown)}", style=_STYLES["unknown"])
+    line(console, f"{tally(runs)} in {took}")
+
+
 def _tell_remarks(run: RunReport, console: Console) -> None:
     """What was remarked and has no room in the table."""
-    below = remarks_below(run)
-    if below:
+    _tell_notes(run, remarks_below(run), console)
+
+
+def _tell_all_remarks(run: RunReport, console: Console) -> None:
+    """Whatever was remarked, smaller sizes and points that were not reached among them."""
+    missing = [f"not reached: {one.name} ({one.why})" for one in run.points if not one.reached]
+    small = [f"scaled: {one}" for one in run.scaled]
+    skipped = [] if run.skipped is None else [f"skipped: {run.skipped}"]
+    _tell_notes(run, dict.fromkeys((*skipped, *missing, *small, *run.notes)), console)
+
+
+def _tell_notes(run: RunReport, notes: Collection[str], console: Console) -> None:
+    if notes:
         console.print()
-        console.print(Text(f"{headline(run)}, and these remarks"), soft_wrap=True)
-        for note in below:
-            console.print(Text(f"   {note}"), soft_wrap=True)
+        line(console, f"{headline(run)}, and these remarks")
+        for note in notes:
+            line(console, f"   {note}")
 
 
 def tell_violation(run: RunReport, console: Console) -> None:
     """What was found in one storm."""
-    console.print(Text(headline(run), style=_STYLES["violated"]), soft_wrap=True)
-    for line in story(run):
-        console.print(Text(line), soft_wrap=True)
+    line(console, headline(run), style=_STYLES["violated"])
+    for one in story(run):
+        line(console, one)
 
 
-def table(runs: Sequence[RunReport], *, width: int) -> Table:
+def table(runs: Sequence[RunReport], *, width: int) -> ConsoleRenderable:
     """A row for each storm; where storms ran in several worlds, these share the row."""
     if len(_worlds(runs)) > 1:
         return _table_of_worlds(runs, width=width)
@@ -120,23 +166,25 @@ def table(runs: Sequence[RunReport], *, width: int) -> Table:
     names = ["schedules", "steps", "seconds"] if simulated else ["operations", "seconds"]
     if width < NARROW_COLUMNS:
         names = []
-    grid = _grid("scenario", "verdict", *names)
-    for run in runs:
-        cells = [Text(run.scenario), _worded(run)]
-        cells += [Text(_figure(run, name)) for name in names]
-        grid.add_row(*cells, Text(_brief(remark(run))))
-    return grid
+    rows = [
+        Entry(
+            [Text(run.scenario), _worded(run), *(Text(_figure(run, name)) for name in names)],
+            _brief(remark(run)),
+        )
+        for run in runs
+    ]
+    return laid_out(["scenario", "verdict", *names], rows, width=width, right=FIGURES)
 
 
-def _table_of_worlds(runs: Sequence[RunReport], *, width: int) -> Table:
+def _table_of_worlds(runs: Sequence[RunReport], *, width: int) -> ConsoleRenderable:
     """Scenario, a verdict for each world, seconds, remark; skips are told below the table."""
     worlds = [world for world in _worlds(runs) if not skipped_alike(runs, world)] or _worlds(runs)
     figures = ["seconds"] if width >= NARROW_COLUMNS else []
-    grid = _grid("scenario", *worlds, *figures)
-    rows: dict[tuple[str, str, int], dict[str, RunReport]] = {}
+    by_name: dict[tuple[str, str, int], dict[str, RunReport]] = {}
     for run in runs:
-        rows.setdefault((run.scenario, run.target, run.seed), {})[run.world] = run
-    for (scenario, _, _), row in rows.items():
+        by_name.setdefault((run.scenario, run.target, run.seed), {})[run.world] = run
+    rows = []
+    for (scenario, _, _), row in by_name.items():
         cells = [Text(scenario)]
         cells += [
             _worded(row[world], counted=True) if world in row else Text("") for world in worlds
@@ -144,24 +192,14 @@ def _table_of_worlds(runs: Sequence[RunReport], *, width: int) -> Table:
         if figures:
             seconds = [run.seconds for run in row.values() if run.verdict is not None]
             cells.append(Text(f"{sum(seconds):.1f}" if seconds else ""))
-        grid.add_row(*cells, Text("\n".join(_remarks(row))))
-    return grid
+        rows.append(Entry(cells, "\n".join(_remarks(row))))
+    return laid_out(["scenario", *worlds, *figures], rows, width=width, right=FIGURES)
 
 
 def _remarks(row: Mapping[str, RunReport]) -> list[str]:
     """What is to be said of each world; skips apart, which have a line of their own below."""
     said = {world: _brief(remark(run)) for world, run in row.items() if run.skipped is None}
     return [f"{world}: {text}" for world, text in said.items() if text]
-
-
-def _grid(first: str, *names: str) -> Table:
-    """An empty table: the storm's name, words, right-aligned figures, and a remark that folds."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    grid.add_column(first, overflow="fold")
-    for name in names:
-        grid.add_column(name, justify="right" if name in FIGURES else "left", no_wrap=True)
-    grid.add_column("remark", overflow="fold", ratio=1)
-    return grid
 
 
 def _worded(run: RunReport, *, counted: bool = False) -> Text:
@@ -185,10 +223,11 @@ def _worlds(runs: Sequence[RunReport]) -> list[str]:
 
 def _brief(text: str) -> str:
     """The first line, and not too much of it; what is longer is told below the table or in JSON."""
-    line, _, more = text.partition("\n")
-    if len(line) > REMARK_MAX:
-        return line[: REMARK_MAX - 4].rstrip() + " ..."
-    return f"{line} ..." if more else line
+    first, _, more = text.partition("\n")
+    if len(first) > REMARK_MAX:
+        cut = first[: REMARK_MAX - 4]
+        return f"{cut.rpartition(' ')[0] or cut} ..."
+    return f"{first} ..." if more else first
 
 
 def checker_table(rows: Sequence[tuple[str, str, str]]) -> Table:

@@ -8,6 +8,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from patchstorm.check.model import Ruled
 from patchstorm.check.verdict import Verdict
 from patchstorm.report.causes import headers_alone
 from patchstorm.report.combine import combined
@@ -65,7 +66,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     phrase, ``claims`` are all of that run, ``story`` is what happened, with ``steps`` step by step, which
     a simulation knows. ``failure`` is the run's file, and ``command`` runs that plan again from nothing.
     ``verdict`` is None where the storm was ``skipped``. ``readings`` are what people concluded.
-    ``headers_alone``: whatever was found is about headers of answers.
+    ``headers_alone``: whatever was found is about headers of answers. ``rules`` are those of the protocol
+    that were put to answers.
     """
 
     storm: str
@@ -85,6 +87,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     command: str = ""
     readings: tuple[Reading, ...] = ()
     headers_alone: bool = False
+    rules: tuple[Ruled, ...] = ()
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +160,7 @@ def cell(
         ),
         story=tuple(story(_plainest_first(shown))[:-1]) if shown.findings else (),
         steps=bool(shown.story),
+        rules=whole.rules,
         failure=shown.failure,
         command=command,
         headers_alone=worst == "violated" and all(headers_alone(run) for run in judged),

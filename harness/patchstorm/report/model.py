@@ -5,9 +5,11 @@ Findings keep the keys of the contract: checker, summary, upload, ranges, operat
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-from patchstorm.check.model import Finding
+from patchstorm.check.model import Finding, Ruled
 from patchstorm.check.tried import Point
 from patchstorm.check.verdict import Verdict, folded
 
@@ -19,16 +21,48 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
 
 
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What made a report, where and when: versions, the host, the day, and how many seconds it took."""
+
+    patchstorm: str
+    python: str
+    machine: str
+    date: str
+    seconds: float
+
+
+class Pairs(msgspec.Struct, frozen=True, kw_only=True):
+    """Which pairs of features met in a storm that composes itself.
+
+    ``dimensions`` are the kinds of features, and ``cells`` has for two of them how many pairs met of how many
+    that can. ``never`` are pairs that can meet and have not, at most NEVER_KEPT, of ``never_all``. ``apart``
+    counts pairs that cannot meet, by reason; ``absent`` are features that are not to be had, with the reason.
+    """
+
+    dimensions: tuple[str, ...]
+    cells: tuple[tuple[str, str, int, int], ...]
+    never: tuple[tuple[str, str], ...]
+    never_all: int
+    apart: dict[str, int]
+    absent: dict[str, str]
+
+
+NEVER_KEPT: Final = 200
+
+
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """One storm against one target in one world.
 
     ``verdict`` is None when the storm was skipped, and ``skipped`` says why. ``failure`` is the path
     of a file that ``patchstorm replay`` takes, and ``story`` tells it step by step where the world knows
-    the steps. ``replay`` is what replays ``failure`` where that command cannot. ``others`` are the files of
+    the steps; to make it small took ``shrinking_s``, which ``seconds`` does not hold. ``replay`` is what
+    replays ``failure`` where that command cannot. ``others`` are the files of
     failures from other causes, where a search went on after the first. ``notes`` are remarks that change no
     verdict. ``steps`` are the simulator's steps, or the requests made in a live world. ``points`` are what
     the storm is for, each reached or not. ``rate`` is filled where a violation in a live world was run again.
-    ``scaled`` says which sizes the simulator made smaller.
+    ``scaled`` says which sizes the simulator made smaller. ``histories`` are the files in which runs of real
+    processes were kept, ``pairs`` is what met where a storm composes itself, and ``rules`` are those of the
+    protocol that were put to answers.
     """
 
     scenario: str
@@ -39,6 +73,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     schedules: int = 0
     steps: int = 0
     seconds: float = 0.0
+    shrinking_s: float = 0.0
     digest: str | None = None
     skipped: str | None = None
     unknown: str | None = None
@@ -51,13 +86,17 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     scaled: tuple[str, ...] = ()
     rate: Rate | None = None
     replay: str | msgspec.UnsetType = msgspec.UNSET
+    histories: tuple[str, ...] = ()
+    rules: tuple[Ruled, ...] = ()
+    pairs: Pairs | msgspec.UnsetType = msgspec.UNSET
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything one command found."""
+    """Everything one command found. ``made`` is not set where nobody knows, as of failures gathered later."""
 
     verdict: Verdict
     runs: tuple[RunReport, ...]
+    made: Made | msgspec.UnsetType = msgspec.UNSET
 
 
 def overall(runs: tuple[RunReport, ...]) -> Verdict:

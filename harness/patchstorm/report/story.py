@@ -31,6 +31,14 @@ def in_brief(run: RunReport) -> str:
     return f"{word(run)}, {run.seconds:.1f} s" if run.verdict else word(run)
 
 
+def found_in_brief(run: RunReport) -> str:
+    """What was found first, in a line; nothing where nothing was violated."""
+    if run.verdict != "violated" or not run.findings:
+        return ""
+    first = run.findings[0]
+    return f"{first.checker}: {first.summary}"
+
+
 def remark(run: RunReport) -> str:
     """Why, in a few words: the reason of a skip or an unknown, or the checkers that found something."""
     if run.skipped is not None:
@@ -62,6 +70,15 @@ def scaled_down(runs: Sequence[RunReport]) -> str | None:
         return None
     storms = "storm" if count == 1 else "storms"
     return f"Sizes were scaled down for the simulator in {count} {storms}; `--json` says how"
+
+
+def shrinking(runs: Sequence[RunReport]) -> str | None:
+    """How long making failures small took, and its share of the work; None where none was."""
+    spent = sum(run.shrinking_s for run in runs)
+    if not spent:
+        return None
+    share = spent / (spent + sum(run.seconds for run in runs))
+    return f"{spent:.1f} s, {share:.0%} of the work"
 
 
 def remarks_below(run: RunReport) -> list[str]:

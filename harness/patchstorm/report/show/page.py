@@ -1,25 +1,20 @@
 """The whole page: one file, nothing loaded from anywhere, readable without its script.
 
-What servers and scenarios said goes in escaped, as text or as JSON; the page's own policy (Content Security
-Policy Level 3, ``script-src`` by hash) lets no other script run even if something were missed.
+What servers and scenarios said goes in escaped, as text or as JSON.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Final
 
 import msgspec
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from patchstorm.check.model import Finding
 from patchstorm.history.model import History
-from patchstorm.legible import legible
+from patchstorm.report.paper import rendered
 from patchstorm.report.show.bytemap import strips
 from patchstorm.report.show.drawing import ROWS_MAX, chart, hue, strip
 from patchstorm.report.show.marks import marks
@@ -53,21 +48,13 @@ def page(shown: Shown) -> str:
     """The page as text."""
     timeline = laid_out(shown.history, list(marks(shown.told)), shown.step_ns)
     maps = strips(shown.history, timeline, shown.findings)
-    script, style = _asset("show.js"), _asset("show.css")
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_legible,
-    )
-    environment.filters["size"] = size
-    return environment.from_string(_asset("show.html.j2")).render(
+    return rendered(
+        PACKAGE,
+        "show.html.j2",
+        style="show.css",
+        script="show.js",
         shown=shown,
         story=[(line, line.lstrip().startswith("->")) for line in shown.story],
-        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:",
-        style=Markup(style),
-        script=Markup(script),
         data=_data(Page(timeline=timeline, strips=maps)),
         chart=chart(timeline),
         maps=[(one, strip(one)) for one in maps],
@@ -76,6 +63,7 @@ def page(shown: Shown) -> str:
         rows=len(timeline.rows),
         rows_max=ROWS_MAX,
         hue=hue,
+        size=size,
     )
 
 
@@ -85,15 +73,3 @@ def _data(said: Page) -> Markup:
     return Markup(
         text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     )
-
-
-def _asset(name: str) -> str:
-    return (resources.files(PACKAGE) / "assets" / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _legible(value: object) -> object:
-    return legible(value) if type(value) is str else value  # what is markup is ours
