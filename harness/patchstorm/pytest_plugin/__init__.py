@@ -94,9 +94,17 @@ def pytest_configure(config: pytest.Config) -> None:
                 f"a test whose id begins with {ROOT}:: is a storm: give --patchstorm-target, too"
             )
         return
-    from patchstorm.pytest_plugin.asked import check
+    try:
+        from patchstorm.pytest_plugin.asked import check
 
-    check(config)
+        check(config)
+    except (ImportError, AttributeError) as error:
+        from patchstorm.commands.elsewhere import lacking
+
+        lacks = lacking(error)
+        if lacks is None:
+            raise
+        raise pytest.UsageError(lacks) from None
 
 
 @pytest.hookimpl(tryfirst=True)
