@@ -18,8 +18,9 @@ from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.retrying import retry_simulated
 from patchstorm.commands.simulate import schedules_default, with_story
 from patchstorm.pytest_plugin.wanted import Settings, Wanted
+from patchstorm.scenario.runnable import runnable
 from patchstorm.target.claims import unclaimed
-from patchstorm.worlds.registry import DEFAULT_STORAGE, not_offered, world_of
+from patchstorm.worlds.registry import DEFAULT_STORAGE, all_means, not_offered, world_of
 
 
 def stormed(wanted: Wanted, settings: Settings, *, retry: bool) -> Explored | StormResult:
@@ -40,7 +41,7 @@ def stormed(wanted: Wanted, settings: Settings, *, retry: bool) -> Explored | St
 
 
 def _cannot(wanted: Wanted) -> str | None:
-    """Why it is not run, besides what the storm itself needs; as ``patchstorm run`` does."""
+    """Why it is not run: what the world cannot do, what the storm needs, what the target does not claim."""
     if wanted.subject is not None:
         return None
     world = world_of(wanted.world)
@@ -49,8 +50,16 @@ def _cannot(wanted: Wanted) -> str | None:
         return reason
     asked = wanted.scenario.fleet.storage
     storage = wanted.storage or world.storage_for(None, asked) or asked or DEFAULT_STORAGE
+    target = wanted.target
+    reason = runnable(
+        wanted.scenario, wanted.world, target.capabilities, all_means(), storage=storage,
+        phases=tuple(target.phases), request_ms=target.wire.request_ms,
+        companion=target.companion is not None,
+    )  # fmt: skip
+    if reason is not None:
+        return reason
     faults = {fault.kind for fault in wanted.scenario.faults}
-    return not_offered(world, storage) or unclaimed(wanted.target, storage, faults)
+    return not_offered(world, storage) or unclaimed(target, storage, faults)
 
 
 def _skipped(wanted: Wanted, reason: str) -> RunReport:
