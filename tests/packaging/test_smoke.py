@@ -1,6 +1,7 @@
-"""The command from end to end, as a newcomer types it: with every Python, and with the lowest versions.
+"""The command from end to end, as a newcomer types it.
 
-``ci/smoke.sh`` runs this file in environments of its own; it needs pytest and nothing of the extra ``dev``.
+``ci/pythons.sh`` runs this file with other Pythons, ``ci/lowest.sh`` with the lowest versions of all else; it needs
+pytest and nothing of the extra ``dev``.
 """
 
 from __future__ import annotations
