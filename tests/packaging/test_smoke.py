@@ -1,7 +1,7 @@
 """The command from end to end, as a newcomer types it.
 
-``ci/pythons.sh`` runs this file with other Pythons, ``ci/lowest.sh`` with the lowest versions of all else; it needs
-pytest and nothing of the extra ``dev``.
+``ci/pythons.sh`` runs this file with other Pythons, ``ci/lowest.sh`` with the lowest versions of all else; it
+needs pytest and nothing of the extra ``dev``.
 """
 
 from __future__ import annotations
