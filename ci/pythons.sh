@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The simulator of Python servers under the other versions of CPython that it is made for: tests/sim/hosted, each
-# version in an environment of its own.
+# The simulator of Python servers under the other versions of CPython that it is made for: tests/sim/hosted, and the
+# command from end to end: tests/packaging/test_smoke.py. Each version has an environment of its own.
 #
 #   ci/pythons.sh [PYTEST ARGUMENTS]
 #
@@ -47,6 +47,8 @@ for version in "${VERSIONS[@]}"; do
     say "$version"
     timeout --kill-after=20 "$TESTS_SECONDS_MAX" "$place/$version/bin/python" -m pytest -q -n 2 tests/sim/hosted "$@" \
         || failed+=("$version")
+    timeout --kill-after=20 "$TESTS_SECONDS_MAX" "$place/$version/bin/python" -m pytest -q -n 2 -m "" -o pythonpath= \
+        tests/packaging/test_smoke.py || failed+=("$version, the command")
 done
 if [ ${#failed[@]} -gt 0 ]; then
     say "failed: ${failed[*]}"

@@ -1,4 +1,4 @@
-"""What there is, by name and by form: ``list`` and ``schema``."""
+"""What there is, by name, form and description: ``list``, ``schema`` and ``docs``."""
 
 from __future__ import annotations
 
@@ -41,3 +41,14 @@ def schema(
     from patchstorm.commands.schema import execute
 
     return execute(kind)
+
+
+def docs(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Print this one; none: where all are.")
+    ] = None,
+) -> int:
+    """Tell where the documents of this release are, or print one."""
+    from patchstorm.commands.documents import execute
+
+    return execute(name)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import typer
 
+from patchstorm.commands.elsewhere import lacking
 from patchstorm.commands.signals import ended_as_by_ctrl_c
 from patchstorm.errors import PatchstormError, UsageError
 from patchstorm.legible import legible
@@ -25,7 +26,6 @@ _OF_THE_MACHINE = {
     errno.EFBIG, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENOENT,
 }  # fmt: skip
 """What the system says when a place of the user's is at fault. Any other refusal is a mistake of ours."""
-_OF_LINUX = {"fcntl", "termios", "resource", "pwd", "grp", "pty"}
 
 
 def code_of(call: Callable[[], object]) -> int:
@@ -44,16 +44,12 @@ def code_of(call: Callable[[], object]) -> int:
         return _refused_by_the_system(error)
     except (SystemExit, BdbQuit) as error:
         return _not_finished(error)
-    except ModuleNotFoundError as error:
-        if error.name not in _OF_LINUX:
-            return _broken()
-        return _refuse(f"Linux is needed: this Python has no module `{error.name}`", 2)
     except MemoryError:
         return _refuse("there is not enough memory for this; nothing was concluded", 2)
     except Exception as error:
         said = getattr(error, "format_message", None)  # the parser's own, in any release of it
         if said is None:
-            return _broken()
+            return _broken(error)
         return _asked_wrongly(error, said())
     return code if isinstance(code, int) else 0
 
@@ -77,7 +73,7 @@ def _asked_wrongly(error: Exception, said: str) -> int:
 def _refused_by_the_system(error: OSError) -> int:
     """A file of the user's that cannot be read or written is told as such; anything else is our mistake."""
     if error.errno not in _OF_THE_MACHINE:
-        return _broken()
+        return _broken(error)
     where = "" if error.filename is None else f"{error.filename}: "
     return _refuse(
         f"{where}{error.strerror}; nothing was concluded. Give a place that can be written to and has room.",
@@ -91,7 +87,13 @@ def _not_finished(error: BaseException) -> int:
     return _refuse(f"not finished ({why}); nothing was concluded", 2)
 
 
-def _broken() -> int:
-    """A mistake of the harness itself: told in full, and never taken for a violation."""
+def _broken(error: Exception) -> int:
+    """A mistake of the harness itself: told in full, and never taken for a violation.
+
+    Unless it is the system that lacks something.
+    """
+    lacks = lacking(error)
+    if lacks is not None:
+        return _refuse(lacks, 2)
     traceback.print_exc()
     return _refuse("this is a bug in patchstorm, not in the target; nothing was concluded", 2)

@@ -1,0 +1,107 @@
+"""The storm of a test of people's own: its marker says which, the fixture ``storm`` gives what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from patchstorm.api import (
+    Explored,
+    PatchstormError,
+    Scenario,
+    StormResult,
+    Subject,
+    Target,
+    UsageError,
+    Verdict,
+    load_scenario,
+    load_target,
+)
+from patchstorm.pytest_plugin import SEED_FIRST
+from patchstorm.pytest_plugin.asked import settings, worlds
+from patchstorm.pytest_plugin.judged import NotSafe, judged
+from patchstorm.pytest_plugin.storming import stormed
+from patchstorm.pytest_plugin.wanted import Wanted
+from patchstorm.worlds.registry import world_of
+from patchstorm.worlds.sim.run import WORLD
+
+_USE = '@patchstorm.storm("replaying", target="my-server.toml")'
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The arguments of the marker; None is what was left open."""
+
+    scenario: Scenario | str | Path
+    target: Target | Subject | str | Path | None = None
+    world: str | None = None
+    seed: int = SEED_FIRST
+    schedules: int | None = None
+    storage: str | None = None
+    replicas: int | None = None
+    verdict: str | None = "safe"
+
+
+def result_of(request: pytest.FixtureRequest) -> Explored | StormResult:
+    """Storm, and fail the test unless the verdict is the one that it expects.
+
+    A test that looks at a history alone would pass after a storm that tried nothing.
+    """
+    mark = request.node.get_closest_marker("storm")
+    try:
+        marked = _marked(mark)
+        wanted = _wanted(marked, request.config)
+        result = stormed(wanted, settings(request.config), retry=True)
+        judged(result.report, marked.verdict)
+    except NotSafe as error:
+        pytest.fail(str(error), pytrace=False)
+    except PatchstormError as error:
+        pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
+    return result
+
+
+def _marked(mark: pytest.Mark | None) -> Marked:
+    if mark is None:
+        raise UsageError(f"the fixture `storm` needs a storm. Write {_USE} above the test.")
+    try:
+        marked = Marked(*mark.args, **mark.kwargs)
+    except TypeError as error:
+        said = str(error).replace("Marked.__init__()", "it")
+        raise UsageError(f"the marker `storm`: {said}. Write, for example, {_USE}.") from None
+    if marked.verdict not in (None, *get_args(Verdict)):
+        verdicts = ", ".join(get_args(Verdict))
+        raise UsageError(f"the marker `storm`: verdict {marked.verdict!r} is none of {verdicts}")
+    return marked
+
+
+def _wanted(marked: Marked, config: pytest.Config) -> Wanted:
+    target = marked.target
+    if target is None:
+        target = config.getoption("--patchstorm-target")
+    if target is None:
+        raise UsageError(
+            "the marker `storm` names no target, and --patchstorm-target is not given; give one"
+        )
+    subject = target if isinstance(target, Subject) else None
+    world = marked.world or (WORLD if subject else worlds(config)[0])
+    if subject is not None and not world_of(world).searches:
+        raise UsageError(f"the marker `storm`: a store of your own runs in {WORLD}, not in {world}")
+    scenario = marked.scenario
+    if isinstance(target, Subject):
+        aim = target.target
+    else:
+        aim = target if isinstance(target, Target) else load_target(target)
+    return Wanted(
+        scenario=scenario if isinstance(scenario, Scenario) else load_scenario(scenario),
+        target=aim,
+        name=str(target) if isinstance(target, str | Path) else None,
+        subject=subject,
+        world=world,
+        seed=marked.seed,
+        schedules=marked.schedules,
+        storage=marked.storage,
+        replicas=marked.replicas,
+    )
