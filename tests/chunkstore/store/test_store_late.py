@@ -90,6 +90,21 @@ def test_a_session_that_noted_no_bytes_has_only_the_time_stamp(world: World) -> 
         world.patch(store, claims_for(), 3, DATA[3:12])
 
 
+def test_a_replaced_file_that_a_stale_name_opens_is_looked_up_again(world: World) -> None:
+    """An NFS client reopens the file that it knew under the name, until it has listed the directory."""
+    claims, old, new = claims_for(overwrite=True), world.root / "old", world.root / "new"
+    (world.root / claims.target).parent.mkdir(parents=True)
+    (world.root / claims.target).write_bytes(b"what stood there")
+    os.link(world.root / claims.target, old)
+    world.patch(world.replica(), claims, 0, DATA)
+    target, store = world.root / claims.target, world.replica()
+    os.rename(target, new)
+    os.rename(old, target)
+    port_of(store).before = once("listdir", str(target.parent), lambda: os.rename(new, target))
+    assert world.patch(store, claims, 3, DATA[3:12]).state == "published"
+    assert world.published(claims) == DATA
+
+
 def changed(target: Path, how: str) -> None:
     if how == "moved":
         target.rename(target.with_name("elsewhere"))
