@@ -66,6 +66,8 @@ class Body:
         self._synced = False
         self._committed = False
         self._contributed = False
+        self._kept = False
+        self._returned = False
         self.offset = offset
         self.received = 0
         self.sha256 = self._files.sha256()
@@ -112,7 +114,7 @@ class Body:
         contradicts a committed one, since then nobody knows which upload it belongs to.
         """
         if self.received:
-            self.unsized = False
+            self._kept = True
             self.commit()
 
     def abort(self) -> None:
@@ -155,7 +157,7 @@ class Body:
                 self._store.require_open(info)
                 unseen, missing = self._look(session)
                 if not info.finished and not unseen and self._cut_to(missing):
-                    if self.unsized and not self._closes(info):
+                    if self._may_be_vain(info):
                         self._store.publisher.require_winnable(info)
                     if missing:
                         self._move_in(session)
@@ -176,8 +178,12 @@ class Body:
         unseen = [record for record in found if record not in self._agreed]
         return unseen, ranges.gaps(held, self.offset, self.end)
 
-    def _closes(self, info: Info) -> bool:
-        return ranges.closes(info.ranges, info.size, self.offset, self.end)
+    def _may_be_vain(self, info: Info) -> bool:
+        """Whether it turns out only now that it does not close the upload: its end was not known, or
+        damage was found since. What broke off is kept in any case."""
+        if self._kept or not (self.unsized or self._returned):
+            return False
+        return not ranges.closes(info.ranges, info.size, self.offset, self.end)
 
     def _cut_to(self, missing: list[ranges.Span]) -> bool:
         return not missing or missing == [piece.span for piece in self._pieces]
@@ -221,6 +227,7 @@ class Body:
                 if chunks.intact(self._files, self._paths.chunk(record.offset), record):
                     raise self._contradiction(record)
                 self._store.drop_damaged(self._claims, record)
+                self._returned = True
                 return
         self._agreed.add(record)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .errors import Busy
 from .files import NO_FILE, Files
@@ -77,10 +77,7 @@ def intact(files: Files, path: str, record: Record) -> bool:
         with files.opened(path, os.O_RDONLY) as chunk:
             if files.port.fstat(chunk).st_size != record.length:
                 return False
-            digest = hashlib.sha256()
-            for _, block in blocks(files.port, chunk, 0, record.length):
-                digest.update(block)
-            return digest.hexdigest() == record.sha256
+            return _digest(files, chunk, 0, record.length) == record.sha256
 
     return _read(files, path, look)
 
@@ -101,3 +98,23 @@ def copy(files: Files, path: str, record: Record, fd: int, offset: int) -> bool:
             return copied == record.length and digest.hexdigest() == record.sha256
 
     return _read(files, path, look)
+
+
+def seal(digests: Iterable[str]) -> str:
+    """One digest of a whole file, from those of its chunks in their order: nothing is read for it."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def seal_of(files: Files, fd: int, offsets: Sequence[int], size: int) -> str:
+    """The seal of a file of ``size`` bytes that was assembled from chunks at ``offsets``. Reads all of it."""
+    ends = (*offsets[1:], size)
+    return seal(
+        _digest(files, fd, start, end - start) for start, end in zip(offsets, ends, strict=True)
+    )
+
+
+def _digest(files: Files, fd: int, offset: int, length: int) -> str:
+    digest = files.sha256()
+    for _, block in blocks(files.port, fd, offset, length):
+        digest.update(block)
+    return digest.hexdigest()

@@ -64,11 +64,17 @@ class Intent(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """How the published file is recognised. Device numbers differ between hosts and stay out."""
+    """How the published file is recognised. Device numbers differ between hosts and stay out.
+
+    Time stamps may move without a change: an NFS client that has a delegation of the file brings its own
+    to the server later. ``seal`` tells by the bytes then (:func:`chunkstore.chunks.seal`); empty in a
+    session that was published when nobody noted it.
+    """
 
     inode: int
     size: int
     mtime_ns: int
+    seal: str = ""
 
 
 class OffsetRun(msgspec.Struct, frozen=True, array_like=True):

@@ -261,11 +261,12 @@ class Publisher:
         target = self._store.target_path(info.target)
         self._files.sync_directory(os.path.dirname(target))
         found = self._files.find(stage) or self._files.port.lstat(target)
-        offsets = [record.offset for record in session.records()]
-        info.published = Identity(found.st_ino, found.st_size, found.st_mtime_ns)
+        records = session.records()
+        seal = chunks.seal(record.sha256 for record in records)
+        info.published = Identity(found.st_ino, found.st_size, found.st_mtime_ns, seal)
         info.state = "published"
         info.intent = None
-        info.received = ranges.fold(offsets)
+        info.received = ranges.fold(record.offset for record in records)
         info.segments = []
         session.save(info)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from patchstorm.errors import UnreadableError
 from patchstorm.live import tree
-from patchstorm.live.beneath import no_link
+from patchstorm.live.beneath import no_link, opened
 from patchstorm.live.storage import remove
 from patchstorm.live.view import DirectoryView
 from patchstorm.live.watch import Tree
@@ -42,6 +44,34 @@ def test_links_and_names_that_leave_the_root_are_refused(root: Path, path: str) 
     ):
         with pytest.raises(UnreadableError):
             look()
+
+
+LEASING = """
+import fcntl, os, signal, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+asked = lambda *_: (fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK), sys.exit())
+signal.signal(signal.SIGIO, asked)
+try:
+    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+except OSError:
+    print("none", flush=True)
+else:
+    print("leased", flush=True)
+    signal.pause()
+"""
+
+
+def test_a_file_that_somebody_has_a_lease_of_is_opened_once_it_is_given_back(root: Path) -> None:
+    """As an NFS server gives one to a client: a delegation."""
+    (root / "leased").write_bytes(b"before")
+    command = [sys.executable, "-c", LEASING, str(root / "leased")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        if holder.stdout.readline() != "leased\n":
+            pytest.skip("this file system gives no leases")
+        with opened(root, "leased", os.O_RDWR) as file:
+            assert file is not None
+            assert os.pwrite(file, b"after!", 0) == 6
 
 
 def test_a_root_that_has_become_a_link_is_not_followed(root: Path) -> None:

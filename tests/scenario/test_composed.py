@@ -119,6 +119,7 @@ def test_what_a_target_lacks_is_never_drawn_and_says_why() -> None:
     assert "minted-urls" in table.absent[UPLOAD + "minted"]
     assert "hostile" not in table.absent["fault lock-loss"]
     assert "must survive" in table.absent["fault lock-loss"]
+    assert "share no program" in table.absent["fault companion-lost-request"]
     for index in range(60):
         one = draw_plan(COMPOSED, seed=5, index=index, capabilities=has, ground=ground)
         assert not any(client.kind == "terminating" for client in one.clients)

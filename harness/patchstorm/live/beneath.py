@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,9 @@ from patchstorm.errors import UnreadableError
 
 _FIND = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN = os.O_NONBLOCK | os.O_CLOEXEC
+_LEASE_S_MAX = 5.0
+"""How long a lease on a file is waited for: an NFS server recalls a delegation in milliseconds, and a program
+that takes leases may not hold us up for longer."""
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
@@ -88,13 +92,25 @@ def opened(root: Path | str, path: str, flags: int = os.O_RDONLY) -> Iterator[in
             return
         try:
             # The very inode that was looked at, whatever has come under its name since (proc(5)).
-            file = os.open(f"/proc/self/fd/{here}", flags | _OPEN)
+            file = _unleased(f"/proc/self/fd/{here}", flags | _OPEN)
         except OSError as error:
             raise UnreadableError(path, f"cannot be opened ({error.strerror})") from None
         try:
             yield file
         finally:
             os.close(file)
+
+
+def _unleased(path: str, flags: int) -> int:
+    """open(2) with O_NONBLOCK, which begins to break a lease on the file and says EWOULDBLOCK (fcntl(2))."""
+    deadline = time.monotonic() + _LEASE_S_MAX
+    while True:
+        try:
+            return os.open(path, flags)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.01)
 
 
 _SPECIAL = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
-from storescene import DATA, World, claims_for
+from faultport import once
+from storescene import DATA, World, claims_for, port_of
 
-from chunkstore.errors import Conflict, Gone, TooLarge
+from chunkstore.errors import Busy, Conflict, Gone, TooLarge
 from chunkstore.model import Options
 from chunkstore.store import Store
 
@@ -39,6 +41,68 @@ def test_true_bytes_succeed_and_false_ones_do_not(world: World, span: tuple[int,
     assert (target.stat().st_ino, target.stat().st_mtime_ns) == before
     assert world.left_over() == set()
     world.require_no_leak()
+
+
+def later(target: Path) -> None:
+    """Its time stamp moves, as by an NFS client that had it delegated."""
+    found = target.stat()
+    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
+
+
+def test_a_time_stamp_that_moves_is_no_change(world: World) -> None:
+    store, target = publish(world)
+    reads = {}
+    for step in ("moved", "noted", "moved again"):
+        if step != "noted":
+            later(target)
+        before = len(port_of(store).calls)
+        assert world.patch(store, claims_for(), 3, DATA[3:12]).state == "published", step
+        reads[step] = [call.name for call in port_of(store).calls[before:]].count("preadv")
+        with pytest.raises(Conflict):
+            world.patch(store, claims_for(), 3, LIES[3:12])
+    assert reads == {"moved": 2, "noted": 0, "moved again": 2}, "one read for each chunk, and once"
+    assert world.left_over() == set()
+    world.require_no_leak()
+
+
+def test_a_file_that_changes_while_it_is_read_is_judged_again(world: World) -> None:
+    store, target = publish(world)
+    later(target)
+    incoming = store.begin(claims_for(), 3, 9)
+    incoming.write(DATA[3:12])
+    port_of(store).before = once("preadv", target.name, lambda: later(target))
+    with pytest.raises(Busy):
+        incoming.commit()
+    assert incoming.commit().state == "published"
+    world.require_no_leak()
+
+
+def test_a_session_that_noted_no_bytes_has_only_the_time_stamp(world: World) -> None:
+    store, target = publish(world)
+    with store.existing(claims_for()) as session:
+        published = session.info.published
+        assert published is not None
+        session.info.published = msgspec.structs.replace(published, seal="")
+        session.save(session.info)
+    assert world.patch(store, claims_for(), 3, DATA[3:12]).state == "published"
+    later(target)
+    with pytest.raises(Gone):
+        world.patch(store, claims_for(), 3, DATA[3:12])
+
+
+def test_a_replaced_file_that_a_stale_name_opens_is_looked_up_again(world: World) -> None:
+    """An NFS client reopens the file that it knew under the name, until it has listed the directory."""
+    claims, old, new = claims_for(overwrite=True), world.root / "old", world.root / "new"
+    (world.root / claims.target).parent.mkdir(parents=True)
+    (world.root / claims.target).write_bytes(b"what stood there")
+    os.link(world.root / claims.target, old)
+    world.patch(world.replica(), claims, 0, DATA)
+    target, store = world.root / claims.target, world.replica()
+    os.rename(target, new)
+    os.rename(old, target)
+    port_of(store).before = once("listdir", str(target.parent), lambda: os.rename(new, target))
+    assert world.patch(store, claims, 3, DATA[3:12]).state == "published"
+    assert world.published(claims) == DATA
 
 
 def changed(target: Path, how: str) -> None:

@@ -88,6 +88,26 @@ def test_what_came_of_a_broken_body_is_kept_though_the_name_is_lost_meanwhile(wo
     assert world.replica().view(LOSER).offset == 9
 
 
+def test_a_loser_that_sends_damaged_bytes_anew_is_told(world: World) -> None:
+    """Its upload was whole, so what it sends seemed to close it; but a chunk is gone."""
+    world.patch(world.replica(), WINNER, 0, DATA[:5])
+    world.patch(world.replica(), LOSER, 0, LIES[:5])
+    world.patch(world.replica(), WINNER, 5, DATA[5:])
+    with pytest.raises(TargetTaken):
+        world.patch(world.replica(), LOSER, 5, LIES[5:])
+    chunk = world.session(LOSER) / "chunks" / "chunk_5.dat"
+    chunk.unlink()
+    with pytest.raises(TargetTaken):
+        world.patch(world.replica(), LOSER, 5, LIES[5:9])
+    assert not chunk.exists(), "what was sent in vain was taken"
+    body = world.replica().begin(LOSER, 5)
+    body.write(LIES[5:7])
+    body.keep()
+    (world.root / LOSER.target).unlink()
+    assert world.replica().view(LOSER).offset == 7
+    world.finish(LOSER, LIES)
+
+
 def test_where_the_storage_does_not_say_nobody_has_lost(world: World) -> None:
     won(world)
     store = world.replica()
