@@ -5,6 +5,8 @@ Findings keep the keys of the contract: checker, summary, upload, ranges, operat
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from patchstorm.check.model import Finding
@@ -19,6 +21,23 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
 
 
+class CrashPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A run in which a replica died right before or right after one of its calls.
+
+    ``path`` is told as every run would: uploads and minted names by the order in which they came up.
+    ``verdict`` is None where that call did not come up again. ``failure`` is what replays it.
+    """
+
+    replica: int
+    call: str
+    path: str
+    detail: str = ""
+    moment: Literal["before", "after"]
+    verdict: Verdict | None
+    checkers: tuple[str, ...] = ()
+    failure: str | None = None
+
+
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """One storm against one target in one world.
 
@@ -28,7 +47,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     failures from other causes, where a search went on after the first. ``notes`` are remarks that change no
     verdict. ``steps`` are the simulator's steps, or the requests made in a live world. ``points`` are what
     the storm is for, each reached or not. ``rate`` is filled where a violation in a live world was run again.
-    ``scaled`` says which sizes the simulator made smaller.
+    ``scaled`` says which sizes the simulator made smaller. ``crash_points`` is filled where each was tried.
     """
 
     scenario: str
@@ -51,6 +70,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     scaled: tuple[str, ...] = ()
     rate: Rate | None = None
     replay: str | msgspec.UnsetType = msgspec.UNSET
+    crash_points: tuple[CrashPoint, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ class FuseOutcome:
 
     ``storm_steps`` counts the calls between the storm's first request and its last; ``order`` names all
     that was chosen in it, and ``possible`` since when there each turn of a client could have been taken.
+    What of ``trace`` comes before ``storm_from`` was done before the storm, where nobody is struck.
     """
 
     history: History
@@ -49,6 +50,7 @@ class FuseOutcome:
     steps: int = 0
     storm_steps: int = 0
     trace: tuple[Step, ...] = ()
+    storm_from: int = 0
     order: tuple[str, ...] = ()
     possible: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0

@@ -162,6 +162,7 @@ class _FuseRun(Run):
         self.trace: list[Step] = []
         self.notes: list[str] = []
         self.storm_steps = 0
+        self._storm_from = 0
         self._began_ns = conductor.clock.now_ns
         self._last_ns = -1
         self._armed = False
@@ -345,6 +346,7 @@ class _FuseRun(Run):
 
     def storm_begins(self) -> None:
         self._armed = True
+        self._storm_from = len(self.trace)
         self.chooser.arm()
 
     def storm_ends(self) -> None:
@@ -375,6 +377,7 @@ class _FuseRun(Run):
             steps=self.conductor.steps,
             storm_steps=self.storm_steps,
             trace=tuple(self.trace),
+            storm_from=self._storm_from,
             order=tuple(self.chooser.order),
             possible=dict(self.chooser.possible),
             seconds=seconds,
