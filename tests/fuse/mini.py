@@ -3,7 +3,7 @@
 Moods: ``locked`` holds flock while it compares the offset and writes, and syncs before it answers; ``bare``
 does neither; ``remembers`` refuses a name that it was asked for before; ``spins`` has a lock in memory and
 asks for it again and again; ``busy`` computes for ever once it is asked for a PATCH; ``recorded`` appends the
-bytes, and only then writes down the offset that it believes.
+bytes, and only then writes down the offset that it believes; ``hasty`` believes that a write takes all.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 os.lseek(file, 0, os.SEEK_END)
             while data:
                 done = os.write(file, data) if MOOD == "recorded" else os.pwrite(file, data, offset)
+                done = len(data) if MOOD == "hasty" else done
                 data, offset = data[done:], offset + done
             if MOOD == "recorded":
                 record(path, offset)

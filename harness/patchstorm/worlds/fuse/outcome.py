@@ -15,7 +15,8 @@ NO_STEP: Final = -1
 class Step(NamedTuple):
     """One call that was made: by whom, under which name, what came of it, and what it touched.
 
-    ``number`` is NO_STEP where it did not matter when it was made, and nobody was asked.
+    ``number`` is NO_STEP where it did not matter when it was made, and nobody was asked. ``fault`` is what
+    hit this one call.
     """
 
     time_ns: int
@@ -25,6 +26,7 @@ class Step(NamedTuple):
     result: str
     footprint: Footprint
     number: int = 0
+    fault: str = ""
 
     @property
     def key(self) -> str:
