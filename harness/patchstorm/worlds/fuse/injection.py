@@ -4,7 +4,7 @@
 half, ``short-read`` has them give half, ``lost-reply`` carries them out and answers as their repetition
 would, ``slow`` lets time pass before them, ``silly-rename`` takes the name away before a rename over a
 file that is open here. An ``fsync`` of a file that fails forgets what it had not written (fsync(2)).
-``stale-attributes`` and ``stale-entries`` settle the model's own choices: the oldest answer that the flavour allows.
+``stale-attributes`` and ``stale-entries`` settle the model's own choices: the oldest answer that is allowed.
 """
 
 from __future__ import annotations
