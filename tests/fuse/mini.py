@@ -2,7 +2,8 @@
 
 Moods: ``locked`` holds flock while it compares the offset and writes, and syncs before it answers; ``bare``
 does neither; ``remembers`` refuses a name that it was asked for before; ``spins`` has a lock in memory and
-asks for it again and again; ``busy`` computes for ever once it is asked for a PATCH.
+asks for it again and again; ``busy`` computes for ever once it is asked for a PATCH; ``recorded`` appends the
+bytes, and only then writes down the offset that it believes; ``hasty`` believes that a write takes all.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 file.write(data)
                 os.fsync(file.fileno())
         sync_directory()
+        if MOOD == "recorded":
+            record(f"{ROOT}/{ident}", 0)
         return self.said(201, Location=f"/files/{ident}")
 
     def do_HEAD(self) -> None:
@@ -57,7 +60,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with open(f"{path}.said", "rb") as file:
             length, _, metadata = file.read().decode().partition("\n")
         more = {"Upload_Metadata": metadata} if metadata else {}
-        size = os.stat(path).st_size
+        size = offset_of(path)
         return self.said(
             200, Upload_Offset=size, Upload_Length=length, Cache_Control="no-store", **more
         )
@@ -71,11 +74,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not os.path.exists(path):
             return self.said(404)
         with opened(path) as file:
-            if os.fstat(file).st_size != offset:
+            if offset_of(path) != offset:
                 return self.said(409)
+            if MOOD == "recorded":
+                os.lseek(file, 0, os.SEEK_END)
             while data:
-                done = os.pwrite(file, data, offset)
+                done = os.write(file, data) if MOOD == "recorded" else os.pwrite(file, data, offset)
+                done = len(data) if MOOD == "hasty" else done
                 data, offset = data[done:], offset + done
+            if MOOD == "recorded":
+                record(path, offset)
             if MOOD == "locked":
                 os.fsync(file)
         return self.said(204, Upload_Offset=offset)
@@ -100,6 +108,21 @@ def opened(path: str) -> Iterator[int]:
         os.close(file)
         if MOOD == "spins":
             TAKEN.release()
+
+
+def offset_of(path: str) -> int:
+    if MOOD != "recorded":
+        return os.stat(path).st_size
+    with open(f"{path}.at.said") as file:
+        return int(file.read())
+
+
+def record(path: str, offset: int) -> None:
+    with open(f"{path}.new.said", "w") as file:
+        file.write(str(offset))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f"{path}.new.said", f"{path}.at.said")
 
 
 def sync_directory() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -82,11 +82,16 @@ class Searched:
 
 def search(asked: Asked) -> Searched:
     """Search one storm until the first violation, and shrink that. UsageError for an unknown strategy."""
+    return searched(asked, Search)
+
+
+def searched(asked: Asked, make: Callable[[Asked], Search]) -> Searched:
+    """What the search comes to that ``make`` begins, its first violation made smaller."""
     check_name(asked.strategy)
     reason = _reason_to_skip(asked)
     if reason is not None:
         return Searched(report=_report(asked, skipped=reason))
-    hunt = _Search(asked)
+    hunt = make(asked)
     interrupted = False
     try:
         asyncio.run(hunt.go())
@@ -108,21 +113,29 @@ def _reason_to_skip(asked: Asked) -> str | None:
         companion=world_of(asked.world).shares(target),
     )  # fmt: skip
     if reason is None and asked.claimed_only:
-        plan = _plan(asked, 0)
+        plan = plan_of(asked, 0)
         kinds = {fault.kind for fault in plan.world_faults}
         reason = unclaimed(target, plan.storage or STORAGE, kinds)
     return reason
 
 
-def _plan(asked: Asked, index: int) -> Plan:
+def plan_of(asked: Asked, index: int) -> Plan:
     return draw_plan(
         asked.scenario, seed=asked.seed, index=0 if asked.strategy in ONE_PLAN else index,
         capabilities=asked.target.capabilities, replicas=asked.replicas, storage=asked.storage,
     )  # fmt: skip
 
 
+def without_deaths(plan: Plan) -> Plan:
+    """The plan as it is when nobody in it dies."""
+    alive = tuple(one for one in plan.faults if not FAULTS[one.kind].deadly)
+    return msgspec.structs.replace(plan, faults=alive)
+
+
 @dataclass(slots=True)
-class _Search:
+class Search:
+    """One storm's runs until something fails."""
+
     asked: Asked
     results: list[StormResult] = field(default_factory=list)
     found: StormResult | None = None
@@ -135,23 +148,22 @@ class _Search:
     async def go(self) -> None:
         """Run until something fails or the budget is spent."""
         if self.asked.strategy != "portfolio":
-            await self._all(self._drawn(index) for index in count())
+            await self.all(self._drawn(index) for index in count())
             return
         index = 0
-        while not self._over():
+        while not self.over():
             index = await self._round(index)
 
     async def _round(self, index: int) -> int:
         """One plan as it comes, what is aimed at in it, and as many plans with orders that are drawn."""
-        plan = _plan(self.asked, index)
+        plan = plan_of(self.asked, index)
         kinds = [FAULTS[fault.kind] for fault in plan.world_faults]
         deadly = any(kind.deadly for kind in kinds)
-        if not await self._plain(plan):
+        if not await self.plain(plan):
             return index + 1
         if deadly:
-            alive = tuple(one for one in plan.faults if not FAULTS[one.kind].deadly)
-            plan = msgspec.structs.replace(plan, faults=alive)
-            if self._over() or not await self._plain(plan):
+            plan = without_deaths(plan)
+            if self.over() or not await self.plain(plan):
                 return index + 1
         orders = self.wanted.aimed(deadly=deadly)[:AIMED_OF_A_PLAN]
         index += 1
@@ -164,18 +176,18 @@ class _Search:
         if not orders:
             tries.append(self._drawn(index))
             index += 1
-        await self._all(iter(tries))
+        await self.all(iter(tries))
         return index
 
     def _drawn(self, index: int) -> Try:
-        return _plan(self.asked, index), None
+        return plan_of(self.asked, index), None
 
-    async def _plain(self, plan: Plan) -> bool:
+    async def plain(self, plan: Plan) -> bool:
         """Run as it comes; True: it was judged, and is safe."""
-        await self._all(iter([(plan, Schedule())]))
+        await self.all(iter([(plan, Schedule())]))
         return self.results[-1].report.verdict == "safe" and self.wanted.ran
 
-    async def _all(self, tries: Iterator[Try]) -> None:
+    async def all(self, tries: Iterator[Try]) -> None:
         """A few at a time, so that one waits for its servers while another works. What came of them is
         taken in their own order up to where the search is over, so it does not matter how many."""
         under_way: deque[asyncio.Task[tuple[StormResult, Conducting]]] = deque()
@@ -186,32 +198,38 @@ class _Search:
                     if one is None:
                         break
                     under_way.append(asyncio.create_task(self._run(*one)))
-                if not under_way or self._over():
+                if not under_way or self.over():
                     return
                 result, self.wanted = await under_way.popleft()
-                self.results.append(result)
-                if result.report.verdict == "violated":
-                    self.found = result
+                self.took(result)
         finally:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
+    def took(self, result: StormResult) -> None:
+        """The next one is through."""
+        self.results.append(result)
+        if result.report.verdict == "violated":
+            self.found = result
+
     def _room(self, under_way: int) -> bool:
         """Whether one more run is within the budget."""
-        if self._over():
+        if self.over():
             return False
-        asked = self.asked
-        most = RUNS_DEFAULT if asked.runs is None else asked.runs
-        return asked.seconds is not None or len(self.results) + under_way < most
+        return self.asked.seconds is not None or len(self.results) + under_way < self.runs_max()
 
-    def _over(self) -> bool:
+    def over(self) -> bool:
         asked, done = self.asked, len(self.results)
         if self.found is not None or (self.results and self.results[-1].report.skipped):
             return True
         if asked.seconds is not None:
             return done > 0 and monotonic() - self._began >= asked.seconds
-        return done >= (RUNS_DEFAULT if asked.runs is None else asked.runs)
+        return done >= self.runs_max()
+
+    def runs_max(self) -> int:
+        """How many runs there are to be, where the budget is in runs."""
+        return RUNS_DEFAULT if self.asked.runs is None else self.asked.runs
 
     async def _run(self, plan: Plan, schedule: Schedule | None) -> tuple[StormResult, Conducting]:
         wanted = self.wanted.beside(self.asked.strategy)

@@ -20,6 +20,7 @@ def conduct(request: Request, corpus: Corpus | None) -> int:
     """Search the orders of real servers, one storm after the other."""
     from patchstorm.campaign.conducted import Asked, Searched, search
     from patchstorm.campaign.cores import cores
+    from patchstorm.campaign.dying import STRATEGY, enumerated
     from patchstorm.scenario import library
     from patchstorm.target.registry import resolve
 
@@ -41,7 +42,7 @@ def conduct(request: Request, corpus: Corpus | None) -> int:
             allow_unreached=request.allow_unreached, jobs=request.jobs or min(JOBS, cores()),
             out_dir=request.out or DEFAULT_OUT,
         )  # fmt: skip
-        found.append(search(asked))
+        found.append(enumerated(asked) if asked.strategy == STRATEGY else search(asked))
         if found[-1].interrupted:
             interrupted = f"search {len(found)} of {len(names)}"
             break

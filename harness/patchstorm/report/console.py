@@ -19,6 +19,7 @@ from rich.text import Text
 
 from patchstorm.legible import legible
 from patchstorm.report.causes import common, told, without
+from patchstorm.report.crash_points import tell_crash_points
 from patchstorm.report.layout import Entry, laid_out, line
 from patchstorm.report.loudness import NORMAL, QUIET, VERBOSE, Loudness
 from patchstorm.report.model import Report, RunReport
@@ -101,6 +102,11 @@ def tell(
     elif len({run.scenario for run in runs}) == 1:  # of many storms nobody reads them
         for run in runs:
             _tell_remarks(run, console)
+    for run in runs:
+        if run.crash_points:
+            console.print()
+            console.print(Text(f"{headline(run)}, where a replica dies"), soft_wrap=True)
+            tell_crash_points(run.crash_points, console)
     for run in runs:
         if run.unknown is not None and "\n" in run.unknown:
             console.print()

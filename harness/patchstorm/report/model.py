@@ -5,7 +5,7 @@ Findings keep the keys of the contract: checker, summary, upload, ranges, operat
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -50,6 +50,23 @@ class Pairs(msgspec.Struct, frozen=True, kw_only=True):
 NEVER_KEPT: Final = 200
 
 
+class CrashPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A run in which a replica died right before or right after one of its calls.
+
+    ``path`` is told as every run would: uploads and minted names by the order in which they came up.
+    ``verdict`` is None where that call did not come up again. ``failure`` is what replays it.
+    """
+
+    replica: int
+    call: str
+    path: str
+    detail: str = ""
+    moment: Literal["before", "after"]
+    verdict: Verdict | None
+    checkers: tuple[str, ...] = ()
+    failure: str | None = None
+
+
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """One storm against one target in one world.
 
@@ -62,7 +79,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     the storm is for, each reached or not. ``rate`` is filled where a violation in a live world was run again.
     ``scaled`` says which sizes the simulator made smaller. ``histories`` are the files in which runs of real
     processes were kept, ``pairs`` is what met where a storm composes itself, and ``rules`` are those of the
-    protocol that were put to answers.
+    protocol that were put to answers. ``crash_points`` is filled where each was tried.
     """
 
     scenario: str
@@ -89,6 +106,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     histories: tuple[str, ...] = ()
     rules: tuple[Ruled, ...] = ()
     pairs: Pairs | msgspec.UnsetType = msgspec.UNSET
+    crash_points: tuple[CrashPoint, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from patchstorm.choice.schedule import Choice, Schedule
 from patchstorm.run.outcome import Outcome
@@ -52,6 +52,17 @@ class Row:
     says: str
 
 
+class Death(NamedTuple):
+    """A replica dies right before or right after one of its calls; ``order`` are the choices that kill it."""
+
+    order: tuple[Choice, ...]
+    replica: int
+    call: str
+    path: str
+    detail: str
+    moment: Literal["before", "after"]
+
+
 class Conducting(Protocol):
     """How the orders of one run after the other are decided; such runs are given it as what they share.
 
@@ -75,6 +86,15 @@ class Conducting(Protocol):
 
     def aimed(self, *, deadly: bool) -> Sequence[tuple[Choice, ...]]:
         """Orders that are worth forcing, by the last run, in which nobody was disturbed; best ones first."""
+        ...
+
+    @property
+    def unmade(self) -> bool:
+        """Whether a choice that the last run was asked for could not be made: it was another run."""
+        ...
+
+    def deaths(self) -> Sequence[Death]:
+        """One before and one after each call of the last run that changed something."""
         ...
 
 

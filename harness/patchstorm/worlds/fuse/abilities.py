@@ -12,27 +12,46 @@ from collections.abc import Awaitable, Callable
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.network import Network
 from patchstorm.run.truth import make_root, walk
+from patchstorm.scenario.faults.calls import Calls
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.faults.network import Reach
 from patchstorm.scenario.faults.replicas import Processes
-from patchstorm.scenario.faults.storage import FileServer, Locks, Mounts, Power, Room
+from patchstorm.scenario.faults.storage import (
+    Caches,
+    FileServer,
+    Locks,
+    Mounts,
+    Power,
+    Room,
+    Stored,
+)
 from patchstorm.scenario.plan import FaultPlan
 from patchstorm.worlds.fuse.conductor import Conductor
+from patchstorm.worlds.fuse.injection import Injections
 from patchstorm.worlds.fuse.member import Member
 
 Pending = Callable[[], Awaitable[None]]
 """What takes time; it begins when it is called."""
 
 
-class Abilities(Processes, Reach, Mounts, FileServer, Room, Power, Locks):
+class Abilities(Processes, Reach, Mounts, FileServer, Room, Power, Caches, Locks, Stored, Calls):
     """Those of one run. ``missed`` says, by fault, why it hit nothing."""
 
-    def __init__(self, conductor: Conductor, fleet: Fleet, network: Network) -> None:
+    def __init__(
+        self,
+        conductor: Conductor,
+        fleet: Fleet,
+        network: Network,
+        injections: Injections,
+        spoil: Callable[[FaultPlan], bool],
+    ) -> None:
         self.missed: dict[str, str] = {}
         self.healing = asyncio.Event()
         self.fleet = fleet
         self.conductor = conductor
         self._network = network
+        self._injections = injections
+        self._spoil = spoil
         self._server = conductor.server
         self._room: dict[str, int | None] = {}
 
@@ -181,3 +200,25 @@ class Abilities(Processes, Reach, Mounts, FileServer, Room, Power, Locks):
         if not lost:
             self.missed[fault.id] = f"fault {fault.id}: no lock was held; none was lost"
         self.conductor.wake()
+
+    def damage(self, fault: FaultPlan) -> None:
+        if not self._spoil(fault):
+            pattern = fault.options.get("path", "**")
+            self.missed[fault.id] = (
+                f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged"
+            )
+
+    # -- single calls -------------------------------------------------------------------------------
+
+    def hit_calls(self, fault: FaultPlan, hit: Hit) -> None:
+        everybody = tuple(range(len(self.conductor.members)))
+        self._injections.begin(fault, hit or everybody)
+
+    def spare_calls(self, fault: FaultPlan) -> None:
+        self._injections.end(fault)
+
+    def age_caches(self, fault: FaultPlan, hit: Hit) -> None:
+        self.hit_calls(fault, hit)
+
+    def refresh_caches(self, fault: FaultPlan) -> None:
+        self.spare_calls(fault)

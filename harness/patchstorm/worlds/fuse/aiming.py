@@ -14,18 +14,21 @@ from collections.abc import Iterator, Sequence
 from patchstorm.choice.replay import STRIKE
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import PROCESS_DIES
+from patchstorm.worlds.base import Death
 from patchstorm.worlds.fuse.choosing import HOLD
-from patchstorm.worlds.fuse.outcome import FuseOutcome, Step
+from patchstorm.worlds.fuse.outcome import NO_STEP, FuseOutcome, Step
 
 Order = tuple[Choice, ...]
 AFTER = "die-after"
+LEAVES_NOTHING = ("close", "flock", "lockf")
+"""What changes nothing that outlives its process."""
 _TURN = " to r"
 
 
 def aimed(ran: FuseOutcome, *, deadly: bool) -> Iterator[Order]:
     """Choices to be made in runs of their own, the most promising first."""
     held = _held(ran)
-    deaths = _deaths(ran.trace) if deadly else []
+    deaths = _deaths(ran) if deadly else []
     for place in range(max(len(held), len(deaths))):
         yield from held[place : place + 1]
         yield from deaths[place : place + 1]
@@ -85,12 +88,30 @@ def _rank(trace: Sequence[Step], at: int) -> int | None:
     return 2
 
 
-def _deaths(trace: Sequence[Step]) -> list[Order]:
+def _deaths(ran: FuseOutcome) -> list[Order]:
+    """A call that was made and never answered is the better bet, so of each pair it comes first."""
+    orders = [death.order for death in deaths_of(ran)]
+    return [order for pair in zip(orders[1::2], orders[::2], strict=True) for order in pair]
+
+
+def deaths_of(ran: FuseOutcome) -> list[Death]:
     """A death before, and one after, each call that changes something."""
-    found: list[Order] = []
-    for step in trace:
-        if step.footprint.writes and step.told.partition(" ")[0] not in ("close", "flock", "lockf"):
-            dies = Choice(step.name, step.number, STRIKE, PROCESS_DIES)
-            found.append((dies, Choice(step.name, step.number, AFTER, 1)))
-            found.append((dies,))
+    found: list[Death] = []
+    for step in ran.trace[ran.storm_from :]:
+        call, path, detail = _words(step.told)
+        if step.number == NO_STEP or not step.footprint.writes or call in LEAVES_NOTHING:
+            continue
+        dies = Choice(step.name, step.number, STRIKE, PROCESS_DIES)
+        after = Choice(step.name, step.number, AFTER, 1)
+        found += [
+            Death((dies,), step.replica, call, path, detail, "before"),
+            Death((dies, after), step.replica, call, path, detail, "after"),
+        ]
     return found
+
+
+def _words(told: str) -> tuple[str, str, str]:
+    """Operation, path or paths, and the rest of what is said of a call."""
+    words = told.split(" ")
+    end = 4 if words[2:3] == ["->"] else 2
+    return words[0], " ".join(words[1:end]), " ".join(words[end:])

@@ -36,6 +36,10 @@ class Holding:
         self.names = Names()
         self.members: list[Member] = []
         self.after: Callable[[Held, str], None] = lambda _, __: None
+        self.execute: Callable[[Held], bytes] = lambda held: held.member.bridge.execute(
+            held.request
+        )
+        """How a call is made; a fault may stand in between."""
         self.acting: Held | None = None
         self.minded: frozenset[str] = frozenset()
         """Operations for which a fault waits: each of them is a step."""
@@ -157,7 +161,7 @@ class Holding:
         """The call itself: errno and payload; None: it has to wait."""
         self.acting = held
         try:
-            return 0, held.member.bridge.execute(held.request)
+            return 0, self.execute(held)
         except WouldBlock as wait:
             held.until_ns = wait.until_ns
             return None

@@ -21,7 +21,7 @@ class Held:
     ``until_ns`` is when it no longer has to wait for others, where it waits and that is known.
     """
 
-    __slots__ = ("call", "chosen", "member", "name", "passed", "request", "until_ns")
+    __slots__ = ("call", "chosen", "member", "name", "passed", "request", "struck", "until_ns")
 
     def __init__(self, member: Member, request: Request, call: Call, name: str) -> None:
         self.member = member
@@ -29,6 +29,8 @@ class Held:
         self.call = call
         self.name = name
         self.until_ns: int | None = None
+        self.struck = ""
+        """The fault that hit this very call."""
         self.chosen = False
         """Whether it is a step of the order; the others are answered as they come."""
         self.passed = False

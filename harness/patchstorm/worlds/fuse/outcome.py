@@ -15,7 +15,8 @@ NO_STEP: Final = -1
 class Step(NamedTuple):
     """One call that was made: by whom, under which name, what came of it, and what it touched.
 
-    ``number`` is NO_STEP where it did not matter when it was made, and nobody was asked.
+    ``number`` is NO_STEP where it did not matter when it was made, and nobody was asked. ``fault`` is what
+    hit this one call.
     """
 
     time_ns: int
@@ -25,6 +26,7 @@ class Step(NamedTuple):
     result: str
     footprint: Footprint
     number: int = 0
+    fault: str = ""
 
     @property
     def key(self) -> str:
@@ -38,6 +40,7 @@ class FuseOutcome:
 
     ``storm_steps`` counts the calls between the storm's first request and its last; ``order`` names all
     that was chosen in it, and ``possible`` since when there each turn of a client could have been taken.
+    What of ``trace`` comes before ``storm_from`` was done before the storm, where nobody is struck.
     """
 
     history: History
@@ -49,6 +52,7 @@ class FuseOutcome:
     steps: int = 0
     storm_steps: int = 0
     trace: tuple[Step, ...] = ()
+    storm_from: int = 0
     order: tuple[str, ...] = ()
     possible: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0

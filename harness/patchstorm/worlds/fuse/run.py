@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Final, Protocol
@@ -17,7 +17,6 @@ from patchstorm.history.recorder import Recorder
 from patchstorm.live.courier import Courier
 from patchstorm.live.fetching import fetched
 from patchstorm.live.fleet import Fleet
-from patchstorm.live.http import Blocks
 from patchstorm.live.suits import lifetime_ms
 from patchstorm.live.triggers import later
 from patchstorm.run.clients import Clients
@@ -36,13 +35,16 @@ from patchstorm.storage.settings import ManualClock
 from patchstorm.target.model import Target
 from patchstorm.target.places import Places
 from patchstorm.worlds.fuse.abilities import Abilities
+from patchstorm.worlds.fuse.bodies import in_blocks
 from patchstorm.worlds.fuse.bridge import Bridge
 from patchstorm.worlds.fuse.calls import NAMES_DIRECTORY
 from patchstorm.worlds.fuse.choosing import Chooses, Deciding, Option, Repeating
 from patchstorm.worlds.fuse.conductor import Conductor
+from patchstorm.worlds.fuse.damage import Damage
 from patchstorm.worlds.fuse.faults import Faults
 from patchstorm.worlds.fuse.fleet import conducted
 from patchstorm.worlds.fuse.ground import Ground, lay_by
+from patchstorm.worlds.fuse.injection import Injections
 from patchstorm.worlds.fuse.loop import Loop
 from patchstorm.worlds.fuse.member import Held, Member
 from patchstorm.worlds.fuse.outcome import NO_STEP, FuseOutcome, Step
@@ -52,7 +54,6 @@ from patchstorm.worlds.fuse.triggers import FuseTriggers
 WORLD: Final = "fuse"
 STORM_S_MAX: Final = 180.0
 REST_POLL_S: Final = 0.01
-BLOCKS: Final = 3  # of a request's body; each is a choice
 TRACE_MAX: Final = 100_000
 _DIES: Final = "died at this call"
 
@@ -162,6 +163,7 @@ class _FuseRun(Run):
         self.trace: list[Step] = []
         self.notes: list[str] = []
         self.storm_steps = 0
+        self._storm_from = 0
         self._began_ns = conductor.clock.now_ns
         self._last_ns = -1
         self._armed = False
@@ -190,10 +192,15 @@ class _FuseRun(Run):
         self.clients.on_append = self.triggers.saw_append
         self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
         self.courier.crossing = conductor.crossing
-        self.courier.cut = _in_blocks
+        self.courier.cut = in_blocks
         self.courier.offers = conductor.offers
         self.courier.on_silence = self._note_exits
-        self.abilities = Abilities(conductor, fleet, self.courier.network)
+        damage = Damage(server, self.places, self.recorder, self.stamp, chooser.value)
+        self.injections = Injections(server, conductor.clock)
+        conductor.execute = self.injections.execute
+        self.abilities = Abilities(
+            conductor, fleet, self.courier.network, self.injections, damage.strike
+        )
         self.faults = Faults(self.abilities, self.recorder, self.stamp)
         conductor.before = self._before
         conductor.after = self._after
@@ -222,6 +229,8 @@ class _FuseRun(Run):
         acting = self.conductor.acting
         if self.conductor.chooses is None:
             return 0
+        if acting is not None and self.injections.stale(kind, acting.member.index):
+            return n - 1
         name = "storage" if acting is None else acting.name
         return self.chooser.value(name, kind, n)
 
@@ -286,7 +295,7 @@ class _FuseRun(Run):
             self.trace.append(
                 Step(
                     self.stamp(), held.member.index, held.name, words, result,
-                    held.call.footprint, number,
+                    held.call.footprint, number, held.struck,
                 )
             )  # fmt: skip
 
@@ -345,6 +354,7 @@ class _FuseRun(Run):
 
     def storm_begins(self) -> None:
         self._armed = True
+        self._storm_from = len(self.trace)
         self.chooser.arm()
 
     def storm_ends(self) -> None:
@@ -371,10 +381,11 @@ class _FuseRun(Run):
             unplaced=self.chooser.unplaced if isinstance(self.chooser, Repeating) else (),
             notes=tuple(dict.fromkeys(notes)),
             unknown="; ".join(self.found.unread) or None,
-            idle=tuple(self.abilities.missed),
+            idle=(*self.abilities.missed, *self.injections.idle),
             steps=self.conductor.steps,
             storm_steps=self.storm_steps,
             trace=tuple(self.trace),
+            storm_from=self._storm_from,
             order=tuple(self.chooser.order),
             possible=dict(self.chooser.possible),
             seconds=seconds,
@@ -382,15 +393,3 @@ class _FuseRun(Run):
 
     def history(self) -> History:
         return self.recorder.history()
-
-
-def _in_blocks(blocks: Blocks) -> Blocks:
-    """A body in a few pieces, so that something can happen while a request is half received."""
-
-    def cut() -> Iterator[memoryview]:
-        for block in blocks():
-            size = -(-len(block) // BLOCKS) or 1
-            for start in range(0, len(block), size):
-                yield block[start : start + size]
-
-    return cut

@@ -14,7 +14,8 @@ from patchstorm.history import digest
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import Plan
 from patchstorm.storage.parse import parse_flavour
-from patchstorm.worlds.fuse.aiming import Order, aimed
+from patchstorm.worlds.base import Death
+from patchstorm.worlds.fuse.aiming import Order, aimed, deaths_of
 from patchstorm.worlds.fuse.keeping import Keeping
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 
@@ -50,6 +51,15 @@ class Wanted:
         assert self.last is not None, "a run that was judged leaves what it came to"
         self.length = max(1, self.last.storm_steps)
         return tuple(aimed(self.last, deadly=deadly))
+
+    @property
+    def unmade(self) -> bool:
+        return self.last is not None and bool(self.last.unplaced)
+
+    def deaths(self) -> Sequence[Death]:
+        """Those read off the last run, call by call."""
+        assert self.last is not None, "a run that was judged leaves what it came to"
+        return deaths_of(self.last)
 
 
 def guessed_length(plan: Plan) -> int:

@@ -14,8 +14,9 @@ _QUIET: Final = ("close", "fsync")
 
 
 def told(ran: FuseOutcome) -> tuple[str, ...]:
-    """The calls around the choices, each with its replica and its result; ``->`` marks the choices."""
-    if not ran.choices:
+    """The calls around choices and struck calls, which ``->`` marks; each with its replica and its result."""
+    struck = {at for at, step in enumerate(ran.trace) if step.fault}
+    if not ran.choices and not struck:
         return ()
     chosen = {f"{one.task}#{one.step}" for one in ran.choices}
     targets = {one.target for one in ran.choices if one.target is not None}
@@ -23,7 +24,7 @@ def told(ran: FuseOutcome) -> tuple[str, ...]:
     marked = [
         at
         for at, step in enumerate(ran.trace)
-        if step.key in chosen or step.key in targets or step.key in deaths
+        if at in struck or step.key in chosen or step.key in targets or step.key in deaths
     ]
     if not marked:
         return ()
@@ -48,6 +49,8 @@ def _matters(trace: Sequence[Step], at: int) -> bool:
     """Whether somebody else touches the same, or it changes something itself."""
     step = trace[at]
     name = step.told.partition(" ")[0]
+    if step.fault:
+        return True
     if step.footprint.writes:
         return name not in _QUIET
     return any(
@@ -59,4 +62,5 @@ def _matters(trace: Sequence[Step], at: int) -> bool:
 def _line(step: Step, marked: bool) -> str:
     sign = "->" if marked else "  "
     result = f" = {step.result}" if step.result else ""
+    result += f" ({step.fault})" if step.fault else ""
     return f"{sign} {step.time_ns / 1e6:10.3f} ms  replica {step.replica}  {step.told}{result}"

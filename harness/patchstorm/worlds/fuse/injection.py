@@ -1,0 +1,186 @@
+"""Faults of single calls: they stand between a held call and the storage model while they are in force.
+
+``enospc``, ``edquot``, ``eio`` and ``estale`` fail the next fitting calls, ``short-write`` has them take
+half, ``short-read`` has them give half, ``lost-reply`` carries them out and answers as their repetition
+would, ``slow`` lets time pass before them, ``silly-rename`` takes the name away before a rename over a
+file that is open here. An ``fsync`` of a file that fails forgets what it had not written (fsync(2)).
+``stale-attributes`` and ``stale-entries`` settle the model's own choices: the oldest answer that is allowed.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from patchstorm.run.truth import ROOT
+from patchstorm.scenario.plan import FaultPlan
+from patchstorm.storage.errors import WouldBlock, failure
+from patchstorm.storage.faults import Faults
+from patchstorm.storage.server import Server
+from patchstorm.storage.settings import ManualClock
+from patchstorm.target.patterns import matches
+from patchstorm.worlds.fuse.member import Held
+from patchstorm.worlds.fuse.protocol import Op, Request
+
+MS: Final = 1_000_000
+_ALLOCATE: Final = ("write", "mkdir", "link", "create", "symlink", "fallocate", "copy")
+_NAMES: Final = ("rename", "link", "unlink", "mkdir", "rmdir")
+_HANDLES: Final = ("read", "write", "fsync", "truncate")
+_LOOKS: Final = ("stat", "lookup", "list")
+_SIZE: Final = slice(16, 20)  # of ``struct fuse_read_in`` and ``fuse_write_in``
+
+INJECTED: Final[dict[str, tuple[str, ...]]] = {
+    "enospc": _ALLOCATE,
+    "edquot": _ALLOCATE,
+    "eio": ("read", "write", "fsync", "open", "create", *_NAMES, *_LOOKS),
+    "short-read": ("read",),
+    "short-write": ("write",),
+    "slow": (*_HANDLES, *_NAMES, *_LOOKS, "open", "create", "close", "flock", "lockf"),
+    "estale": (*_HANDLES, "stat"),
+    "lost-reply": ("rename", "link", "unlink"),
+    "silly-rename": ("rename",),
+    "stale-attributes": (),
+    "stale-entries": (),
+}
+STALE: Final = {
+    "stale-attributes": ("nfs.attributes", "nfs.size", "nfs.data"),
+    "stale-entries": ("nfs.name", "nfs.missing-name", "nfs.listing"),
+}
+"""Which choices of the storage model these faults settle."""
+
+_ENDLESS: Final = ("slow", "silly-rename", *STALE)
+_ERRNO: Final = {
+    "enospc": errno.ENOSPC,
+    "edquot": errno.EDQUOT,
+    "eio": errno.EIO,
+    "estale": errno.ESTALE,
+}
+_REPEATED: Final = {"rename": errno.ENOENT, "unlink": errno.ENOENT, "link": errno.EEXIST}
+
+
+@dataclass(slots=True)
+class _Active:
+    fault: FaultPlan
+    replicas: tuple[int, ...]
+    left: int
+
+    def hits(self, held: Held) -> bool:
+        call, pattern = held.call, (str(self.fault.options.get("path", "**")),)
+        return (
+            self.left != 0
+            and held.member.index in self.replicas
+            and call.operation in INJECTED[self.fault.kind]
+            and (matches(call.path, pattern) or (bool(call.to) and matches(call.to, pattern)))
+        )
+
+
+class Injections:
+    """What is in force now."""
+
+    def __init__(self, server: Server, clock: ManualClock) -> None:
+        self._server = server
+        self._clock = clock
+        self._active: dict[str, _Active] = {}
+        self._idle: dict[str, None] = {}  # a set whose order repeats
+        self._aside: dict[Held, tuple[str, int]] = {}
+
+    def begin(self, fault: FaultPlan, replicas: tuple[int, ...]) -> None:
+        """``fault`` is in force."""
+        left = -1 if fault.kind in _ENDLESS else int(fault.options.get("calls", 1))
+        self._active[fault.id] = _Active(fault, replicas, left)
+        self._idle[fault.id] = None
+
+    def end(self, fault: FaultPlan) -> None:
+        """It is not any more."""
+        self._active.pop(fault.id, None)
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """The faults that were in force and have hit no call."""
+        return tuple(self._idle)
+
+    def stale(self, kind: str, replica: int) -> bool:
+        """Whether this choice of the storage is to be the oldest answer that is allowed."""
+        for active in self._active.values():
+            if kind in STALE.get(active.fault.kind, ()) and replica in active.replicas:
+                self._idle.pop(active.fault.id, None)
+                return True
+        return False
+
+    def execute(self, held: Held) -> bytes:
+        """As the call's bridge does it, or as a fault says."""
+        if held in self._aside:
+            return self._second_step(held)
+        if held.chosen or held.passed:  # else it is the kernel's own book-keeping
+            for active in self._active.values():
+                if active.hits(held):
+                    active.left -= 1
+                    self._idle.pop(active.fault.id, None)
+                    held.struck = active.fault.kind
+                    return self._struck(active.fault, held)
+        return held.member.bridge.execute(held.request)
+
+    def _struck(self, fault: FaultPlan, held: Held) -> bytes:
+        bridge, request, kind = held.member.bridge, held.request, fault.kind
+        if kind == "slow":
+            self._clock.now_ns += int(fault.options.get("call_ms", 50)) * MS
+            return bridge.execute(request)
+        if kind == "silly-rename":
+            return self._first_step(fault, held)
+        if kind == "lost-reply":
+            bridge.execute(request)
+            raise failure(_REPEATED[held.call.operation], held.call.path)
+        if kind in ("short-read", "short-write"):
+            return bridge.execute(_halved(request))
+        if kind == "eio" and request.op == Op.FSYNC:
+            return self._forgetful(lambda: bridge.execute(request))
+        raise failure(_ERRNO[kind], held.call.path)
+
+    def _forgetful(self, execute: Callable[[], bytes]) -> bytes:
+        """The model's own failing fsync: the next one succeeds, and saves nothing of what was lost."""
+        settings = self._server.settings
+        faults, choose = settings.faults, settings.choose
+
+        def struck(kind: str, count: int) -> int:
+            return 1 if kind == "fault.eio_fsync" else choose(kind, count)
+
+        settings.faults, settings.choose = Faults(eio_fsync=True), struck
+        try:
+            return execute()
+        finally:
+            settings.faults, settings.choose = faults, choose
+
+    def _first_step(self, fault: FaultPlan, held: Held) -> bytes:
+        """Over a file that this replica has open the target's name goes first (nfs_rename); others go on."""
+        client, target = held.member.bridge.client, f"{ROOT}/{held.call.to}"
+        try:
+            number = client.lstat(target).st_ino
+        except OSError:
+            return held.member.bridge.execute(held.request)
+        if all(handle.inode.number != number for handle in client.fds.values()):
+            return held.member.bridge.execute(held.request)
+        aside = f"{target.rpartition('/')[0]}/.nfs{len(self._aside):08x}"
+        client.rename(target, aside)
+        until_ns = self._clock.now_ns + (fault.for_ms or 0) * MS
+        self._aside[held] = (aside, until_ns)
+        raise WouldBlock("rename", ("rename", held.name), until_ns)
+
+    def _second_step(self, held: Held) -> bytes:
+        aside, until_ns = self._aside[held]
+        if self._clock.now_ns < until_ns:
+            raise WouldBlock("rename", ("rename", held.name), until_ns)
+        del self._aside[held]
+        try:
+            return held.member.bridge.execute(held.request)
+        finally:
+            held.member.bridge.client.unlink(aside)
+
+
+def _halved(request: Request) -> Request:
+    """The same read or write of half as many bytes, at least one: only the end of a file reads as none."""
+    body = bytearray(request.body)
+    size = int.from_bytes(body[_SIZE], "little")
+    body[_SIZE] = max(1, size // 2).to_bytes(4, "little") if size else body[_SIZE]
+    return request._replace(body=bytes(body))
