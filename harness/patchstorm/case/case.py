@@ -141,9 +141,19 @@ class Case:
     keeps_partial: bool
     heal_ns: int | None  # when healing began
     last_ns: int  # the latest time recorded
+    spoilt: dict[str, UploadCase] = field(default_factory=dict)
+    """Uploads of which a record was damaged, and those that want the same names: a server owes them nothing
+    but that no wrong bytes are published. They are not among ``uploads``."""
 
     def can(self, capability: str) -> bool:
         return capability in self.capabilities
+
+    @cached_property
+    def operations(self) -> list[Operation]:
+        """All requests but those about uploads that are spoilt."""
+        if not self.spoilt:
+            return list(self.history.operations)
+        return [one for one in self.history.operations if one.call.upload not in self.spoilt]
 
     def operation(self, op: int) -> Operation:
         return self.history.operations[op]

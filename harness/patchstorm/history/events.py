@@ -83,12 +83,16 @@ class Beside(Line, frozen=True, kw_only=True, tag="beside"):
 
 
 class Damage(Line, frozen=True, kw_only=True, tag="damage"):
-    """Stored bytes of ``upload`` that the harness itself destroys, right after this was written."""
+    """Stored bytes of ``upload`` that the harness itself destroys, right after this was written.
+
+    ``record``: not its bytes are, but what the server wrote down of it.
+    """
 
     time_ns: int
     upload: str
     offset: int
     length: int
+    record: bool = False
 
 
 class Contents(Line, frozen=True, kw_only=True, tag="contents"):

@@ -256,6 +256,14 @@ def _check_files(target: Target) -> None:
         )
     if files.stored is not None:
         check_template(files.stored, ("id", "offset"), "files.stored")
+    for at, path in enumerate(files.records):
+        check_template(path, ("id",), f"files.records[{at}]")
+    if "checks-records" in target.capabilities and not files.records:
+        raise Mistake(
+            "files.records",
+            "the capability `checks-records` promises that damaged records are noticed, and no file is "
+            'named. Say which they are, such as files.records = [".upload/{id}/info.json"].',
+        )
     if files.read == "get" and "publishes-atomically" in target.capabilities:
         raise Mistake(
             "files.read",

@@ -91,6 +91,14 @@ class Places:
                 return upload, int(found["offset"])
         return None
 
+    def recorded(self, path: str) -> str | None:
+        """The upload of which something is written down at ``path``; None if it is no such file."""
+        for pattern in self._files.records:
+            for upload, url in self._urls.items():
+                if matches(path, (pattern.format(id=self._upload_id(url)),)):
+                    return upload
+        return None
+
 
 def _stored_regex(pattern: str) -> re.Pattern[str]:
     text = re.escape(pattern)
