@@ -188,7 +188,6 @@ def _summary(name: str, records: list[Record]) -> Segment:
 class Sessions:
     """Opens sessions under their lock. Remembers which generations it knows to be durable."""
 
-    session_type = Session
     require_covered = staticmethod(require_covered)
     require_summed = staticmethod(require_summed)
     _REMEMBERED_MAX = 4096
@@ -244,14 +243,12 @@ class Sessions:
             if found is None or found.st_ino != self._inode(fd):
                 break  # we hold the lock of a file that is no longer the lock
             if names is not None and INFO not in names:
-                return self.session_type(self.files, paths, names, None)
+                return Session(self.files, paths, names, None)
             try:
-                return self.session_type(
-                    self.files, paths, names or frozenset({INFO}), self._read(paths)
-                )
+                return Session(self.files, paths, names or frozenset({INFO}), self._read(paths))
             except FileNotFoundError:
                 if names is None:
-                    return self.session_type(self.files, paths, frozenset(), None)
+                    return Session(self.files, paths, frozenset(), None)
         raise Busy("The session's state is being replaced.")
 
     def _inode(self, fd: int) -> int | None:

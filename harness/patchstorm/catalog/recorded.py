@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chunkstore.model import Info, Record, Segment
-from chunkstore.session import Session, Sessions
+from chunkstore.model import Info, Record
+from chunkstore.session import DamagedInfo, Sessions
 from chunkstore.store import Store
 from patchstorm.catalog.edges import ClaimsUnmatched
 from patchstorm.catalog.model import Bug
@@ -17,6 +17,12 @@ def _unsummed(info: Info) -> None:
     """So are its sums."""
 
 
+def _counted(info: Info, records: list[Record]) -> None:
+    """There are as many chunks as it says; which bytes they hold, nobody asks."""
+    if len(records) != info.count:
+        raise DamagedInfo("The session does not have as many records as it says.")
+
+
 class _Believing(Sessions):
     require_covered = staticmethod(_believed)
     require_summed = staticmethod(_unsummed)
@@ -28,20 +34,15 @@ class RecordsBelieved(Store):
     sessions_type = _Believing
 
 
-class _SegmentsBelieved(Session):
-    def segment(self, segment: Segment) -> list[Record]:
-        return self._read_segment(segment)
+class _Counting(Sessions):
+    require_covered = staticmethod(_counted)
+    require_summed = staticmethod(_unsummed)
 
 
-class _Reading(Sessions):
-    require_covered = staticmethod(_believed)
-    session_type = _SegmentsBelieved
+class RecordsCounted(Store):
+    """Looks whether chunks are missing, and not whether the ranges are theirs."""
 
-
-class SegmentsBelieved(Store):
-    """Looks whether sums are right, and not whether the records in other files are those that were summed."""
-
-    sessions_type = _Reading
+    sessions_type = _Counting
 
 
 def _bug(name: str, says: str, store: type, stands_for: str) -> Bug:
@@ -50,9 +51,8 @@ def _bug(name: str, says: str, store: type, stands_for: str) -> Bug:
         says=says,
         stands_for=stands_for,
         storms=("record-damage",),
-        caught_by=("bytes", "publication", "residue"),
+        caught_by=("bytes", "residue"),
         deed="fault record-damage",
-        also=("completion", "durability", "conflict", "linearizable", "availability", "refusal"),
         store=store,
         sim_only="only the simulator damages records",
     )
@@ -66,10 +66,10 @@ BUGS = (
         "a record that parses, taken for a record that is right",
     ),
     _bug(
-        "segments-believed",
-        "records that lie in files of their own are believed though they are not what was summed",
-        SegmentsBelieved,
-        "a checksum over the index, and none over what it lists",
+        "record-counted",
+        "a record is held against the number of its chunks, and not against what they hold",
+        RecordsCounted,
+        "a consistency check that knows of losses, and of nothing else",
     ),
     _bug(
         "record-unmatched",

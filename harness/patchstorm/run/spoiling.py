@@ -62,4 +62,22 @@ def _swapped(data: bytes, draw: Draw) -> bytes:
     return data[: one.start()] + other[0] + between + one[0] + data[other.end() :]
 
 
-_WAYS: Final = {"flipped": _flipped, "cut": _cut, "zeroed": _zeroed, "swapped": _swapped}
+def _copied(data: bytes, draw: Draw) -> bytes:
+    """One number takes the value of another: what is there, is plausible, and belongs elsewhere."""
+    found = list(NUMBERS.finditer(data))
+    pairs = [(one, other) for one in found for other in found if int(one[0]) < int(other[0])]
+    if not pairs:
+        return data
+    one, other = pairs[draw("at", len(pairs))]
+    if draw("less", 2):
+        one, other = other, one
+    return data[: one.start()] + other[0] + data[one.end() :]
+
+
+_WAYS: Final = {
+    "flipped": _flipped,
+    "cut": _cut,
+    "zeroed": _zeroed,
+    "swapped": _swapped,
+    "copied": _copied,
+}
