@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from chunkstore.model import Info, Record
-from chunkstore.session import DamagedInfo, Sessions
+from chunkstore.session import DamagedInfo, Sessions, require_covered
 from chunkstore.store import Store
-from patchstorm.catalog.edges import ClaimsUnmatched
 from patchstorm.catalog.model import Bug
 
 
@@ -21,6 +20,15 @@ def _counted(info: Info, records: list[Record]) -> None:
     """There are as many chunks as it says; which bytes they hold, nobody asks."""
     if len(records) != info.count:
         raise DamagedInfo("The session does not have as many records as it says.")
+
+
+def _mended(info: Info, records: list[Record]) -> None:
+    """Where ranges and records disagree, the upload has come as far as either says."""
+    try:
+        require_covered(info, records)
+    except DamagedInfo:
+        ends = [end for _, end in info.ranges] + [record.end for record in records]
+        info.ranges = [(0, min(info.size, max(ends, default=0)))]
 
 
 class _Believing(Sessions):
@@ -43,6 +51,17 @@ class RecordsCounted(Store):
     """Looks whether chunks are missing, and not whether the ranges are theirs."""
 
     sessions_type = _Counting
+
+
+class _Mending(Sessions):
+    require_covered = staticmethod(_mended)
+    require_summed = staticmethod(_unsummed)
+
+
+class RecordsMended(Store):
+    """Goes on after damage with what is best for the client."""
+
+    sessions_type = _Mending
 
 
 def _bug(name: str, says: str, store: type, stands_for: str) -> Bug:
@@ -72,9 +91,9 @@ BUGS = (
         "a consistency check that knows of losses, and of nothing else",
     ),
     _bug(
-        "record-unmatched",
-        "size and name are taken from the record, though the signed URL says others",
-        ClaimsUnmatched,
-        "two sources of one truth, of which the one that can rot is asked",
+        "record-mended",
+        "a record that contradicts itself is mended to the most that it says has come",
+        RecordsMended,
+        "a recovery that makes the books agree, and not the books with what is stored",
     ),
 )
