@@ -9,7 +9,7 @@ from patchstorm.scenario.plan import FaultPlan, Trigger
 from patchstorm.storage.parse import FlavourError, parse_flavour
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
-from patchstorm.worlds.registry import all_means
+from patchstorm.worlds.registry import all_means, world_of
 from patchstorm.worlds.sim import faults as simulated
 from patchstorm.worlds.sim.run import WORLD
 
@@ -45,6 +45,8 @@ def _absent(row: Fault, means: Means, world: str, target: Target, storage: str) 
     for needed in row.needs:
         if needed not in target.capabilities:
             return f"the target does not declare {needed}"
+    if row.needs_companion and not world_of(world).shares(target):
+        return "the replicas share no program there that stands beside them"
     if row.bounded_storage and not means.own_disk and "size=" not in storage:
         return "the storage has no size"
     if row.name == "damage" and target.files.stored is None:
