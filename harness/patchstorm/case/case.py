@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from patchstorm.case.faults import Faults
-from patchstorm.history.events import Damage, Sighting
+from patchstorm.history.events import Damage, Sighting, Told
 from patchstorm.history.model import Final, History, Operation, UploadInfo
 from patchstorm.history.ranges import Ranges
 
@@ -57,6 +57,7 @@ class UploadCase:
     owner: str | None = None  # whose bytes the published file holds: this upload's or a rival's
     rivals: tuple[str, ...] = ()
     sightings: list[Sighting] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
     damaged: Ranges = field(default_factory=Ranges)
     damages: list[Damage] = field(default_factory=list)
     delete_invoked: int = FAR  # earliest DELETE that may have worked

@@ -33,7 +33,7 @@ from patchstorm.case.case import (
 )
 from patchstorm.case.expiry import promised_ns
 from patchstorm.case.faults import Faults
-from patchstorm.history.events import Damage, Phase, Sighting
+from patchstorm.history.events import Damage, Phase, Sighting, Told
 from patchstorm.history.model import Final, History, Operation
 from patchstorm.history.ranges import Ranges
 
@@ -94,13 +94,15 @@ def _last_ns(history: History) -> int:
 
 def _events(case: Case) -> None:
     for event in case.history.events:
-        if not isinstance(event, (Sighting, Damage)):
+        if not isinstance(event, (Sighting, Damage, Told)):
             continue
         upload = case.uploads.get(event.upload)
         if upload is None:
             continue
         if isinstance(event, Sighting):
             upload.sightings.append(event)
+        elif isinstance(event, Told):
+            upload.told.append(event)
         else:
             upload.damages.append(event)
             length = upload.size if event.record else event.length

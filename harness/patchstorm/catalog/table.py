@@ -12,6 +12,7 @@ from patchstorm.catalog import (
     broken_off,
     crowded,
     edges,
+    hooked,
     locking,
     losing,
     partly,
@@ -53,6 +54,7 @@ BUGS: tuple[Bug, ...] = (
     *starving.BUGS,
     *recorded.BUGS,
     *rounding.BUGS,
+    *hooked.BUGS,
     *crowded.BUGS,
     *renewing.BUGS,
     *wire.BUGS,
@@ -69,6 +71,7 @@ INNOCENTS: dict[str, Innocent] = {
     "sequential": sequential.INNOCENT,
     "server-named": server_named.INNOCENT,
     "pooled": pooled.INNOCENT,
+    "hooked": hooked.INNOCENT,
     **{bug.name: bug.twin for bug in BUGS if bug.twin is not None},
 }
 """By the name after ``innocent:``: that of a store by itself, with a target's file beside it, or that of

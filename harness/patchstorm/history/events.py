@@ -95,6 +95,13 @@ class Damage(Line, frozen=True, kw_only=True, tag="damage"):
     record: bool = False
 
 
+class Told(Line, frozen=True, kw_only=True, tag="told"):
+    """The target told others that ``upload`` is finished, by a hook or the like."""
+
+    time_ns: int
+    upload: str
+
+
 class Contents(Line, frozen=True, kw_only=True, tag="contents"):
     """How the file of a resource that probes created begins in the end; ``text`` is Latin-1."""
 
@@ -174,6 +181,7 @@ Event = (
     | Sighting
     | Beside
     | Damage
+    | Told
     | Contents
     | Stall
     | Standstill
@@ -182,7 +190,8 @@ Event = (
     | Note
 )
 KINDS: tuple[type[Event], ...] = (
-    Fault, Exit, Phase, Sighting, Beside, Damage, Contents, Stall, Standstill, Step, Refusal, Note,
+    Fault, Exit, Phase, Sighting, Beside, Damage, Told, Contents, Stall, Standstill, Step, Refusal,
+    Note,
 )  # fmt: skip
 
 

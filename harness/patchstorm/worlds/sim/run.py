@@ -140,7 +140,10 @@ class _SimRun(Run):
         self.watcher = PublicationWatcher(
             self.view, self.places, self.recorder, self.stamp, instant=True
         )
-        self.watch = Watch(lambda path: self.watcher.changed(path[len(ROOT) + 1 :]))
+        self.watch = Watch(
+            lambda path: self.watcher.changed(path[len(ROOT) + 1 :]),
+            self._appeared if self.target.files.told is not None else None,
+        )
         self._learn_names()
         watched = bool(
             watched or observers or triggers.needs_watching(plan) or injection.needs_watching(plan)
@@ -216,6 +219,9 @@ class _SimRun(Run):
     def _learn(self, upload: str) -> None:
         self.places.learn(upload, self.clients.known.urls[upload])
         self._learn_names()
+
+    def _appeared(self, path: str) -> None:
+        self.watcher.appeared(path[len(ROOT) + 1 :])
 
     def _learn_names(self) -> None:
         """More published names may be known now."""

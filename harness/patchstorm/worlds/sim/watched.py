@@ -146,7 +146,7 @@ class WatchedPort(SimPort):
         self._paths[fd] = path
         if flags & 0o103:
             if flags & 0o100:
-                self.watch.created.setdefault(path, self.kernel.steps)
+                self._made(path)
             if path in self.watch.hot:
                 self._hot_fds[fd] = path
                 self.watch.changed(path)
