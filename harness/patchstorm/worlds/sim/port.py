@@ -39,11 +39,9 @@ class Watch:
 
     __slots__ = ("appeared", "changed", "created", "hot")
 
-    def __init__(
-        self, changed: Callable[[str], None], appeared: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, changed: Callable[[str], None]) -> None:
         self.changed = changed
-        self.appeared = appeared
+        self.appeared: Callable[[str], None] | None = None
         self.hot: set[str] = set()
         self.created: dict[str, int] = {}
 
