@@ -110,7 +110,7 @@ BUGS = (
         "only the request that brings the last byte tells others: if it dies before, nobody ever does",
         "a completion hook lost with the request that was to call it: tus/tusd#1299",
         storms=("crash-publishing",),
-        deed="fault crash",
+        deed="client PATCH",
         store=ToldByTheLast,
         sim_only="the moment between the name and the hook is too short for a kill",
     ),
