@@ -32,6 +32,7 @@ def test_no_checker_accuses_a_correct_store(sequential: bool) -> None:
     never = {
         "conformance",
         "waiting",
+        "hooks",
         *(name for name in ("replay", "publication", "status") if sequential),
     }
     assert all(applied[name] == 0 for name in never)

@@ -872,6 +872,48 @@ def who_is_put_off_by_a_fault_is_not_put_off_by_the_store() -> Book:
     return book
 
 
+# -- hooks -------------------------------------------------------------------------------------
+
+
+def hooked(*told: int) -> Book:
+    """An upload whose file appears at 25 ms; others are told at these times, in ms."""
+    book = addressed(chunks=3, capabilities=(*ADDRESSED, "tells-finished"))
+    book.patch(48, 64, 64, at=(20, 40))
+    book.sight(False, at=25)
+    book.sight(at=25)
+    for at in told:
+        book.event("told", at=at, upload="u")
+    book.final()
+    return book
+
+
+@plant("hooks")
+def others_are_told_before_the_file_is_there() -> Book:
+    return hooked(23)
+
+
+@plant("hooks")
+def others_are_told_twice() -> Book:
+    return hooked(30, 32)
+
+
+@plant("hooks")
+def others_are_never_told() -> Book:
+    return hooked()
+
+
+@plant()
+def others_are_told_once_when_the_file_is_there() -> Book:
+    return hooked(30)
+
+
+@plant()
+def after_a_crash_others_are_told_again() -> Book:
+    book = hooked(30, 35)
+    book.event("fault", at=33, fault="crash", replica=0)
+    return book
+
+
 # -- waiting -----------------------------------------------------------------------------------
 
 

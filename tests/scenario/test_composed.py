@@ -40,6 +40,7 @@ TARGET = resolve("reference")
 HAS = frozenset(TARGET.capabilities)
 STORAGES = ("tmpfs", "ext4", "nfs4")
 COMPOSED = library.load("composed")
+LEASED = Path(__file__).parents[1] / "sim" / "hosted" / "servers" / "leased_aiohttp.toml"
 
 
 def plan(index: int, storage: str = "tmpfs", steering: Steering | None = None) -> Plan:
@@ -74,6 +75,16 @@ def test_every_plan_can_be_run_as_it_is() -> None:
         for fault in one.faults:
             assert fault.trigger.kind in FAULTS[fault.kind].triggers
             assert not FAULTS[fault.kind].hostile
+
+
+def test_a_companion_is_struck_only_where_the_replicas_have_one() -> None:
+    own = {name for name, row in FAULTS.items() if row.needs_companion}
+    ground = ground_of("sim", TARGET, "tmpfs")
+    assert own and not own & set(ground.faults)
+    assert own <= set(dict(ground.absent))
+
+    beside = resolve(str(LEASED))
+    assert own & set(ground_of("sim", beside, "tmpfs").faults)
 
 
 def test_a_plan_leaves_most_of_it_out_and_all_plans_together_leave_nothing_out() -> None:

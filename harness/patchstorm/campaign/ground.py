@@ -51,6 +51,8 @@ def _absent(row: Fault, means: Means, world: str, target: Target, storage: str) 
         return "the storage has no size"
     if row.name == "damage" and target.files.stored is None:
         return "the target does not say which file holds which bytes"
+    if row.name == "record-damage" and not target.files.records:
+        return "the target does not say where records of uploads lie"
     if row.name in _OF_MOUNTS and _is_local(storage):
         return "local storage shows nothing stale"
     if world == WORLD:

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from patchstorm.case.faults import Faults
-from patchstorm.history.events import Damage, Sighting
+from patchstorm.history.events import Damage, Sighting, Told
 from patchstorm.history.model import Final, History, Operation, UploadInfo
 from patchstorm.history.ranges import Ranges
 
@@ -57,6 +57,7 @@ class UploadCase:
     owner: str | None = None  # whose bytes the published file holds: this upload's or a rival's
     rivals: tuple[str, ...] = ()
     sightings: list[Sighting] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
     damaged: Ranges = field(default_factory=Ranges)
     damages: list[Damage] = field(default_factory=list)
     delete_invoked: int = FAR  # earliest DELETE that may have worked
@@ -141,9 +142,19 @@ class Case:
     keeps_partial: bool
     heal_ns: int | None  # when healing began
     last_ns: int  # the latest time recorded
+    spoilt: dict[str, UploadCase] = field(default_factory=dict)
+    """Uploads of which a record was damaged, and those that want the same names: a server owes them nothing
+    but that no wrong bytes are published. They are not among ``uploads``."""
 
     def can(self, capability: str) -> bool:
         return capability in self.capabilities
+
+    @cached_property
+    def operations(self) -> list[Operation]:
+        """All requests but those about uploads that are spoilt."""
+        if not self.spoilt:
+            return list(self.history.operations)
+        return [one for one in self.history.operations if one.call.upload not in self.spoilt]
 
     def operation(self, op: int) -> Operation:
         return self.history.operations[op]

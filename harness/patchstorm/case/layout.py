@@ -33,7 +33,7 @@ from patchstorm.case.case import (
 )
 from patchstorm.case.expiry import promised_ns
 from patchstorm.case.faults import Faults
-from patchstorm.history.events import Damage, Phase, Sighting
+from patchstorm.history.events import Damage, Phase, Sighting, Told
 from patchstorm.history.model import Final, History, Operation
 from patchstorm.history.ranges import Ranges
 
@@ -65,7 +65,17 @@ def lay_out(history: History) -> Case:
     start = min((operation.call.time_ns for operation in history.operations), default=0)
     for upload in uploads.values():
         _requests(case, upload, start)
+    _set_spoilt_aside(case)
     return case
+
+
+def _set_spoilt_aside(case: Case) -> None:
+    """Of an upload whose record was damaged, and of its rivals, only the published file is judged."""
+    hit = [one for one in case.uploads.values() if any(event.record for event in one.damages)]
+    for ident in {name for one in hit for name in (one.id, *one.rivals)}:
+        case.spoilt[ident] = case.uploads[ident]
+    for ident in case.spoilt:
+        del case.uploads[ident]
 
 
 def _heal_ns(history: History) -> int | None:
@@ -84,16 +94,19 @@ def _last_ns(history: History) -> int:
 
 def _events(case: Case) -> None:
     for event in case.history.events:
-        if not isinstance(event, (Sighting, Damage)):
+        if not isinstance(event, (Sighting, Damage, Told)):
             continue
         upload = case.uploads.get(event.upload)
         if upload is None:
             continue
         if isinstance(event, Sighting):
             upload.sightings.append(event)
+        elif isinstance(event, Told):
+            upload.told.append(event)
         else:
             upload.damages.append(event)
-            upload.damaged.add(event.offset, event.offset + event.length)
+            length = upload.size if event.record else event.length
+            upload.damaged.add(event.offset, event.offset + length)
 
 
 def _rivals(case: Case) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from chunkstore.protocol import Exchange
 from chunkstore.store import Store
 
-Base = Literal["reference", "sequential"]
+Base = Literal["reference", "sequential", "hooked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

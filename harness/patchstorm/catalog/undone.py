@@ -44,6 +44,20 @@ class OffsetPutBack(SequentialStore):
     body_type = _RestoringBody
 
 
+class _ClearingBody(SequentialBody):
+    """Fills the place that it was given with zeros when it breaks off, for the next one to begin clean."""
+
+    def abort(self) -> None:
+        if not self.data or self.committed:
+            return
+        with suppress(OSError, StoreError), self.store.opened(self.claims) as (paths, _):
+            self.store.put(paths, self.offset, bytes(len(self.data)))
+
+
+class RangeCleared(SequentialStore):
+    body_type = _ClearingBody
+
+
 _OF_LOST_BYTES = (
     "linearizable",
     "publication",
@@ -74,5 +88,16 @@ BUGS = (
         also=(*_OF_LOST_BYTES, "conflict"),
         base="sequential",
         store=OffsetPutBack,
+    ),
+    Bug(
+        name="range-cleared",
+        says="a body that breaks off leaves zeros where it would have been, whoever was stored there since",
+        stands_for="a range that is reserved and wiped on failure by whoever reserved it",
+        storms=("stalling",),
+        caught_by=("bytes",),
+        deed="request pwrite **/*.bin",
+        also=(*_OF_LOST_BYTES, "durability"),
+        base="sequential",
+        store=RangeCleared,
     ),
 )

@@ -41,7 +41,7 @@ RAISED = "x-simulator-raised"
 def _find(case: Case) -> Iterator[Finding | Unsure]:
     contention = {upload.id: _Contention(upload) for upload in case.uploads.values()}
     told: set[str] = set()
-    for operation in case.history.operations:
+    for operation in case.operations:
         if operation.call.probe is not None:
             continue  # some of them are asked wrongly, and `conformance` knows which
         said = _failing(case, operation, contention)

@@ -25,7 +25,7 @@ PARTS_TOLD = 3  # the rest are counted
 
 
 def _find(case: Case) -> Iterator[Finding | Unsure]:
-    for upload in case.uploads.values():
+    for upload in (*case.uploads.values(), *case.spoilt.values()):
         final = upload.final
         if final is None or not final.present or upload.owner != upload.id:
             continue

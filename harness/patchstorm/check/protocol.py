@@ -20,7 +20,7 @@ NAME = "protocol"
 def _find(case: Case) -> Iterator[Finding]:
     rules = DIALECTS[case.history.header.dialect].rules
     told: set[str] = set()
-    for operation in case.history.operations:
+    for operation in case.operations:
         end = operation.end
         if end is None or end.status is None or operation.call.probe is not None:
             continue

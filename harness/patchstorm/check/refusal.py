@@ -22,7 +22,7 @@ _JUDGED = frozenset({"discover", "create", "query", "append", "status", "termina
 def _find(case: Case) -> Iterator[Finding]:
     excuses = DIALECTS[case.history.header.dialect].excuses
     told: set[tuple[str, int]] = set()
-    for operation in case.history.operations:
+    for operation in case.operations:
         end = operation.end
         if end is None or end.status is None or not 400 <= end.status < 500:
             continue

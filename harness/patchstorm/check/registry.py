@@ -12,6 +12,7 @@ from patchstorm.check import (
     conflict,
     conformance,
     durability,
+    hooks,
     linearizable,
     offsets,
     protocol,
@@ -47,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     availability.RULE,
     waiting.RULE,
     starvation.RULE,
+    hooks.RULE,
 )
 
 CHECKERS: tuple[Checker, ...] = (*(rule.checker() for rule in RULES), linearizable.checker())

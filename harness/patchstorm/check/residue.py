@@ -42,7 +42,7 @@ def _find(case: Case) -> Iterator[Finding]:
             notes=beside[:PATHS_SHOWN],
             remedy=_remedy(case, "files.internal", beside),
         )
-    forgotten = _forgotten(case)
+    forgotten = [] if case.spoilt else _forgotten(case)
     if forgotten:
         yield finding(
             case,
@@ -52,7 +52,7 @@ def _find(case: Case) -> Iterator[Finding]:
             causes=_whose(case, forgotten),
             notes=forgotten[:PATHS_SHOWN],
         )
-    left = litter(case)
+    left = [] if case.spoilt else litter(case)
     if left and not _unfinished(case):
         yield finding(
             case,

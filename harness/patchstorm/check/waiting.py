@@ -33,7 +33,7 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
     for still in every:
         if still.let_pass:
             continue
-        for operation in case.history.operations:
+        for operation in case.operations:
             if not _judged(case, operation, still, every):
                 continue
             if case.faults.stalled(operation.call.time_ns, min(ended(operation), case.last_ns)):

@@ -69,6 +69,8 @@ _OVER = {
 
 def befell(event: Fault | Damage | Exit | Standstill) -> str:
     """What was done, or happened, in one phrase that begins with its kind."""
+    if isinstance(event, Damage) and event.record:
+        return f"fault record-damage: a record of upload {event.upload} is damaged"
     if isinstance(event, Damage):
         end = event.offset + event.length
         return f"fault damage: stored bytes [{event.offset}, {end}) of upload {event.upload} are spoilt"

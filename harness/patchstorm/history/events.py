@@ -83,12 +83,23 @@ class Beside(Line, frozen=True, kw_only=True, tag="beside"):
 
 
 class Damage(Line, frozen=True, kw_only=True, tag="damage"):
-    """Stored bytes of ``upload`` that the harness itself destroys, right after this was written."""
+    """Stored bytes of ``upload`` that the harness itself destroys, right after this was written.
+
+    ``record``: not its bytes are, but what the server wrote down of it.
+    """
 
     time_ns: int
     upload: str
     offset: int
     length: int
+    record: bool = False
+
+
+class Told(Line, frozen=True, kw_only=True, tag="told"):
+    """The target told others that ``upload`` is finished, by a hook or the like."""
+
+    time_ns: int
+    upload: str
 
 
 class Contents(Line, frozen=True, kw_only=True, tag="contents"):
@@ -170,6 +181,7 @@ Event = (
     | Sighting
     | Beside
     | Damage
+    | Told
     | Contents
     | Stall
     | Standstill
@@ -178,7 +190,8 @@ Event = (
     | Note
 )
 KINDS: tuple[type[Event], ...] = (
-    Fault, Exit, Phase, Sighting, Beside, Damage, Contents, Stall, Standstill, Step, Refusal, Note,
+    Fault, Exit, Phase, Sighting, Beside, Damage, Told, Contents, Stall, Standstill, Step, Refusal,
+    Note,
 )  # fmt: skip
 
 

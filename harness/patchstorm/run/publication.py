@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from patchstorm.errors import UnreadableError
-from patchstorm.history.events import Beside, Sighting
+from patchstorm.history.events import Beside, Sighting, Told
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.last_look import arranged
 from patchstorm.run.view import Look, View
@@ -55,6 +55,12 @@ class PublicationWatcher:
         """Something happened under this published name."""
         self._look(path, asked=False)
 
+    def appeared(self, path: str) -> None:
+        """A name that was nobody's has just been made; it may tell that others were told."""
+        upload = self._places.told(path)
+        if upload is not None:
+            self._recorder.add(Told(time_ns=self._now_ns(), upload=upload))
+
     def _look(self, path: str, *, asked: bool) -> None:
         began_ns = None if self._instant else self._now_ns()
         try:
@@ -94,9 +100,10 @@ class PublicationWatcher:
         ``shown`` are paths and when they were seen (None: now). To be called at the end: a name can be known
         for an upload's only once its URL is.
         """
-        if not self._places.all_known:
-            return
-        for path, seen_ns in shown:
+        for path, seen_ns in shown if self._places.all_known else ():
+            upload = None if self._instant else self._places.told(path)
+            if upload is not None and seen_ns is not None:
+                self._recorder.add(Told(time_ns=seen_ns, upload=upload))
             if self._places.is_beside(path) and not arranged(self._view, self._places, path):
                 time_ns = self._now_ns() if seen_ns is None else seen_ns
                 self._recorder.add(Beside(time_ns=time_ns, path=path))

@@ -256,6 +256,22 @@ def _check_files(target: Target) -> None:
         )
     if files.stored is not None:
         check_template(files.stored, ("id", "offset"), "files.stored")
+    for at, path in enumerate(files.records):
+        check_template(path, ("id",), f"files.records[{at}]")
+    if "checks-records" in target.capabilities and not files.records:
+        raise Mistake(
+            "files.records",
+            "the capability `checks-records` promises that damaged records are noticed, and no file is "
+            'named. Say which they are, such as files.records = [".upload/{id}/info.json"].',
+        )
+    if files.told is not None:
+        check_template(files.told, ("id",), "files.told")
+    if "tells-finished" in target.capabilities and files.told is None:
+        raise Mistake(
+            "files.told",
+            "the capability `tells-finished` promises that others are told of finished uploads, and nothing "
+            'says how that shows. Name the file that each call leaves, such as files.told = ".hooks/{id}_*".',
+        )
     if files.read == "get" and "publishes-atomically" in target.capabilities:
         raise Mistake(
             "files.read",

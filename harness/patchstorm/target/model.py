@@ -141,7 +141,9 @@ class Files(_Table, frozen=True, kw_only=True):
     that ``path``, or with ``get``, a GET on the upload's URL. ``internal`` are patterns that users
     never look at; anything else that shows is a sighting beside the target. ``leftovers`` may stay for good.
     ``stored`` is the path of a file that holds an upload's bytes from an offset on, with ``{id}`` and
-    ``{offset}``; without it the harness cannot damage stored bytes and know which.
+    ``{offset}``; without it the harness cannot damage stored bytes and know which. ``records`` are the paths
+    of what is written down of an upload, with ``{id}``, and with ``*``. ``told`` is the path of a file that
+    appears with each call that tells others of a finished upload, with ``{id}``, and with ``*`` for the rest.
     """
 
     published: str = "{target}"
@@ -150,6 +152,8 @@ class Files(_Table, frozen=True, kw_only=True):
     internal: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
     stored: str | None = None
+    records: tuple[str, ...] = ()
+    told: str | None = None
 
 
 class Settle(_Table, frozen=True, kw_only=True):

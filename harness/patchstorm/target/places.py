@@ -91,6 +91,24 @@ class Places:
                 return upload, int(found["offset"])
         return None
 
+    def recorded(self, path: str) -> str | None:
+        """The upload of which something is written down at ``path``; None if it is no such file."""
+        for pattern in self._files.records:
+            for upload, url in self._urls.items():
+                if matches(path, (pattern.format(id=self._upload_id(url)),)):
+                    return upload
+        return None
+
+    def told(self, path: str) -> str | None:
+        """The upload of which others are told with a file at ``path``; None if it is no such file."""
+        pattern = self._files.told
+        if pattern is None:
+            return None
+        for upload, url in self._urls.items():
+            if matches(path, (pattern.format(id=self._upload_id(url)),)):
+                return upload
+        return None
+
 
 def _stored_regex(pattern: str) -> re.Pattern[str]:
     text = re.escape(pattern)

@@ -144,7 +144,9 @@ def _check_places(files: Files, where: str) -> None:
                     f"{where}.stored: `{placeholder}` has to stand in it once, so that a path tells whose "
                     "bytes lie there.",
                 )
-    for key in ("internal", "leftovers"):
+    if files.told is not None:
+        _inside(files.told, f"{where}.told")
+    for key in ("internal", "leftovers", "records"):
         for at, pattern in enumerate(getattr(files, key)):
             _inside(pattern, f"{where}.{key}[{at}]")
 

@@ -21,6 +21,17 @@ class DamageOptions(msgspec.Struct, frozen=True):
     ] = "overwritten"
 
 
+class RecordOptions(msgspec.Struct, frozen=True):
+    path: Annotated[str, words("glob of the records, one of which is hit")] = "**"
+    way: Annotated[
+        Literal["flipped", "cut", "zeroed", "swapped", "copied", "older"],
+        words(
+            "what becomes of the record; copied: a number takes the value of another in it; older: it goes "
+            "back to what it was when the fault began"
+        ),
+    ] = "flipped"
+
+
 @runtime_checkable
 class Mounts(Protocol):
     """Takes the storage away from single hosts."""
@@ -104,6 +115,19 @@ class Stored(Protocol):
         """One stored file goes as ``fault`` says; whose bytes these were is written down first."""
 
 
+@runtime_checkable
+class Recorded(Protocol):
+    """Lays hands on the records of uploads."""
+
+    @abstractmethod
+    def damage_record(self, fault: FaultPlan) -> object:
+        """One record goes as ``fault`` says, or is kept for later; whose it is, is written down first."""
+
+    @abstractmethod
+    def put_record_back(self, fault: FaultPlan) -> object:
+        """What ``fault`` kept stands again."""
+
+
 def _cut_storage(on: Mounts, _: FaultPlan, hit: Hit) -> Steps:
     yield on.cut_storage(hit)
     yield LAST
@@ -142,6 +166,12 @@ def _damage(on: Stored, fault: FaultPlan, _: Hit) -> Steps:
     yield on.damage(fault)
 
 
+def _damage_record(on: Recorded, fault: FaultPlan, _: Hit) -> Steps:
+    yield on.damage_record(fault)
+    yield LAST
+    yield on.put_record_back(fault)
+
+
 ROWS = (
     Fault(name="partition-storage", loses_host=True, needs_server=True,
           says="a replica cannot reach the shared storage", aims=REPLICA,
@@ -168,4 +198,8 @@ ROWS = (
           aims=("all",), lasting="how long locks stay local", hostile=True),
     Fault(name="damage", excuses=False, says="the harness overwrites bytes that are already stored",
           aims=("storage",), options=DamageOptions, deed=_damage),
+    Fault(name="record-damage", excuses=False, needs=("checks-records",),
+          says="the harness damages what the server wrote down of an upload", aims=("storage",),
+          lasting="how much older a record gets that goes back", default_ms=20,
+          options=RecordOptions, deed=_damage_record),
 )  # fmt: skip

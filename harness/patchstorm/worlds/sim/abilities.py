@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from patchstorm.history.events import Damage
 from patchstorm.history.recorder import Recorder
+from patchstorm.run.spoiling import spoilt
 from patchstorm.run.truth import ROOT, make_root, walk
 from patchstorm.scenario.faults.calls import Calls
 from patchstorm.scenario.faults.deed import Hit
@@ -22,6 +23,7 @@ from patchstorm.scenario.faults.storage import (
     Locks,
     Mounts,
     Power,
+    Recorded,
     Room,
     Stored,
 )
@@ -57,6 +59,7 @@ class Abilities(
     Caches,
     Locks,
     Stored,
+    Recorded,
     Calls,
     Companions,
 ):
@@ -84,6 +87,7 @@ class Abilities(
         self._recorder = recorder
         self._stamp = stamp
         self._injections = injections
+        self._kept: dict[str, tuple[str, str, bytes]] = {}
         self._injected: dict[str, Callable[[], None]] = {}
         self._room: dict[str, int | None] = {}
 
@@ -248,6 +252,48 @@ class Abilities(
         length = min(int(fault.options.get("length", 1)), inode.size - at)
         old = pages.read(inode.pages, inode.size, at, length)
         self._server.tree.write(inode, at, bytes(byte ^ 0xFF for byte in old))
+
+    def damage_record(self, fault: FaultPlan) -> None:
+        """Spoil one record, and write down first whose it is."""
+        pattern = str(fault.options.get("path", "**"))
+        found = [
+            (path, inode, upload)
+            for path, inode in walk(self._server)
+            if inode.entries is None
+            and inode.size
+            and matches(path, (pattern,))
+            and (upload := self._places.recorded(path)) is not None
+        ]
+        if not found:
+            self.missed[fault.id] = f"fault {fault.id}: no record at `{pattern}`; nothing damaged"
+            return
+        path, inode, upload = found[self._kernel.value("record", len(found), fault.id)]
+        data = pages.read(inode.pages, inode.size, 0, inode.size)
+        way = str(fault.options.get("way", "flipped"))
+        if way == "older":
+            self._kept[fault.id] = path, upload, data
+            return
+
+        def draw(name: str, n: int) -> int:
+            return self._kernel.value(f"record-{name}", n, fault.id)
+
+        self._overwrite_record(path, upload, spoilt(data, way, draw))
+
+    def put_record_back(self, fault: FaultPlan) -> None:
+        kept = self._kept.pop(fault.id, None)
+        if kept is not None:
+            self._overwrite_record(*kept)
+
+    def _overwrite_record(self, path: str, upload: str, data: bytes) -> None:
+        """Nothing, where it is gone by now or has these very bytes."""
+        inode = next((inode for name, inode in walk(self._server) if name == path), None)
+        if inode is None or pages.read(inode.pages, inode.size, 0, inode.size) == data:
+            return
+        self._recorder.add(
+            Damage(time_ns=self._stamp(), upload=upload, offset=0, length=inode.size, record=True)
+        )
+        self._server.tree.resize(inode, len(data))
+        self._server.tree.write(inode, 0, data)
 
     def age_caches(self, fault: FaultPlan, hit: Hit) -> None:
         self.hit_calls(fault, hit)

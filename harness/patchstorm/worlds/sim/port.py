@@ -33,13 +33,15 @@ Creation = Literal["on", "bearer", "off"]
 class Watch:
     """Who wants to know of names that appear: published files, and names beside them.
 
-    ``hot`` are the published paths, absolute. ``created`` collects every path that was given a name.
+    ``hot`` are the published paths, absolute. ``created`` collects every path that was given a name, of which
+    ``appeared`` is told when a file is made there for the first time.
     """
 
-    __slots__ = ("changed", "created", "hot")
+    __slots__ = ("appeared", "changed", "created", "hot")
 
     def __init__(self, changed: Callable[[str], None]) -> None:
         self.changed = changed
+        self.appeared: Callable[[str], None] | None = None
         self.hot: set[str] = set()
         self.created: dict[str, int] = {}
 
@@ -87,7 +89,7 @@ class SimPort:
                 self._wait(block)
         if flags & (O_CREAT | O_ACCMODE):
             if flags & O_CREAT:
-                self.watch.created.setdefault(path, kernel.steps)
+                self._made(path)
             if path in self.watch.hot:
                 self._hot_fds[fd] = path
                 self.watch.changed(path)
@@ -358,9 +360,16 @@ class SimPort:
 
     def _named(self, path: str) -> None:
         watch = self.watch
-        watch.created.setdefault(path, self.kernel.steps)
+        self._made(path)
         if path in watch.hot:
             watch.changed(path)
+
+    def _made(self, path: str) -> None:
+        watch = self.watch
+        if path not in watch.created:
+            watch.created[path] = self.kernel.steps
+            if watch.appeared is not None:
+                watch.appeared(path)
 
     def _warmed(self, fd: int) -> None:
         path = self._hot_fds.get(fd)

@@ -47,12 +47,12 @@ from patchstorm.worlds.sim.injection import Injections
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.network import Network
 from patchstorm.worlds.sim.outcome import SimOutcome
-from patchstorm.worlds.sim.port import EPOCH_NS, SimPort, Watch
+from patchstorm.worlds.sim.port import EPOCH_NS, SimPort
 from patchstorm.worlds.sim.replica import MS, Replica
 from patchstorm.worlds.sim.sealed import sealed
 from patchstorm.worlds.sim.stamps import Stamps
 from patchstorm.worlds.sim.triggers import SimTriggers
-from patchstorm.worlds.sim.watched import Observer, WatchedPort
+from patchstorm.worlds.sim.watched import Observer, WatchedPort, watching
 from patchstorm.worlds.sim.workers import Workers
 
 WORLD = "sim"
@@ -140,7 +140,7 @@ class _SimRun(Run):
         self.watcher = PublicationWatcher(
             self.view, self.places, self.recorder, self.stamp, instant=True
         )
-        self.watch = Watch(lambda path: self.watcher.changed(path[len(ROOT) + 1 :]))
+        self.watch = watching(self.watcher, tells=self.target.files.told is not None)
         self._learn_names()
         watched = bool(
             watched or observers or triggers.needs_watching(plan) or injection.needs_watching(plan)

@@ -199,7 +199,7 @@ class _Story:
             elif isinstance(event, Standstill) and event.op in self._told:
                 self.page.add(event.time_ns, event.replica, befell(event), Weight.FAULT)
             elif isinstance(event, Fault) and (event.op is None or event.op in self._told):
-                if event.fault == "damage":
+                if event.fault in ("damage", "record-damage"):
                     continue  # what was damaged stands beside it
                 if event.deadly and not event.ends:
                     self._last_steps(event)

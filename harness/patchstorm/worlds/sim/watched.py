@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from patchstorm.choice.strategy import Footprint
+from patchstorm.run.publication import PublicationWatcher
 from patchstorm.run.truth import ROOT
 from patchstorm.storage.constants import LOCK_UN
 from patchstorm.storage.errors import WouldBlock
@@ -27,6 +28,15 @@ Detail = dict[str, Any]
 _LOCKS = ("flock", "lockf")
 _ANNOUNCED = ("read", "stat", "truncate", "scandir", *_LOCKS)
 """Of what goes by :meth:`SimPort.call`: what a trigger may wait for."""
+
+
+def watching(watcher: PublicationWatcher, *, tells: bool) -> Watch:
+    """A watch that tells ``watcher`` of paths below the root; with ``tells`` of all files that appear."""
+    below = len(ROOT) + 1
+    watch = Watch(lambda path: watcher.changed(path[below:]))
+    if tells:
+        watch.appeared = lambda path: watcher.appeared(path[below:])
+    return watch
 
 
 class Observer:
@@ -146,7 +156,7 @@ class WatchedPort(SimPort):
         self._paths[fd] = path
         if flags & 0o103:
             if flags & 0o100:
-                self.watch.created.setdefault(path, self.kernel.steps)
+                self._made(path)
             if path in self.watch.hot:
                 self._hot_fds[fd] = path
                 self.watch.changed(path)

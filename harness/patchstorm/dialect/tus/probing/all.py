@@ -16,6 +16,8 @@ UNPROBED = {
     "publishes-atomically": "the name was not there early; only storms can show more",
     "unnamed-uploads": "every creation of a probe says a name; it stands as you declared it",
     "survives-power-loss": "no probe can cut the power; it stands as you declared it",
+    "checks-records": "no probe damages what the server wrote down; it stands as you declared it",
+    "tells-finished": "no probe waits for hooks; it stands as you declared it",
     "survives-companion-loss": "no probe empties what replicas share; it stands as you declared it",
 }
 Several = Callable[[Bench], AsyncIterator[Probed]]

@@ -1,0 +1,83 @@
+"""What becomes of a record of an upload that is damaged: the new bytes of a small file, from drawn numbers.
+
+Kept apart from the worlds, so that the same draws mean the same damage in each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+NUMBERS: Final = re.compile(rb"(?<![0-9A-Za-z_.\"-])\d+(?![0-9A-Za-z_.\"-])")
+"""Numbers by themselves, and not those within a digest or a name."""
+
+Draw = Callable[[str, int], int]
+"""A name and a bound to a number below it."""
+
+
+def spoilt(data: bytes, way: str, draw: Draw) -> bytes:
+    """``data`` after damage of this kind; the same where it has nothing that can go that way."""
+    if not data:
+        return data
+    return _WAYS[way](data, draw)
+
+
+def _flipped(data: bytes, draw: Draw) -> bytes:
+    """One byte is another. Most of the time it is a digit of a number, so that the whole still parses."""
+    numbers = [found.span() for found in NUMBERS.finditer(data)]
+    if numbers and draw("digit", 4) < 3:
+        begin, end = numbers[draw("number", len(numbers))]
+        at = begin + draw("at", end - begin)
+        other = 0x30 + (data[at] - 0x30 + 1 + draw("to", 9)) % 10
+    else:
+        at = draw("at", len(data))
+        other = data[at] ^ (1 << draw("to", 8))
+    return data[:at] + bytes([other]) + data[at + 1 :]
+
+
+def _cut(data: bytes, draw: Draw) -> bytes:
+    return data[: draw("at", len(data))]
+
+
+def _zeroed(data: bytes, draw: Draw) -> bytes:
+    """From some place on zeros, as file systems leave it where the size was saved and the bytes were not."""
+    at = draw("at", len(data))
+    return data[:at] + bytes(len(data) - at)
+
+
+def _swapped(data: bytes, draw: Draw) -> bytes:
+    """Two numbers change places."""
+    found = list(NUMBERS.finditer(data))
+    pairs = [
+        (one, other)
+        for place, one in enumerate(found)
+        for other in found[place + 1 :]
+        if one[0] != other[0]
+    ]
+    if not pairs:
+        return data
+    one, other = pairs[draw("at", len(pairs))]
+    between = data[one.end() : other.start()]
+    return data[: one.start()] + other[0] + between + one[0] + data[other.end() :]
+
+
+def _copied(data: bytes, draw: Draw) -> bytes:
+    """One number takes the value of another: what is there, is plausible, and belongs elsewhere."""
+    found = list(NUMBERS.finditer(data))
+    pairs = [(one, other) for one in found for other in found if int(one[0]) < int(other[0])]
+    if not pairs:
+        return data
+    one, other = pairs[draw("at", len(pairs))]
+    if draw("less", 2):
+        one, other = other, one
+    return data[: one.start()] + other[0] + data[one.end() :]
+
+
+_WAYS: Final = {
+    "flipped": _flipped,
+    "cut": _cut,
+    "zeroed": _zeroed,
+    "swapped": _swapped,
+    "copied": _copied,
+}
