@@ -103,14 +103,7 @@ def tell(
         for run in runs:
             _tell_remarks(run, console)
     for run in runs:
-        if run.crash_points:
-            console.print()
-            console.print(Text(f"{headline(run)}, where a replica dies"), soft_wrap=True)
-            tell_crash_points(run.crash_points, console)
-    for run in runs:
-        if run.unknown is not None and "\n" in run.unknown:
-            console.print()
-            line(console, f"{headline(run)}\n{run.unknown}")
+        _tell_at_length(run, console)
     causes = common(runs)
     if causes:
         console.print()
@@ -120,6 +113,17 @@ def tell(
         if run.verdict == "violated" and (rest := without(run, causes)).findings:
             console.print()
             tell_violation(rest, console)
+
+
+def _tell_at_length(run: RunReport, console: Console) -> None:
+    """What one line of a table is too short for."""
+    if run.crash_points:
+        console.print()
+        line(console, f"{headline(run)}, where a replica dies")
+        tell_crash_points(run.crash_points, console)
+    if run.unknown is not None and "\n" in run.unknown:
+        console.print()
+        line(console, f"{headline(run)}\n{run.unknown}")
 
 
 def _tell_in_brief(runs: Sequence[RunReport], console: Console, took: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any, Optional, Union, cast
 
 import pytest
@@ -52,6 +53,9 @@ def test_a_block_of_source_is_given_out_as_a_list_of_one_s_own() -> None:
     assert inspect.getblock(lines) == lines[:2]
 
 
+REPLICAS = 3
+
+
 class Own:
     """A class of a server's own."""
 
@@ -93,3 +97,22 @@ def test_fields_that_differ_in_any_part_are_kept_apart() -> None:
     assert len(set(keys)) == len(keys)
     limits = SimpleNamespace(ge=0)
     assert key_of({"annotation": int, "metadata": [limits], "attributes": {}}) is None
+
+
+def test_of_processes_that_are_dead_nothing_is_kept() -> None:
+    """FastAPI's caches hold callables, and these their modules."""
+    needs("tuspyserver", "uvicorn", "fastapi")
+
+    def processes() -> int:
+        gc.collect()
+        return sum(
+            isinstance(one, FunctionType) and one.__qualname__ == "create_tus_router"
+            for one in gc.get_objects()
+        )
+
+    one = session("tuspyserver", "lost-replies")
+    one.tell(0)
+    before = processes()
+    for index in range(1, 4):
+        one.tell(index)
+    assert processes() - before <= REPLICAS  # those of its last schedule are there

@@ -21,6 +21,8 @@ REFUSED = {
     "listening": ("import socket\nsocket.socket().bind(('127.0.0.1', 0))", "real socket"),
     "mkdir": ("os.mkdir('/var/tmp/patchstorm-nowhere')", "/var/tmp/patchstorm-nowhere"),
     "open": ("open('/var/tmp/patchstorm-nowhere', 'w')", "/var/tmp/patchstorm-nowhere"),
+    "open to change": ("open('/etc/passwd.size', 'r+')", "open of /etc/passwd.size lies outside"),
+    "open beside": ("(ROOT / '/etc/passwd').open('ab')", "open of /etc/passwd lies outside"),
     "unlink": ("os.unlink('/var/tmp/patchstorm-nowhere')", "/var/tmp/patchstorm-nowhere"),
     "mmap": ("import mmap\nmmap.mmap(-1, 100)", "mmap"),
     "sqlite3": ("import sqlite3\nsqlite3.connect(ROOT / 'x.db')", "sqlite3"),

@@ -94,6 +94,6 @@ async def patch(request):
 def make():
     app = web.Application()
     app.router.add_post("/files", create)
-    app.router.add_head("/files/{ident}", head)
-    app.router.add_patch("/files/{ident}", patch)
+    app.router.add_head("/files/{ident:[0-9a-f]+}", head)
+    app.router.add_patch("/files/{ident:[0-9a-f]+}", patch)
     return app

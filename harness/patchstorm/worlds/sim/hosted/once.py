@@ -12,7 +12,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache, wraps
+from functools import _lru_cache_wrapper, cache, lru_cache, wraps
 from types import ModuleType
 from typing import Any, Final
 
@@ -45,11 +45,18 @@ def of_frameworks() -> None:
 
 
 def forget() -> None:
-    """FastAPI knows endpoints by their address, where the next process may have another function."""
+    """FastAPI knows endpoints by their address, where the next process may have another function.
+
+    What kind of callable each one is it keeps for thousands of them, and each holds the modules of a process
+    that is dead.
+    """
     routing = sys.modules.get("fastapi.routing")
     known = getattr(routing, "_endpoint_context_cache", None)
     if isinstance(known, dict):
         known.clear()
+    for one in vars(sys.modules.get("fastapi.dependencies.models", object)).values():
+        if isinstance(one, _lru_cache_wrapper):
+            one.cache_clear()
 
 
 @cache
