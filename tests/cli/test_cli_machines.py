@@ -28,7 +28,7 @@ def test_a_system_that_cannot_tell_its_free_cores_runs_as_any_other(tmp_path: Pa
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
-@pytest.mark.parametrize("module", ["fcntl", "termios"])
+@pytest.mark.parametrize("module", ["fcntl"])
 def test_a_system_that_is_not_linux_is_told_so(module: str, tmp_path: Path) -> None:
     lacking = f"import sys; sys.modules[{module!r}] = None"
     done = ended(tmp_path, lacking, "run", "sequential", "--world", "processes")

@@ -9,7 +9,7 @@ from patchstorm.scenario import library
 def request(**asked: int | float) -> Request:
     usual = {
         "scenarios": (), "target": "reference", "storage": None, "schedules": None, "seconds": None,
-        "strategy": "portfolio", "jobs": None, "seed": 1, "replicas": None, "collect": False,
+        "strategy": "portfolio", "jobs": None, "cluster": None, "seed": 1, "replicas": None, "collect": False,
         "unclaimed": False, "allow_unreached": False, "out": None, "junit": None, "corpus": None,
         "no_corpus": True,
         "json": False,

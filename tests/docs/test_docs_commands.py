@@ -206,6 +206,7 @@ KINDS = {
     "header": r"scenario +verdict +schedules +steps +seconds +remark",
     "row": r"replaying +violated +\d+ +\d+ +\d+\.\d  [a-z, ]+",
     "sizes": r"Sizes were scaled down .+",
+    "shrinking": r"Shrinking took \d+\.\d s, \d+% of the work",
     "tally": r"1 violated in \d+\.\d s",
     "headline": r"replaying against reference:append in sim, seed 1: violated",
     "finding": rf"  ({'|'.join(checker.name for checker in CHECKERS)}): .+",

@@ -170,7 +170,11 @@ def test_a_lease_that_runs_out_under_its_holder_is_no_lock() -> None:
 @pytest.mark.parametrize(
     ("target", "strike", "says"),
     [
-        ("reference", fault("companion-crash"), "the target's file has no [companion]"),
+        (
+            "reference",
+            fault("companion-crash"),
+            "the target's file names none for the world processes",
+        ),
         (ledger(), fault("companion-loss"), "requires survives-companion-loss"),
         (ledger(more=SURVIVES), fault("companion-flush"), "add `flush` to [companion]"),
         (ledger(), fault("companion-expiry"), "add `expire` to [companion]"),
@@ -186,11 +190,11 @@ def test_where_it_cannot_be_struck_the_storm_is_skipped_with_the_reason(
     assert says in (report.skipped or "")
 
 
-@pytest.mark.parametrize("world", ["sim", "nfs", "containers"])
+@pytest.mark.parametrize("world", ["nfs", "containers"])
 def test_a_world_without_companions_says_so(world: str) -> None:
     storm = load("companion-crash")
     reason = runnable(storm, world, ledger().capabilities, all_means(), companion=True)
-    assert reason == f"companion-crash can be brought about in processes only, not in {world}"
+    assert reason == f"companion-crash can be brought about in sim, processes only, not in {world}"
 
 
 def test_a_fault_that_nothing_passed_by_has_hit_nothing() -> None:

@@ -95,7 +95,9 @@ def test_a_storm_that_cannot_run_is_skipped_with_the_reason() -> None:
         return runnable(library.load(name), world, capabilities, all_means(), **more)  # type: ignore[arg-type]
 
     assert reason("parallel") is None
-    assert reason("failing-disk") == ("enospc can be brought about in sim only, not in processes")
+    assert (
+        reason("failing-disk") == "enospc can be brought about in sim, fuse only, not in processes"
+    )
     assert reason("disk-full") is None
     assert "limited size" in str(reason("disk-full", storage="ext4"))
     assert reason("disk-full", "sim", storage="ext4") is None

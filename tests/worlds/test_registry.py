@@ -26,7 +26,7 @@ from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.model import Target
-from patchstorm.worlds.base import World
+from patchstorm.worlds.base import Death, World
 from patchstorm.worlds.registry import (
     DEFAULT_STORAGE,
     all_means,
@@ -62,7 +62,7 @@ def test_a_registered_world_is_listed(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["list", "worlds"]) == 0
     assert "desert      nobody is there" in capsys.readouterr().out
     assert main(["list", "faults"]) == 0
-    assert "(sim, desert)" in capsys.readouterr().out
+    assert "(sim, fuse, desert)" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("desert")
@@ -214,6 +214,16 @@ class Trail:
 
     strategy: str = "portfolio"
     ran: bool = True
+    unmade: bool = False
+
+    def beside(self, strategy: str) -> Trail:
+        return self
+
+    def close(self) -> None:
+        return None
+
+    def deaths(self) -> Sequence[Death]:
+        return ()
 
     def aimed(self, *, deadly: bool) -> Sequence[tuple[Choice, ...]]:
         return ((OTHER,), (OTHER, MIRAGE))

@@ -160,6 +160,11 @@ class Case:
         return self.history.operations[op]
 
     @cached_property
+    def answered(self) -> bool:
+        """Whether any request was answered at all."""
+        return any(one.end is not None and one.end.status for one in self.history.operations)
+
+    @cached_property
     def crowded(self) -> bool:
         """The storage has a limit, and what the storm brought may have filled it without any fault.
 

@@ -79,6 +79,8 @@ def _failing(case: Case, operation: Operation, contention: dict[str, _Contention
     said = _said(case, operation)
     if said is None:
         return None
+    if end.error is NoAnswer.CLOSED and not case.answered:
+        return None  # nobody ever answered anything, so nothing was tried
     unsent = bodied(operation) and end.sent < (call.length or 0)
     if unsent and end.status is None and end.error is not NoAnswer.TIMEOUT:
         return None

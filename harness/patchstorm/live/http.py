@@ -17,7 +17,6 @@ import errno
 import fcntl
 import socket
 import struct
-import termios
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -38,6 +37,7 @@ ANSWER_BYTES_MAX = 4 * 1024 * 1024
 GARBLED_CHARS_MAX = 200
 INTERIM_MAX = 100  # 1xx answers before the final one; real servers send one or two
 EVENTS_A_TURN = 200
+_UNSENT = 0x5411  # SIOCOUTQ of tcp(7): bytes that the other side has not got
 PIECES_MAX = 5_000  # of a body, and one more for each PIECE_BYTES_MEAN that it may have
 PIECE_BYTES_MEAN = 256
 FRAMING_BYTES_MAX = 1024 * 1024  # beside the body: heads, sizes of chunks, trailers
@@ -330,7 +330,7 @@ async def _drained(sock: socket.socket) -> None:
     SIOCOUTQ (tcp(7)) tells how many bytes are not acknowledged yet.
     """
     for _ in range(DRAIN_POLLS_MAX):
-        left = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        left = struct.unpack("i", fcntl.ioctl(sock, _UNSENT, b"\0\0\0\0"))[0]
         if left == 0:
             return
         await asyncio.sleep(DRAIN_POLL_S)
