@@ -50,7 +50,7 @@ for version in "${VERSIONS[@]}"; do
     fi
     say "$version"
     timeout --kill-after=20 "$TESTS_SECONDS_MAX" "$place/$version/bin/python" -m pytest -q -n 2 \
-        -m "not slow" -k "$LEFT_OUT" tests/sim/hosted "$@" \
+        -m "not slow and not long" -k "$LEFT_OUT" tests/sim/hosted "$@" \
         || failed+=("$version")
     timeout --kill-after=20 "$TESTS_SECONDS_MAX" "$place/$version/bin/python" -m pytest -q -n 2 -m "" -o pythonpath= \
         tests/packaging/test_smoke.py || failed+=("$version, the command")

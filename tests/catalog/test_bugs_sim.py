@@ -46,7 +46,7 @@ def test_the_reference_is_safe_in_the_schedule_that_shows_the_bug(bug: Bug) -> N
     assert of_the_reference(bug.storm, seed_of(bug.name), told.index) == "safe"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @each_bug
 def test_the_reference_is_safe_in_all_schedules_before_that(bug: Bug) -> None:
     told = first_violation(bug.name)
