@@ -88,7 +88,7 @@ async def litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
     ``order["texts"]`` are programs that are not in the catalogue, by name. ``order["tidy"]``: there are many.
     """
     known = PROGRAMS | {
-        name: parse_program(name, "", text, ()) for name, text in order["texts"].items()
+        name: parse_program(name, "", text, ()) for name, text in order.get("texts", {}).items()
     }
     programs = {
         mount: [hastened(known[name]) for name in names]
@@ -127,7 +127,7 @@ async def litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
             for program in left:
                 await run(mount, bench, program)
 
-        async with Bench(stands[mount], f"{kind.__name__}-", tidy=order["tidy"]) as bench:
+        async with Bench(stands[mount], f"{kind.__name__}-", tidy=bool(order.get("tidy"))) as bench:
             await asyncio.gather(*(one_after_the_other(bench) for _ in range(AT_ONCE)))
 
     async def one_by_one(mount: str, kind: Kind) -> None:

@@ -87,6 +87,10 @@ def find_machine(memory_mib: int) -> Machine:
     return Machine(kernel=kernel, release=release, modules=modules, memory_dir=memory_dir)
 
 
+_TRIED: Final = f'folder=$1; shift; timeout -k 1 {ASK_S} "$@"; rm -rf -- "$folder"'
+"""A shell that outlives a harness which is killed: the guest ends by itself, and its folder goes."""
+
+
 @lru_cache(maxsize=4)
 def _cannot_boot(kernel: str, memory_dir: Path) -> str | None:
     """Why no process can run in a guest here; None where one can. Found out by starting the smallest guest.
@@ -94,8 +98,11 @@ def _cannot_boot(kernel: str, memory_dir: Path) -> str | None:
     ptrace(2) refuses to restore registers of which it is given less than the processor has, and the kernel
     saves a number of bytes that was fixed when it was built: the tiles of AMX do not fit in.
     """
-    with tempfile.TemporaryDirectory(prefix="patchstorm-", dir=memory_dir) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="patchstorm-", dir=memory_dir, ignore_cleanup_errors=True
+    ) as folder:
         command = [
+            "sh", "-c", _TRIED, "sh", folder,
             kernel, f"mem={TRIAL_MIB}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
             f"uml_dir={folder}", "umid=trial", "con0=null,fd:1", "con=null", "ssl=null", "quiet",
             "panic=-1", "init=/bin/true",
@@ -104,7 +111,7 @@ def _cannot_boot(kernel: str, memory_dir: Path) -> str | None:
         try:
             tried = subprocess.run(
                 command, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, check=False, timeout=ASK_S, start_new_session=True,
+                stderr=subprocess.STDOUT, check=False, timeout=2 * ASK_S, start_new_session=True,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired):
             return None  # whatever is wrong, it is told when a guest is booted
