@@ -36,7 +36,7 @@ def asked(files: Path, mood: str, *more: str) -> list[str]:
     return [*storm, "--target", str(files / f"{mood}.toml"), *out, *more]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_window_between_bytes_and_their_record_is_found_and_no_other(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -51,7 +51,7 @@ def test_the_window_between_bytes_and_their_record_is_found_and_no_other(
     assert all(Path(one["failure"]).exists() for one in bad)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_store_without_a_window_has_none(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(asked(files, "locked")) == 0
     said = capsys.readouterr().out

@@ -143,6 +143,9 @@ def test_damage_is_written_down_and_done(way: str) -> None:
 def test_the_reference_is_safe_in_the_storms_that_use_them(name: str, tmp_path: Path) -> None:
     with mounts():
         pass
-    result = run_storm(name, "reference", seed=1, world="fuse", out_dir=tmp_path)
+    # Whether a call comes that a fault was drawn for is a matter of the run.
+    result = run_storm(
+        name, "reference", seed=1, world="fuse", out_dir=tmp_path, allow_unreached=True
+    )
     assert result.report.skipped is None
     assert result.report.verdict == "safe", result.report

@@ -14,7 +14,7 @@ from patchstorm.cli import main
 from .mounts import mounts
 from .storms import HERE
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

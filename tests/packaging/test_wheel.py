@@ -55,7 +55,7 @@ def test_all_that_is_bundled_is_inside(
 def test_types_templates_and_images_are_inside(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "patchstorm/py.typed" in names
-    assert "patchstorm/report/page.html.j2" in names
+    assert "patchstorm/report/assets/report.html.j2" in names
     assert [name for name in names if name.startswith("patchstorm/containers/")]
     assert not [name for name in names if name.startswith(("tests", "ci/", "benchmarks"))]
 

@@ -49,8 +49,10 @@ def _served(history: History) -> bool:
 
 
 def _took(history: History) -> bool:
-    """Whether any byte was acknowledged, or seen by a HEAD, where some were sent."""
+    """Whether any byte was acknowledged, or seen by a HEAD, where some were sent and no fault was there."""
     if not any(_sends(one) for one in history.operations):
+        return True
+    if any(isinstance(event, Fault) for event in history.events):
         return True
     told = (one for one in history.operations if one.outcome == "ok" and one.call.kind in _TAKING)
     return any(_sends(one) or (one.end is not None and one.end.offset) for one in told)
