@@ -44,7 +44,7 @@ def test_its_twin_survives_a_rename_whose_reply_is_lost(kind: str) -> None:
     assert [one.verdict for one in found(f"locked_{kind}", "lost-replies", 2)] == ["safe"] * 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", PAIRS)
 def test_its_twin_is_safe_in_every_storm_of_bytes(kind: str) -> None:
     """Not in those of single requests: these servers are small, and say no more of tus than uploads need."""
