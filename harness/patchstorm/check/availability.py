@@ -23,7 +23,7 @@ from patchstorm.case.case import FAR, Case, UploadCase, bodied, effect_of, ended
 from patchstorm.check.completion import owed
 from patchstorm.check.lost_names import untold
 from patchstorm.check.model import Finding
-from patchstorm.check.rule import Rule, Unsure
+from patchstorm.check.rule import Rule, Unsure, liveness
 from patchstorm.check.standing import kept_waiting
 from patchstorm.check.story import finding, verb
 from patchstorm.history.events import Exit, Fault
@@ -245,15 +245,9 @@ def _published(upload: UploadCase) -> bool:
     return final is not None and final.present and (final.size or 0) >= upload.size
 
 
-def _applies(case: Case) -> str | None:
-    if case.history.header.policy == "hostile":
-        return "policy hostile: liveness is not judged"
-    return None
-
-
 RULE = Rule(
     name=NAME,
     says="without a fault that explains it no 5xx, no hang, and no correct request refused for good",
     find=_find,
-    applies=_applies,
+    applies=liveness,
 )

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from patchstorm.case.case import FAR, Case, UploadCase
 from patchstorm.check.model import Finding
-from patchstorm.check.rule import Rule, Unsure, either, survives_power
+from patchstorm.check.rule import Rule, Unsure, either, liveness, survives_power
 from patchstorm.check.story import finding
 from patchstorm.history.events import Phase
 from patchstorm.history.ranges import Ranges
@@ -168,8 +168,6 @@ def _why(case: Case, upload: UploadCase) -> str:
 
 
 def _applies(case: Case) -> str | None:
-    if case.history.header.policy == "hostile":
-        return "policy hostile: liveness is not judged"
     if case.heal_ns is None:
         return "the run has no healing phase"
     if not case.history.finals:
@@ -181,5 +179,5 @@ RULE = Rule(
     name=NAME,
     says="after the last fault the upload is published within the bound",
     find=_find,
-    applies=either(_applies, survives_power),
+    applies=either(liveness, _applies, survives_power),
 )

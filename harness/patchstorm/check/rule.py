@@ -89,6 +89,13 @@ def survives_power(case: Case) -> str | None:
     return None
 
 
+def liveness(case: Case) -> str | None:
+    """Clients that do not behave are owed nothing, so what they get in the end is not judged."""
+    if case.history.header.policy == "hostile":
+        return "policy hostile: liveness is not judged"
+    return None
+
+
 def needs(*capabilities: str) -> Callable[[Case], str | None]:
     """A rule that applies where all of these are declared."""
 

@@ -16,7 +16,7 @@ from itertools import groupby
 
 from patchstorm.case.case import Case, UploadCase, ended
 from patchstorm.check.model import Finding
-from patchstorm.check.rule import Rule
+from patchstorm.check.rule import Rule, liveness
 from patchstorm.check.standing import kept_waiting
 from patchstorm.check.story import finding, verb
 from patchstorm.history.model import Operation
@@ -105,15 +105,9 @@ def _finding(
     )
 
 
-def _applies(case: Case) -> str | None:
-    if case.history.header.policy == "hostile":
-        return "policy hostile: liveness is not judged"
-    return None
-
-
 RULE = Rule(
     name=NAME,
     says="who is put off again and again is served in the end, while others are",
     find=_find,
-    applies=_applies,
+    applies=liveness,
 )

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from patchstorm.case.case import Case, ended
 from patchstorm.check.model import Finding
-from patchstorm.check.rule import Rule, Unsure
+from patchstorm.check.rule import Rule, Unsure, either, liveness
 from patchstorm.check.standing import Still, stills
 from patchstorm.check.story import finding, verb
 from patchstorm.history.events import Standstill
@@ -85,8 +85,6 @@ def _finding(case: Case, operation: Operation, still: Still, *, same: bool) -> F
 
 
 def _applies(case: Case) -> str | None:
-    if case.history.header.policy == "hostile":
-        return "policy hostile: liveness is not judged"
     if not any(isinstance(event, Standstill) for event in case.history.events):
         return "no body stood still"
     return None
@@ -96,5 +94,5 @@ RULE = Rule(
     name=NAME,
     says="while a body stands still at one replica, requests to others are answered",
     find=_find,
-    applies=_applies,
+    applies=either(liveness, _applies),
 )
