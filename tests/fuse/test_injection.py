@@ -12,6 +12,7 @@ from patchstorm.check import judge
 from patchstorm.choice.strategy import Dull
 from patchstorm.history.events import Damage as Damaged
 from patchstorm.history.recorder import Recorder
+from patchstorm.run.damage import Damage
 from patchstorm.run.script import header_of
 from patchstorm.run.truth import ROOT, find, make_root
 from patchstorm.scenario.plan import FaultPlan, Trigger
@@ -22,7 +23,6 @@ from patchstorm.storage.server import Server
 from patchstorm.storage.settings import ManualClock
 from patchstorm.target.places import Places
 from patchstorm.worlds.fuse.choosing import Deciding
-from patchstorm.worlds.fuse.damage import Damage
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 
 from .mounts import mounts

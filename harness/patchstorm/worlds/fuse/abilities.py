@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.network import Network
+from patchstorm.run.damage import Damage
 from patchstorm.run.truth import make_root, walk
 from patchstorm.scenario.faults.calls import Calls
 from patchstorm.scenario.faults.deed import Hit
@@ -43,7 +44,7 @@ class Abilities(Processes, Reach, Mounts, FileServer, Room, Power, Caches, Locks
         fleet: Fleet,
         network: Network,
         injections: Injections,
-        spoil: Callable[[FaultPlan], bool],
+        damage: Damage,
     ) -> None:
         self.missed: dict[str, str] = {}
         self.healing = asyncio.Event()
@@ -51,7 +52,7 @@ class Abilities(Processes, Reach, Mounts, FileServer, Room, Power, Caches, Locks
         self.conductor = conductor
         self._network = network
         self._injections = injections
-        self._spoil = spoil
+        self._damage = damage
         self._server = conductor.server
         self._room: dict[str, int | None] = {}
 
@@ -202,11 +203,8 @@ class Abilities(Processes, Reach, Mounts, FileServer, Room, Power, Caches, Locks
         self.conductor.wake()
 
     def damage(self, fault: FaultPlan) -> None:
-        if not self._spoil(fault):
-            pattern = fault.options.get("path", "**")
-            self.missed[fault.id] = (
-                f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged"
-            )
+        if not self._damage.strike(fault):
+            self.missed[fault.id] = self._damage.missed(fault)
 
     # -- single calls -------------------------------------------------------------------------------
 

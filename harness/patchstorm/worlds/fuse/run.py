@@ -20,6 +20,7 @@ from patchstorm.live.fleet import Fleet
 from patchstorm.live.suits import lifetime_ms
 from patchstorm.live.triggers import later
 from patchstorm.run.clients import Clients
+from patchstorm.run.damage import Damage
 from patchstorm.run.last_look import Found, finals
 from patchstorm.run.model_view import ModelView
 from patchstorm.run.publication import PublicationWatcher
@@ -40,7 +41,6 @@ from patchstorm.worlds.fuse.bridge import Bridge
 from patchstorm.worlds.fuse.calls import NAMES_DIRECTORY
 from patchstorm.worlds.fuse.choosing import Chooses, Deciding, Option, Repeating
 from patchstorm.worlds.fuse.conductor import Conductor
-from patchstorm.worlds.fuse.damage import Damage
 from patchstorm.worlds.fuse.faults import Faults
 from patchstorm.worlds.fuse.fleet import conducted
 from patchstorm.worlds.fuse.ground import Ground, lay_by
@@ -195,12 +195,12 @@ class _FuseRun(Run):
         self.courier.cut = in_blocks
         self.courier.offers = conductor.offers
         self.courier.on_silence = self._note_exits
-        damage = Damage(server, self.places, self.recorder, self.stamp, chooser.value)
+        damage = Damage(
+            server, self.places, self.recorder, self.stamp, chooser.value, by_owner=True
+        )
         self.injections = Injections(server, conductor.clock)
         conductor.execute = self.injections.execute
-        self.abilities = Abilities(
-            conductor, fleet, self.courier.network, self.injections, damage.strike
-        )
+        self.abilities = Abilities(conductor, fleet, self.courier.network, self.injections, damage)
         self.faults = Faults(self.abilities, self.recorder, self.stamp)
         conductor.before = self._before
         conductor.after = self._after

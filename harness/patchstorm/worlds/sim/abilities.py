@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from patchstorm.history.events import Damage
+from patchstorm.history.events import Damage as Damaged
 from patchstorm.history.recorder import Recorder
+from patchstorm.run.damage import Damage, owned, pattern_of
 from patchstorm.run.spoiling import spoilt
-from patchstorm.run.truth import ROOT, make_root, walk
+from patchstorm.run.truth import make_root, walk
 from patchstorm.scenario.faults.calls import Calls
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.faults.network import Reach
@@ -30,7 +31,6 @@ from patchstorm.scenario.faults.storage import (
 from patchstorm.scenario.plan import FaultPlan
 from patchstorm.storage import pages
 from patchstorm.storage.server import Server
-from patchstorm.target.patterns import matches
 from patchstorm.target.places import Places
 from patchstorm.worlds.sim.companions import Companions
 from patchstorm.worlds.sim.injection import Injections
@@ -87,6 +87,9 @@ class Abilities(
         self._recorder = recorder
         self._stamp = stamp
         self._injections = injections
+        self._damage = Damage(
+            server, places, recorder, stamp, lambda name, kind, n: kernel.value(kind, n, name)
+        )
         self._kept: dict[str, tuple[str, str, bytes]] = {}
         self._injected: dict[str, Callable[[], None]] = {}
         self._room: dict[str, int | None] = {}
@@ -223,47 +226,13 @@ class Abilities(
 
     def damage(self, fault: FaultPlan) -> None:
         """Spoil one stored chunk, and write down first whose bytes these were."""
-        pattern = str(fault.options.get("path", "**"))
-        found = [
-            (path, inode, owner)
-            for path, inode in walk(self._server)
-            if inode.entries is None
-            and inode.size
-            and matches(path, (pattern,))
-            and (owner := self._places.stored(path)) is not None
-        ]
-        if not found:
-            self.missed[fault.id] = (
-                f"fault {fault.id}: no stored bytes at `{pattern}`; nothing damaged"
-            )
-            return
-        path, inode, (upload, offset) = found[self._kernel.value("damage", len(found), fault.id)]
-        self._recorder.add(
-            Damage(time_ns=self._stamp(), upload=upload, offset=offset, length=inode.size)
-        )
-        at = self._kernel.value("damage-at", inode.size, fault.id)
-        way = fault.options.get("way")
-        if way == "removed":
-            self._server.observer().unlink(f"{ROOT}/{path}")
-            return
-        if way == "cut":
-            self._server.tree.resize(inode, at)
-            return
-        length = min(int(fault.options.get("length", 1)), inode.size - at)
-        old = pages.read(inode.pages, inode.size, at, length)
-        self._server.tree.write(inode, at, bytes(byte ^ 0xFF for byte in old))
+        if not self._damage.strike(fault):
+            self.missed[fault.id] = self._damage.missed(fault)
 
     def damage_record(self, fault: FaultPlan) -> None:
         """Spoil one record, and write down first whose it is."""
-        pattern = str(fault.options.get("path", "**"))
-        found = [
-            (path, inode, upload)
-            for path, inode in walk(self._server)
-            if inode.entries is None
-            and inode.size
-            and matches(path, (pattern,))
-            and (upload := self._places.recorded(path)) is not None
-        ]
+        pattern = pattern_of(fault)
+        found = owned(self._server, pattern, self._places.recorded)
         if not found:
             self.missed[fault.id] = f"fault {fault.id}: no record at `{pattern}`; nothing damaged"
             return
@@ -290,7 +259,7 @@ class Abilities(
         if inode is None or pages.read(inode.pages, inode.size, 0, inode.size) == data:
             return
         self._recorder.add(
-            Damage(time_ns=self._stamp(), upload=upload, offset=0, length=inode.size, record=True)
+            Damaged(time_ns=self._stamp(), upload=upload, offset=0, length=inode.size, record=True)
         )
         self._server.tree.resize(inode, len(data))
         self._server.tree.write(inode, 0, data)
