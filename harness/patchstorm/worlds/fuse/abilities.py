@@ -52,6 +52,7 @@ class Abilities(Processes, Reach, Mounts, FileServer, Room, Power, Caches, Locks
         self.conductor = conductor
         self._network = network
         self._injections = injections
+        self._injected: dict[str, Callable[[], None]] = {}
         self._damage = damage
         self._server = conductor.server
         self._room: dict[str, int | None] = {}
@@ -210,10 +211,10 @@ class Abilities(Processes, Reach, Mounts, FileServer, Room, Power, Caches, Locks
 
     def hit_calls(self, fault: FaultPlan, hit: Hit) -> None:
         everybody = tuple(range(len(self.conductor.members)))
-        self._injections.begin(fault, hit or everybody)
+        self._injected[fault.id] = self._injections.begin(fault, hit or everybody)
 
     def spare_calls(self, fault: FaultPlan) -> None:
-        self._injections.end(fault)
+        self._injected.pop(fault.id)()
 
     def age_caches(self, fault: FaultPlan, hit: Hit) -> None:
         self.hit_calls(fault, hit)

@@ -10,14 +10,12 @@ file that is open here. An ``fsync`` of a file that fails forgets what it had no
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from patchstorm.run.single_calls import ERRNO, Active, InForce, forgetful
 from patchstorm.run.truth import ROOT
 from patchstorm.scenario.plan import FaultPlan
 from patchstorm.storage.errors import WouldBlock, failure
-from patchstorm.storage.faults import Faults
 from patchstorm.storage.server import Server
 from patchstorm.storage.settings import ManualClock
 from patchstorm.target.patterns import matches
@@ -44,80 +42,36 @@ INJECTED: Final[dict[str, tuple[str, ...]]] = {
     "stale-attributes": (),
     "stale-entries": (),
 }
-STALE: Final = {
-    "stale-attributes": ("nfs.attributes", "nfs.size", "nfs.data"),
-    "stale-entries": ("nfs.name", "nfs.missing-name", "nfs.listing"),
-}
-"""Which choices of the storage model these faults settle."""
-
-_ENDLESS: Final = ("slow", "silly-rename", *STALE)
-_ERRNO: Final = {
-    "enospc": errno.ENOSPC,
-    "edquot": errno.EDQUOT,
-    "eio": errno.EIO,
-    "estale": errno.ESTALE,
-}
 _REPEATED: Final = {"rename": errno.ENOENT, "unlink": errno.ENOENT, "link": errno.EEXIST}
 
 
-@dataclass(slots=True)
-class _Active:
-    fault: FaultPlan
-    replicas: tuple[int, ...]
-    left: int
-
-    def hits(self, held: Held) -> bool:
-        call, pattern = held.call, (str(self.fault.options.get("path", "**")),)
-        return (
-            self.left != 0
-            and held.member.index in self.replicas
-            and call.operation in INJECTED[self.fault.kind]
-            and (matches(call.path, pattern) or (bool(call.to) and matches(call.to, pattern)))
-        )
+def _hits(active: Active, held: Held) -> bool:
+    call, pattern = held.call, active.pattern
+    return (
+        active.left != 0
+        and held.member.index in active.replicas
+        and call.operation in INJECTED[active.fault.kind]
+        and (matches(call.path, pattern) or (bool(call.to) and matches(call.to, pattern)))
+    )
 
 
-class Injections:
+class Injections(InForce):
     """What is in force now."""
 
     def __init__(self, server: Server, clock: ManualClock) -> None:
+        super().__init__()
         self._server = server
         self._clock = clock
-        self._active: dict[str, _Active] = {}
-        self._idle: dict[str, None] = {}  # a set whose order repeats
         self._aside: dict[Held, tuple[str, int]] = {}
-
-    def begin(self, fault: FaultPlan, replicas: tuple[int, ...]) -> None:
-        """``fault`` is in force."""
-        left = -1 if fault.kind in _ENDLESS else int(fault.options.get("calls", 1))
-        self._active[fault.id] = _Active(fault, replicas, left)
-        self._idle[fault.id] = None
-
-    def end(self, fault: FaultPlan) -> None:
-        """It is not any more."""
-        self._active.pop(fault.id, None)
-
-    @property
-    def idle(self) -> tuple[str, ...]:
-        """The faults that were in force and have hit no call."""
-        return tuple(self._idle)
-
-    def stale(self, kind: str, replica: int) -> bool:
-        """Whether this choice of the storage is to be the oldest answer that is allowed."""
-        for active in self._active.values():
-            if kind in STALE.get(active.fault.kind, ()) and replica in active.replicas:
-                self._idle.pop(active.fault.id, None)
-                return True
-        return False
 
     def execute(self, held: Held) -> bytes:
         """As the call's bridge does it, or as a fault says."""
         if held in self._aside:
             return self._second_step(held)
         if held.chosen or held.passed:  # else it is the kernel's own book-keeping
-            for active in self._active.values():
-                if active.hits(held):
-                    active.left -= 1
-                    self._idle.pop(active.fault.id, None)
+            for active in self._active:
+                if _hits(active, held):
+                    self.hit(active)
                     held.struck = active.fault.kind
                     return self._struck(active.fault, held)
         return held.member.bridge.execute(held.request)
@@ -135,22 +89,8 @@ class Injections:
         if kind in ("short-read", "short-write"):
             return bridge.execute(_halved(request))
         if kind == "eio" and request.op == Op.FSYNC:
-            return self._forgetful(lambda: bridge.execute(request))
-        raise failure(_ERRNO[kind], held.call.path)
-
-    def _forgetful(self, execute: Callable[[], bytes]) -> bytes:
-        """The model's own failing fsync: the next one succeeds, and saves nothing of what was lost."""
-        settings = self._server.settings
-        faults, choose = settings.faults, settings.choose
-
-        def struck(kind: str, count: int) -> int:
-            return 1 if kind == "fault.eio_fsync" else choose(kind, count)
-
-        settings.faults, settings.choose = Faults(eio_fsync=True), struck
-        try:
-            return execute()
-        finally:
-            settings.faults, settings.choose = faults, choose
+            return forgetful(self._server, lambda: bridge.execute(request))
+        raise failure(ERRNO[kind], held.call.path)
 
     def _first_step(self, fault: FaultPlan, held: Held) -> bytes:
         """Over a file that this replica has open the target's name goes first (nfs_rename); others go on."""

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from patchstorm.choice.schedule import Choice
+from patchstorm.run.single_calls import ERRNO, Active, InForce, forgetful
 from patchstorm.run.truth import ROOT, find
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.storage.errors import failure
-from patchstorm.storage.faults import Faults
 from patchstorm.storage.server import Server
 from patchstorm.target.patterns import matches
 from patchstorm.worlds.sim.kernel import Kernel
@@ -44,13 +43,6 @@ INJECTED: dict[str, tuple[str, ...]] = {
     "stale-attributes": (),
     "stale-entries": (),
 }
-STALE = {
-    "stale-attributes": ("nfs.attributes", "nfs.size", "nfs.data"),
-    "stale-entries": ("nfs.name", "nfs.missing-name", "nfs.listing"),
-}
-"""Which choices of the storage model these faults settle."""
-
-_ERRNO = {"enospc": errno.ENOSPC, "edquot": errno.EDQUOT, "eio": errno.EIO, "estale": errno.ESTALE}
 _REPEATED = {
     "replace": errno.ENOENT, "unlink": errno.ENOENT, "link": errno.EEXIST, "mkdir": errno.EEXIST,
     "rmdir": errno.ENOENT,
@@ -65,67 +57,33 @@ STRUCK_MAX = 64
 """Calls that are remembered for the story; a fault that is in force for long strikes very many."""
 
 
-@dataclass(slots=True)
-class _Active:
-    fault: FaultPlan
-    replicas: tuple[int, ...]
-    left: int
-
-    def hits(self, replica: int, call: str, path: str) -> bool:
-        return (
-            self.left != 0
-            and replica in self.replicas
-            and call in INJECTED[self.fault.kind]
-            and matches(path, (str(self.fault.options.get("path", "**")),))
-        )
+def _hits(active: Active, replica: int, call: str, path: str) -> bool:
+    return (
+        active.left != 0
+        and replica in active.replicas
+        and call in INJECTED[active.fault.kind]
+        and matches(path, active.pattern)
+    )
 
 
-class Injections(Observer):
+class Injections(InForce, Observer):
     """What is in force now."""
 
     def __init__(self, kernel: Kernel, server: Server) -> None:
+        super().__init__()
         self._kernel = kernel
         self._server = server
-        self._active: list[_Active] = []
-        self._idle: dict[str, None] = {}  # a set whose order repeats
         self._silly = 0
         self.struck: list[Choice] = []
         """Which step of which task each fault struck, as choices of the fault's kind."""
-
-    def begin(self, fault: FaultPlan, hit: tuple[int, ...]) -> Callable[[], None]:
-        """Put ``fault`` in force; the result takes it back."""
-        endless = fault.kind in ("slow", "stale-attributes", "stale-entries", "silly-rename")
-        active = _Active(fault, hit, -1 if endless else int(fault.options.get("calls", 1)))
-        self._active.append(active)
-        self._idle[fault.id] = None
-
-        def over() -> None:
-            if active in self._active:
-                self._active.remove(active)
-
-        return over
-
-    @property
-    def idle(self) -> tuple[str, ...]:
-        """The faults that were in force and have hit no call."""
-        return tuple(self._idle)
-
-    def stale(self, kind: str, replica: int | None) -> bool:
-        """Whether this choice of the storage is to be the oldest answer that is allowed."""
-        for active in self._active:
-            if kind in STALE.get(active.fault.kind, ()) and replica in active.replicas:
-                self._idle.pop(active.fault.id, None)
-                return True
-        return False
 
     def before(
         self, replica: int, call: str, path: str, execute: Callable[[], Any]
     ) -> Callable[[], Any] | None:
         relative = path[len(ROOT) + 1 :]
         for active in self._active:
-            if active.hits(replica, call, relative):
-                active.left -= 1
-                self._idle.pop(active.fault.id, None)
+            if _hits(active, replica, call, relative):
+                self.hit(active)
                 task = self._kernel.current
                 if task is not None and len(self.struck) < STRUCK_MAX:
                     self.struck.append(Choice(task.path, self._kernel.local, active.fault.kind, 1))
@@ -147,26 +105,12 @@ class Injections(Observer):
         if fault.kind == "short-read":
             return lambda: _halved(execute())
         if call == "fsync" and fault.kind == "eio" and self._is_file(path):
-            return lambda: self._forgetful(execute)
-        return lambda: _refused(_ERRNO[fault.kind], path)
+            return lambda: forgetful(self._server, execute)
+        return lambda: _refused(ERRNO[fault.kind], path)
 
     def _is_file(self, path: str) -> bool:
         inode = find(self._server, path[len(ROOT) + 1 :])
         return inode is not None and inode.entries is None
-
-    def _forgetful(self, execute: Callable[[], Any]) -> Any:
-        """The model's own failing fsync: the next one succeeds, and saves nothing of what was lost."""
-        settings = self._server.settings
-        faults, choose = settings.faults, settings.choose
-
-        def struck(kind: str, count: int) -> int:
-            return 1 if kind == "fault.eio_fsync" else choose(kind, count)
-
-        settings.faults, settings.choose = Faults(eio_fsync=True), struck
-        try:
-            return execute()
-        finally:
-            settings.faults, settings.choose = faults, choose
 
     def _in_two_steps(self, fault: FaultPlan, execute: Callable[[], Any]) -> Any:
         """Over a file that this process has open the target's name goes first (nfs_rename)."""

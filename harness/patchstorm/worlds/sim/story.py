@@ -18,10 +18,11 @@ from patchstorm.dialect.registry import words_of
 from patchstorm.history.events import Damage, Fault, Standstill
 from patchstorm.history.model import History
 from patchstorm.history.no_answer import NoAnswer
+from patchstorm.run.single_calls import STALE
 from patchstorm.worlds.sim.agenda import STEP_NS
 from patchstorm.worlds.sim.causes import in_vain, looked_last, missed, pair, relied
 from patchstorm.worlds.sim.changes import began_at, passes, seen
-from patchstorm.worlds.sim.injection import INJECTED, STALE
+from patchstorm.worlds.sim.injection import INJECTED
 from patchstorm.worlds.sim.page import Order, Page, Weight
 from patchstorm.worlds.sim.phrasing import asked_of, asks, did, likeness, private
 from patchstorm.worlds.sim.tracing import StepRecord
