@@ -31,10 +31,13 @@ class Sight(NamedTuple):
 
 def sights(plan: Plan, history: History, idle: Collection[str] = ()) -> Iterator[Sight]:
     """Every point of ``plan``. ``idle`` are ids of faults that were in force and hit nothing."""
-    why = "no upload was ever created or acknowledged"
-    if _served(history):
-        why = "not a byte of any upload was ever acknowledged"
-    yield Sight(SERVED, _served(history) and _took(history), why, vital=True)
+    served = _served(history)
+    why = (
+        "not a byte of any upload was ever acknowledged"
+        if served
+        else "no upload was ever created or acknowledged"
+    )
+    yield Sight(SERVED, served and _took(history), why, vital=True)
     for name in plan.reaches:
         result = reached(name, history)
         yield Sight(name, result.met, result.reason)
