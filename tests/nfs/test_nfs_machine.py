@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,19 @@ def test_a_processor_with_more_registers_than_fit_is_told(
     said = refused(tmp_path, monkeypatch)
     assert "cannot run on this processor" in said
     assert machine.REMEDY in said
+
+
+def test_a_trial_whose_harness_is_gone_takes_its_folder_away(tmp_path: Path) -> None:
+    (folder := tmp_path / "trial").mkdir()
+    gone, pipe = os.pipe()
+    os.close(gone)
+    died_of_a_signal = ["sh", "-c", "kill -KILL $$"]
+    subprocess.run(
+        ["/bin/sh", "-c", machine._TRIED, "sh", str(folder), *died_of_a_signal],
+        stdout=pipe, stderr=pipe, check=False,
+    )  # fmt: skip
+    os.close(pipe)
+    assert not folder.exists()
 
 
 def test_a_kernel_of_ones_own_is_taken_with_the_modules_beside_it(

@@ -48,6 +48,7 @@ def act(folder: Path, wheel: Path, **inputs: str) -> Ran:
         environment = {
             **os.environ,
             "PIP_NO_DEPS": "1",  # they are here already
+            "PIP_IGNORE_INSTALLED": "1",  # and so may Patchstorm be, without its command in this environment
             "PYTHONPATH": os.pathsep.join(site.getsitepackages()),
             "GITHUB_OUTPUT": str(output),
             "GITHUB_STEP_SUMMARY": str(summary),

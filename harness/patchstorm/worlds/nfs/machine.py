@@ -87,8 +87,11 @@ def find_machine(memory_mib: int) -> Machine:
     return Machine(kernel=kernel, release=release, modules=modules, memory_dir=memory_dir)
 
 
-_TRIED: Final = f'folder=$1; shift; timeout -k 1 {ASK_S} "$@"; rm -rf -- "$folder"'
-"""A shell that outlives a harness which is killed: the guest ends by itself, and its folder goes."""
+_TRIED: Final = f'trap : PIPE; folder=$1; shift; timeout -k 1 {ASK_S} "$@"; rm -rf -- "$folder"'
+"""A shell that outlives a harness which is killed: the guest ends by itself, and its folder goes.
+
+It says of what its child died, to a pipe that nobody reads by then, and that must not end it.
+"""
 
 
 @lru_cache(maxsize=4)
@@ -102,12 +105,13 @@ def _cannot_boot(kernel: str, memory_dir: Path) -> str | None:
         prefix="patchstorm-", dir=memory_dir, ignore_cleanup_errors=True
     ) as folder:
         command = [
-            "sh", "-c", _TRIED, "sh", folder,
+            "/bin/sh", "-c", _TRIED, "sh", folder,
             kernel, f"mem={TRIAL_MIB}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
             f"uml_dir={folder}", "umid=trial", "con0=null,fd:1", "con=null", "ssl=null", "quiet",
             "panic=-1", "init=/bin/true",
         ]  # fmt: skip
-        environment = {"PATH": search_path(), "TMPDIR": str(memory_dir), "HOME": "/"}
+        path = os.pathsep.join((search_path(), os.defpath))
+        environment = {"PATH": path, "TMPDIR": str(memory_dir), "HOME": "/"}
         try:
             tried = subprocess.run(
                 command, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
