@@ -22,7 +22,7 @@ from patchstorm.check.rule import Rule
 from patchstorm.check.story import finding
 from patchstorm.history.events import Beside, Fault
 from patchstorm.history.model import Operation
-from patchstorm.history.names import unnamed
+from patchstorm.history.names import above, unnamed
 
 NAME = "residue"
 PATHS_SHOWN = 8
@@ -132,8 +132,7 @@ def litter(case: Case) -> list[str]:
         if _silly(case, path) or any(matches(path, pattern) for pattern in patterns)
     ]
     stands = [*kept, *(upload.target for upload in case.history.header.uploads)]
-    parents = {path[:at] for path in stands for at, letter in enumerate(path) if letter == "/"}
-    return sorted(set(paths) - set(kept) - parents)
+    return sorted(set(paths).difference(kept, *map(above, stands)))
 
 
 def matches(path: str, pattern: str) -> bool:

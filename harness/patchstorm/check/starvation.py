@@ -41,10 +41,12 @@ def _find(case: Case) -> Iterator[Finding]:
 
 def _askers(upload: UploadCase) -> Iterator[tuple[str, str, list[Operation]]]:
     """Each client's requests of one kind, during the storm, in the order in which it sent them."""
-    storm = [one for one in upload.by_invocation if one.call.phase == "storm"]
-    key = {one.op: (one.call.client, one.call.kind) for one in storm}
-    for client, kind in dict.fromkeys(key.values()):
-        yield client, kind, [one for one in storm if key[one.op] == (client, kind)]
+    asked: dict[tuple[str, str], list[Operation]] = {}
+    for one in upload.by_invocation:
+        if one.call.phase == "storm":
+            asked.setdefault((one.call.client, one.call.kind), []).append(one)
+    for (client, kind), requests in asked.items():
+        yield client, kind, requests
 
 
 def _in_a_row(case: Case, asked: list[Operation]) -> Iterator[list[Operation]]:

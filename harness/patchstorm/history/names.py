@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _BEFORE, _AFTER = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
@@ -30,6 +30,12 @@ def generic(path: str) -> str:
 def unnamed(path: str, names: Iterable[str]) -> str:
     """:func:`generic`, with a star for each of ``names`` that stands in it as a word of its own."""
     for name in names:
-        if name:
+        if name and name in path:  # most are not, and looking is cheaper than building a pattern
             path = re.sub(rf"{_BEFORE}{re.escape(name)}{_AFTER}", "*", path)
     return generic(path)
+
+
+def above(path: str) -> Iterator[str]:
+    """The directories in which ``path`` lies, the nearest first."""
+    while path := path.rpartition("/")[0]:
+        yield path

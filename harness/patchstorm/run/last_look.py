@@ -8,6 +8,7 @@ from typing import NamedTuple
 from patchstorm.dialect.base import Prober
 from patchstorm.errors import UnreadableError
 from patchstorm.history.model import Final
+from patchstorm.history.names import above
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.view import View
 from patchstorm.scenario.plan import Plan, UploadPlan
@@ -100,8 +101,7 @@ def left(view: View, places: Places, before: Collection[str]) -> tuple[str, ...]
 def may_go(view: View, places: Places, before: Collection[str]) -> set[str]:
     """What a sweep has to remove: neither declared, nor directories above what is."""
     kept = [path for path in view.paths() if places.may_stay(path)]
-    above = {path[:at] for path in kept for at, letter in enumerate(path) if letter == "/"}
-    return set(left(view, places, before)) - set(kept) - above
+    return set(left(view, places, before)).difference(kept, *map(above, kept))
 
 
 def arranged(view: View, places: Places, path: str) -> bool:

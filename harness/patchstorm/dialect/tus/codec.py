@@ -17,6 +17,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
@@ -151,6 +152,11 @@ def created_url(wire: Wire, reply: Reply) -> str | None:
 def _location(reply: Reply) -> str | None:
     """What is wrong with a Location: it cannot be parsed, is not HTTP's, or would break a request's line."""
     location = reply.headers.get("location", "")
+    return _no_url(location) if location else None  # most answers have none, and each is asked
+
+
+@lru_cache(maxsize=16)  # asked twice of each creation
+def _no_url(location: str) -> str | None:
     wrong = _NOT_IN_URL.search(location) is not None
     try:
         parts = urlsplit(urljoin("http://host/", location))
@@ -169,10 +175,15 @@ def _shown(text: str) -> str:
 
 def upload_id(wire: Wire, url: str) -> str:
     """The server's own name for an upload, as ``wire.id`` says where it stands in the URL."""
+    return _id_at(wire.id, url)
+
+
+@lru_cache(maxsize=256)  # asked of one URL at each look at the storage
+def _id_at(place: str, url: str) -> str:
     parts = urlsplit(url)
-    if wire.id == "path":
+    if place == "path":
         return unquote(parts.path.rstrip("/").rpartition("/")[2])
-    parameter, _, claim = wire.id.partition(":")
+    parameter, _, claim = place.partition(":")
     value = dict(parse_qsl(parts.query)).get(parameter, "")
     return legible_line(str(_claims(value).get(claim, ""))) if claim else value
 

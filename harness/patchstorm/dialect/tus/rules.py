@@ -90,7 +90,7 @@ def _metadata(
         return None
     sent = {name.lower(): value for name, value in created.call.request.headers}
     wanted, found = sent.get("upload-metadata"), end.headers.get("upload-metadata")
-    if not wanted or (found is not None and pairs(found) == pairs(wanted)):
+    if not wanted or found == wanted or (found is not None and pairs(found) == pairs(wanted)):
         return None
     if found is None:
         return HeaderComplaint("was answered without the Upload-Metadata of the creation")

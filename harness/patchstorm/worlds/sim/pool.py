@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from patchstorm.worlds.sim.delivery import Delivery
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.serving import Broken
+
+_ONE_OF_MANY = nullcontext()
 
 
 class Pool:
@@ -25,12 +27,12 @@ class Pool:
         self._free = count
         self._queue: deque[Delivery] = deque()
 
-    @contextmanager
-    def worker(self, delivery: Delivery) -> Iterator[None]:
+    def worker(self, delivery: Delivery) -> AbstractContextManager[None]:
         """One for this request. Raises :class:`Broken` where the client leaves before there is one."""
-        if not self._bounded:
-            yield
-            return
+        return self._one_of_few(delivery) if self._bounded else _ONE_OF_MANY
+
+    @contextmanager
+    def _one_of_few(self, delivery: Delivery) -> Iterator[None]:
         self._wait_for_one(delivery)
         try:
             yield
