@@ -6,7 +6,7 @@ back at once: the request sleeps on the loop and asks again, with growing, jitte
 bound.
 
 A client that leaves ends its request for as long as its body is needed: then what came is kept, which
-nobody waits for. Once the body is whole, it is committed whether somebody listens or not.
+nobody waits for, also where the store was busy before a byte of it had been read. Once the body is whole, it is committed whether somebody listens or not.
 """
 
 from __future__ import annotations
@@ -155,7 +155,8 @@ class Turn:
         while True:
             with suppress(Busy):
                 return await self._workers.call(call)
-            if heard and self._request.transport is None:
+            left = self._request.transport is None
+            if heard and left and not unread(self._request):
                 raise Cut(BadRequest("The client left while the upload was busy."))
             if self._stopping.is_set() and not hurried:
                 deadline, hurried = min(deadline, loop.time() + self._config.grace_s / 2), True

@@ -91,10 +91,19 @@ def test_what_came_is_kept_of_a_waiter_that_leaves(patient: Fleet, rest: bytes) 
     assert eventually(lambda: head(patient, location).headers["upload-offset"] == told)
 
 
-def test_a_waiter_that_leaves_before_its_body_is_forgotten(patient: Fleet) -> None:
+def test_what_came_is_kept_of_a_waiter_that_leaves_before_its_body_was_read(patient: Fleet) -> None:
     location = create(patient, 10)
     with connect(patient) as client, locked(patient):
         client.sendall(patch_head(location, 0, 10) + b"01234")
+        client.close()
+        assert head(patient, "/upload?token=" + patient.token("other", 1, "o")).status == 200
+    assert eventually(lambda: head(patient, location).headers["upload-offset"] == "5")
+
+
+def test_a_waiter_that_leaves_before_its_body_is_forgotten(patient: Fleet) -> None:
+    location = create(patient, 10)
+    with connect(patient) as client, locked(patient):
+        client.sendall(patch_head(location, 0, 10))
         client.close()
         assert eventually(lambda: '"status":400' in patient.logs())
     assert head(patient, location).headers["upload-offset"] == "0"
