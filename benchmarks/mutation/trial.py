@@ -66,9 +66,9 @@ class Trial:
     """The storms against whatever ``chunkstore`` is in this process."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
+        from patchstorm.campaign.budget import SCHEDULES_DEFAULT, schedules_default
         from patchstorm.campaign.explore import reason_to_skip
         from patchstorm.campaign.schedules import Search, Session
-        from patchstorm.commands.simulate import SCHEDULES_DEFAULT, schedules_default
         from patchstorm.scenario.library import load
 
         self._seed: int = asked["seed"]

@@ -9,7 +9,7 @@ import signal
 import pytest
 from cli_fakes import run_report
 
-from patchstorm.commands.simulate import schedules_default
+from patchstorm.campaign.budget import schedules_default
 from patchstorm.commands.storms import Job, play_all
 from patchstorm.errors import UsageError
 from patchstorm.report.model import RunReport

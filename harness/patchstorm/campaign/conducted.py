@@ -24,6 +24,7 @@ import msgspec
 from patchstorm.campaign.failure import Failure, read_failure, replay_command, write_failure
 from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.campaign.single import StormResult, run_plan
+from patchstorm.campaign.skipping import unrunnable
 from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import folded
 from patchstorm.choice.portfolio import ONE_PLAN, check_name
@@ -37,11 +38,10 @@ from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
-from patchstorm.scenario.runnable import runnable
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
 from patchstorm.worlds.base import Conducting
-from patchstorm.worlds.registry import all_means, world_of
+from patchstorm.worlds.registry import world_of
 
 RUNS_DEFAULT = 40
 AIMED_OF_A_PLAN = 24
@@ -107,11 +107,7 @@ def searched(asked: Asked, make: Callable[[Asked], Search]) -> Searched:
 
 def _reason_to_skip(asked: Asked) -> str | None:
     target = asked.target
-    reason = runnable(
-        asked.scenario, asked.world, target.capabilities, all_means(), storage=asked.storage,
-        phases=tuple(target.phases), request_ms=target.wire.request_ms,
-        companion=world_of(asked.world).shares(target),
-    )  # fmt: skip
+    reason = unrunnable(asked.scenario, world_of(asked.world), target, storage=asked.storage)
     if reason is None and asked.claimed_only:
         plan = plan_of(asked, 0)
         kinds = {fault.kind for fault in plan.world_faults}

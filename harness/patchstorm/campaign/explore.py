@@ -21,6 +21,7 @@ from patchstorm.campaign.failure import replay_call
 from patchstorm.campaign.fleet import Fleet, Given
 from patchstorm.campaign.keeping import keep_failure
 from patchstorm.campaign.schedules import MIXED, Search, Session, Told
+from patchstorm.campaign.skipping import unrunnable
 from patchstorm.campaign.steered import Steered
 from patchstorm.check.model import Finding
 from patchstorm.check.tried import gathered
@@ -34,9 +35,8 @@ from patchstorm.scenario.composing.steering import Steering
 from patchstorm.scenario.composing.table import DIMENSIONS, Table, table_of
 from patchstorm.scenario.library import is_shipped, load
 from patchstorm.scenario.model import Scenario
-from patchstorm.scenario.runnable import runnable
 from patchstorm.target.claims import unclaimed
-from patchstorm.worlds.registry import all_means, world_of
+from patchstorm.worlds.registry import world_of
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.run import WORLD
 
@@ -73,6 +73,7 @@ class Progress:
 class Explored:
     """What came of it. ``failures`` are the files of distinct violations, the first one first.
 
+    ``report`` tells the steps of the first one and names the files of the others; ``stories`` has all steps.
     ``table`` tells which pairs of features met, where the storm composes itself.
     """
 
@@ -147,11 +148,7 @@ def explore(
 def reason_to_skip(session: Session, *, claimed_only: bool = True) -> str | None:
     """Why this storm is not run against this target in the simulator; None if it is."""
     target, search = session.subject.target, session.search
-    reason = runnable(
-        search.scenario, WORLD, target.capabilities, all_means(), storage=search.storage,
-        phases=tuple(target.phases), request_ms=target.wire.request_ms,
-        companion=world_of(WORLD).shares(target),
-    )  # fmt: skip
+    reason = unrunnable(search.scenario, world_of(WORLD), target, storage=search.storage)
     if reason is not None:
         return reason
     reason = session.skip_reason()
@@ -288,6 +285,7 @@ class _Exploration:
             points=gathered(told.points for told in kept), scaled=self._session.scaled,
             rules=rules_of(told.rules for told in kept), pairs=_pairs(table), shrinking_s=shrinking_s,
             replay=replay_call(failures[0]) if failures and self._search.own else msgspec.UNSET,
+            story=stories[0] if stories else (), others=tuple(map(str, failures[1:])),
         )  # fmt: skip
         return Explored(
             report=report,

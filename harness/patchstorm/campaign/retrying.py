@@ -87,6 +87,7 @@ def retry_simulated(
             seconds=monotonic() - began,
             findings=ran.findings,
             failure=str(path),
+            story=story,
             notes=(REMARK,),
         )
         return Explored(
@@ -118,9 +119,36 @@ def run_storm_again(
     again = asyncio.run(retry_live(entries, target, world=world, out_dir=out_dir))
     result = run() if again is None else again
     if result.failure is not None:
-        with contextlib.suppress(OSError, UsageError):
-            corpus.keep(read_failure(result.failure))
+        _keep(corpus, result.failure)
     return result
+
+
+def explore_again(
+    corpus: Corpus,
+    scenario: Scenario,
+    target: str,
+    *,
+    storage: str | None,
+    replicas: int | None,
+    out_dir: Path,
+    retry: bool,
+    search: Callable[[], Explored],
+) -> Explored:
+    """What comes back of one storm in the simulator, or else what ``search`` finds; kept, if it failed.
+
+    What cannot be kept changes nothing.
+    """
+    kept = corpus.before(target, storage=storage, replicas=replicas) if retry else {}
+    entries = kept.get((WORLD, scenario.name), ())
+    found = retry_simulated(entries, scenario, target, out_dir=out_dir) or search()
+    for path in found.failures:
+        _keep(corpus, path)
+    return found
+
+
+def _keep(corpus: Corpus, path: Path) -> None:
+    with contextlib.suppress(OSError, UsageError):
+        corpus.keep(read_failure(path))
 
 
 async def retry_live(

@@ -23,6 +23,7 @@ from patchstorm.campaign.ground import ground_of
 from patchstorm.campaign.mishap import reason_of
 from patchstorm.campaign.points import points_of
 from patchstorm.campaign.replay_target import plan_for, replay_target
+from patchstorm.campaign.skipping import unrunnable
 from patchstorm.check import judge, unknowns, verdict
 from patchstorm.check.model import Finding, Judgement
 from patchstorm.check.verdict import Verdict, folded
@@ -36,11 +37,10 @@ from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
-from patchstorm.scenario.runnable import runnable
 from patchstorm.scenario.workloads.conformance import unasked
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve, text_of
-from patchstorm.worlds.registry import all_means, world_of
+from patchstorm.worlds.registry import world_of
 
 PLAN_FILE = "plan.json"
 AIMS_MAX = 24
@@ -132,10 +132,7 @@ async def storm(
     chosen = load(scenario) if isinstance(scenario, str) else scenario
     aim = resolve(target) if isinstance(target, str) else target
     storage = world_of(world).storage_for(storage, chosen.fleet.storage)
-    reason = runnable(
-        chosen, world, aim.capabilities, all_means(), storage=storage, phases=tuple(aim.phases),
-        request_ms=aim.wire.request_ms, companion=world_of(world).shares(aim),
-    )  # fmt: skip
+    reason = unrunnable(chosen, world_of(world), aim, storage=storage)
     if reason is not None:
         return StormResult(report=_report(chosen.name, aim.name, seed, world, skipped=reason))
     plan = draw_plan(

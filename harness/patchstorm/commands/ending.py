@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 import typer
 
-from patchstorm.commands.elsewhere import lacking
 from patchstorm.commands.signals import ended_as_by_ctrl_c
 from patchstorm.errors import PatchstormError, UsageError
 from patchstorm.legible import legible
+from patchstorm.system import lacking
 
 INTERRUPTED = 130
 UNKNOWN = 2

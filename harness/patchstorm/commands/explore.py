@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from patchstorm.commands.conducting import conduct
 from patchstorm.commands.places import DEFAULT_OUT, check_out, writable_file
 from patchstorm.commands.searches import Request, end
-from patchstorm.commands.simulate import with_story
 from patchstorm.errors import UsageError
 from patchstorm.scenario.bounds import SEED_MAX, between, check_bounds
 
@@ -73,7 +72,7 @@ def search(request: Request, corpus: Corpus | None) -> int:
                 raise KeyboardInterrupt
     except KeyboardInterrupt:  # also between two searches: what had ended is told
         interrupted = True
-    runs = tuple(with_story(one) for one in found)
+    runs = tuple(one.report for one in found)
     covered = [_covered(one) for one in found if one.report.verdict is not None]
     covered += [line for one in found if one.table is not None for line in one.table.lines()]
     place = f"search {max(1, len(found))} of {len(shares)}" if interrupted else None

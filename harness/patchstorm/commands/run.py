@@ -16,8 +16,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+from patchstorm.campaign.budget import schedules_default
 from patchstorm.campaign.cores import cores
 from patchstorm.campaign.corpus import Corpus, Where
+from patchstorm.campaign.skipping import storage_of, unfit
 from patchstorm.commands.before import Before
 from patchstorm.commands.choosing import Enough, chosen, shard
 from patchstorm.commands.confirming import confirmed
@@ -31,7 +33,7 @@ from patchstorm.commands.places import (
     drop_if_empty,
     writable_file,
 )
-from patchstorm.commands.simulate import Pool, Simulation, schedules_default
+from patchstorm.commands.simulate import Pool, Simulation
 from patchstorm.commands.storms import Job, Play, Played, play_all
 from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
@@ -40,13 +42,10 @@ from patchstorm.report.model import Report, RunReport, exit_code, overall
 from patchstorm.report.stored import encode
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.scenario.model import Scenario
-from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
 from patchstorm.worlds.registry import (
-    DEFAULT_STORAGE,
     check_storage,
     default_worlds,
-    not_offered,
     world_of,
 )
 
@@ -197,9 +196,10 @@ def _player(
 
     async def played(job: Job) -> RunReport:
         world = world_of(job.world)
-        wanted = job.scenario.fleet.storage
-        storage = request.storage or world.storage_for(None, wanted) or wanted or DEFAULT_STORAGE
-        reason = _reason_to_skip(request, target, job, storage)
+        reason = unfit(
+            job.scenario, world, target, claimed_only=not request.unclaimed,
+            storage=storage_of(job.scenario, world, request.storage),
+        )  # fmt: skip
         if reason is not None:
             return _skipped(job, target, request, reason)
         if world.searches:
@@ -211,13 +211,6 @@ def _player(
         return again or await _live(request, target, job, shared[job.world])
 
     return play
-
-
-def _reason_to_skip(request: Request, target: Target, job: Job, storage: str) -> str | None:
-    reason = not_offered(world_of(job.world), storage)
-    if reason is not None or request.unclaimed:
-        return reason
-    return unclaimed(target, storage, {fault.kind for fault in job.scenario.faults})
 
 
 def _simulation(request: Request, job: Job, before: tuple[Path, ...]) -> Simulation:

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from patchstorm.campaign.mishap import reason_of
 from patchstorm.errors import UsageError, WorkerDiedError
 from patchstorm.report.model import RunReport
@@ -18,28 +16,6 @@ from patchstorm.scenario.model import Scenario
 
 if TYPE_CHECKING:
     from patchstorm.campaign.crew import Crew
-    from patchstorm.campaign.explore import Explored
-
-SCHEDULES_DEFAULT = 45
-"""Schedules of each storm when nobody says how many: together a good half of a minute."""
-SCHEDULES_COMPOSED = 400
-"""Composed storms are all different, so that more of them see more."""
-SCHEDULES_OF_A_CROWD = 6
-CONFORMANCE = "conformance"
-SCHEDULES_OF_CASES = 2
-"""The cases of a conformance storm are asked one request after the other; schedules add little."""
-CROWD_UPLOADS = 32
-"""So many uploads at once make a schedule many times as long, and fewer of them do."""
-
-
-def schedules_default(scenario: Scenario) -> int:
-    """How many schedules of ``scenario`` are run when nobody says how many."""
-    if scenario.compose is not None:
-        return SCHEDULES_COMPOSED
-    if any(client.kind == CONFORMANCE for client in scenario.clients):
-        return SCHEDULES_OF_CASES
-    uploads = sum(int(spec.count.values[0]) for spec in scenario.uploads)
-    return SCHEDULES_OF_A_CROWD if uploads >= CROWD_UPLOADS else SCHEDULES_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +59,7 @@ def simulate(asked: Simulation) -> RunReport:
         allow_unreached=asked.allow_unreached,
         out_dir=asked.out_dir,
     )
-    return with_story(explored)
+    return explored.report
 
 
 def _simulated(asked: Simulation) -> tuple[RunReport, ...]:
@@ -100,17 +76,6 @@ def sample(asked: Simulation) -> tuple[RunReport, ...]:
         replicas=asked.replicas,
     )  # fmt: skip
     return sampled(search, asked.schedules, asked.out_dir)
-
-
-def with_story(explored: Explored) -> RunReport:
-    """The report of a search, with the steps of its first failure and the files of the others."""
-    if not explored.failures:
-        return explored.report
-    return msgspec.structs.replace(
-        explored.report,
-        story=explored.stories[0],
-        others=tuple(str(path) for path in explored.failures[1:]),
-    )
 
 
 @dataclass(slots=True)

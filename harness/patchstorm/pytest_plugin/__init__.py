@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from patchstorm.api import Explored, StormResult
 
 SEED_FIRST = 1
+USUAL = "processes"
+"""The world of a storm for which nobody names one; the id of a storm leaves it out."""
+SIMULATOR = "sim"
+"""The world of a store that a test brings itself."""
 ROOT = "patchstorm"
 """What the id of every storm begins with."""
 _OUT = "patchstorm-runs"
@@ -45,8 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--patchstorm-worlds",
         metavar="A,B",
-        default="processes",
-        help="where: sim, processes, fuse, nfs, containers; default: processes",
+        default=USUAL,
+        help=f"where: sim, processes, fuse, nfs, containers; default: {USUAL}",
     )
     group.addoption(
         "--patchstorm-seeds",
@@ -98,13 +102,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from patchstorm.pytest_plugin.asked import check
 
         check(config)
-    except (ImportError, AttributeError) as error:
-        from patchstorm.commands.elsewhere import lacking
-
-        lacks = lacking(error)
-        if lacks is None:
+    except ImportError as error:
+        if error.name != "patchstorm.api":  # it says what the system lacks; any other is a mistake
             raise
-        raise pytest.UsageError(lacks) from None
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(tryfirst=True)

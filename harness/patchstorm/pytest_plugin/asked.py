@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.api import Scenario, UsageError, load_scenario, load_target, scenarios
-from patchstorm.campaign.corpus import DEFAULT_CORPUS, Corpus
-from patchstorm.campaign.single import USUAL
-from patchstorm.pytest_plugin import ROOT, SEED_FIRST
+from patchstorm.api import (
+    DEFAULT_CORPUS,
+    Scenario,
+    UsageError,
+    check_options,
+    load_scenario,
+    load_target,
+    scenarios,
+    world,
+)
+from patchstorm.pytest_plugin import ROOT, SEED_FIRST, USUAL
 from patchstorm.pytest_plugin.wanted import Settings, Wanted
-from patchstorm.scenario.bounds import SCHEDULES_MAX, between
-from patchstorm.worlds.registry import world_of
 
 _PICKED = "patchstorm_picked"
 _ALONE = "patchstorm_alone"
@@ -36,15 +41,15 @@ def _every(config: pytest.Config) -> Iterator[Wanted]:
     listed = config.getoption("--patchstorm-scenarios")
     last = SEED_FIRST + int(config.getoption("--patchstorm-seeds"))
     for scenario in scenarios() if listed is None else _storms(listed):
-        for world in worlds(config):
+        for place in worlds(config):
             for seed in range(SEED_FIRST, last):
-                yield Wanted(scenario=scenario, target=target, name=name, world=world, seed=seed)
+                yield Wanted(scenario=scenario, target=target, name=name, world=place, seed=seed)
 
 
 def _id(one: Wanted) -> str:
     """The world that was there before all others is not named, so that ids keep their meaning."""
-    world = "" if one.world == USUAL else f"{one.world}-"
-    return f"{ROOT}::{one.scenario.name}[{one.target.name}-{world}{one.seed}]"
+    place = "" if one.world == USUAL else f"{one.world}-"
+    return f"{ROOT}::{one.scenario.name}[{one.target.name}-{place}{one.seed}]"
 
 
 def _storms(listed: str) -> Iterable[Scenario]:
@@ -55,7 +60,7 @@ def worlds(config: pytest.Config) -> tuple[str, ...]:
     """The worlds asked for, in that order. UsageError for one that nobody has."""
     listed = _names("--patchstorm-worlds", "world", config.getoption("--patchstorm-worlds"))
     for name in listed:
-        world_of(name)
+        world(name)
     return listed
 
 
@@ -78,11 +83,10 @@ def check(config: pytest.Config) -> None:
 def settings(config: pytest.Config) -> Settings:
     """What the other options say. pytest's usage error for what cannot be."""
     schedules = config.getoption("--patchstorm-schedules")
-    if schedules is not None:
-        try:
-            between("--patchstorm-schedules", schedules, 1, SCHEDULES_MAX)
-        except UsageError as error:
-            raise pytest.UsageError(str(error)) from None
+    try:
+        check_options(schedules=schedules)
+    except UsageError as error:  # which begins with the option's name, as the API has it
+        raise pytest.UsageError(f"--patchstorm-{error}") from None
     return Settings(
         out=Path(config.getoption("--patchstorm-out")),
         corpus=_corpus(config),
@@ -91,14 +95,14 @@ def settings(config: pytest.Config) -> Settings:
     )
 
 
-def _corpus(config: pytest.Config) -> Corpus | None:
+def _corpus(config: pytest.Config) -> Path | None:
     """Where what failed before is kept; None where it is not wanted."""
     if config.getoption("--patchstorm-no-corpus") or "PATCHSTORM_NO_CORPUS" in os.environ:
         return None
     folder = Path(config.getoption("--patchstorm-corpus") or DEFAULT_CORPUS)
     if folder.exists() and not folder.is_dir():
         raise pytest.UsageError(f"--patchstorm-corpus {folder}: is no directory")
-    return Corpus(folder)
+    return folder
 
 
 def pick(config: pytest.Config) -> None:

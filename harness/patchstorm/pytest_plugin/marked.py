@@ -19,14 +19,13 @@ from patchstorm.api import (
     Verdict,
     load_scenario,
     load_target,
+    world,
 )
-from patchstorm.pytest_plugin import SEED_FIRST
+from patchstorm.pytest_plugin import SEED_FIRST, SIMULATOR
 from patchstorm.pytest_plugin.asked import settings, worlds
 from patchstorm.pytest_plugin.judged import NotSafe, judged
 from patchstorm.pytest_plugin.storming import stormed
 from patchstorm.pytest_plugin.wanted import Wanted
-from patchstorm.worlds.registry import world_of
-from patchstorm.worlds.sim.run import WORLD
 
 _USE = '@patchstorm.storm("replaying", target="my-server.toml")'
 
@@ -86,9 +85,11 @@ def _wanted(marked: Marked, config: pytest.Config) -> Wanted:
             "the marker `storm` names no target, and --patchstorm-target is not given; give one"
         )
     subject = target if isinstance(target, Subject) else None
-    world = marked.world or (WORLD if subject else worlds(config)[0])
-    if subject is not None and not world_of(world).searches:
-        raise UsageError(f"the marker `storm`: a store of your own runs in {WORLD}, not in {world}")
+    place = marked.world or (SIMULATOR if subject else worlds(config)[0])
+    if subject is not None and not world(place).searches:
+        raise UsageError(
+            f"the marker `storm`: a store of your own runs in {SIMULATOR}, not in {place}"
+        )
     scenario = marked.scenario
     if isinstance(target, Subject):
         aim = target.target
@@ -99,7 +100,7 @@ def _wanted(marked: Marked, config: pytest.Config) -> Wanted:
         target=aim,
         name=str(target) if isinstance(target, str | Path) else None,
         subject=subject,
-        world=world,
+        world=place,
         seed=marked.seed,
         schedules=marked.schedules,
         storage=marked.storage,

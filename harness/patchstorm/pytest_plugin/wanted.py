@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patchstorm.api import Scenario, Subject, Target
-from patchstorm.campaign.corpus import Corpus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +28,6 @@ class Settings:
     """What holds for every storm, those of people's own tests included."""
 
     out: Path
-    corpus: Corpus | None
+    corpus: Path | None
     schedules: int | None
     allow_unreached: bool

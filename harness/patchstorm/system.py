@@ -21,3 +21,15 @@ def lacking(error: BaseException) -> str | None:
         else:
             return None
     return f"Linux is needed: this Python has no module `{name}`"
+
+
+def check_system(module: str) -> None:
+    """ImportError, by the name of ``module``, where what it is about to import cannot be imported.
+
+    A program that wants to say it in its own way asks for that name: an ImportError of another one, or of a
+    package that is not installed, is somebody's mistake and worth its traceback.
+    """
+    try:
+        import fcntl as _  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ImportError(lacking(error), name=module) from None

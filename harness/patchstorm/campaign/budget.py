@@ -1,0 +1,28 @@
+"""How many schedules of a storm are run when nobody says how many."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patchstorm.scenario.model import Scenario
+
+SCHEDULES_DEFAULT: Final = 45
+"""Schedules of each storm when nobody says how many: together a good half of a minute."""
+SCHEDULES_COMPOSED: Final = 400
+"""Composed storms are all different, so that more of them see more."""
+SCHEDULES_OF_A_CROWD: Final = 6
+CONFORMANCE: Final = "conformance"
+SCHEDULES_OF_CASES: Final = 2
+"""The cases of a conformance storm are asked one request after the other; schedules add little."""
+CROWD_UPLOADS: Final = 32
+"""So many uploads at once make a schedule many times as long, and fewer of them do."""
+
+
+def schedules_default(scenario: Scenario) -> int:
+    """How many schedules of ``scenario`` are run among all storms when nobody says how many."""
+    if scenario.compose is not None:
+        return SCHEDULES_COMPOSED
+    if any(client.kind == CONFORMANCE for client in scenario.clients):
+        return SCHEDULES_OF_CASES
+    uploads = sum(int(spec.count.values[0]) for spec in scenario.uploads)
+    return SCHEDULES_OF_A_CROWD if uploads >= CROWD_UPLOADS else SCHEDULES_DEFAULT
