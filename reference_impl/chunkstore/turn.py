@@ -6,7 +6,8 @@ back at once: the request sleeps on the loop and asks again, with growing, jitte
 bound.
 
 A client that leaves ends its request for as long as its body is needed: then what came is kept, which
-nobody waits for, also where the store was busy before a byte of it had been read. Once the body is whole, it is committed whether somebody listens or not.
+nobody waits for, also where the store was busy before a byte of it had been read. Once the body is whole,
+it is committed whether somebody listens or not.
 """
 
 from __future__ import annotations
