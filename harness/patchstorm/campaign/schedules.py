@@ -56,7 +56,7 @@ from patchstorm.worlds.sim.run import WORLD, reason_to_skip, run_schedule
 from patchstorm.worlds.sim.scale import said, scaled
 from patchstorm.worlds.sim.tracing import Pairs, Trace
 from patchstorm.worlds.sim.watched import Observer
-from patchstorm.worlds.sim.workers import Workers
+from patchstorm.worlds.sim.workers import Workers, pool
 
 TWICE_IN = 50
 MIXED = ("tmpfs", "nfs4", "ext4", "nfs3")
@@ -217,7 +217,7 @@ class Session:
 
     search: Search
     subject: Subject
-    workers: Workers = field(default_factory=Workers)
+    workers: Workers = field(default_factory=pool)
     steered: Steered = field(default_factory=Steered)
     _hints: dict[str, Hints] = field(default_factory=dict)
     _length: int = 0

@@ -28,7 +28,7 @@ from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.run import WORLD
 from patchstorm.worlds.sim.stepping import Stepping
 from patchstorm.worlds.sim.story import tell
-from patchstorm.worlds.sim.workers import Workers
+from patchstorm.worlds.sim.workers import Workers, pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def replay(
     """
     schedule = schedule_of(failure)
     subject = subject or named_subject(failure)
-    workers = Workers()
+    workers = pool()
     plan = plan_for(failure, subject.target)
     with Stepping(subject.target.phases) as trace:  # a breakpoint() of the store opens a debugger
         ran = replayed(plan, subject, schedule, workers, trace=trace)
@@ -128,7 +128,7 @@ def shrink_file(path: Path, out: Path, subject: Subject | None = None) -> Shrunk
     """Shrink the failure at ``path`` and write the small one to ``out``, its history beside it."""
     failure = read_failure(path)
     subject = subject or named_subject(failure)
-    small = shrink(failure.plan, schedule_of(failure), subject, Workers())
+    small = shrink(failure.plan, schedule_of(failure), subject, pool())
     out.parent.mkdir(parents=True, exist_ok=True)
     write_small(out.parent, _search_of(failure), small, failure.index, out.name)
     return small

@@ -18,7 +18,7 @@ from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.stepping import Stepping, line_of
 from patchstorm.worlds.sim.story import tell as told
 from patchstorm.worlds.sim.tracing import StepRecord
-from patchstorm.worlds.sim.workers import Workers
+from patchstorm.worlds.sim.workers import pool
 
 NAMES_TOLD: Final = 6
 
@@ -58,7 +58,7 @@ def step_through(
     """
     subject = subject or named_subject(failure)
     schedule = schedule_of(failure)
-    workers = Workers()
+    workers = pool()
     plan = plan_for(failure, subject.target)
     before = replayed(plan, subject, schedule, workers, traced=True)
     assert before.trace is not None

@@ -32,7 +32,7 @@ def simulable(target: Target) -> Simulable | None:
     from patchstorm.scenario.library import load
     from patchstorm.worlds.sim.app import subject_of
     from patchstorm.worlds.sim.scale import scaled
-    from patchstorm.worlds.sim.workers import Workers
+    from patchstorm.worlds.sim.workers import pool
 
     if target.simulate is None:
         return None
@@ -40,7 +40,7 @@ def simulable(target: Target) -> Simulable | None:
         load(STORM), seed=1, index=0, capabilities=target.capabilities, storage="tmpfs"
     )
     try:
-        ran = run_and_judge(scaled(plan), subject_of(target), Dull(), Workers())
+        ran = run_and_judge(scaled(plan), subject_of(target), Dull(), pool())
     except OtherPythonError:
         raise
     except PatchstormError as error:

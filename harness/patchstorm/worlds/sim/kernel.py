@@ -274,21 +274,19 @@ class Kernel(Agenda):
             except BaseException as failure:
                 self.fail(failure)
 
-    def pass_on(self, me: greenlet) -> bool:
-        """After a task's end: True if ``me`` runs the next one, else ``me`` has been used again."""
+    def pass_on(self, me: greenlet) -> greenlet | None:
+        """After a task's end: who goes on. None: ``me`` runs the next task; else ``me`` is idle now."""
         task = None if self._closing else self._next()
         if task is None:
             self._workers.idle.append(me)
             self.current = None
-            self.hub.switch()
-            return True
+            return self.hub
         self._enter(task)
         if task.worker is None:
             task.worker = me
-            return True
+            return None
         self._workers.idle.append(me)
-        task.worker.switch()
-        return True
+        return task.worker
 
     def fail(self, failure: BaseException) -> None:
         """The run is over; ``run`` raises ``failure`` in the hub."""

@@ -7,6 +7,7 @@ therefore one greenlet, begun by the hub, begins all the others.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from greenlet import getcurrent, greenlet
@@ -52,11 +53,26 @@ class Workers:
             kernel = self.kernel
             assert kernel is not None
             kernel.perform()
-            if kernel.pass_on(me):
-                continue
-            # Idle until some kernel takes this worker for its current task.
+            other = kernel.pass_on(me)
+            if other is not None:
+                del (
+                    kernel
+                )  # else who is idle keeps a run that is over, its trace and its history with it
+                other.switch()  # until some kernel takes this worker for its current task
+
+
+class _Pools(threading.local):
+    def __init__(self) -> None:
+        self.own = Workers()
+
+
+_POOLS = _Pools()
 
 
 def pool() -> Workers:
-    """A new pool; keep one for each process that runs many schedules."""
-    return Workers()
+    """This thread's pool, for all its runs, one after the other.
+
+    A pool is never freed: its workers are greenlets that wait in their own frames for what refers to them,
+    which no collector sees. So one for each search would be a leak.
+    """
+    return _POOLS.own

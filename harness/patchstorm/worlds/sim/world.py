@@ -59,13 +59,13 @@ class Simulator(OnTheModel):
         from patchstorm.worlds.sim.app import subject_of
         from patchstorm.worlds.sim.run import reason_to_skip, run_schedule
         from patchstorm.worlds.sim.scale import said, scaled
-        from patchstorm.worlds.sim.workers import Workers
+        from patchstorm.worlds.sim.workers import pool
 
         subject = subject_of(target)
         reason = reason_to_skip(plan, subject)
         if reason is not None:
             return Outcome(log_dir=out_dir, skipped=reason)
-        ran = run_schedule(scaled(plan), subject, Dull(), Workers())
+        ran = run_schedule(scaled(plan), subject, Dull(), pool())
         with (out_dir / HISTORY_FILE).open("wb") as file:
             write_history(ran.history, file)
         return Outcome(
