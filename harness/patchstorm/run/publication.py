@@ -39,6 +39,7 @@ class PublicationWatcher:
         self._noise_ns = noise_ns
         self._last: dict[str, Look | None] = {}
         self._last_ns: dict[str, int] = {}
+        self._early: list[tuple[str, int]] = []
 
     def look_at_all(self) -> None:
         """Look at every published name now and write down what is there, changed or not."""
@@ -56,10 +57,18 @@ class PublicationWatcher:
         self._look(path, asked=False)
 
     def appeared(self, path: str) -> None:
-        """A name that was nobody's has just been made; it may tell that others were told."""
+        """A name that was nobody's has just been made; it may tell that others were told.
+
+        Of which upload is known once its creation is answered, and an empty one is finished before.
+        """
+        if not self._tell_told(path, self._now_ns()):
+            self._early.append((path, self._now_ns()))
+
+    def _tell_told(self, path: str, at_ns: int) -> bool:
         upload = self._places.told(path)
         if upload is not None:
-            self._recorder.add(Told(time_ns=self._now_ns(), upload=upload))
+            self._recorder.add(Told(time_ns=at_ns, upload=upload))
+        return upload is not None
 
     def _look(self, path: str, *, asked: bool) -> None:
         began_ns = None if self._instant else self._now_ns()
@@ -100,10 +109,11 @@ class PublicationWatcher:
         ``shown`` are paths and when they were seen (None: now). To be called at the end: a name can be known
         for an upload's only once its URL is.
         """
+        for path, made_ns in self._early:
+            self._tell_told(path, made_ns)
         for path, seen_ns in shown if self._places.all_known else ():
-            upload = None if self._instant else self._places.told(path)
-            if upload is not None and seen_ns is not None:
-                self._recorder.add(Told(time_ns=seen_ns, upload=upload))
+            if not self._instant and seen_ns is not None:
+                self._tell_told(path, seen_ns)
             if self._places.is_beside(path) and not arranged(self._view, self._places, path):
                 time_ns = self._now_ns() if seen_ns is None else seen_ns
                 self._recorder.add(Beside(time_ns=time_ns, path=path))
