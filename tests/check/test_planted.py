@@ -823,6 +823,16 @@ def calls_of_the_replica_itself_had_no_room() -> Book:
     return book
 
 
+@plant()
+def single_calls_anywhere_had_no_room() -> Book:
+    """Nor has ENOSPC where locks are opened, whichever replica opens them."""
+    book = addressed(chunks=1)
+    book.event("fault", fault="enospc", path=".upload/a.lock")
+    for _ in range(6):
+        book.ask("terminate", 507)
+    return book
+
+
 # -- starvation --------------------------------------------------------------------------------
 
 

@@ -169,8 +169,8 @@ def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
     """DELETE of an upload that takes up room was refused for want of room, again and again.
 
     A full storage is what somebody ends an upload for, so it is no excuse; one refusal may be, since the
-    bytes that it gives back may be gone only after it. A fault of this replica's own is one, however: calls
-    that fail for want of room have nothing to do with how much there is.
+    bytes that it gives back may be gone only after it. A fault of this replica's own is one, however, and so
+    is one of single calls: that they fail for want of room has nothing to do with how much there is.
     """
     if not upload.acked:
         return
@@ -200,10 +200,12 @@ def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
 
 
 def _struck_itself(case: Case, operation: Operation) -> bool:
-    """Whether a fault had struck the very replica that answered, and not the storage of all."""
+    """Whether a fault had struck the very replica that answered, or calls on a path: not how full it is."""
     replica, until = operation.call.replica, ended(operation)
-    return replica is not None and any(
-        isinstance(event, Fault) and event.replica == replica and event.time_ns <= until
+    return any(
+        isinstance(event, Fault)
+        and event.time_ns <= until
+        and (event.path is not None or event.replica == replica is not None)
         for event in case.history.events
     )
 
