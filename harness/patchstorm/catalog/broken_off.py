@@ -108,10 +108,11 @@ class KeptOverLonger(Store):
 
 
 class _WholeBlocks(Body):
-    """Keeps the whole blocks of what came."""
+    """Keeps the whole blocks of what came, and of less than a block all: a server should keep what it can."""
 
     def keep(self) -> None:
-        whole, kept = self._whole, self.received - self.received % BLOCK_BYTES
+        whole = self._whole
+        kept = self.received - self.received % BLOCK_BYTES or self.received
         if whole is None or self._synced or kept == self.received:
             super().keep()
             return
@@ -246,7 +247,8 @@ BUGS = (
         also=_OF_LOST_BYTES,
         store=PrefixUnsynced,
         twin=Innocent(
-            says="only the whole blocks of what came are kept, and synced first", store=BlocksKept
+            says="of what came whole blocks are kept where there are any, and synced first",
+            store=BlocksKept,
         ),
         sim_only="power cannot be taken from processes alone",
     ),
