@@ -89,3 +89,22 @@ def test_a_partition_from_a_replica_that_nobody_asked_hit_nothing() -> None:
     idle = {"partition-0": "it was in force, and hit nothing"}
     assert missing(drawn, cut_off(77, first.call.time_ns)) == idle
     assert missing(drawn, cut_off(somebody, last + 1)) == idle
+
+
+def test_behind_a_balancer_what_lay_before_every_replica_hit_somebody() -> None:
+    fault = replace(crash(), kind="packet-loss", whom="all", id="packet-loss-0.0")
+    drawn, history = ran(fault)
+    unknown_whom = tuple(
+        replace(one, call=replace(one.call, replica=None)) for one in history.operations
+    )
+    at = history.operations[0].call.time_ns
+
+    def lossy(replicas: int) -> History:
+        events = tuple(
+            struck("packet-loss", time_ns=at, replica=one, id=fault.id) for one in range(replicas)
+        )
+        return replace(history, operations=unknown_whom, events=(*history.events, *events))
+
+    assert missing(drawn, lossy(drawn.replicas)) == {}
+    idle = {"packet-loss-0": "it was in force, and hit nothing"}
+    assert missing(drawn, lossy(drawn.replicas - 1)) == idle

@@ -70,7 +70,7 @@ def strikes(plan: Plan, history: History, idle: Collection[str] = ()) -> Iterato
     ids, of_requests = _begun(history)
     for fault in plan.faults:
         begun = fault.id in ids or (fault.in_workload and fault.kind in of_requests)
-        if begun and fault.id not in idle and _hit(fault, history):
+        if begun and fault.id not in idle and _hit(fault, plan, history):
             yield fault
 
 
@@ -91,30 +91,35 @@ def _struck(plan: Plan, history: History, idle: Collection[str]) -> Iterator[Sig
             for fault in faults
             if fault.id in ids or (fault.in_workload and fault.kind in of_requests)
         ]
-        struck = any(fault.id not in idle and _hit(fault, history) for fault in begun)
+        struck = any(fault.id not in idle and _hit(fault, plan, history) for fault in begun)
         unseen = f"never triggered: {due(faults[0].trigger)}"
         why = "it was in force, and hit nothing" if begun else unseen
         yield Sight(name, struck, "" if struck else why)
 
 
-def _hit(fault: FaultPlan, history: History) -> bool:
-    """Whether anybody asked a replica for anything while ``fault`` lay between them."""
+def _hit(fault: FaultPlan, plan: Plan, history: History) -> bool:
+    """Whether anybody asked a replica for anything while ``fault`` lay between them.
+
+    Whom a balancer asked nobody knows: there only what lay before every replica is sure to have hit.
+    """
     if not FAULTS[fault.kind].of_traffic:
         return True
     events = [one for one in history.events if isinstance(one, Fault) and one.id == fault.id]
+    everywhere = len({one.replica for one in events}) == plan.replicas
     for begin in events:
         if begin.ends:
             continue
         ends = [one.time_ns for one in events if one.ends and one.replica == begin.replica]
         over = min((at for at in ends if at >= begin.time_ns), default=None)
-        if any(_met(one, begin, over) for one in history.operations):
+        if any(_met(one, begin, over, everywhere) for one in history.operations):
             return True
     return False
 
 
-def _met(operation: Operation, begin: Fault, over: int | None) -> bool:
+def _met(operation: Operation, begin: Fault, over: int | None, everywhere: bool) -> bool:
     call, end = operation.call, operation.end
-    if begin.replica is not None and call.replica != begin.replica:
+    unknown_whom = call.replica is None and everywhere
+    if begin.replica is not None and call.replica != begin.replica and not unknown_whom:
         return False
     before_its_end = over is None or call.time_ns <= over
     return before_its_end and (end is None or end.time_ns >= begin.time_ns)
