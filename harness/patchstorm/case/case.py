@@ -199,20 +199,16 @@ def effect_of(operation: Operation) -> Effect:
     end = operation.end
     if end is None:
         return "maybe"
-    if (
-        end.status is None
-        and end.error is not None
-        and not end.error.may_have_effect
-        and not end.sent
-    ):
+    status = end.status
+    if status is not None:  # as for most requests of most histories, so it is asked first
+        if end.outcome == "info" or status >= 500:
+            return "maybe"
+        return "done" if 200 <= status < 300 else "none"
+    if end.error is not None and not end.error.may_have_effect and not end.sent:
         return "none"
     if end.outcome == "info":
         return "maybe"
-    if end.status is None:
-        return "done" if end.outcome == "ok" else "none"
-    if end.status >= 500:
-        return "maybe"
-    return "done" if 200 <= end.status < 300 else "none"
+    return "done" if end.outcome == "ok" else "none"
 
 
 def may_have_made(operation: Operation, size: int) -> bool:

@@ -151,7 +151,11 @@ def _expression(pattern: str) -> re.Pattern[str]:
 def _unfinished(case: Case) -> bool:
     return any(
         not _finished(upload)
-        or any(_unnamed(upload, one) or _undone_badly(case, one) for one in upload.operations)
+        or any(
+            _unnamed(upload, one) or _undone_badly(case, one)
+            for one in upload.operations
+            if one.call.kind == "create"
+        )
         for upload in case.uploads.values()
     )
 
@@ -161,10 +165,10 @@ def _unnamed(upload: UploadCase, creation: Operation) -> bool:
     return effect_of(creation) != "done" and may_have_made(creation, upload.size)
 
 
-def _undone_badly(case: Case, operation: Operation) -> bool:
-    """A creation that was refused for its body, and whose undoing may have met a failing disk."""
-    call, end = operation.call, operation.end
-    if call.kind != "create" or not call.length or end is None or operation.outcome != "fail":
+def _undone_badly(case: Case, creation: Operation) -> bool:
+    """Whether a creation was refused for its body, and its undoing may have met a failing disk."""
+    end = creation.end
+    if not creation.call.length or end is None or creation.outcome != "fail":
         return False
     return any(
         isinstance(event, Fault) and event.excuses and event.time_ns <= end.time_ns

@@ -19,11 +19,13 @@ ROOT = "/data"
 
 def find(server: Server, path: str) -> Inode | None:
     """The inode at ``path``, or None. Symbolic links are not followed."""
-    at: Inode | None = server.tree.root
-    for name in (ROOT[1:], *(part for part in path.split("/") if part)):
-        if at is None or at.entries is None:
-            return None
-        at = at.entries.get(name)
+    top = server.tree.root.entries
+    at = None if top is None else top.get(ROOT[1:])
+    for name in path.split("/"):
+        if name:
+            if at is None or at.entries is None:
+                return None
+            at = at.entries.get(name)
     return at
 
 
