@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from patchstorm.cli.options import Corpus, Json, out_option
+from patchstorm.cli.options import Corpus, Json, Junit, out_option
 
 
 def shrink(
@@ -24,12 +24,14 @@ def shrink(
 
 def check(
     history: Annotated[Path, typer.Argument(metavar="HISTORY.jsonl", help="A stored history.")],
+    *,
+    junit: Junit = None,
     json: Json = False,
 ) -> int:
     """Judge any history, whoever recorded it."""
     from patchstorm.commands.check import execute
 
-    return execute(history, json=json)
+    return execute(history, junit=junit, json=json)
 
 
 def replay(
