@@ -17,7 +17,7 @@ why   = "a test"
 size = "1KiB"
 [[client]]
 kind    = "conformance"
-chapter = "{chapter}"
+chapter = "core"
 strict  = {strict}
 """
 OWN = """
@@ -54,10 +54,8 @@ def test_mine(storm):
 """
 
 
-def asked(
-    pytester: pytest.Pytester, target: str, chapter: str = "termination", *, strict: bool = False
-) -> tuple[str, ...]:
-    text = CORE.format(strict=str(strict).lower(), chapter=chapter)
+def asked(pytester: pytest.Pytester, target: str, *, strict: bool = False) -> tuple[str, ...]:
+    text = CORE.format(strict=str(strict).lower())
     pytester.makefile(".toml", core=text)
     return (
         *QUIET, "--junitxml=junit.xml", "--patchstorm-worlds=sim", "--patchstorm-schedules=1",
@@ -77,7 +75,7 @@ def properties(case: Xml.Element) -> dict[str, str]:
     return {one.attrib["name"]: one.attrib["value"] for one in case.iter("property")}
 
 
-@pytest.mark.parametrize("more", [(), ("-n", "2")])
+@pytest.mark.parametrize("more", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)])
 def test_a_rule_that_was_broken_fails_with_the_exchange_and_the_others_pass(
     pytester: pytest.Pytester, more: tuple[str, ...]
 ) -> None:
@@ -108,12 +106,13 @@ def test_of_a_correct_server_every_rule_passes(pytester: pytest.Pytester) -> Non
     assert all(case.find("failure") is None for case in found.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strict", [False, True])
 def test_a_wish_that_did_not_hold_is_told_and_fails_only_where_the_storm_is_strict(
     pytester: pytest.Pytester, strict: bool
 ) -> None:
     pytester.makepyfile(WISH)
-    arguments = asked(pytester, "reference", "core", strict=strict)[:-2]
+    arguments = asked(pytester, "reference", strict=strict)[:-2]
     pytester.runpytest_subprocess(*arguments).assert_outcomes(
         **{"errors" if strict else "passed": 1}
     )

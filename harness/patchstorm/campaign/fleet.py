@@ -28,9 +28,9 @@ from patchstorm.worlds.sim.app import Subject
 Batch = list[Told]
 BATCH: Final = 8
 BATCH_MAX: Final = 1024
-TASK_S: Final = (0.5, 4.0)
-WORKERS_A_TASK_S: Final = 250
-"""How long a task of a cluster's worker lasts: a second for each 250 workers, within bounds. A scheduler
+TASK_S: Final = (0.5, 8.0)
+WORKERS_A_TASK_S: Final = 125
+"""How long a task of a cluster's worker lasts: a second for each 125 workers, within bounds. A scheduler
 takes a millisecond or so for each task (``benchmarks/cluster.py``), and short tasks end a search sooner."""
 
 
