@@ -102,11 +102,17 @@ def show(
         Path | None,
         typer.Option("-o", "--output", metavar="F", help="The page; none: beside the failure."),
     ] = None,
+    perfetto: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F", help="Write a trace for ui.perfetto.dev here, instead of the page."
+        ),
+    ] = None,
 ) -> int:
     """Draw a failure: requests, steps, faults, causes and bytes, as one HTML page."""
     from patchstorm.commands.show import execute
 
-    return execute(failure, output=output)
+    return execute(failure, output=output, perfetto=perfetto)
 
 
 def report(
