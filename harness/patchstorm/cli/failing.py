@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from patchstorm.cli.options import Corpus, Json, Junit, out_option
+from patchstorm.cli.options import Badge, Corpus, Json, Junit, out_option
 
 
 def shrink(
@@ -117,12 +117,14 @@ def show(
 
 def report(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="What `run --out` filled.")],
+    *,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="FILE.html, or any name for text."),
     ] = None,
+    badge: Badge = None,
 ) -> int:
     """Tell what a run found, from the files it left."""
     from patchstorm.commands.report import execute
 
-    return execute(run_dir, output=output)
+    return execute(run_dir, output=output, badge=badge)
