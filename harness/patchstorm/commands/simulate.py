@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from patchstorm.campaign.mishap import reason_of
 from patchstorm.errors import UsageError, WorkerDiedError
 from patchstorm.report.model import RunReport

@@ -19,8 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from patchstorm.api import Explored, StormResult
-    from patchstorm.check.model import Ruled
+    from patchstorm.api import Explored, Ruled, StormResult
 
 SEED_FIRST = 1
 USUAL = "processes"

@@ -13,8 +13,7 @@ from typing import Any, Final, Literal, TypeGuard
 import msgspec
 import pytest
 
-from patchstorm.check.model import Ruled
-from patchstorm.report.junit import exchange, rule_properties
+from patchstorm.api import Ruled, explain_rule
 
 _CARRIED: Final = "patchstorm_rules"
 """The attribute of a test's report. pytest-xdist carries attributes that are plain data."""
@@ -53,8 +52,13 @@ def _reports(storm: str, rule: Ruled) -> Iterator[pytest.TestReport]:
 def _report(storm: str, rule: Ruled, when: Literal["call", "teardown"]) -> pytest.TestReport:
     test, bracket, parameters = storm.partition("[")  # which the writer wants to stand last
     fails = rule.violated and when == "call"
-    told = "\n".join(exchange(rule))
-    properties = rule_properties(rule)
+    told = explain_rule(rule)
+    properties = [
+        ("level", rule.level),
+        ("section", rule.section),
+        ("case", rule.case),
+        ("held", "yes" if rule.held else "no"),
+    ]
     if not rule.held and not rule.violated:
         properties.append(
             ("remark", told)

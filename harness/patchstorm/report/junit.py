@@ -93,7 +93,7 @@ def _rule(suite: str, rule: Ruled) -> Xml.Element:
     """A wish that did not hold is no failure, as it is none of the storm: its text tells of it."""
     case = Xml.Element("testcase", classname=_clean(suite), name=rule.rule, time=_seconds(0))
     within = Xml.SubElement(case, "properties")
-    for key, value in rule_properties(rule):
+    for key, value in _of_rule(rule):
         Xml.SubElement(within, "property", name=key, value=_clean(value))
     if rule.violated:
         message = _clean(f"{rule.level}: {rule.says}")
@@ -104,7 +104,7 @@ def _rule(suite: str, rule: Ruled) -> Xml.Element:
     return case
 
 
-def rule_properties(rule: Ruled) -> list[tuple[str, str]]:
+def _of_rule(rule: Ruled) -> list[tuple[str, str]]:
     """What a rule's case says of it, whatever came of it."""
     held = "yes" if rule.held else "no"
     return [
@@ -113,14 +113,15 @@ def rule_properties(rule: Ruled) -> list[tuple[str, str]]:
 
 
 def exchange(rule: Ruled) -> list[str]:
-    """A rule that did not hold, and what was asked and answered, in lines."""
+    """A rule, what was asked and answered, and whether it held, in lines."""
+    came = "held" if rule.held else f"not held: {rule.complaint}"
     return [
         f"{rule.rule} ({rule.level}): {rule.says}",
         f"section: {rule.section}",
         f"case: {rule.case}",
         f"request: {rule.request}",
         f"answer: {rule.answer}",
-        f"not held: {rule.complaint}",
+        came,
     ]
 
 
