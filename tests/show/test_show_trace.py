@@ -45,6 +45,8 @@ def _singly(found: Events) -> Iterator[str]:
             yield f"phase {one['ph']}"
         if not (type(one["pid"]) is int and type(one["tid"]) is int):
             yield f"no whole numbers for a track: {one}"
+        if one["pid"] == one["tid"]:
+            yield f"taken for a main thread: {one}"
         if one["ph"] == "M":
             continue
         if (one["pid"], one["tid"]) not in tracks or one["pid"] not in groups:
@@ -134,7 +136,7 @@ def test_requests_side_by_side_lie_on_tracks_of_their_own() -> None:
     }
     assert faults["slow"] == (0.07, 0.02) and faults["crash"][0] == 0.095
     (phase,) = (one for one in found if one.get("cat") == "phase")
-    assert phase["s"] == "g"
+    assert (phase["s"], phase["pid"]) == ("t", 1)
     assert [one["args"]["answered"] for one in served][-1] == "never"
 
 
@@ -180,13 +182,13 @@ def test_any_history_keeps_the_rules(
 )
 def test_a_trace_that_breaks_a_rule_is_found(event: dict[str, Any], told: str) -> None:
     named = [
-        {"ph": "M", "name": name, "pid": 1, "tid": 1, "args": {}}
+        {"ph": "M", "name": name, "pid": 1, "tid": 2, "args": {}}
         for name in ("thread_name", "process_name")
     ]
-    named.append({"ph": "X", "name": "x", "ts": 0.0, "dur": 7.0, "pid": 1, "tid": 1})
+    named.append({"ph": "X", "name": "x", "ts": 0.0, "dur": 7.0, "pid": 1, "tid": 2})
     assert problems(named) == []
     assert any(
-        told in one for one in problems([*named, {"name": "x", "pid": 1, "tid": 1, **event}])
+        told in one for one in problems([*named, {"name": "x", "pid": 1, "tid": 2, **event}])
     )
 
 

@@ -24,7 +24,10 @@ NS_PER_US: Final = 1000
 GROUPS: Final = ("storm", "client", "replica", "storage", "fault")
 """The processes of the trace, in the order in which they are to be seen; their numbers count from 1."""
 _NAMES: Final = {"client": "clients", "replica": "replicas", "fault": "faults"}
-STORM: Final = (1, 1)
+TRACKS_MAX: Final = 100_000
+"""Tracks of a process count from this many times its number: one that had its number would be taken for its
+main thread, and come first."""
+STORM: Final = (1, TRACKS_MAX)
 """The track of what is nobody's: phases, and what befell the harness."""
 Track = tuple[int, int]
 Event = dict[str, Any]
@@ -90,8 +93,9 @@ class _Trace:
 
     def _track(self, group: str, name: str) -> Track:
         if (group, name) not in self._tracks:
-            place = sum(of == group for of, _ in self._tracks) + 1
-            self._tracks[group, name] = (GROUPS.index(group) + 1, place)
+            place = sum(of == group for of, _ in self._tracks)
+            number = GROUPS.index(group) + 1
+            self._tracks[group, name] = (number, number * TRACKS_MAX + place)
         return self._tracks[group, name]
 
     def _free(self, group: str, lane: int, name: str, begin: int, end: int) -> Track:
@@ -161,9 +165,8 @@ class _Trace:
                 # An arrow ends in a span; one of a nanosecond will do.
                 yield _span(track, row.text, row.at, row.at + 1, row.kind, **_args(row))
                 continue
-            event = {"name": row.text, "cat": row.kind, "ph": "i", "ts": _us(row.at)}
-            scope = "g" if track == STORM else "t"
-            yield {**event, **_ids(track), "s": scope, "args": _args(row)}
+            event = {"name": row.text, "cat": row.kind, "ph": "i", "ts": _us(row.at), "s": "t"}
+            yield {**event, **_ids(track), "args": _args(row)}
 
     def _on(self, row: Row) -> Track:
         """The track of the request that a step was made for, while that lasts; else the lane's own."""
