@@ -17,6 +17,7 @@ from patchstorm.campaign.cluster import Cluster
 from patchstorm.campaign.errands import errands
 from patchstorm.campaign.explore import Progress, explore
 from patchstorm.campaign.failure import read_failure
+from patchstorm.campaign.fleet import task_seconds
 from patchstorm.campaign.hunting import Hunt
 from patchstorm.campaign.suspects import suspects
 from patchstorm.catalog.table import BUGS
@@ -249,6 +250,32 @@ def test_the_simulated_rows_of_a_matrix_are_the_same_there_whoever_dies(
     failure = Path(replaying["failure"])
     assert failure.is_relative_to("away") and main(["replay", str(failure)]) == 1
     assert simulated_cells(away) == simulated_cells(alone)
+
+
+def test_tasks_go_in_lumps_and_each_comes_back_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lumps = []
+    submit = Cluster._submit
+
+    def counted(hands: Cluster, work: Any, tasks: list[Any]) -> Any:
+        lumps.append(len(tasks))
+        return submit(hands, work, tasks)
+
+    monkeypatch.setattr(Cluster, "_submit", counted)
+    monkeypatch.setattr("patchstorm.campaign.cluster.LOOK_S", 1e9)
+    with Cluster(LOCAL) as hands:
+        hands.size = 16  # as if there were more of them
+        found = list(hands.each(many_bytes, iter(range(100))))
+    assert sorted(found) == [(number, many_bytes(number)) for number in range(100)]
+    assert sum(lumps) == 100 and lumps[0] == 32
+    assert all(count >= 4 for count in lumps[:-1])
+
+
+def many_bytes(number: int) -> bytes:
+    return bytes([number]) * 100_000
+
+
+def test_the_more_workers_the_longer_a_task_within_bounds() -> None:
+    assert [task_seconds(workers) for workers in (1, 125, 1000, 10_000)] == [0.5, 1.0, 8.0, 8.0]
 
 
 def test_an_error_of_a_task_is_raised_here_and_a_task_that_kills_is_named() -> None:
