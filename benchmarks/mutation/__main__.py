@@ -1,8 +1,8 @@
 """Mutation testing with storms as the test suite. Run: ``python -m benchmarks.mutation`` in a checkout.
 
 ``run`` tries a seeded sample of mutants of the reference against all storms in the simulator, at most two
-at a time, and goes on where an earlier run was stopped. ``report`` prints the tables of what was run,
-``show`` one mutant, ``stale`` the entries of the reviewed list that are of no mutant any more.
+at a time or on a cluster, and goes on where an earlier run was stopped. ``report`` prints the tables of what
+was run, ``show`` one mutant, ``stale`` the entries of the reviewed list that are of no mutant any more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.mutation.report import report, share, told
 from benchmarks.mutation.sample import MODULES, equivalents, population, sampled, source_of
 from benchmarks.mutation.storms import Bench, Budget, NotSafe
 
-from patchstorm.errors import UsageError
+from patchstorm.errors import ClusterLostError, UsageError, WorkerDiedError
 
 OUT = Path("patchstorm-runs/mutation")
 SAMPLE = 320
@@ -32,7 +32,9 @@ def main() -> int:
     try:
         code: int = asked.act(asked)
         return code
-    except (UsageError, NotSafe) as error:
+    except ClusterLostError as error:
+        return _refuse(f"{error}; the same command goes on from here")
+    except (UsageError, WorkerDiedError, NotSafe) as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")
@@ -56,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--schedules", type=int, default=40, help="of each storm")
             sub.add_argument("--storms", type=_names, default=(), help="these storms only")
             sub.add_argument("--jobs", type=int, choices=(1, 2), default=2)
+            sub.add_argument("--cluster", help="a dask scheduler, its file, or local:N")
             sub.add_argument("--again", choices=AGAIN, help="try these a second time")
     return parser
 
@@ -78,14 +81,14 @@ def _chosen(asked: argparse.Namespace) -> list[Mutant]:
 def _run(asked: argparse.Namespace) -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     budget = Budget(schedules=asked.schedules, scenarios=tuple(asked.storms))
-    with Bench(asked.out, budget) as bench:
+    with Bench(budget, out=asked.out) as bench:
         unreached = bench.baseline()
         print(f"the code as it stands is safe in {len(budget.order)} storms", flush=True)
         chosen = _chosen(asked)
         kept, suite = bench.results(), bench.suite()
         left = [mutant for mutant in chosen if _due(kept.get(mutant.id), asked.again, suite)]
         print(f"{len(chosen)} mutants, {len(left)} to try", flush=True)
-        for count, row in enumerate(bench.run(left, unreached, asked.jobs), 1):
+        for count, row in enumerate(bench.run(left, unreached, asked.jobs, asked.cluster), 1):
             print(f"{count:4d}/{len(left)} {row['seconds']:6.1f} s  {told(row)}", flush=True)
     return _report(asked)
 
@@ -99,7 +102,7 @@ def _due(row: dict[str, object] | None, again: str | None, suite: str) -> bool:
 
 
 def _report(asked: argparse.Namespace) -> int:
-    results = Bench(asked.out, Budget()).results()
+    results = Bench(Budget(), out=asked.out).results()
     rows = [results[mutant.id] for mutant in _chosen(asked) if mutant.id in results]
     judged = equivalents()
     print(report(rows, judged))

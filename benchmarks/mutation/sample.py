@@ -14,8 +14,7 @@ from pathlib import Path
 
 from benchmarks.mutation.exclusions import Exclusions, errors_in
 from benchmarks.mutation.mutants import Filter, Mutant, candidates, identity
-
-import chunkstore
+from benchmarks.mutation.storms import PACKAGE
 
 MODULES = (
     "store", "session", "ledger", "chunks", "publish", "late", "cleanup", "sweep", "ranges", "layout",
@@ -23,7 +22,6 @@ MODULES = (
 )  # fmt: skip
 """The store, its metadata and its protocol. Sockets, threads and the command line are not simulated."""
 
-PACKAGE = Path(chunkstore.__file__).parent
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 

@@ -1,8 +1,11 @@
-"""The storms as a test suite for mutants: each mutant in a process of its own, two at once, results kept.
+"""The storms as a test suite for mutants: each mutant in a process of its own, and its result kept.
 
 A result is a line of JSON in ``results.jsonl`` as soon as it is there, so a run that was stopped goes on
 where it was. ``suite`` is a digest of what judged: harness, storms, reference and budget. The code as it
 stands goes first, and must be safe in every storm; what it is told there is held against the mutants.
+
+Mutants are tried two at once, or by the workers of a cluster. What travels there is the mutant's text and the
+budget, so a worker needs this checkout and nothing that makes mutants.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -18,15 +22,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from benchmarks.mutation.mutants import Mutant
-from benchmarks.mutation.sample import PACKAGE
-
+import chunkstore
 import patchstorm
+from patchstorm.campaign.crew import outcomes
+from patchstorm.errors import UsageError
 from patchstorm.scenario.library import names
 
+if TYPE_CHECKING:
+    from benchmarks.mutation.mutants import Mutant
+
+PACKAGE = Path(chunkstore.__file__).parent
 TRIAL = Path(__file__).with_name("trial.py")
 SCHEDULE_S_MAX = (
     15.0  # of processor time; the longest schedule of the reference takes half a second
@@ -73,13 +82,12 @@ class Budget:
 
 
 @dataclass(slots=True)
-class Bench:
-    """Trials with one budget, their results below ``out``."""
+class Trials:
+    """Trials with one budget, in processes of this machine; a context manager, which ends them."""
 
-    out: Path
     budget: Budget
-    _servers: list[subprocess.Popen[str]] = field(default_factory=list)
-    _idle: deque[subprocess.Popen[str]] = field(default_factory=deque)
+    _servers: list[subprocess.Popen[str]] = field(default_factory=list, init=False)
+    _idle: deque[subprocess.Popen[str]] = field(default_factory=deque, init=False)
 
     def suite(self) -> str:
         """What judges, in short."""
@@ -90,38 +98,6 @@ class Bench:
         for path in sorted(files):
             sha.update(path.name.encode() + b"\0" + path.read_bytes())
         return sha.hexdigest()[:12]
-
-    def results(self) -> dict[str, dict[str, Any]]:
-        """The latest result of each mutant."""
-        found: dict[str, dict[str, Any]] = {}
-        with suppress(FileNotFoundError), open(self._file) as lines:
-            for line in lines:
-                with suppress(json.JSONDecodeError):  # the last line of a run that was killed
-                    row = json.loads(line)
-                    found[row["id"]] = row
-        return found
-
-    @property
-    def _file(self) -> Path:
-        return self.out / "results.jsonl"
-
-    # -- trials -------------------------------------------------------------------------------------
-
-    def baseline(self) -> list[str]:
-        """The code as it stands, which must be safe; returns the situations no schedule reached.
-
-        Raises :class:`NotSafe`.
-        """
-        suite, file = self.suite(), self.out / "baseline.json"
-        with suppress(FileNotFoundError):
-            kept = json.loads(file.read_text())
-            if kept["suite"] == suite:
-                return list(kept["unreached"])
-        told = self.trial(None, "")
-        if told["found"] is not None:
-            raise NotSafe(f"the unmutated code is accused: {told['found']}")
-        file.write_text(json.dumps({"suite": suite, **told}))
-        return list(told["unreached"])
 
     def trial(self, module: str | None, source: str) -> dict[str, Any]:
         """One process: what was found (null for nothing), schedules, processor seconds."""
@@ -161,49 +137,157 @@ class Bench:
             server.communicate()
         self._servers, self._idle = [], deque()
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def judge(self, mutant: Mutant, unreached: Sequence[str]) -> dict[str, Any]:
+    def judge(self, task: Task) -> dict[str, Any]:
         """A mutant's result."""
-        told = self.trial(mutant.module, mutant.source)
+        told = self.trial(task.module, task.source)
         found = told["found"]
-        new = [one for one in told["unreached"] if one not in unreached]
+        new = [one for one in told["unreached"] if one not in task.unreached]
         if found is None and new:
             storm, _, situation = new[0].partition(": ")
             found = {"storm": storm, "index": None, "checkers": ["unreached"],
                      "said": f"no schedule reached {situation}", "repeated": True}  # fmt: skip
         return {
-            "id": mutant.id, "module": mutant.module, "function": mutant.function,
-            "operator": mutant.operator, "line": mutant.line, "before": mutant.before,
-            "after": mutant.after, "ordinal": mutant.ordinal,
+            **task.about,
             "verdict": "survived" if found is None else "killed", "found": found,
             "schedules": told["schedules"], "seconds": round(told["seconds"], 2),
-            "suite": self.suite(),
+            "suite": task.suite,
         }  # fmt: skip
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A mutant to try: plain data, also for another machine. ``about`` is what its result says of it."""
+
+    module: str
+    source: str
+    about: dict[str, Any]
+    unreached: tuple[str, ...]
+    budget: Budget
+    suite: str
+
+
+@dataclass(slots=True)
+class Bench(Trials):
+    """Trials whose results lie below ``out``."""
+
+    out: Path = field(kw_only=True)
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """The latest result of each mutant."""
+        found: dict[str, dict[str, Any]] = {}
+        with suppress(FileNotFoundError), open(self._file) as lines:
+            for line in lines:
+                with suppress(json.JSONDecodeError):  # the last line of a run that was killed
+                    row = json.loads(line)
+                    found[row["id"]] = row
+        return found
+
+    @property
+    def _file(self) -> Path:
+        return self.out / "results.jsonl"
+
+    def baseline(self) -> list[str]:
+        """The code as it stands, which must be safe; returns the situations no schedule reached.
+
+        Raises :class:`NotSafe`.
+        """
+        suite, file = self.suite(), self.out / "baseline.json"
+        with suppress(FileNotFoundError):
+            kept = json.loads(file.read_text())
+            if kept["suite"] == suite:
+                return list(kept["unreached"])
+        told = self.trial(None, "")
+        if told["found"] is not None:
+            raise NotSafe(f"the unmutated code is accused: {told['found']}")
+        file.write_text(json.dumps({"suite": suite, **told}))
+        return list(told["unreached"])
+
     def run(
-        self, mutants: Iterable[Mutant], unreached: Sequence[str], jobs: int
+        self,
+        mutants: Iterable[Mutant],
+        unreached: Sequence[str],
+        jobs: int,
+        cluster: str | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Try all of them, and yield each result when it has been written down."""
-        waiting = list(mutants)
+        """Try all of them, and yield each result when it has been written down.
+
+        ``cluster`` is the address of a dask scheduler, whose workers do it then. UsageError for one that has
+        other storms, or no checkout.
+        """
+        suite, budget = self.suite(), self.budget
+        tasks = (_task(one, tuple(unreached), budget, suite) for one in mutants)
+        try:
+            with open(self._file, "a") as out:
+                for row in self._here(tasks, jobs) if cluster is None else _away(tasks, cluster):
+                    out.write(json.dumps(row) + "\n")
+                    out.flush()
+                    yield row
+        finally:
+            self.close()  # what is under way ends, so that nobody has to wait for it
+
+    def _here(self, tasks: Iterator[Task], jobs: int) -> Iterator[dict[str, Any]]:
         under_way: set[Future[dict[str, Any]]] = set()
-        with ThreadPoolExecutor(jobs) as pool, open(self._file, "a") as out:
+        with ThreadPoolExecutor(jobs) as pool:
             try:
-                while waiting or under_way:
-                    while waiting and len(under_way) < jobs:
-                        under_way.add(pool.submit(self.judge, waiting.pop(0), unreached))
+                while True:
+                    for task in islice(tasks, jobs - len(under_way)):
+                        under_way.add(pool.submit(self.judge, task))
+                    if not under_way:
+                        return
                     done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    for one in done:
-                        row = one.result()
-                        out.write(json.dumps(row) + "\n")
-                        out.flush()
-                        yield row
+                    yield from (one.result() for one in done)
             finally:
-                self.close()  # what is under way ends, so that nobody has to wait for it
+                self.close()  # before the pool waits for its threads
+
+
+def _task(mutant: Mutant, unreached: tuple[str, ...], budget: Budget, suite: str) -> Task:
+    about = {
+        "id": mutant.id, "module": mutant.module, "function": mutant.function,
+        "operator": mutant.operator, "line": mutant.line, "before": mutant.before,
+        "after": mutant.after, "ordinal": mutant.ordinal,
+    }  # fmt: skip
+    return Task(
+        module=mutant.module, source=mutant.source, about=about, unreached=unreached,
+        budget=budget, suite=suite,
+    )  # fmt: skip
+
+
+def _away(tasks: Iterator[Task], cluster: str) -> Iterator[dict[str, Any]]:
+    try:
+        for _, row in outcomes(_tried, tasks, 1, cluster):
+            yield row
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != __name__.partition(".")[0]:
+            raise
+        raise UsageError(
+            f"--cluster {cluster}: a worker cannot import {error.name}. Start workers in a checkout of this "
+            "state: python -m distributed.cli.dask_worker ADDR"
+        ) from None
+
+
+_trials: Trials | None = None
+
+
+def _tried(task: Task) -> dict[str, Any]:
+    """In a worker of a cluster, which keeps its processes for the next task. They end when it does."""
+    global _trials  # noqa: PLW0603 - a worker has one set of storms loaded at a time
+    if _trials is None or _trials.budget != task.budget:
+        if _trials is not None:
+            _trials.close()
+        _trials = Trials(task.budget)
+    suite = _trials.suite()
+    if suite != task.suite:
+        raise UsageError(
+            f"--cluster: a worker on {platform.node()} has other storms or other code ({suite}, and here is "
+            f"{task.suite}). Bring its checkout to the same state."
+        )
+    return _trials.judge(task)
 
 
 def _told(said: list[dict[str, Any]]) -> dict[str, Any]:

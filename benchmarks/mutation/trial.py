@@ -19,6 +19,7 @@ import importlib.util
 import json
 import os
 import resource
+import select
 import signal
 import sys
 from collections.abc import Sequence
@@ -175,8 +176,23 @@ def main() -> None:
         if not child:
             attempt(json.loads(line))
             os._exit(0)
-        _, status = os.waitpid(child, 0)
-        say(ended=os.waitstatus_to_exitcode(status))
+        say(ended=ending(child))
+
+
+def ending(child: int) -> int:
+    """What ``child`` ended with. It ends with us, and we end when nobody is left who asked.
+
+    Whoever asked says nothing more until it is told how this one ended, so that standard input is readable
+    meanwhile when it was closed, and only then.
+    """
+    with open(os.pidfd_open(child), "rb", buffering=0) as end:
+        ready, _, _ = select.select([end, sys.stdin], [], [])
+    if end not in ready:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise SystemExit
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 def _found(name: str, index: int | None, checkers: tuple[str, ...], said: str) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,16 +17,19 @@ from patchstorm.campaign.cluster import Cluster
 from patchstorm.campaign.errands import errands
 from patchstorm.campaign.explore import Progress, explore
 from patchstorm.campaign.failure import read_failure
+from patchstorm.campaign.fleet import task_seconds
 from patchstorm.campaign.hunting import Hunt
 from patchstorm.campaign.suspects import suspects
 from patchstorm.catalog.table import BUGS
 from patchstorm.cli import main
 from patchstorm.errors import ClusterLostError, UsageError, WorkerDiedError
+from patchstorm.report.progress import Silent
+
+from .machines import Machines
 
 pytest.importorskip("distributed", reason="dask.distributed is not installed")
 
 LOCAL = "local:2"
-WORKER = ("-m", "distributed.cli.dask_worker")
 WITHOUT_US = """
 import importlib.metadata as metadata
 asked = metadata.version
@@ -41,42 +44,6 @@ import patchstorm
 patchstorm.__version__ = "0.0.1"
 """
 AS_A_WORKER = "\nfrom distributed.cli.dask_worker import main\nmain()\n"
-
-
-class Machines:
-    """A scheduler and its workers, each a process of its own that a test may kill."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "scheduler.json"
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self.scheduler = self._start(
-            "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--host",
-            "127.0.0.1", "--scheduler-file", str(self.file),
-        )  # fmt: skip
-        while not (self.file.exists() and self.file.read_bytes().endswith(b"}")):
-            assert self.scheduler.poll() is None, "the scheduler has ended"
-            time.sleep(0.05)
-
-    @property
-    def address(self) -> str:
-        return str(json.loads(self.file.read_text())["address"])
-
-    def worker(self, *program: str) -> subprocess.Popen[bytes]:
-        return self._start(
-            *(program or WORKER), self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
-            "--host", "127.0.0.1", "--local-directory", str(self.file.parent),
-        )  # fmt: skip
-
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        with open(self.file.parent / f"{len(self._processes)}.log", "wb") as log:
-            process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log)
-        self._processes.append(process)
-        return process
-
-    def end(self) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture
@@ -244,6 +211,71 @@ def test_real_storms_of_a_matrix_run_on_workers_and_their_histories_come_home(
     assert code == 1 and cell["verdict"] == "violated"
     failures = sorted((out / "runs").rglob("failure.json"))
     assert failures and all(one.with_name("history.jsonl").exists() for one in failures)
+
+
+def simulated_cells(matrix: dict[str, Any]) -> list[Any]:
+    """What the row from the simulator says, but for what depends on the clock and on where failures lie."""
+    (row,) = (row for row in matrix["rows"] if row["world"] == "sim")
+    for cell in row["cells"]:
+        del cell["seconds"], cell["failure"]
+    return list(row["cells"])
+
+
+@pytest.mark.slow
+def test_the_simulated_rows_of_a_matrix_are_the_same_there_whoever_dies(
+    tmp_path: Path, machines: Machines, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    doomed, other = machines.worker(), machines.worker()  # which stand in another directory
+    monkeypatch.chdir(tmp_path)
+    server = Path(__file__).parents[1] / "sim/hosted/servers/race_aiohttp.toml"
+    asked = [
+        "matrix", "--targets", os.path.relpath(server), "--storms",
+        "replaying,sequential,conflicting", "--schedules", "4", "--json",
+    ]  # fmt: skip
+    main([*asked, "--out", "here"])
+    alone = json.loads(capsys.readouterr().out)
+
+    class Killing(Silent):
+        def ended(self, name: str, said: str, *, found: str = "") -> None:
+            if name.endswith(" in sim"):
+                doomed.kill()
+
+    monkeypatch.setattr("patchstorm.report.progress.progress", lambda *_: Killing())
+    main([*asked, "--out", "away", "--cluster", str(machines.file)])
+    away = json.loads(capsys.readouterr().out)
+
+    assert doomed.wait() == -signal.SIGKILL and other.poll() is None
+    replaying = next(row for row in away["rows"] if row["world"] == "sim")["cells"][0]
+    failure = Path(replaying["failure"])
+    assert failure.is_relative_to("away") and main(["replay", str(failure)]) == 1
+    assert simulated_cells(away) == simulated_cells(alone)
+
+
+def test_tasks_go_in_lumps_and_each_comes_back_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lumps = []
+    submit = Cluster._submit
+
+    def counted(hands: Cluster, work: Any, tasks: list[Any]) -> Any:
+        lumps.append(len(tasks))
+        return submit(hands, work, tasks)
+
+    monkeypatch.setattr(Cluster, "_submit", counted)
+    monkeypatch.setattr("patchstorm.campaign.cluster.LOOK_S", 1e9)
+    with Cluster(LOCAL) as hands:
+        hands.size = 16  # as if there were more of them
+        found = list(hands.each(many_bytes, iter(range(100))))
+    assert sorted(found) == [(number, many_bytes(number)) for number in range(100)]
+    assert sum(lumps) == 100 and lumps[0] == 32
+    assert all(count >= 4 for count in lumps[:-1])
+
+
+def many_bytes(number: int) -> bytes:
+    return bytes([number]) * 100_000
+
+
+def test_the_more_workers_the_longer_a_task_within_bounds() -> None:
+    assert [task_seconds(workers) for workers in (1, 125, 1000, 10_000)] == [0.5, 1.0, 8.0, 8.0]
 
 
 def test_an_error_of_a_task_is_raised_here_and_a_task_that_kills_is_named() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as Xml
 
 import pytest
 from cli_fakes import FAILURE, finding, run_report, skipped, unknown, violated
@@ -124,7 +125,12 @@ def test_a_server_that_can_be_simulated_is(
     monkeypatch.chdir(tmp_path)
     target = Path(__file__).parents[1] / "sim/hosted/servers/race_aiohttp.toml"
     arguments = ["matrix", "--targets", str(target), "--storms", "replaying,sequential"]
-    main([*arguments, "--schedules", str(schedules), "--out", "out", "--json"])
+    main(
+        [*arguments, "--schedules", str(schedules), "--out", "out", "--junit", "all.xml", "--json"]
+    )
+    suites = Xml.parse("all.xml").getroot().findall("testsuite")
+    found = {suite.attrib["name"].split(".")[1]: suite.attrib["failures"] for suite in suites}
+    assert found["processes"] in "01", "a race that may be met or not"
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["world"] for row in rows] == ["processes", "sim"][: 2 if schedules else 1]
     if schedules:
@@ -133,6 +139,7 @@ def test_a_server_that_can_be_simulated_is(
         assert any("race_aiohttp.py:" in line for line in replaying["story"])
         assert (sequential["verdict"], sequential["runs"]) == ("safe", schedules)
         assert main(["replay", replaying["failure"]]) == 1
+        assert found["sim"] == "1"
 
 
 def test_storms_in_which_only_headers_went_wrong_share_a_section() -> None:

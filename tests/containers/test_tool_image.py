@@ -37,7 +37,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     base = asyncio.run(base_image(engine()))
     docker(
         "build", "-q", "-t", name, "-f", str(TOP / "ci" / "Dockerfile"), "--network=host",
-        "--build-arg", f"BASE={base}", str(folder),
+        "--build-arg", f"BASE={base}", "--build-arg", "EXTRAS=cluster", str(folder),
     )  # fmt: skip
     try:
         yield name
@@ -54,3 +54,10 @@ def test_it_storms_in_both_usual_worlds(image: str) -> None:
 def test_it_brings_its_documents_and_is_nobody_special(image: str) -> None:
     assert "/patchstorm/docs" in docker("run", "--rm", image, "docs")
     assert docker("run", "--rm", "--entrypoint", "id", image, "-un") == "storm\n"
+
+
+def test_it_is_worker_and_scheduler_of_a_cluster_as_well(image: str) -> None:
+    asked = ("explore", "sequential", "--schedules", "16", "--cluster", "local:2")
+    told = docker("run", "--rm", image, *asked)
+    assert "1 safe in" in told
+    assert "--nthreads" in docker("run", "--rm", "--entrypoint", "dask", image, "worker", "--help")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +19,11 @@ pytest.importorskip(
 from benchmarks.mutation import storms
 from benchmarks.mutation.mutants import Mutant
 from benchmarks.mutation.report import report, share
-from benchmarks.mutation.sample import Equivalent, equivalents, population, source_of
+from benchmarks.mutation.sample import Equivalent, equivalents, population, sampled, source_of
 from benchmarks.mutation.storms import Bench, Budget, NotSafe
+
+from campaign.machines import Machines
+from patchstorm.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 TINY = Budget(schedules=1, scenarios=("sequential", "resuming"))
@@ -25,7 +31,7 @@ TINY = Budget(schedules=1, scenarios=("sequential", "resuming"))
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    with Bench(tmp_path, TINY) as made:
+    with Bench(TINY, out=tmp_path) as made:
         yield made
 
 
@@ -82,7 +88,65 @@ def test_results_are_kept_and_a_second_run_goes_on_where_the_first_ended(tmp_pat
     assert "1 mutants, 1 to try" in first.stdout
     second = _run(command, chosen)
     assert "2 mutants, 1 to try" in second.stdout
-    assert set(Bench(tmp_path, TINY).results()) == {one.id for one in chosen}
+    assert set(Bench(TINY, out=tmp_path).results()) == {one.id for one in chosen}
+
+
+@pytest.mark.slow
+def test_workers_of_a_cluster_come_to_the_same_whoever_dies(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    mutants = sampled(population(["ranges", "layout"]), 8, 1)
+
+    def tried(bench: Bench, cluster: str | None, first: Callable[[], None]) -> dict[str, Any]:
+        for _ in bench.run(mutants, [], 2, cluster):
+            first()
+        kept = bench.results()
+        for row in kept.values():
+            del row["seconds"]
+        return kept
+
+    machines = Machines(tmp_path)
+    try:
+        doomed, other = machines.worker(), machines.worker()
+        with Bench(TINY, out=tmp_path / "here") as here, Bench(TINY, out=tmp_path / "away") as away:
+            for bench in (here, away):
+                bench.out.mkdir()
+            wanted = tried(here, None, lambda: None)
+            found = tried(away, str(machines.file), doomed.kill)
+        assert doomed.wait() == -signal.SIGKILL and other.poll() is None
+    finally:
+        machines.end()
+    assert len(wanted) == len(mutants) and found == wanted
+    assert {row["verdict"] for row in wanted.values()} == {"killed", "survived"}
+
+
+@pytest.mark.slow
+def test_a_worker_with_other_storms_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    mutants = sampled(population(["layout"]), 1, 1)
+    monkeypatch.setattr(Bench, "suite", lambda _: "another")
+    with Bench(TINY, out=tmp_path) as bench, pytest.raises(UsageError, match="has other storms"):
+        list(bench.run(mutants, [], 1, "local:1"))
+    assert bench.results() == {}
+
+
+def test_a_trial_ends_with_whoever_asked_for_it(tmp_path: Path) -> None:
+    asked = {
+        "module": "chunkstore.layout", "source": source_of("layout") + "\n\nimport time\ntime.sleep(600)\n",
+        "scenarios": ["sequential"], "passes": [1], "seed": 0, "seconds": 600.0,
+    }  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-P", str(storms.TRIAL)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True,
+    ) as trial:  # fmt: skip
+        assert trial.stdin is not None and trial.stdout is not None
+        trial.stdin.write(json.dumps(asked) + "\n")
+        trial.stdin.flush()
+        assert json.loads(trial.stdout.readline()) == {"at": "start"}  # and there it stays
+        trial.stdin.close()
+        assert trial.stdout.read() == "", "nobody holds the other end any more"
+        assert trial.wait() == 0
 
 
 def _run(command: list[str], mutants: list[Mutant]) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ check_system(__name__)
 from patchstorm.api._failures import (
     came_back,
     explain,
+    explain_rule,
     judge,
     load_failure,
     load_history,
@@ -46,7 +47,7 @@ from patchstorm.campaign.explore import Explored
 from patchstorm.campaign.failure import Failure
 from patchstorm.campaign.simulated import Repeated
 from patchstorm.campaign.single import Replayed, StormResult
-from patchstorm.check.model import Finding, Judgement
+from patchstorm.check.model import Finding, Judgement, Ruled
 from patchstorm.check.verdict import Verdict
 from patchstorm.dialect.wire import Wire
 from patchstorm.errors import (
@@ -88,6 +89,7 @@ __all__ = [
     "Replayed",
     "Request",
     "Response",
+    "Ruled",
     "RunReport",
     "Scenario",
     "Service",
@@ -107,6 +109,7 @@ __all__ = [
     "check_options",
     "draw_plan",
     "explain",
+    "explain_rule",
     "explore",
     "judge",
     "load_failure",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from patchstorm.campaign.failure import Failure
 from patchstorm.campaign.simulated import Repeated
-from patchstorm.check.model import Judgement
+from patchstorm.check.model import Judgement, Ruled
 from patchstorm.check.verdict import Verdict
 from patchstorm.history.model import History
 from patchstorm.report.model import RunReport
@@ -44,6 +44,13 @@ def explain(report: RunReport) -> str:
     if report.verdict == "violated":
         return "\n".join([headline(report), *story(report)])
     return f"{headline(report)}: {remark(report)}"
+
+
+def explain_rule(rule: Ruled) -> str:
+    """What a rule of the protocol demands, where it stands, and the exchange that it was put to, in lines."""
+    from patchstorm.report.junit import exchange
+
+    return "\n".join(exchange(rule))
 
 
 def load_failure(path: Path) -> Failure:

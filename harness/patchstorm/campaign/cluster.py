@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import pickle
 import platform
 import queue
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -34,6 +37,9 @@ LOCAL: Final = "local"
 SCHEMES: Final = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 AHEAD: Final = 2
 """Tasks for each worker, so that none waits for the next."""
+LUMPS: Final = 4
+"""Tasks are handed over when there is room for a quarter of as many as there are workers. A scheduler takes
+its time for each message more than for each task in it (``benchmarks/cluster.py``)."""
 CONNECT_S: Final = 15
 WORKERS_S: Final = 60
 """How long a scheduler without workers is waited for: a batch system may be starting them."""
@@ -116,19 +122,18 @@ class Cluster:
         more = True
         try:
             while waiting or more:
-                while more and len(waiting) < self.size * AHEAD:
-                    try:
-                        task = next(tasks)
-                    except StopIteration:
-                        more = False
-                    else:
-                        future = self._submit(work, task)
+                room = self.size * AHEAD - len(waiting)
+                if more and room >= max(1, self.size // LUMPS):
+                    some = list(islice(tasks, room))
+                    more = len(some) == room
+                    for future, task in zip(self._submit(work, some), some, strict=True):
                         waiting[future] = task
                         future.add_done_callback(ended.put)
-                future = self._next(ended)
-                if future in waiting:
-                    task = waiting.pop(future)
-                    yield task, self._result(future)
+                if not waiting:
+                    return
+                done = [future for future in self._next(ended) if future in waiting]
+                for future, result in zip(done, self._results(done), strict=True):
+                    yield waiting.pop(future), result
         finally:
             self._cancel()
 
@@ -203,29 +208,34 @@ class Cluster:
 
     # -- tasks --------------------------------------------------------------------------------------
 
-    def _submit(self, work: Callable[[Task], Result], task: Task) -> Future:
+    def _submit(self, work: Callable[[Task], Result], tasks: list[Task]) -> list[Future]:
         if monotonic() - self._looked > LOOK_S:
             self._looked = monotonic()
             with self._told_of_loss():
                 self.size = max(1, self.count())
         # Not pure: two tasks of the same data are two tasks, and nothing is kept for others to find.
-        return self._client.submit(_do, Engine.here(), work, task, pure=False)
+        deed = partial(_do, Engine.here(), work)
+        return self._client.map(deed, tasks, pure=False) if tasks else []
 
-    def _next(self, ended: queue.SimpleQueue[Future]) -> Future:
-        """The next that ended; looks now and then whether anybody is left to tell."""
+    def _next(self, ended: queue.SimpleQueue[Future]) -> list[Future]:
+        """Whichever have ended, one at least; looks now and then whether anybody is left to tell."""
+        found: list[Future] = []
         while True:
             try:
-                return ended.get(timeout=1.0)
+                found.append(ended.get(timeout=0 if found else 1.0))
             except queue.Empty:
+                if found:
+                    return found
                 if self._client.status not in ("running", "connecting"):
                     raise self._lost() from None
 
-    def _result(self, future: Future) -> Any:
+    def _results(self, futures: list[Future]) -> list[Any]:
+        """What they came to, asked for at once: under way are as many as there are workers."""
         from distributed import KilledWorker
 
         with self._told_of_loss():
             try:
-                return future.result()
+                return [_unpacked(one) for one in self._client.gather(futures)]
             except KilledWorker as error:
                 raise WorkerDiedError(
                     f"a task ended every worker of {self.address} that it was given to, mostly for want "
@@ -266,8 +276,11 @@ _one_at_a_time = threading.Lock()
 _prepared = False
 
 
-def _do(wanted: Engine, work: Callable[[Task], Result], task: Task) -> Result:
-    """In a worker. One task at a time, whatever threads it has: a simulated run is one process's own."""
+def _do(wanted: Engine, work: Callable[[Task], Result], task: Task) -> bytes:
+    """In a worker: the result, packed, since those of all workers go through one scheduler.
+
+    One task at a time, whatever threads it has: a simulated run is one process's own.
+    """
     global _prepared  # noqa: PLW0603 - once for each worker process
     with _one_at_a_time:
         if not _prepared:
@@ -276,7 +289,12 @@ def _do(wanted: Engine, work: Callable[[Task], Result], task: Task) -> Result:
             _refuse(get_worker().address, Engine.here(), wanted)
             look_seldom()
             _prepared = True
-        return work(task)
+        result = work(task)
+    return zlib.compress(pickle.dumps(result), level=1)
+
+
+def _unpacked(packed: bytes) -> Any:
+    return pickle.loads(zlib.decompress(packed))  # as dask itself reads what its workers say
 
 
 def _refuse(worker: str, engine: Engine, wanted: Engine) -> None:

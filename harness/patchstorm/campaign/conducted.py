@@ -2,17 +2,15 @@
 
 Of worlds that can make choices again (``World.repeats``). The first run of each plan is the plain one. What
 it shows is aimed at (:meth:`patchstorm.worlds.base.Conducting.aimed`): runs with one choice each. In between,
-strategies draw orders for plans of their own. A found order is shrunk by leaving choices out. A run of real
-servers may go another way although the same is asked of it, so an order counts as failing when it fails in
-one of ``TRIES`` runs, and the file says of how many it did.
+strategies draw orders for plans of their own. What is found is then made smaller
+(:mod:`patchstorm.campaign.conducted_shrinking`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -21,17 +19,16 @@ from typing import TypeAlias
 
 import msgspec
 
-from patchstorm.campaign.failure import Failure, read_failure, replay_command, write_failure
-from patchstorm.campaign.replay_target import plan_for, replay_target
+from patchstorm.campaign.conducted_shrinking import shrink_conducted
+from patchstorm.campaign.failure import read_failure
+from patchstorm.campaign.far import Far, Shown, looked_at
 from patchstorm.campaign.single import StormResult, run_plan
 from patchstorm.campaign.skipping import unrunnable
 from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import folded
 from patchstorm.choice.portfolio import ONE_PLAN, check_name
-from patchstorm.choice.schedule import Choice, Schedule
-from patchstorm.choice.shrink import fewer
+from patchstorm.choice.schedule import Schedule
 from patchstorm.errors import InconclusiveError
-from patchstorm.history import read_history, write_history
 from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held
 from patchstorm.scenario.draw import draw_plan
@@ -45,9 +42,6 @@ from patchstorm.worlds.registry import world_of
 
 RUNS_DEFAULT = 40
 AIMED_OF_A_PLAN = 24
-TRIES = 2
-SHRINK_RUNS_MAX = 80
-SHRINK_SECONDS_MAX = 300.0
 STORAGE = "tmpfs"
 Try: TypeAlias = tuple[Plan, Schedule | None]
 """A plan and the choices to be made in it; None: those that a strategy draws."""
@@ -55,7 +49,10 @@ Try: TypeAlias = tuple[Plan, Schedule | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is to be searched; the budget is in runs or in seconds. ``jobs`` runs are under way at a time."""
+    """What is to be searched; the budget is in runs or in seconds. ``jobs`` runs are under way at a time.
+
+    ``shown`` is told now and then how far it is.
+    """
 
     scenario: Scenario
     target: Target
@@ -70,6 +67,7 @@ class Asked:
     allow_unreached: bool = False
     jobs: int = 1
     out_dir: Path
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +92,20 @@ def searched(asked: Asked, make: Callable[[Asked], Search]) -> Searched:
     hunt = make(asked)
     interrupted = False
     try:
-        asyncio.run(hunt.go())
+        asyncio.run(_shown(hunt))
     except KeyboardInterrupt:
         interrupted = True
     finally:
         hunt.wanted.close()
     report = held(hunt.report(), allow_unreached=asked.allow_unreached)
     if hunt.found is not None and hunt.found.failure is not None and not interrupted:
-        report = _shrunk(report, str(hunt.found.failure))
+        report = _shrunk(report, str(hunt.found.failure), hunt.shrinking)
     return Searched(report=report, interrupted=interrupted)
+
+
+async def _shown(hunt: Search) -> None:
+    async with looked_at(hunt.far, hunt.asked.shown):
+        await hunt.go()
 
 
 def _reason_to_skip(asked: Asked) -> str | None:
@@ -235,6 +238,21 @@ class Search:
         )  # fmt: skip
         return result, wanted
 
+    def far(self, *, shrinking: bool = False) -> Far:
+        """How far it is."""
+        bad = [one.report.findings for one in self.results if one.report.verdict == "violated"]
+        found = f"{bad[-1][0].checker}: {bad[-1][0].summary}" if bad and bad[-1] else ""
+        return Far(
+            schedules=len(self.results), seconds=monotonic() - self._began, violations=len(bad),
+            budget=None if self.asked.seconds is not None else self.runs_max(), found=found,
+            shrinking=shrinking,
+        )  # fmt: skip
+
+    def shrinking(self) -> None:
+        """What was found is being made smaller, and another run begins for that."""
+        if self.asked.shown is not None:
+            self.asked.shown(self.far(shrinking=True))
+
     def report(self) -> RunReport:
         """One line for all runs; a violation stands for itself."""
         reports = [result.report for result in self.results]
@@ -261,10 +279,10 @@ def _report(asked: Asked, **rest: object) -> RunReport:
     return RunReport(**{"verdict": None, **named, "seed": asked.seed, **rest})  # type: ignore[arg-type]
 
 
-def _shrunk(report: RunReport, path: str) -> RunReport:
+def _shrunk(report: RunReport, path: str, begins: Callable[[], None]) -> RunReport:
     """The report with the smaller failure in place of the one that was found."""
     try:
-        small = shrink_conducted(read_failure(Path(path)), Path(path))
+        small = shrink_conducted(read_failure(Path(path)), Path(path), begins)
     except InconclusiveError as error:
         return msgspec.structs.replace(report, notes=(*report.notes, str(error)))
     failure = read_failure(Path(path))
@@ -273,103 +291,3 @@ def _shrunk(report: RunReport, path: str) -> RunReport:
     return msgspec.structs.replace(
         report, findings=failure.findings, story=failure.story, notes=(*report.notes, said)
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Small:
-    """What shrinking came to. ``complete`` False: a bound was met first. ``rate``: as in ``3 of 3``."""
-
-    choices: tuple[Choice, ...]
-    runs: int
-    seconds: float
-    complete: bool
-    rate: str
-
-
-def shrink_conducted(failure: Failure, out: Path) -> Small:
-    """Leave out choices of ``failure`` as long as it comes back; the small one goes to ``out``.
-
-    Raises InconclusiveError if it does not come back at all.
-    """
-    with (
-        tempfile.TemporaryDirectory(prefix="patchstorm-shrink-") as folder,
-        world_of(failure.world).shared(1) as wanted,
-    ):
-        shrinking = _Shrinking(failure, Path(folder), wanted)
-        small = shrinking.shrink()
-        assert shrinking.best is not None and shrinking.best.failure is not None
-        found = read_failure(Path(shrinking.best.failure))
-        assert found.history is not None, "a run keeps its history"
-        history = Path(shrinking.best.failure).parent / found.history
-        beside = "history.jsonl" if out.name == "failure.json" else f"{out.stem}.jsonl"
-        with (out.parent / beside).open("wb") as sink:
-            write_history(read_history(history), sink)
-        kept = msgspec.structs.replace(
-            found, history=beside, command=replay_command(out), plan=failure.plan
-        )
-        write_failure(out, kept)
-        return small
-
-
-class _Spent(Exception):
-    """A bound was met; what is best so far has to do."""
-
-
-class _Shrinking:
-    def __init__(self, failure: Failure, folder: Path, wanted: Conducting) -> None:
-        self._failure = failure
-        self._folder = folder
-        self._target = replay_target(failure)[0]
-        self._plan = plan_for(failure, self._target)
-        self._wanted = wanted
-        self._runs = 0
-        self._began = monotonic()
-        self.best: StormResult | None = None
-
-    def shrink(self) -> Small:
-        assert self._failure.schedule is not None, "a failure of this world has its choices"
-        kept: Sequence[Choice] = self._failure.schedule.choices
-        complete = True
-        try:
-            if not self._holds(kept, tries=3):
-                raise InconclusiveError(
-                    "the failure did not come back in 3 runs, so it was left as it was found; see how "
-                    "often it does: patchstorm replay --times 20"
-                )
-            kept = fewer(kept, self._holds)
-        except _Spent:
-            complete = False
-        kept = self._made()
-        again = [self._once(kept) for _ in range(3)]
-        return Small(
-            choices=tuple(kept), runs=self._runs, seconds=monotonic() - self._began,
-            complete=complete, rate=f"{sum(again)} of {len(again)}",
-        )  # fmt: skip
-
-    def _made(self) -> tuple[Choice, ...]:
-        """The choices of the best run: what was asked for and could be made."""
-        assert self.best is not None and self.best.failure is not None
-        schedule = read_failure(Path(self.best.failure)).schedule
-        return () if schedule is None else schedule.choices
-
-    def _holds(self, choices: Sequence[Choice], tries: int = TRIES) -> bool:
-        return any(self._bounded(choices) for _ in range(tries))
-
-    def _bounded(self, choices: Sequence[Choice]) -> bool:
-        spent = monotonic() - self._began > SHRINK_SECONDS_MAX
-        if self.best is not None and (spent or self._runs >= SHRINK_RUNS_MAX):
-            raise _Spent
-        return self._once(choices)
-
-    def _once(self, choices: Sequence[Choice]) -> bool:
-        self._runs += 1
-        result = asyncio.run(
-            run_plan(
-                self._plan, self._target, out_dir=self._folder, keep_safe=False,
-                world=self._failure.world, shared=self._wanted, schedule=Schedule(choices=tuple(choices)),
-            )
-        )  # fmt: skip
-        fails = bool(self._failure.checkers & {one.checker for one in result.report.findings})
-        if fails:
-            self.best = result
-        return fails

@@ -14,7 +14,6 @@ from typing import Final
 import msgspec
 
 from patchstorm.campaign.conducted import (
-    TRIES,
     Asked,
     Search,
     Searched,
@@ -22,6 +21,7 @@ from patchstorm.campaign.conducted import (
     searched,
     without_deaths,
 )
+from patchstorm.campaign.conducted_shrinking import TRIES
 from patchstorm.campaign.single import StormResult
 from patchstorm.choice.schedule import Schedule
 from patchstorm.report.model import CrashPoint, RunReport

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 from typing import Final
@@ -23,15 +22,15 @@ from patchstorm.dialect.wire import Wire
 from patchstorm.errors import UsageError
 from patchstorm.scenario.composing.features import Pair
 from patchstorm.target.model import Target
-from patchstorm.target.registry import is_path
+from patchstorm.target.registry import anywhere
 from patchstorm.worlds.sim.app import Subject
 
 Batch = list[Told]
 BATCH: Final = 8
 BATCH_MAX: Final = 1024
-TASK_S: Final = (0.5, 4.0)
-WORKERS_A_TASK_S: Final = 250
-"""How long a task of a cluster's worker lasts: a second for each 250 workers, within bounds. A scheduler
+TASK_S: Final = (0.5, 8.0)
+WORKERS_A_TASK_S: Final = 125
+"""How long a task of a cluster's worker lasts: a second for each 125 workers, within bounds. A scheduler
 takes a millisecond or so for each task (``benchmarks/cluster.py``), and short tasks end a search sooner."""
 
 
@@ -80,7 +79,9 @@ class Fleet(AbstractContextManager["Fleet"]):
         self.batch = 1 if here else BATCH
         self._jobs = jobs
         self._cluster = cluster
-        self._search = _anywhere(search) if cluster is not None else search
+        self._search = (
+            replace(search, target=anywhere(search.target)) if cluster is not None else search
+        )
         self._session = (session or Session.of(search)) if here else None
         self._subject = subject
         self._hands: Hands | None = None
@@ -179,11 +180,3 @@ def _made(search: Search) -> Session:
     target, code = _carrying
     whose = msgspec.msgpack.decode(target, type=Target)
     return Session(search, replace(dill.loads(code), target=whose))
-
-
-def _anywhere(search: Search) -> Search:
-    """A target's file by its whole path: workers of a cluster stand in directories of their own."""
-    base, colon, variant = search.target.partition(":")
-    if not is_path(base):
-        return search
-    return replace(search, target=f"{Path(base).absolute()}{colon}{variant}")

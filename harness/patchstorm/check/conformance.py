@@ -47,6 +47,11 @@ class _Put:
     def held(self) -> bool:
         return self.ruling.complaint is None
 
+    @property
+    def strict(self) -> bool:
+        probe = self.operation.call.probe
+        return probe is not None and probe.strict
+
 
 def _find(case: Case) -> Iterator[Finding | Unsure | Note | Ruled]:
     suite = suite_of(case.history.header.dialect)
@@ -199,7 +204,7 @@ def _told(case: Case, suite: Suite, broken: Mapping[str, list[_Put]]) -> Iterato
         summary = f"{name}: {one.script.says}: {method} {one.ruling.complaint}"
         others = list(dict.fromkeys(other.script.name for other in all_of_them[1:]))
         others = [other for other in others if other != one.script.name]
-        if rule.level == "must" or (rule.level == "should" and probe.strict):
+        if rule.level == "must" or (rule.level == "should" and one.strict):
             yield _finding(case, suite, one, summary, others)
         else:
             more = f"; also in {_few(others)}" if others else ""
@@ -241,6 +246,7 @@ def _ruled(suite: Suite, put: Mapping[str, _Put]) -> Iterator[Ruled]:
             request=_request(one.operation),
             answer=_answer(suite, one.operation),
             complaint=one.ruling.complaint,
+            strict=one.strict,
         )
 
 

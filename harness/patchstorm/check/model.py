@@ -53,6 +53,7 @@ class Ruled(msgspec.Struct, frozen=True, kw_only=True):
 
     ``level`` is ``must``, ``should`` or ``open``, ``section`` where the rule ``says`` so. The ``request`` and
     ``answer`` are the first of ``case`` that broke it, with the ``complaint``, or the first that it held for.
+    ``strict``: the storm took what should be for what must be.
     """
 
     rule: str
@@ -64,6 +65,12 @@ class Ruled(msgspec.Struct, frozen=True, kw_only=True):
     request: str
     answer: str
     complaint: str | None = None
+    strict: bool = False
+
+    @property
+    def violated(self) -> bool:
+        """Whether it is more than a remark that the rule did not hold."""
+        return not self.held and (self.level == "must" or (self.strict and self.level == "should"))
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from patchstorm.cli.options import Corpus, Json, out_option
+from patchstorm.cli.options import Badge, Corpus, Json, Junit, out_option
 
 
 def shrink(
@@ -24,12 +24,14 @@ def shrink(
 
 def check(
     history: Annotated[Path, typer.Argument(metavar="HISTORY.jsonl", help="A stored history.")],
+    *,
+    junit: Junit = None,
     json: Json = False,
 ) -> int:
     """Judge any history, whoever recorded it."""
     from patchstorm.commands.check import execute
 
-    return execute(history, json=json)
+    return execute(history, junit=junit, json=json)
 
 
 def replay(
@@ -100,21 +102,29 @@ def show(
         Path | None,
         typer.Option("-o", "--output", metavar="F", help="The page; none: beside the failure."),
     ] = None,
+    perfetto: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F", help="Write a trace for ui.perfetto.dev here, instead of the page."
+        ),
+    ] = None,
 ) -> int:
     """Draw a failure: requests, steps, faults, causes and bytes, as one HTML page."""
     from patchstorm.commands.show import execute
 
-    return execute(failure, output=output)
+    return execute(failure, output=output, perfetto=perfetto)
 
 
 def report(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="What `run --out` filled.")],
+    *,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="FILE.html, or any name for text."),
     ] = None,
+    badge: Badge = None,
 ) -> int:
     """Tell what a run found, from the files it left."""
     from patchstorm.commands.report import execute
 
-    return execute(run_dir, output=output)
+    return execute(run_dir, output=output, badge=badge)

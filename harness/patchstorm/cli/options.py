@@ -16,6 +16,9 @@ AllowUnreached = Annotated[
     bool,
     typer.Option("--allow-unreached", help="Safe even if a storm did not come to what it is for."),
 ]
+Badge = Annotated[
+    Path | None, typer.Option(metavar="F", help="Write JSON for a badge of shields.io here.")
+]
 Cluster = Annotated[
     str | None,
     typer.Option(metavar="ADDR", help="A dask scheduler: tcp://HOST:PORT, its file, or local:N."),

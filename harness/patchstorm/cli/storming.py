@@ -18,6 +18,7 @@ from patchstorm.cli.completing import (
 from patchstorm.cli.options import (
     DEFAULT_SEED,
     AllowUnreached,
+    Badge,
     Cluster,
     Corpus,
     Json,
@@ -88,6 +89,7 @@ def run(
     jobs: StormsAtOnce = None,
     out: Annotated[Path | None, out_option("Keep histories, plans and logs here.")] = None,
     junit: Junit = None,
+    badge: Badge = None,
     unclaimed: Annotated[
         bool,
         typer.Option("--unclaimed", help="Also run on storage that lacks what the target needs."),
@@ -122,6 +124,7 @@ def run(
             jobs=jobs,
             out=out,
             junit=junit,
+            badge=badge,
             unclaimed=unclaimed,
             confirm=confirm,
             allow_unreached=allow_unreached,

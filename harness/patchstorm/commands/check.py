@@ -11,6 +11,8 @@ import msgspec
 
 from patchstorm.check.model import Judgement
 from patchstorm.check.verdict import Verdict
+from patchstorm.commands.leaving import leave
+from patchstorm.commands.places import writable_file
 from patchstorm.history.model import History
 from patchstorm.report.model import Report, RunReport, exit_code
 
@@ -31,15 +33,18 @@ class CheckReport(Report, frozen=True, kw_only=True):
     checkers: tuple[CheckerReport, ...]
 
 
-def execute(path: Path, *, json: bool) -> int:
+def execute(path: Path, *, junit: Path | None = None, json: bool) -> int:
     """Judge the history at ``path``; the exit code. UsageError for what is not a history."""
     from patchstorm.check.registry import judge
     from patchstorm.history import read_history
 
+    if junit is not None:
+        writable_file(junit, "--junit")
     history = read_history(path)
     began = time.monotonic()
     judgements = judge(history)
     report = _report(history, judgements, seconds=time.monotonic() - began)
+    leave(report, out=None, junit=junit)
     if json:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:
@@ -65,6 +70,7 @@ def _report(history: History, judgements: Sequence[Judgement], *, seconds: float
         digest=digest(history) if header.clock == "virtual" else None,
         unknown=unknowns(judgements) if said == "unknown" else None,
         findings=tuple(finding for one in judgements for finding in one.findings),
+        rules=tuple(rule for one in judgements for rule in one.rules),
     )
     return CheckReport(verdict=said, runs=(run,), checkers=tuple(map(_checker, judgements)))
 

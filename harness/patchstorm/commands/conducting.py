@@ -9,7 +9,11 @@ from patchstorm.commands.searches import Request, end
 from patchstorm.errors import UsageError
 
 if TYPE_CHECKING:
+    from patchstorm.campaign.conducted import Searched
     from patchstorm.campaign.corpus import Corpus
+    from patchstorm.report.searching import Searching
+    from patchstorm.scenario.model import Scenario
+    from patchstorm.target.model import Target
 
 
 JOBS: Final = 2
@@ -18,9 +22,7 @@ JOBS: Final = 2
 
 def conduct(request: Request, corpus: Corpus | None) -> int:
     """Search the orders of real servers, one storm after the other."""
-    from patchstorm.campaign.conducted import Asked, Searched, search
-    from patchstorm.campaign.cores import cores
-    from patchstorm.campaign.dying import STRATEGY, enumerated
+    from patchstorm.report.searching import Searching
     from patchstorm.scenario import library
     from patchstorm.target.registry import resolve
 
@@ -31,19 +33,28 @@ def conduct(request: Request, corpus: Corpus | None) -> int:
     if not request.scenarios:
         raise UsageError(f"--world {request.world}: name the storms that are to be searched.")
     target = resolve(request.target)
-    names = list(dict.fromkeys(request.scenarios))
+    scenarios = [library.load(name) for name in dict.fromkeys(request.scenarios)]
     found: list[Searched] = []
     interrupted = None
-    for name in names:
-        asked = Asked(
-            scenario=library.load(name), target=target, world=request.world, seed=request.seed,
-            runs=request.schedules, seconds=request.seconds, strategy=request.strategy,
-            storage=request.storage, replicas=request.replicas, claimed_only=not request.unclaimed,
-            allow_unreached=request.allow_unreached, jobs=request.jobs or min(JOBS, cores()),
-            out_dir=request.out or DEFAULT_OUT,
-        )  # fmt: skip
-        found.append(enumerated(asked) if asked.strategy == STRATEGY else search(asked))
+    for scenario in scenarios:
+        with Searching(scenario.name, request.loudness) as shown:
+            found.append(_searched(request, scenario, target, shown))
         if found[-1].interrupted:
-            interrupted = f"search {len(found)} of {len(names)}"
+            interrupted = f"search {len(found)} of {len(scenarios)}"
             break
     return end(request, corpus, tuple(one.report for one in found), interrupted=interrupted)
+
+
+def _searched(request: Request, scenario: Scenario, target: Target, shown: Searching) -> Searched:
+    from patchstorm.campaign.conducted import Asked, search
+    from patchstorm.campaign.cores import cores
+    from patchstorm.campaign.dying import STRATEGY, enumerated
+
+    asked = Asked(
+        scenario=scenario, target=target, world=request.world, seed=request.seed,
+        runs=request.schedules, seconds=request.seconds, strategy=request.strategy,
+        storage=request.storage, replicas=request.replicas, claimed_only=not request.unclaimed,
+        allow_unreached=request.allow_unreached, jobs=request.jobs or min(JOBS, cores()),
+        out_dir=request.out or DEFAULT_OUT, shown=shown.told,
+    )  # fmt: skip
+    return enumerated(asked) if asked.strategy == STRATEGY else search(asked)

@@ -1,4 +1,4 @@
-"""The files that a command leaves beside what it prints: the report of ``--out``, the XML of ``--junit``."""
+"""The files that a command leaves beside what it prints: of ``--out``, of ``--junit``, of ``--badge``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from patchstorm.report.model import Report
 from patchstorm.report.stored import store
 
 
-def leave(report: Report, *, out: Path | None, junit: Path | None) -> None:
+def leave(
+    report: Report, *, out: Path | None, junit: Path | None, badge: Path | None = None
+) -> None:
     """Write what was asked for; OSError where that cannot be done."""
     if out is not None:
         store(report, out)
@@ -16,3 +18,7 @@ def leave(report: Report, *, out: Path | None, junit: Path | None) -> None:
         from patchstorm.report.junit import write_junit
 
         write_junit(report, junit)
+    if badge is not None:
+        from patchstorm.report.badge import write_badge
+
+        write_badge(report, badge)

@@ -90,24 +90,25 @@ def execute(request: Request) -> int:
     there = {name: target for name, target in targets.items() if missing[name] is None}
     began = time.monotonic()
     played = _all_played(request, there, scenarios)
-    sampling = _sampling(request, scenarios)
-    simulated = {} if played.interrupted else dict(sampling.rows(targets))
+    simulated = _sampling(request, scenarios).sampled({} if played.interrupted else targets)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
     rows: list[Row] = []
     for name, target in targets.items():
         rows.append(_row(name, target, missing[name], scenarios, played, request))
-        if name in simulated:
-            rows.append(simulated[name])
+        if name in simulated.rows:
+            rows.append(simulated.rows[name])
     matrix = _matrix(tuple(rows), request, time.monotonic() - began)
     _leave_files(matrix, request)
     if request.junit is not None:
-        write_junit(_report(targets, missing, played, request, scenarios), request.junit)
+        runs = _runs(targets, missing, played, request, scenarios) + simulated.reports
+        write_junit(Report(verdict=overall(runs), runs=runs), request.junit)
     if request.html is not None:
         _draw(matrix, request.html)
     _tell(matrix, request)
-    if played.interrupted:
-        sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} storms\n")
+    if played.interrupted or simulated.interrupted:
+        ended = len(played.reports) + len(simulated.reports)
+        sys.stderr.write(f"patchstorm: interrupted after {ended} storms\n")
         return INTERRUPTED
     return exit_code(matrix.verdict)
 
@@ -231,7 +232,7 @@ def _sampling(request: Request, scenarios: Sequence[Scenario]) -> Sampling:
     return Sampling(
         scenarios=scenarios, schedules=request.schedules, seed=request.seed,
         replicas=request.replicas, jobs=request.jobs or default_jobs(),
-        allow_unreached=request.allow_unreached, out_dir=_kept(request),
+        cluster=request.cluster, allow_unreached=request.allow_unreached, out_dir=_kept(request),
         loudness=request.loudness,
     )  # fmt: skip
 
@@ -270,13 +271,13 @@ def _row(
     )
 
 
-def _report(
+def _runs(
     targets: dict[str, Target],
     missing: dict[str, str | None],
     played: Played,
     request: Request,
     scenarios: Sequence[Scenario],
-) -> Report:
+) -> tuple[RunReport, ...]:
     """The same as storms, for JUnit: the runs of one cell are one case."""
     cells: dict[tuple[str, str], list[RunReport]] = {}
     for job, run in played.reports:
@@ -289,7 +290,7 @@ def _report(
         if reason is not None
         for scenario in scenarios
     ]
-    return Report(verdict=overall(tuple(runs)), runs=tuple(runs))
+    return tuple(runs)
 
 
 def _skipped(scenario: Scenario, target: Target, seed: int, reason: str) -> RunReport:

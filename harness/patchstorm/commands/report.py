@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from patchstorm.campaign.failure import FAILURE_FILE, read_failure, violation
+from patchstorm.commands.leaving import leave
 from patchstorm.commands.places import writable_file
 from patchstorm.errors import UsageError
 from patchstorm.report.model import Report, overall
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from patchstorm.report.measures import Measured
 
 
-def execute(run_dir: Path, *, output: Path | None) -> int:
+def execute(run_dir: Path, *, output: Path | None, badge: Path | None = None) -> int:
     """Tell the report in ``run_dir``; 0 once it is told, whatever it says."""
     report = _found(run_dir)
+    if badge is not None:
+        writable_file(badge, "--badge")
+        leave(report, out=None, junit=None, badge=badge)
     if output is None:
         _tell(report, sys.stdout)
     else:

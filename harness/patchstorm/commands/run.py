@@ -70,6 +70,7 @@ class Request:
     jobs: int | None
     out: Path | None
     junit: Path | None
+    badge: Path | None = None
     unclaimed: bool
     confirm: int
     allow_unreached: bool
@@ -131,7 +132,7 @@ def execute(request: Request) -> int:
     report = _report(played, time.monotonic() - began, allow_unreached=request.allow_unreached)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
-    leave(report, out=request.out, junit=request.junit)
+    leave(report, out=request.out, junit=request.junit, badge=request.badge)
     _tell_github(report)
     _tell(report, request, seconds=time.monotonic() - began)
     if played.interrupted:
@@ -174,8 +175,9 @@ def _check(request: Request) -> None:
     if request.storage is not None:
         check_storage(request.storage, request.worlds)
     check_out(request.out)
-    if request.junit is not None:
-        writable_file(request.junit, "--junit")
+    for option, file in (("--junit", request.junit), ("--badge", request.badge)):
+        if file is not None:
+            writable_file(file, option)
 
 
 def _player(

@@ -39,6 +39,7 @@ class Settings(
     jobs: int | msgspec.UnsetType = msgspec.UNSET
     out: str | msgspec.UnsetType = msgspec.UNSET
     junit: str | msgspec.UnsetType = msgspec.UNSET
+    badge: str | msgspec.UnsetType = msgspec.UNSET
     unclaimed: bool | msgspec.UnsetType = msgspec.UNSET
     confirm: int | msgspec.UnsetType = msgspec.UNSET
     allow_unreached: bool | msgspec.UnsetType = msgspec.UNSET

@@ -16,9 +16,18 @@ if TYPE_CHECKING:
 PAGE_FILE: Final = "failure.html"
 
 
-def execute(path: Path, *, output: Path | None) -> int:
-    """Write the page of the failure at ``path`` (a file, or the directory that it lies in), and say where."""
+def execute(path: Path, *, output: Path | None, perfetto: Path | None = None) -> int:
+    """Write the page of the failure at ``path`` (a file, or the directory that it lies in), and say where.
+
+    ``perfetto``: write a trace there, and the page only where ``output`` is given as well.
+    """
     place = path / FAILURE_FILE if path.is_dir() else path
+    if perfetto is not None:
+        sys.stdout.write(
+            f"wrote {write_trace(place, perfetto)}: open it on https://ui.perfetto.dev\n"
+        )
+        if output is None:
+            return 0
     into = place.with_name(PAGE_FILE) if output is None else output
     written = write_page(place, into, "--output" if output is not None else "the page")
     sys.stdout.write(f"wrote {written}\n")
@@ -32,6 +41,16 @@ def write_page(path: Path, into: Path, option: str = "the page") -> Path:
     text = page(_shown(read_failure(path), path))
     writable_file(into, option)
     into.write_text(text, encoding="utf-8", errors="replace")
+    return into
+
+
+def write_trace(path: Path, into: Path) -> Path:
+    """Write the failure at ``path`` as a trace to ``into``. UsageError where either cannot be."""
+    from patchstorm.report.show.trace import trace
+
+    told = trace(_shown(read_failure(path), path))
+    writable_file(into, "--perfetto")
+    into.write_bytes(told)
     return into
 
 

@@ -44,7 +44,7 @@ def execute(path: Path, output: Path) -> int:
 
 def _conducted(failure: Failure, output: Path) -> int:
     """Choices left out one after the other, each order run more than once."""
-    from patchstorm.campaign.conducted import shrink_conducted
+    from patchstorm.campaign.conducted_shrinking import shrink_conducted
     from patchstorm.campaign.failure import read_failure, violation
     from patchstorm.report.console import console_on, tell_violation
 

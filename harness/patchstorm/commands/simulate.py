@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from patchstorm.campaign.mishap import reason_of
 from patchstorm.errors import UsageError, WorkerDiedError
 from patchstorm.report.model import RunReport
@@ -78,6 +80,33 @@ def sample(asked: Simulation) -> tuple[RunReport, ...]:
     return sampled(search, asked.schedules, asked.out_dir)
 
 
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """A report for each schedule of a storm, as a worker of a cluster hands them over."""
+
+    runs: tuple[RunReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling(Simulation):
+    """A storm of which every schedule counts, for whoever is to run it."""
+
+    def run(self) -> Sample:
+        """As :meth:`Pool.sample`, in this process."""
+        try:
+            return Sample(runs=sample(self))
+        except (UsageError, WorkerDiedError):
+            raise
+        except Exception as error:
+            return Sample(runs=(_broken_off(self, error),))
+
+
+def _broken_off(asked: Simulation, error: Exception) -> RunReport:
+    return RunReport(
+        scenario=asked.scenario.name, target=asked.target, world="sim", seed=asked.seed,
+        verdict="unknown", unknown=reason_of(error),
+    )  # fmt: skip
+
+
 @dataclass(slots=True)
 class Pool:
     """Worker processes for simulations, started when first needed; a context manager."""
@@ -121,12 +150,7 @@ class Pool:
         except (UsageError, WorkerDiedError):
             raise  # the others would have no workers either
         except Exception as error:
-            return (
-                RunReport(
-                    scenario=asked.scenario.name, target=asked.target, world="sim", seed=asked.seed,
-                    verdict="unknown", unknown=reason_of(error),
-                ),
-            )  # fmt: skip
+            return (_broken_off(asked, error),)
 
     def _end(self) -> None:
         if self._crew is not None:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from patchstorm.campaign.errands import Errand, errands
 from patchstorm.campaign.single import stop_if_cancelled
@@ -58,10 +59,22 @@ def play_all(jobs: Sequence[Job], play: Play, *, at_once: int, shown: Progress) 
     return Played(reports=reports, interrupted=interrupted)
 
 
+def _as_it_came(job: Job, outcome: Any) -> RunReport:
+    assert isinstance(outcome, RunReport), f"{job.name} came back as no report"
+    return outcome
+
+
 def play_away(
-    jobs: Sequence[Job], errand: Callable[[Job], Errand], cluster: str, shown: Progress
+    jobs: Sequence[Job],
+    errand: Callable[[Job], Errand],
+    cluster: str,
+    shown: Progress,
+    report_of: Callable[[Job, Any], RunReport] = _as_it_came,
 ) -> Played:
-    """As :func:`play_all`, by the workers of a cluster; a scheduler that goes away is an interruption."""
+    """As :func:`play_all`, by the workers of a cluster; a scheduler that goes away is an interruption.
+
+    ``report_of`` makes a report of what came of an errand that does not come back as one.
+    """
     ended: dict[int, RunReport] = {}
     interrupted = False
 
@@ -72,7 +85,8 @@ def play_away(
 
     try:
         with shown:
-            for number, report in errands(begun(), 1, cluster):
+            for number, outcome in errands(begun(), 1, cluster):
+                report = report_of(jobs[number], outcome)
                 ended[number] = report
                 shown.ended(jobs[number].name, in_brief(report), found=found_in_brief(report))
     except KeyboardInterrupt:

@@ -12,12 +12,14 @@ reason.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from patchstorm.api import Explored, StormResult
+    from collections.abc import Generator
+
+    from patchstorm.api import Explored, Ruled, StormResult
 
 SEED_FIRST = 1
 USUAL = "processes"
@@ -26,6 +28,8 @@ SIMULATOR = "sim"
 """The world of a store that a test brings itself."""
 ROOT = "patchstorm"
 """What the id of every storm begins with."""
+PUT: Final = pytest.StashKey[tuple["Ruled", ...]]()
+"""Of an item that has stormed: the rules of the protocol that were put."""
 _OUT = "patchstorm-runs"
 _MARKER = (
     "storm(scenario, *, target, world, seed, schedules, storage, replicas, verdict): what the fixture "
@@ -91,6 +95,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a wrong option before anything is collected."""
     config.addinivalue_line("markers", _MARKER)
+    if config.getoption("--junitxml", None) and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Rules(config), "patchstorm-rules")
     picked = any(argument.startswith(f"{ROOT}::") for argument in config.args)
     if config.getoption("--patchstorm-target") is None:
         if picked:
@@ -119,6 +125,33 @@ def pytest_collection_modifyitems(
         collector = Storms.from_parent(session, name=ROOT, nodeid=ROOT)
         # As everything else is collected, so that others see it and the numbers are right.
         items.extend(session.genitems(collector))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a storm's report take along which rules of the protocol it put."""
+    report = yield
+    if PUT in item.stash:
+        from patchstorm.pytest_plugin.ruled import carry
+
+        carry(item.stash[PUT], report)
+    return report
+
+
+class _Rules:
+    """Where a JUnit report is written: rules are cases of it, too."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the rules that came with it."""
+        if hasattr(report, "patchstorm_rules"):
+            from patchstorm.pytest_plugin.ruled import tell
+
+            tell(self._config, report)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from patchstorm.api import PatchstormError
-from patchstorm.pytest_plugin import SEED_FIRST
+from patchstorm.pytest_plugin import PUT, SEED_FIRST
 from patchstorm.pytest_plugin.asked import asked, settings
 from patchstorm.pytest_plugin.judged import NotSafe, judged
 from patchstorm.pytest_plugin.storming import stormed
@@ -42,6 +42,7 @@ class Storm(pytest.Item):
         report = stormed(self.wanted, settings(self.config), retry=retry).report
         if report.digest is not None:
             self.user_properties.append(("digest", report.digest))
+        self.stash[PUT] = report.rules
         judged(report)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

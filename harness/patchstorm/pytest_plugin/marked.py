@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
 import pytest
 
@@ -21,12 +21,13 @@ from patchstorm.api import (
     load_target,
     world,
 )
-from patchstorm.pytest_plugin import SEED_FIRST, SIMULATOR
+from patchstorm.pytest_plugin import PUT, SEED_FIRST, SIMULATOR
 from patchstorm.pytest_plugin.asked import settings, worlds
 from patchstorm.pytest_plugin.judged import NotSafe, judged
 from patchstorm.pytest_plugin.storming import stormed
 from patchstorm.pytest_plugin.wanted import Wanted
 
+SAFE: Final = "safe"
 _USE = '@patchstorm.storm("replaying", target="my-server.toml")'
 
 
@@ -41,7 +42,7 @@ class Marked:
     schedules: int | None = None
     storage: str | None = None
     replicas: int | None = None
-    verdict: str | None = "safe"
+    verdict: str | None = SAFE
 
 
 def result_of(request: pytest.FixtureRequest) -> Explored | StormResult:
@@ -54,6 +55,8 @@ def result_of(request: pytest.FixtureRequest) -> Explored | StormResult:
         marked = _marked(mark)
         wanted = _wanted(marked, request.config)
         result = stormed(wanted, settings(request.config), retry=True)
+        if marked.verdict == SAFE:  # else what is broken may be what the test is for
+            request.node.stash[PUT] = result.report.rules
         judged(result.report, marked.verdict)
     except NotSafe as error:
         pytest.fail(str(error), pytrace=False)

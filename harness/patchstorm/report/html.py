@@ -120,7 +120,7 @@ def conformance(title: str, rules: Sequence[Ruled]) -> dict[str, Any]:
         + (f"; not held: {by_level}" if broken else ""),
         "broken": sorted(broken, key=lambda rule: levels.get(rule.level, len(levels))),
         "held": [rule for rule in rules if rule.held],
-        "word": lambda rule: "broken" if rule.level == "must" else "unknown",
+        "word": lambda rule: "broken" if rule.violated else "unknown",
     }
 
 

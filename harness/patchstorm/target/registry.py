@@ -28,6 +28,12 @@ def is_path(name: str) -> bool:
     return base not in PLANTED and (base.endswith(".toml") or "/" in base)
 
 
+def anywhere(name: str) -> str:
+    """``name`` as it is understood in another directory too: a file by its whole path."""
+    base, colon, variant = name.partition(":")
+    return f"{Path(base).absolute()}{colon}{variant}" if is_path(name) else name
+
+
 def text_of(name: str) -> str | None:
     """What stands in the file that ``name`` means; None where it means none that can be read."""
     if not is_path(name):
