@@ -7,6 +7,7 @@ it does not matter what was imported before. Outside of simulated processes ever
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import sys
 from collections.abc import Mapping
@@ -64,6 +65,17 @@ def install() -> None:
     modules.install()
     loop.install()
     everywhere(known, among=dict(sys.modules))
+    atexit.register(_outlive)
+
+
+def _outlive() -> None:
+    """When the interpreter ends it clears the modules that it still knows: ours are to be called after that.
+
+    What is left of others (a pool that is told its end, a lock in a finalizer) calls the replacements until
+    the last object is gone, and would find None under every name of a module that was cleared.
+    """
+    for name in [one for one in sys.modules if one.startswith(_OURS)]:
+        del sys.modules[name]
 
 
 def everywhere(known: Known, *, among: Mapping[str, Any]) -> None:
