@@ -248,6 +248,9 @@ class Kernel(Agenda):
         self.current = self.interrupt = self._on_strike = None
         self._timers = Timers()
 
+    def let_go(self) -> None:
+        """Nobody refers to the run any more."""
+
     def perform(self) -> None:
         """Run the current task to its end. Called by workers."""
         task = self.current
@@ -287,6 +290,10 @@ class Kernel(Agenda):
             return None
         self._workers.idle.append(me)
         return task.worker
+        worker = task.worker
+        del task  # whoever is idle keeps what its frame holds, beyond the run
+        worker.switch()
+        return True
 
     def fail(self, failure: BaseException) -> None:
         """The run is over; ``run`` raises ``failure`` in the hub."""

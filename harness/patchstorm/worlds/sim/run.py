@@ -93,6 +93,7 @@ def run_schedule(
     finally:
         kernel.close()
         vars(run).clear()  # its parts know each other through it: without it they are freed at once
+        kernel.let_go()
         if collects:
             gc.enable()
 

@@ -59,11 +59,10 @@ def install() -> None:
         known[id(real)] = (real, call)
         setattr(owner, name, call)
 
-    for part in (files, clocks, chance, threads, dialling, refused, streams, once):
+    for part in (files, clocks, chance, threads, loop, dialling, refused, streams, once):
         part.install(replace)
     _environment()
     modules.install()
-    loop.install()
     everywhere(known, among=dict(sys.modules))
     atexit.register(_outlive)
 

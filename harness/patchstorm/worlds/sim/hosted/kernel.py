@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import concurrent.futures.thread as pools
 import contextvars
+import gc
 import sys
 from asyncio import events
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from patchstorm.choice.strategy import Strategy
 from patchstorm.storage.server import Server
@@ -23,7 +24,7 @@ from patchstorm.worlds.sim.hosted import here, once
 from patchstorm.worlds.sim.hosted.modules import Modules
 from patchstorm.worlds.sim.hosted.streams import Streams
 from patchstorm.worlds.sim.kernel import Kernel
-from patchstorm.worlds.sim.task import Domain, Task
+from patchstorm.worlds.sim.task import Died, Domain, Task
 from patchstorm.worlds.sim.workers import Workers
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class HostedKernel(Kernel):
         """The directories of hosts' own, by replica and how often it had lost power."""
         self._modules = Modules()
         self._streams: Streams | None = None
+        gc.freeze()  # what is there already is no run's, and is not looked at in the end
 
     @property
     def stuck(self) -> list[Task]:
@@ -94,6 +96,26 @@ class HostedKernel(Kernel):
             if self._streams is not None:
                 self._streams.restore()
                 here.ends()
+
+    def let_go(self) -> None:
+        """Collect what the servers of the run left, as the dead that they are.
+
+        Cycles are left of every program (its modules are such), and finalizers in them. Called at some later
+        moment, when no process is there, they would act on the machine: the storm's paths are names there, too.
+        """
+        for held in (self._ready, self.waiting, self.loops, self.scratches):
+            held.clear()
+        self.beside = None
+        said, sys.unraisablehook = sys.unraisablehook, _unheard
+        self.process = _Gone()  # type: ignore[assignment]
+        here.begins(self)
+        try:
+            gc.collect()
+        finally:
+            self.process = None
+            here.ends()
+            gc.unfreeze()
+            sys.unraisablehook = said
 
     def kill(self, domain: Domain) -> None:
         super().kill(domain)
@@ -143,6 +165,17 @@ class HostedKernel(Kernel):
             self.process = None
             events._set_running_loop(outer)
             sys.set_asyncgen_hooks(*hooks)
+
+
+class _Gone:
+    """A process of a run that is over: whatever is asked of it, it has died."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise Died("a process of a run that is over")
+
+
+def _unheard(_: sys.UnraisableHookArgs) -> None:
+    """The dead say nothing."""
 
 
 def _forget_threads() -> None:

@@ -27,28 +27,43 @@ if TYPE_CHECKING:
 _Base: Any = asyncio.BaseEventLoop  # of whose inner side the type hints say little
 
 
-class SimTask(asyncio.Task[Any]):
+class _InPlace(type):
+    """Of a subclass that stands under its base's name: whatever is of the base is one of it, too."""
+
+    def __instancecheck__(cls, one: Any) -> bool:
+        return isinstance(one, cls.__mro__[1])
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, cls.__mro__[1])
+
+
+class SimTask(asyncio.Task[Any], metaclass=_InPlace):
     """Its hash is a count, not an address: sets of tasks are walked in the same order in every run."""
 
-    def __init__(self, coro: Any, *, loop: SimLoop, **named: Any) -> None:
-        self._count = loop.count()
-        if named.get("name") is None:  # the interpreter's own count goes on from run to run
+    def __init__(self, coro: Any, *, loop: Any = None, **named: Any) -> None:
+        self._count = _count_on(loop or events.get_event_loop())
+        if self._count and named.get("name") is None:  # the interpreter's count goes on from run to run
             named["name"] = f"Task-{self._count}"
         super().__init__(coro, loop=loop, **named)
 
     def __hash__(self) -> int:
-        return self._count
+        return self._count or id(self) >> 4
 
 
-class SimFuture(asyncio.Future[Any]):
+class SimFuture(asyncio.Future[Any], metaclass=_InPlace):
     """The same of futures."""
 
-    def __init__(self, *, loop: SimLoop) -> None:
-        self._count = loop.count()
+    def __init__(self, *, loop: Any = None) -> None:
         super().__init__(loop=loop)
+        self._count = _count_on(self.get_loop())
 
     def __hash__(self) -> int:
-        return self._count
+        return self._count or id(self) >> 4
+
+
+def _count_on(loop: Any) -> int:
+    """The next number on a loop; 0 on one of the machine's."""
+    return loop.count() if type(loop) is SimLoop else 0
 
 
 class SimLoop(_Base):  # type: ignore[misc]
@@ -216,8 +231,8 @@ def _tell(loop: Any, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
 
 
-def install() -> None:
-    """Have every way to a new loop lead to one of the process that asks."""
+def install(replace: Callable[[Any, str, Any], None]) -> None:
+    """Have every way to a new loop, a task or a future lead to one of the process that asks."""
     policy: Any = events.BaseDefaultEventLoopPolicy
     modules: tuple[Any, ...] = (events, asyncio)
     for module in modules:
@@ -225,6 +240,21 @@ def install() -> None:
     policy.new_event_loop = _new_of(policy.new_event_loop)
     policy.get_event_loop = _got(policy.get_event_loop)
     policy.set_event_loop = _set(policy.set_event_loop)
+    inner: Any = asyncio.tasks
+    replace(asyncio.futures, "Future", SimFuture)
+    replace(asyncio.tasks, "Task", SimTask)
+    inner._GatheringFuture.__init__ = _counting(inner._GatheringFuture.__init__)
+    inner._GatheringFuture.__hash__ = SimFuture.__hash__
+    if hasattr(inner, "create_eager_task_factory"):
+        replace(inner, "eager_task_factory", inner.create_eager_task_factory(SimTask))
+
+
+def _counting(real: Callable[..., None]) -> Callable[..., None]:
+    def __init__(self: Any, children: Any, *, loop: Any) -> None:  # noqa: N807
+        self._count = _count_on(loop)
+        real(self, children, loop=loop)
+
+    return __init__
 
 
 def _new(real: Callable[[], Any]) -> Callable[[], Any]:

@@ -59,7 +59,7 @@ class HostedProcess:
         self.on_behalf: tuple[str, str] | None = None
         """Of a service: for which request of a replica it works now, and the line that asked."""
         self.threads: dict[int, SimThread] = {}
-        self.thread_count = 0
+        self.thread_count = self.future_count = 0
         self.shared_locks: dict[Any, Any] = {}
         self.accept: Callable[[Connection], None] | None = None
         self.callers: list[object] = []

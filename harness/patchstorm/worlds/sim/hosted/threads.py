@@ -7,6 +7,7 @@ library that are made of threads work as they are.
 from __future__ import annotations
 
 import _thread
+import concurrent.futures as futures
 import concurrent.futures.thread as pools
 import contextvars
 import os
@@ -99,8 +100,10 @@ def install(replace: Replace) -> None:
         if hasattr(os, name):
             replace(os, name, _cpus(getattr(os, name)))
     thread: Any = threading.Thread
-    thread.__init__ = _counting(thread.__init__)
-    thread.__hash__ = lambda self: self.__dict__.get("_count") or id(self) >> 4
+    results: Any = futures.Future
+    for kind in (thread, results):  # sets of them are walked in the same order in every run
+        kind.__init__ = _counting(kind.__init__, f"{kind.__name__.lower()}_count")
+        kind.__hash__ = lambda self: self.__dict__.get("_count") or id(self) >> 4
     thread.start = _starting(thread.start)
     thread.join = _joining(thread.join)
     thread.is_alive = _living(thread.is_alive)
@@ -132,12 +135,12 @@ def _cpus(real: Call) -> Call:
     return lambda: real() if current() is None else CPUS
 
 
-def _counting(real: Call) -> Call:
+def _counting(real: Call, counter: str) -> Call:
     def __init__(self: Any, *args: Any, **named: Any) -> None:  # noqa: N807
         process = current()
         if process is not None:
-            process.thread_count += 1
-            self._count = process.thread_count
+            self._count = getattr(process, counter) + 1
+            setattr(process, counter, self._count)
         real(self, *args, **named)
 
     return __init__
