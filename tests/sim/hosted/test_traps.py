@@ -62,6 +62,55 @@ def test_sets_of_tasks_and_threads_are_walked_in_the_order_in_which_they_were_ma
         assert lines == [numbers, numbers]
 
 
+def test_sets_of_futures_are_walked_in_the_same_order_in_every_run(tmp_path: Path) -> None:
+    """Of both kinds, however they are made; the objects of a second run lie elsewhere."""
+    code = """
+        import asyncio, concurrent.futures, random
+        def order(made):
+            random.shuffle(made)
+            print(*[made.index(one) for one in set(made)])
+        async def main():
+            loop = asyncio.get_running_loop()
+            made = [loop.create_future() for _ in range(20)]
+            order(made)
+            order([asyncio.Future() for _ in range(20)])
+            order([asyncio.gather(one) for one in made])
+            order([asyncio.Task(asyncio.sleep(0)) for _ in range(20)])
+            if hasattr(asyncio, "eager_task_factory"):
+                loop.set_task_factory(asyncio.eager_task_factory)
+                order([asyncio.create_task(asyncio.sleep(0)) for _ in range(20)])
+            for one in made: one.set_result(None)
+            await asyncio.sleep(0.1)
+        asyncio.run(main())
+        order([concurrent.futures.Future() for _ in range(20)])
+    """
+    first = said(tmp_path, code)
+    kept = [object() for _ in range(12_345)]
+    assert said(tmp_path, code) == first
+    assert kept
+
+
+def test_types_of_tasks_and_futures_stay_what_programs_take_them_for(tmp_path: Path) -> None:
+    code = """
+        import asyncio, concurrent.futures
+        async def main():
+            loop = asyncio.get_running_loop()
+            task, future = asyncio.create_task(asyncio.sleep(0)), loop.create_future()
+            gathered = asyncio.gather(task)
+            print(isinstance(task, asyncio.Task), isinstance(task, asyncio.Future), asyncio.isfuture(task))
+            print(isinstance(future, asyncio.Future), isinstance(future, asyncio.Task))
+            print(isinstance(gathered, asyncio.Future), issubclass(asyncio.Task, asyncio.Future))
+            print(isinstance(concurrent.futures.Future(), asyncio.Future), asyncio.Future[int] is not None)
+            class Own(asyncio.Future): pass
+            print(isinstance(Own(), Own), isinstance(Own(), asyncio.Future), isinstance(future, Own))
+            await gathered
+        asyncio.run(main())
+    """
+    assert said(tmp_path, code, replicas=1) == [
+        ["True True True", "True False", "True True", "False True", "True True False"]
+    ]
+
+
 def test_state_of_threads_follows_the_task(tmp_path: Path) -> None:
     code = """
         import threading, time
@@ -94,6 +143,14 @@ def test_a_lock_of_a_shared_package_is_one_in_each_process(
     lines = said(tmp_path, "import shared_by_all\nprint(shared_by_all.lock.acquire(timeout=1))")
     assert lines == [["True"], ["True"]]
     assert shared.lock.acquire(blocking=False)  # type: ignore[attr-defined]
+
+
+def test_the_lock_of_all_executors_is_one_in_each_process(tmp_path: Path) -> None:
+    code = """
+        from concurrent.futures import thread
+        print(thread._global_shutdown_lock.acquire(timeout=0.01))
+    """
+    assert said(tmp_path, code) == [["True"], ["True"]]
 
 
 def test_the_environment_is_a_process_s_own_and_read_when_it_is_asked(tmp_path: Path) -> None:
@@ -157,6 +214,57 @@ def test_early_references_of_the_library_lead_to_the_storage(tmp_path: Path) -> 
         "/data/c ['b'] ['two.txt']",
         "/data/c/b [] ['one.txt']",
         "/data/c True",
+    ]
+
+
+def test_what_is_sent_by_the_system_is_sent_by_hand(tmp_path: Path) -> None:
+    """The system knows nothing of simulated descriptors; whoever sends files has another way."""
+    (tmp_path / "echoing.py").write_text(ECHOING)
+    code = """
+        import asyncio, errno
+        (ROOT / "file").write_bytes(b"sent\\n")
+        with open(ROOT / "file", "rb") as file, open(ROOT / "copy", "wb") as copy:
+            try: os.sendfile(copy.fileno(), file.fileno(), 0, 5)
+            except OSError as error: print(errno.errorcode[error.errno])
+        async def main():
+            reader, writer = await asyncio.open_connection("echoing", 7)
+            with open(ROOT / "file", "rb") as file:
+                print(await asyncio.get_running_loop().sendfile(writer.transport, file))
+            print(await reader.readline())
+        asyncio.run(main())
+    """
+    lines = said(tmp_path, code, replicas=1, services=("echoing:Echoing",))
+    assert lines == [["ENOSYS", "5", "b'sent\\n'"]]
+
+
+ECHOING = """
+from patchstorm.api import Asked
+
+class Echoing:
+    port = 7
+    def session(self, push): return self
+    def restart(self): pass
+    flush = expire = close = restart
+    def read(self, data): yield Asked("echo", lambda: data)
+    def told(self, reply): return ""
+"""
+
+
+def test_calls_beside_an_open_directory_lead_to_the_storage(tmp_path: Path) -> None:
+    code = """
+        (ROOT / "a").mkdir()
+        top = os.open(ROOT / "a", os.O_RDONLY)
+        os.close(os.open("one", os.O_CREAT | os.O_WRONLY, dir_fd=top))
+        os.mkdir("sub", dir_fd=top)
+        os.rename("one", "two", src_dir_fd=top, dst_dir_fd=top)
+        print(os.listdir(top), os.stat("two", dir_fd=top).st_size, (ROOT / "a" / "two").exists())
+        print([(path, names, files) for path, names, files, _ in os.fwalk("a")])
+        os.unlink("two", dir_fd=top)
+        os.rmdir("sub", dir_fd=top)
+        print(os.listdir(top))
+    """
+    assert said(tmp_path, code, replicas=1) == [
+        ["['sub', 'two'] 0 True", "[('a', ['sub'], ['two']), ('a/sub', [], [])]", "[]"]
     ]
 
 

@@ -125,16 +125,21 @@ class _Address:
         return -1
 
 
-class Transport(asyncio.Transport):
-    """The server's end of a connection to an asyncio protocol."""
+_Base: Any = asyncio.transports._FlowControlMixin  # type: ignore[attr-defined]
+
+
+class Transport(_Base):  # type: ignore[misc]
+    """The server's end of a connection to an asyncio protocol.
+
+    Nothing that is written waits, but ``loop.sendfile`` takes no transport that keeps no account of it.
+    """
 
     _sendfile_compatible = asyncio.constants._SendfileMode.FALLBACK  # type: ignore[attr-defined]
 
     def __init__(self, loop: SimLoop, connection: Wire, factory: Callable[[], Any]) -> None:
         super().__init__({
             "peername": (HOST, CLIENT_PORT), "sockname": (HOST, PORT), "sslcontext": None, "socket": None,
-        })  # fmt: skip
-        self._loop = loop
+        }, loop)  # fmt: skip
         self._connection = connection
         self._paused = self._closing = self._lost = False
         self._held: list[bytes | None] = []

@@ -28,17 +28,19 @@ _Base: Any = asyncio.BaseEventLoop  # of whose inner side the type hints say lit
 
 
 class _InPlace(type):
-    """Of a subclass that stands under its base's name: whatever is of the base is one of it, too."""
+    """Of a class that stands in the place of ``stands_for``: whatever is one of those is one of these, too."""
 
     def __instancecheck__(cls, one: Any) -> bool:
-        return isinstance(one, cls.__mro__[1])
+        return type.__instancecheck__(cls.__dict__.get("stands_for", cls), one)
 
     def __subclasscheck__(cls, kind: type) -> bool:
-        return issubclass(kind, cls.__mro__[1])
+        return type.__subclasscheck__(cls.__dict__.get("stands_for", cls), kind)
 
 
 class SimTask(asyncio.Task[Any], metaclass=_InPlace):
     """Its hash is a count, not an address: sets of tasks are walked in the same order in every run."""
+
+    stands_for = asyncio.Task
 
     def __init__(self, coro: Any, *, loop: Any = None, **named: Any) -> None:
         self._count = _count_on(loop or events.get_event_loop())
@@ -52,6 +54,8 @@ class SimTask(asyncio.Task[Any], metaclass=_InPlace):
 
 class SimFuture(asyncio.Future[Any], metaclass=_InPlace):
     """The same of futures."""
+
+    stands_for = asyncio.Future
 
     def __init__(self, *, loop: Any = None) -> None:
         super().__init__(loop=loop)

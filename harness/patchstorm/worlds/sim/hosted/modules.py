@@ -138,6 +138,26 @@ def install() -> None:
     sys.meta_path.insert(0, _Finder())
     builtins.__import__ = _importing(builtins.__import__)
     importlib.import_module = _importing_module(importlib.import_module)
+    inner: Any = importlib._bootstrap  # type: ignore[attr-defined]
+    inner._get_module_lock = _locking(inner._get_module_lock, inner._ModuleLock)
+
+
+def _locking(real: Callable[[str], Any], make: Callable[[str], Any]) -> Callable[[str], Any]:
+    """What holds up a second import of a module goes by its name, and two processes each have one of it.
+
+    A process that dies in the middle of an import would hold up the one that is started in its place.
+    """
+
+    def get_module_lock(name: str) -> Any:
+        process = current()
+        if process is None or name not in process.own:
+            return real(name)
+        lock = process.module_locks.get(name)
+        if lock is None:
+            lock = process.module_locks[name] = make(name)
+        return lock
+
+    return get_module_lock
 
 
 def _importing(real: Callable[..., Any]) -> Callable[..., Any]:

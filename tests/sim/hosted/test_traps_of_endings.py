@@ -1,0 +1,156 @@
+"""What a process leaves when it dies, and a run when it is over: nothing of it acts, waits or stays."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from patchstorm.worlds.sim.hosted.process import HostedProcess
+
+from .probing import said
+from .running import needs, session
+
+
+def test_an_executor_that_swallows_the_death_of_its_thread_works_on_nothing(tmp_path: Path) -> None:
+    """A work item keeps whatever is raised in it as a result, and its thread takes the next one."""
+    code = """
+        import time
+        from concurrent.futures import ThreadPoolExecutor
+        print(sorted(os.listdir(ROOT)))
+        pool = ThreadPoolExecutor(1)
+        def work(number):
+            try:
+                time.sleep(1000)
+            finally:
+                (ROOT / f"after-{number}").touch()
+        for number in range(3): pool.submit(work, number)
+    """
+    assert said(tmp_path, code, replicas=1, dies=True) == [["[]"], ["[]"]]
+
+
+def test_a_loop_of_the_dead_takes_no_callback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that dies with it reports what became of its work, and nobody will ever look."""
+    shared: Any = ModuleType("kept_by_the_test")
+    shared.loops = []
+    monkeypatch.setitem(sys.modules, "kept_by_the_test", shared)
+    code = """
+        import asyncio, threading, time
+        import kept_by_the_test
+        async def main():
+            kept_by_the_test.loops.append(asyncio.get_running_loop())
+            await asyncio.to_thread(time.sleep, 1000)
+        threading.Thread(target=lambda: asyncio.run(main())).start()
+    """
+    said(tmp_path, code, replicas=1, dies=True)
+    assert [len(loop._ready) for loop in shared.loops] == [0, 0]
+
+
+def test_the_dead_log_nothing(tmp_path: Path) -> None:
+    code = """
+        import logging, sys, threading, time
+        log = logging.Logger("own")
+        log.addHandler(logging.StreamHandler(sys.stdout))
+        log.error("alive")
+        def work():
+            try:
+                time.sleep(1000)
+            finally:
+                log.error("dead")
+        threading.Thread(target=work).start()
+    """
+    assert said(tmp_path, code, replicas=1, dies=True) == [["alive"], ["alive"]]
+
+
+def test_finalizers_of_a_run_that_is_over_act_on_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Called when no process is there, they would act on the machine, where paths mean something else."""
+    real = tmp_path / "real"
+    code = f"""
+        import weakref
+        class Cycle:
+            def __init__(self): self.me = self
+            def __del__(self): os.mkdir({str(real)!r})
+        Cycle()
+        kept = Cycle()
+        kept.finalizer = weakref.finalize(kept, os.mkdir, {str(real)!r})
+    """
+    said(tmp_path, code)
+    gc.collect()
+    assert not real.exists()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("server", ["race_aiohttp", "race_flask", "tuspyserver"])
+def test_of_a_run_that_is_over_no_process_is_left(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if server == "tuspyserver":
+        needs("tuspyserver", "uvicorn")
+    elif server == "race_flask":
+        needs("flask")
+    made: list[weakref.ref[HostedProcess]] = []
+    real = HostedProcess.__init__
+
+    def noted(self: HostedProcess, *args: Any, **named: Any) -> None:
+        made.append(weakref.ref(self))
+        real(self, *args, **named)
+
+    monkeypatch.setattr(HostedProcess, "__init__", noted)
+    session(server, "crash-all").tell(0)
+    assert len(made) > 2
+    assert [one() for one in made] == [None] * len(made)
+
+
+def test_a_module_whose_import_is_not_over_holds_up_its_own_process_alone(tmp_path: Path) -> None:
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(1)\nDONE = True\n")
+    code = """
+        import threading
+        print("started")
+        def load():
+            import slow_to_import
+            print(slow_to_import.DONE)
+        threads = [threading.Thread(target=load) for _ in range(2)]
+        for thread in threads: thread.start()
+        if not (ROOT / "seen").exists():
+            (ROOT / "seen").touch()
+        else:
+            for thread in threads: thread.join()
+    """
+    assert said(tmp_path, code, replicas=1, dies=True) == [
+        ["started"], ["started", "True", "True"],
+    ]  # fmt: skip
+
+
+ORDERS = """
+import sys
+from patchstorm.campaign.schedules import Search, Session
+from patchstorm.scenario.library import load
+session = Session.of(Search(scenario=load("replaying-crash"), target=sys.argv[1], seed=1, storage="tmpfs"))
+print(*[session.tell(int(index)).digest for index in sys.argv[2:]])
+"""
+
+
+def test_a_schedule_is_the_same_alone_first_and_after_others() -> None:
+    """What is imported by all once, and whatever else an interpreter keeps, decides no step."""
+    needs("tuspyserver", "uvicorn", "fastapi")
+
+    def digests(*indexes: int) -> dict[int, str]:
+        told = subprocess.run(
+            [sys.executable, "-c", ORDERS, "tuspyserver", *map(str, indexes)],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return dict(zip(indexes, told.stdout.split(), strict=True))
+
+    upwards = digests(0, 1, 2)
+    assert digests(2, 1, 0) == upwards
+    assert digests(1) == {1: upwards[1]}
