@@ -3,13 +3,13 @@
 What counts as progress. A candidate replaces the best so far when it still fails for the *same cause*
 (one of the checkers that found the original also finds it, on storage where the target claims
 something) and is smaller in this order: clients, uploads, faults, replicas, bytes, choices. Choices that
-clearly do not matter go first; then the plan is shrunk, since a smaller plan runs faster and needs
-fewer choices. After an edit of the plan the recorded choices often miss their place; then a few
+clearly do not matter go first, in a few runs; then the plan is shrunk, since a smaller plan runs faster and
+needs fewer choices. After an edit of the plan the recorded choices often miss their place; then a few
 schedules with few deviations are tried on the edited plan, which is cheap and usually finds the failure
 again with fewer choices than before.
 
-Where many choices are left after that, two passes do what leaving out cannot: turns of one task are joined as
-long as the order still fails, and the failure is looked for in a plan of a few tiny chunks at once.
+Where many choices are left, two passes do what leaving out cannot: the failure is looked for in a plan of a few
+tiny chunks at once, before anything else, and turns of one task are joined as long as the order still fails.
 
 Nothing is shrunk to a fixpoint without bound: ``RUNS_MAX`` runs, and then the best so far.
 """
@@ -45,6 +45,7 @@ from patchstorm.worlds.sim.workers import Workers
 
 RUNS_MAX = 3_000
 TRIES = 10
+FIRST_TRIES = 40  # on the plan as it was, whose runs are the longest
 LEAP_TRIES = 30
 TURNS_TRIES = 300
 MANY = 12  # choices that a person still follows
@@ -212,8 +213,9 @@ class _Shrinking:
 
     def all_passes(self) -> None:
         """Every pass in turn, until a whole round brings nothing."""
-        self._choices()
+        self._choices(FIRST_TRIES)
         self._leap()
+        self._choices()
         for _ in range(ROUNDS_MAX):
             before = _measure(self.best)
             self._plans()
@@ -231,7 +233,6 @@ class _Shrinking:
             return
         for plan in tiny(self.best.plan):
             if self._found_again(replace(self.best, plan=plan), LEAP_TRIES):
-                self._choices()
                 return
 
     def _plans(self) -> None:
@@ -308,12 +309,15 @@ class _Shrinking:
         ran = self._run(self.best, noting)
         return ran, noting.blocks()
 
-    def _choices(self) -> None:
+    def _choices(self, tries: int = RUNS_MAX) -> None:
+        """Leave out what does not matter; with ``tries`` only as far as so many runs get."""
+        enough = self.runs + tries
+
         def hold(choices: Sequence[Choice]) -> bool:
-            return self._holds_exactly(tuple(choices))
+            return self.runs < enough and self._holds_exactly(tuple(choices))
 
         kept = fewer(self.best.choices, hold)
-        self._holds_exactly(tuple(kept))
+        hold(kept)
         smaller(self.best.choices, hold)
 
     def _holds_exactly(self, choices: tuple[Choice, ...]) -> bool:

@@ -54,6 +54,35 @@ def test_a_loop_of_the_dead_takes_no_callback(
     assert [len(loop._ready) for loop in shared.loops] == [0, 0]
 
 
+def test_what_a_shared_package_holds_of_the_dead_ends_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A coroutine that is collected later would remove its file in the name of whoever collects."""
+    shared: Any = ModuleType("kept_by_the_test")
+    shared.tasks = []
+    monkeypatch.setitem(sys.modules, "kept_by_the_test", shared)
+    code = """
+        import asyncio, gc, threading
+        import kept_by_the_test
+        place = ROOT / "held"
+        kept, kept_by_the_test.tasks = len(kept_by_the_test.tasks), []
+        gc.collect()
+        print(kept, place.exists())
+        async def hold():
+            place.touch()
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                place.unlink()
+        def work():
+            loop = asyncio.new_event_loop()
+            kept_by_the_test.tasks.append(loop.create_task(hold()))
+            loop.run_forever()
+        threading.Thread(target=work).start()
+    """
+    assert said(tmp_path, code, replicas=1, dies=True) == [["0 False"], ["1 True"]]
+
+
 def test_the_dead_log_nothing(tmp_path: Path) -> None:
     code = """
         import logging, sys, threading, time
@@ -112,23 +141,30 @@ def test_of_a_run_that_is_over_no_process_is_left(
 
 
 def test_a_module_whose_import_is_not_over_holds_up_its_own_process_alone(tmp_path: Path) -> None:
-    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(1)\nDONE = True\n")
+    """What holds it up goes by the module's name, which is the same in all replicas."""
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.01)\nDONE = True\n")
     code = """
         import threading
-        print("started")
         def load():
             import slow_to_import
             print(slow_to_import.DONE)
-        threads = [threading.Thread(target=load) for _ in range(2)]
-        for thread in threads: thread.start()
-        if not (ROOT / "seen").exists():
-            (ROOT / "seen").touch()
-        else:
-            for thread in threads: thread.join()
+        for _ in range(2): threading.Thread(target=load).start()
     """
-    assert said(tmp_path, code, replicas=1, dies=True) == [
-        ["started"], ["started", "True", "True"],
-    ]  # fmt: skip
+    assert said(tmp_path, code, dies=True) == [[], ["True", "True"], ["True", "True"]]
+
+
+def test_what_a_shared_package_makes_when_it_is_imported_is_nobody_s_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever imports it first: a lock of that process would be one for all of them."""
+    (tmp_path / "libraries").mkdir()
+    (tmp_path / "libraries" / "imported_late.py").write_text(
+        "import threading\nlock = threading.Lock()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "libraries"))
+    code = "import imported_late\nprint(imported_late.lock.acquire(timeout=1))"
+    assert said(tmp_path, code) == [["True"], ["True"]]
+    assert sys.modules.pop("imported_late").lock.acquire(blocking=False)
 
 
 ORDERS = """
