@@ -180,9 +180,11 @@ def test_digests_with_a_service_are_the_same_under_another_hash_seed() -> None:
 
 
 @pytest.mark.slow
-def test_the_story_of_a_lost_lease_is_short_and_names_the_pause() -> None:
+def test_the_story_of_a_lost_lease_is_short_and_names_the_pause_and_the_lease() -> None:
     needs("fakeredis", "lupa", "redis")
     told = found("leased_aiohttp", STORM, 12, until="bytes")
     story = story_of(small_of(session("leased_aiohttp", STORM), told[-1]))
     assert len(story) <= 25
     assert any("pause" in line for line in story)
+    assert any("redis SET lease:" in line and "relied on" in line for line in story)
+    assert any("redis SET lease:" in line and "changed meanwhile" in line for line in story)

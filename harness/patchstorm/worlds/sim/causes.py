@@ -57,6 +57,34 @@ def _meeting(
                 yield learnt, changed
 
 
+def granted(
+    steps: Sequence[StepRecord], learnt: StepRecord, changed: StepRecord
+) -> tuple[StepRecord, StepRecord] | None:
+    """What a service gave to whoever learnt something, and then to whoever changed that: a lease, mostly.
+
+    Of several objects that both wrote there it is the one that the first had written longest ago.
+    """
+    mine = _written(steps, learnt.doer, 0, learnt.step)
+    for name, first in sorted(mine.items(), key=lambda one: one[1].step):
+        then = _written(steps, changed.doer, first.step, changed.step).get(name)
+        if then is not None and learnt.doer != changed.doer:
+            return first, then
+    return None
+
+
+def _written(
+    steps: Sequence[StepRecord], doer: str, since: int, until: int
+) -> dict[str, StepRecord]:
+    """By object of a service, the last step within these with which ``doer`` wrote it."""
+    return {
+        name: one
+        for one in steps
+        if since < one.step < until and one.doer == doer
+        for name in one.footprint.writes
+        if name.startswith("@")
+    }
+
+
 def relied(after: Sequence[StepRecord]) -> StepRecord | None:
     """What a task then did all the same: a change if it made one, else what it opened or locked."""
     changed = next((one for one in after if one.call in CHANGES), None)

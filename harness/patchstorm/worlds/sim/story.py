@@ -20,7 +20,7 @@ from patchstorm.history.model import History
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.run.single_calls import STALE
 from patchstorm.worlds.sim.agenda import STEP_NS
-from patchstorm.worlds.sim.causes import in_vain, looked_last, missed, pair, relied
+from patchstorm.worlds.sim.causes import granted, in_vain, looked_last, missed, pair, relied
 from patchstorm.worlds.sim.changes import began_at, passes, seen
 from patchstorm.worlds.sim.injection import INJECTED
 from patchstorm.worlds.sim.page import Order, Page, Weight
@@ -131,6 +131,10 @@ class _Story:
         if found is None:
             return False
         learnt, changed = found
+        given = granted(self._steps, learnt, changed)
+        if given is not None:
+            self._step(given[0], "what it then relied on")
+            self._step(given[1], "changed meanwhile")
         self._step(learnt, "what it then relied on")
         self._step(changed, "changed meanwhile")
         done = relied(after)
