@@ -1,8 +1,9 @@
 """Whether a long search with a whole server repeats and leaves nothing. Run it with ``python``.
 
-The same ``--schedules`` of ``--storm`` against ``--target`` under each of ``--hash-seeds``, a process for each, one
-after the other. Every hundred schedules a line says how many there were, what all their digests come to, and what is
-left: processes of servers, objects and resident memory. The exit code is 1 where two seeds differ in a line's digest.
+The same ``--schedules`` of ``--storm`` against ``--target`` under each of ``--hash-seeds``, a process for
+each, one after the other. Every hundred schedules a line says how many there were, what all their digests
+come to, and what is left: processes of servers, objects and resident memory. The exit code is 1 where two
+seeds differ in a line's digest.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ needs fewer choices. After an edit of the plan the recorded choices often miss t
 schedules with few deviations are tried on the edited plan, which is cheap and usually finds the failure
 again with fewer choices than before.
 
-Where many choices are left, two passes do what leaving out cannot: the failure is looked for in a plan of a few
-tiny chunks at once, before anything else, and turns of one task are joined as long as the order still fails.
+Where many choices are left, two passes do what leaving out cannot: the failure is looked for in a plan of a
+few tiny chunks at once, before all else, and turns of one task are joined as long as the order still fails.
 
 Nothing is shrunk to a fixpoint without bound: ``RUNS_MAX`` runs, and then the best so far.
 """

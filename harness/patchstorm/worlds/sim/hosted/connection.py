@@ -125,7 +125,7 @@ class _Address:
         return -1
 
 
-_Base: Any = asyncio.transports._FlowControlMixin  # type: ignore[attr-defined]
+_Base: Any = asyncio.transports._FlowControlMixin
 
 
 class Transport(_Base):  # type: ignore[misc]

@@ -100,8 +100,9 @@ class HostedKernel(Kernel):
     def let_go(self) -> None:
         """Collect what the servers of the run left, as the dead that they are.
 
-        Cycles are left of every program (its modules are such), and finalizers in them. Called at some later
-        moment, when no process is there, they would act on the machine: the storm's paths are names there, too.
+        Cycles are left of every program (its modules are such), and finalizers in them. Called at some
+        later moment, when no process is there, they would act on the machine, where the storm's paths may
+        mean something.
         """
         for held in (self._ready, self.waiting, self.loops, self.scratches):
             held.clear()

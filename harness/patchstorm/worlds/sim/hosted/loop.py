@@ -28,7 +28,7 @@ _Base: Any = asyncio.BaseEventLoop  # of whose inner side the type hints say lit
 
 
 class _InPlace(type):
-    """Of a class that stands in the place of ``stands_for``: whatever is one of those is one of these, too."""
+    """Of a class in the place of ``stands_for``: whatever is one of those is one of these, too."""
 
     def __instancecheck__(cls, one: Any) -> bool:
         return type.__instancecheck__(cls.__dict__.get("stands_for", cls), one)
@@ -44,7 +44,8 @@ class SimTask(asyncio.Task[Any], metaclass=_InPlace):
 
     def __init__(self, coro: Any, *, loop: Any = None, **named: Any) -> None:
         self._count = _count_on(loop or events.get_event_loop())
-        if self._count and named.get("name") is None:  # the interpreter's count goes on from run to run
+        if self._count and named.get("name") is None:
+            # The interpreter's own count goes on from run to run.
             named["name"] = f"Task-{self._count}"
         super().__init__(coro, loop=loop, **named)
 

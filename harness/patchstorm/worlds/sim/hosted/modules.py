@@ -138,7 +138,7 @@ def install() -> None:
     sys.meta_path.insert(0, _Finder())
     builtins.__import__ = _importing(builtins.__import__)
     importlib.import_module = _importing_module(importlib.import_module)
-    inner: Any = importlib._bootstrap  # type: ignore[attr-defined]
+    inner: Any = importlib._bootstrap
     inner._get_module_lock = _locking(inner._get_module_lock, inner._ModuleLock)
 
 

@@ -7,7 +7,6 @@ library that are made of threads work as they are.
 from __future__ import annotations
 
 import _thread
-import concurrent.futures as futures
 import concurrent.futures.thread as pools
 import contextvars
 import os
@@ -15,6 +14,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from concurrent import futures
 from typing import TYPE_CHECKING, Any, Final
 
 from patchstorm.worlds.sim.hosted.here import current, real_ident, task_here
