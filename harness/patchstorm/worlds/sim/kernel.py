@@ -290,10 +290,6 @@ class Kernel(Agenda):
             return None
         self._workers.idle.append(me)
         return task.worker
-        worker = task.worker
-        del task  # whoever is idle keeps what its frame holds, beyond the run
-        worker.switch()
-        return True
 
     def fail(self, failure: BaseException) -> None:
         """The run is over; ``run`` raises ``failure`` in the hub."""
