@@ -161,6 +161,7 @@ def test_replay_without_a_path_tells_what_no_longer_fits(
     assert said.endswith("1 no longer fits\n")
 
 
+@pytest.mark.slow
 def test_what_no_longer_fits_stops_no_run(
     entry: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_corpus_that_is_a_file_is_refused(here: Path, capsys: pytest.CaptureFi
     assert "--corpus file: is no directory" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_corpus_that_cannot_be_written_changes_no_verdict(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,20 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.campaign.explore import explore
 from patchstorm.cli import main
 
 FUSSY = "E,W,F,I,B,UP,SIM,RUF,PT,N,A,ISC,RET,D3,ANN"
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The failure of the appending store."""
-    folder = tmp_path_factory.mktemp("found")
-    explored = explore(
-        "replaying", "reference:append", seed=1, schedules=50, jobs=1, out_dir=folder
-    )
-    return explored.failures[0]
+def found(appending_failure: Path) -> Path:
+    return appending_failure
 
 
 def edited(found: Path, folder: Path, **changes: object) -> Path:
