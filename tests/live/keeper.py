@@ -1,9 +1,9 @@
 """What replicas share in the tests, run as a process: ``keeper.py PORT [FILE]``. Standard library only.
 
 One word a line, and one line back: ``GET key``, ``CAS key old new`` (to a key that is not there, old is "-"),
-``ADD key number``, ``CLEAR``, and ``EXPIRE``: the time of a lease, a key that begins with "lease:", is up. That
-shows when somebody else wants it, who gets it: so it always runs out under a holder. With a FILE all is appended
-to it before it is told, and read at the start.
+``ADD key number``, ``CLEAR``, and ``EXPIRE``: the time of a lease, a key that begins with "lease:", is up.
+That shows when somebody else wants it, who gets it: so it always runs out under a holder. With a FILE all is
+appended to it before it is told, and read at the start.
 """
 
 from __future__ import annotations
