@@ -16,7 +16,7 @@ import pytest
 from cli_fakes import plain_environment
 
 MARK = "PATCHSTORM_TEST_MARK"
-PATIENCE_S = 60
+PATIENCE_S = 120
 ENDLESS = "1000000"
 MANY = "1000"
 # A shell's background jobs ignore SIGINT, and so would a test run started from one.
