@@ -40,6 +40,7 @@ def test_the_storm_shows_the_bug_to_its_checkers_and_to_no_others(bug: Bug) -> N
     impatient = PATIENCE_MS if "completion" in allowed(bug) else None
     results = storms(bug.storm, f"bug:{bug.name}", patience_ms=impatient)
 
+    assert results, f"{bug.storm}: no storm came to its point"
     fired = {finding.checker for finding in results[-1].report.findings}
     assert fired & set(bug.caught_by), f"{bug.storm}: {len(results)} storms and no violation"
     assert fired <= allowed(bug)

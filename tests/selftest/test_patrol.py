@@ -96,7 +96,7 @@ def test_a_guilty_store_is_accused_and_its_failure_replays(
     guilty = Innocent(says="two requests read one size and both append", store=AppendStore)
     monkeypatch.setitem(table.INNOCENTS, "sequential", guilty)
 
-    code, result = patrol(capsys, "--only", "innocent:sequential", "--schedules", "24")
+    code, result = patrol(capsys, "--only", "innocent:sequential", "--schedules", "8")
 
     assert (code, result["verdict"]) == (1, "accused")
     (row,) = result["innocents"]
