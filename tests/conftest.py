@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,18 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 # What one test finds is nothing to another; the tests of the corpus take this away.
 os.environ["PATCHSTORM_NO_CORPUS"] = "1"
+
+
+@pytest.fixture(scope="session")
+def appending_failure(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The failure of the appending store in the simulator, found and shrunk once for who only reads it."""
+    from patchstorm.campaign.explore import explore
+
+    folder = tmp_path_factory.mktemp("appending")
+    explored = explore(
+        "replaying", "reference:append", seed=1, schedules=50, jobs=1, out_dir=folder
+    )
+    return explored.failures[0]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from patchstorm import api
 
 SCRIPT = """
 from patchstorm import api
-print(api.explore("replaying", "reference", schedules=100, jobs=2).report.verdict)
+print(api.explore("replaying", "reference", schedules=20, jobs=2).report.verdict)
 """
 
 

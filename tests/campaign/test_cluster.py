@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from patchstorm.report.progress import Silent
 
 from .machines import Machines
 
-pytest.importorskip("distributed", reason="dask.distributed is not installed")
+if find_spec("distributed") is None:  # found, and not imported by every process that collects tests
+    pytest.skip("dask.distributed is not installed", allow_module_level=True)
 
 LOCAL = "local:2"
 WITHOUT_US = """
@@ -278,6 +280,7 @@ def test_the_more_workers_the_longer_a_task_within_bounds() -> None:
     assert [task_seconds(workers) for workers in (1, 125, 1000, 10_000)] == [0.5, 1.0, 8.0, 8.0]
 
 
+@pytest.mark.slow
 def test_an_error_of_a_task_is_raised_here_and_a_task_that_kills_is_named() -> None:
     with Cluster(LOCAL) as hands:
         with pytest.raises(ZeroDivisionError):

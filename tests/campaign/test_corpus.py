@@ -11,18 +11,12 @@ import pytest
 
 from patchstorm.campaign import corpus as module
 from patchstorm.campaign.corpus import OF_A_CAUSE_MAX, Corpus, cause_of
-from patchstorm.campaign.explore import explore
 from patchstorm.campaign.failure import Failure, read_failure
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The failure of the appending store."""
-    folder = tmp_path_factory.mktemp("found")
-    explored = explore(
-        "replaying", "reference:append", seed=1, schedules=50, jobs=1, out_dir=folder
-    )
-    return explored.failures[0]
+def found(appending_failure: Path) -> Path:
+    return appending_failure
 
 
 @pytest.fixture

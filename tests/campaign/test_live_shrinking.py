@@ -21,8 +21,8 @@ from patchstorm.scenario.library import load
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.registry import resolve
 
-BUG = "bug:chunks-left"
-CAUSE = Finding(checker="residue", summary="")
+BUG = "bug:no-offset"
+CAUSE = Finding(checker="protocol", summary="")
 
 
 def failure_of(storm: str, target: str = BUG) -> Failure:

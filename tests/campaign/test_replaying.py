@@ -15,13 +15,8 @@ from patchstorm.scenario import library
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The failure of the appending store, shrunk; one switch makes it."""
-    folder = tmp_path_factory.mktemp("found")
-    explored = explore(
-        "replaying", "reference:append", seed=1, schedules=50, jobs=1, out_dir=folder
-    )
-    return explored.failures[0]
+def found(appending_failure: Path) -> Path:
+    return appending_failure
 
 
 def edited(found: Path, folder: Path, change: Any) -> Path:

@@ -49,7 +49,7 @@ def small() -> Scenario:
 def convicted(tmp_path_factory: pytest.TempPathFactory) -> Failure:
     """A failure of a store that is wrong in every run, so that no test here waits for a race."""
     folder = tmp_path_factory.mktemp("runs")
-    result = run_storm("sequential", "bug:chunks-left", seed=1, out_dir=folder)
+    result = run_storm("sequential", "bug:no-offset", seed=1, out_dir=folder)
     assert result.failure is not None
     return read_failure(result.failure)
 
@@ -76,9 +76,9 @@ def test_two_runs_of_one_name_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_a_failure_file_holds_the_whole_storm(convicted: Failure, tmp_path: Path) -> None:
-    assert (convicted.world, convicted.target) == ("processes", "bug:chunks-left")
+    assert (convicted.world, convicted.target) == ("processes", "bug:no-offset")
     assert convicted.plan.scenario == "sequential"
-    assert convicted.checkers == {"residue"}
+    assert convicted.checkers == {"protocol"}
     path = tmp_path / "failure.json"
     write_failure(path, convicted)
     kept = read_failure(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import pytest
 from hunting import (
@@ -19,7 +20,22 @@ from patchstorm.catalog.model import Bug
 from patchstorm.catalog.table import BUGS, BY_NAME, INNOCENTS
 from patchstorm.check import CHECKERS
 
-each_bug = pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
+MET_LATE = {
+    "claims-unmatched", "compared-at-the-end", "compared-by-sum", "generation-believed", "listed-before-lock",
+    "lock-outlives-owner", "names-folded", "names-normalized", "offset-beyond-accepted", "override-ignored",
+    "version-unnamed",
+}  # fmt: skip
+"""Two thirds of the time of all; other bugs show each of their checkers to every run of the tests."""
+
+
+def parameters() -> list[Any]:
+    late = pytest.mark.slow
+    return [
+        pytest.param(bug, id=bug.name, marks=late if bug.name in MET_LATE else []) for bug in BUGS
+    ]
+
+
+each_bug = pytest.mark.parametrize("bug", parameters())
 CHECKER_NAMES = [checker.name for checker in CHECKERS]
 
 
@@ -75,6 +91,6 @@ def test_the_sequential_store_is_safe_in_the_storms_of_its_bugs(storm: str) -> N
 
 @pytest.mark.parametrize("checker", CHECKER_NAMES)
 def test_every_checker_catches_a_bug(checker: str) -> None:
-    named = [bug.name for bug in BUGS if checker in bug.caught_by]
+    named = [bug.name for bug in BUGS if checker in bug.caught_by and bug.name not in MET_LATE]
 
     assert any(checker in fired(told) for name in named if (told := first_violation(name)))

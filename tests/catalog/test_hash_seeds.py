@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-SCHEDULES = 2
+SCHEDULES = 1
 _DIGESTS = f"""
 from patchstorm.campaign.simulated import digests
 from patchstorm.catalog.table import BUGS

@@ -216,7 +216,7 @@ ENTRIES = st.lists(
 
 
 @given(ENTRIES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_agrees_with_brute_force_on_whatever_hypothesis_finds(entries: list[Entry[Op]]) -> None:
     assert linearizable(entries) == brute_force(entries, None, step)
 

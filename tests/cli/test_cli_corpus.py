@@ -161,6 +161,7 @@ def test_replay_without_a_path_tells_what_no_longer_fits(
     assert said.endswith("1 no longer fits\n")
 
 
+@pytest.mark.slow
 def test_what_no_longer_fits_stops_no_run(
     entry: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,19 +173,19 @@ def test_what_no_longer_fits_stops_no_run(
 def test_real_processes_run_the_plan_again_and_say_how_often_it_failed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    wrong = ("sequential", "--world", "processes", "--target", "bug:chunks-left")
+    wrong = ("sequential", "--world", "processes", "--target", "bug:no-offset")
     assert runs(capsys, "run", *wrong, "--seed", "7")["verdict"] == "violated"
     assert runs(capsys, "run", *wrong)["seed"] == 7, "the plan that failed, not that of seed 1"
     assert main(["replay", "--times", "1"]) == 1
     said = capsys.readouterr().out
-    assert said.startswith("STILL FAILS 1 of 1: sequential against bug:chunks-left in processes\n")
+    assert said.startswith("STILL FAILS 1 of 1: sequential against bug:no-offset in processes\n")
     assert main(["replay", "--times", "1", "--target", "reference"]) == 0
-    assert capsys.readouterr().out.startswith("FIXED: sequential against bug:chunks-left")
+    assert capsys.readouterr().out.startswith("FIXED: sequential against bug:no-offset")
 
 
 @pytest.mark.slow
 def test_what_comes_back_is_confirmed_by_its_own_plan(capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = ("sequential", "--world", "processes", "--target", "bug:chunks-left")
+    wrong = ("sequential", "--world", "processes", "--target", "bug:no-offset")
     assert runs(capsys, "run", *wrong, "--seed", "7")["verdict"] == "violated"
     again = runs(capsys, "run", *wrong, "--confirm", "2")
     assert again["seed"] == 7
@@ -205,6 +206,7 @@ def test_a_corpus_that_is_a_file_is_refused(here: Path, capsys: pytest.CaptureFi
     assert "--corpus file: is no directory" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_corpus_that_cannot_be_written_changes_no_verdict(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 from cli_fakes import plain_environment
 
 MARK = "PATCHSTORM_TEST_MARK"
-PATIENCE_S = 60
+PATIENCE_S = 120
 ENDLESS = "1000000"
 MANY = "1000"
 # A shell's background jobs ignore SIGINT, and so would a test run started from one.
@@ -165,8 +165,10 @@ def test_ctrl_c_ends_a_self_test_and_tells_what_had_ended(start: Start, tmp_path
     "command",
     [
         ("explore", "sequential", "--jobs", "2"),
-        ("run", "sequential", "--world", "sim"),
-        ("selftest", "--only", "reference on tmpfs", "--jobs", "2"),
+        pytest.param(("run", "sequential", "--world", "sim"), marks=pytest.mark.slow),
+        pytest.param(
+            ("selftest", "--only", "reference on tmpfs", "--jobs", "2"), marks=pytest.mark.slow
+        ),
     ],
     ids=["explore", "run", "selftest"],
 )
@@ -204,7 +206,10 @@ def test_the_search_for_processes_finds_one() -> None:
     "command",
     [
         ("explore", "sequential", "--jobs", "2", "--schedules", ENDLESS),
-        ("selftest", "--jobs", "2", "--schedules", ENDLESS, "--only", "innocent:sequential"),
+        pytest.param(
+            ("selftest", "--jobs", "2", "--schedules", ENDLESS, "--only", "innocent:sequential"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["explore", "selftest"],
 )

@@ -115,7 +115,7 @@ def test_a_server_that_is_simulated_as_well_has_a_column_and_a_page_of_its_own()
     assert all(step in page for step in steps), "the whole story"
 
 
-@pytest.mark.parametrize("schedules", [0, 4])
+@pytest.mark.parametrize("schedules", [0, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_server_that_can_be_simulated_is(
     schedules: int,
     tmp_path: Path,

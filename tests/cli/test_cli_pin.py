@@ -11,20 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.campaign.explore import explore
 from patchstorm.cli import main
 
 FUSSY = "E,W,F,I,B,UP,SIM,RUF,PT,N,A,ISC,RET,D3,ANN"
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The failure of the appending store."""
-    folder = tmp_path_factory.mktemp("found")
-    explored = explore(
-        "replaying", "reference:append", seed=1, schedules=50, jobs=1, out_dir=folder
-    )
-    return explored.failures[0]
+def found(appending_failure: Path) -> Path:
+    return appending_failure
 
 
 def edited(found: Path, folder: Path, **changes: object) -> Path:
@@ -122,12 +116,12 @@ def test_another_failure_gets_another_name_and_the_same_its_own(
 
 @pytest.mark.slow
 def test_real_processes_are_pinned_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = ("sequential", "--world", "processes", "--target", "bug:chunks-left")
+    wrong = ("sequential", "--world", "processes", "--target", "bug:no-offset")
     assert main(["run", *wrong, "--out", str(tmp_path / "runs")]) == 1
     (path,) = (tmp_path / "runs").glob("*/failure.json")
     assert main(["pin", str(path), "-o", str(tmp_path / "storms")]) == 0
     done = pytest_on(tmp_path / "storms")
-    assert done.returncode == 1 and "residue: " in done.stdout
+    assert done.returncode == 1 and "protocol: " in done.stdout
     (kept,) = (tmp_path / "storms").glob("*.json")
     kept.write_text(json.dumps(json.loads(kept.read_text()) | {"target": "reference"}))
     assert pytest_on(tmp_path / "storms").returncode == 0

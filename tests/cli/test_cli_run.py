@@ -24,7 +24,7 @@ REAL = ("--world", "processes")
 def convicted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A directory in which a store that is wrong in every run was convicted, and what the command printed."""
     folder = tmp_path_factory.mktemp("convicted")
-    done = patchstorm("run", "sequential", "--target", "bug:chunks-left", *REAL, cwd=folder)
+    done = patchstorm("run", "sequential", "--target", "bug:no-offset", *REAL, cwd=folder)
     assert done.returncode == 1, done.stderr
     return folder, done.stdout.splitlines()
 
@@ -90,8 +90,8 @@ def test_a_wrong_store_is_convicted_and_the_last_line_replays_it(
 ) -> None:
     folder, lines = convicted
     assert lines[1].split()[:2] == ["sequential", "violated"]
-    assert any(line.startswith("  residue: ") for line in lines)
-    assert lines[-1].startswith("patchstorm replay patchstorm-runs/sequential-bug-chunks-left-1")
+    assert any(line.startswith("  protocol: ") for line in lines)
+    assert lines[-1].startswith("patchstorm replay patchstorm-runs/sequential-bug-no-offset-1")
     done = patchstorm(*lines[-1].split()[1:], "--times", "2", cwd=folder)
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout.startswith("The violation came back in 2 of 2 runs")

@@ -191,11 +191,14 @@ register(SHELF)
 """
 
 
-def test_without_a_suite_the_plugin_skips_the_storm(pytester: pytest.Pytester) -> None:
+def test_without_a_suite_the_plugin_skips_the_storm(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest(CONFTEST.format(tests=str(HERE.parent)))
     result = pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-rs", "--patchstorm-target", file_of(pytester.path),
-        "--patchstorm-scenarios", "conformance",
+        "-p", "patchstorm.pytest_plugin", "-p", "no:cacheprovider", "-rs",
+        "--patchstorm-target", file_of(pytester.path), "--patchstorm-scenarios", "conformance",
     )  # fmt: skip
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines([f"SKIPPED*{REASON}"])

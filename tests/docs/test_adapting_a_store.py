@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import patchstorm
 
 TOP = Path(__file__).resolve().parents[2]
@@ -28,6 +30,7 @@ def said(folder: Path, *command: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_its_files_find_the_mistake_and_the_lock_that_it_names_mends_it(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     for name, text in zip(FILES, blocks, strict=True):

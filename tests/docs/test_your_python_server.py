@@ -52,6 +52,7 @@ def test_a_server_that_starts_processes_is_told_not_to_be(
     assert f"my_app.py:{len(server.read_text().splitlines())}: the server starts a process" in said
 
 
+@pytest.mark.slow
 def test_the_search_finds_the_race_and_its_story_names_the_lines(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

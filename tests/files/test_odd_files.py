@@ -104,10 +104,10 @@ def test_mutated_histories_are_judged_or_refused(violated: Path, tmp_path: Path)
     lines = [json.loads(line) for line in data.splitlines()]
     many = [
         b"".join(json.dumps(line).encode() + b"\n" for line in one)
-        for one in documents(lines, 11, 200)
+        for one in documents(lines, 11, 80)
         if isinstance(one, list)
     ]
-    storm(use_history, tmp_path / "history.jsonl", [*many, *texts(data, 11, 100)])
+    storm(use_history, tmp_path / "history.jsonl", [*many, *texts(data, 11, 60)])
 
 
 def test_every_bundled_storm_draws_plausible_plans() -> None:

@@ -172,7 +172,7 @@ def test_a_harness_killed_in_a_storm_leaves_no_process_no_mount_and_no_directory
     harness.wait()
     harness.stdin.close()
     harness.stdout.close()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while marked(f"OF_THIS_TEST={tmp_path}") or _served_from(tmp_path) or list(place.iterdir()):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -86,6 +86,7 @@ def test_a_search_finds_shrinks_tells_and_repeats(
     assert "came back in 3 of 3 runs" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_a_search_finds_does_not_depend_on_how_many_runs_are_under_way(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -282,7 +282,7 @@ def histories(draw: st.DrawFn) -> History:
 
 
 @given(histories())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_history_survives_the_round_trip(history: History) -> None:
     file = io.BytesIO()
     write_history(history, file)

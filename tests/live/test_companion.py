@@ -103,7 +103,10 @@ def test_who_leans_on_it_wrongly_is_convicted(mood: str, keeps: bool, strike: st
     assert result.report.verdict == "violated", result.report
 
 
-@pytest.mark.parametrize("mood", ["early", "trusting", "repeating"])
+@pytest.mark.parametrize(
+    "mood",
+    ["early", *(pytest.param(one, marks=pytest.mark.slow) for one in ("trusting", "repeating"))],
+)
 def test_and_is_not_where_nothing_strikes(mood: str) -> None:
     """So it is the fault that shows the mistake."""
     quiet = STORM.partition("[expect]")[0].format(faults="")
@@ -125,7 +128,17 @@ STRIKES = {
 }
 
 
-@pytest.mark.parametrize("strike", STRIKES.values(), ids=list(STRIKES))
+TWINS = ("cut-silently", "one-cut-off", "lost-request", "lost-reply")
+"""Others of their kind, or faults that the tests above strike with."""
+
+
+@pytest.mark.parametrize(
+    "strike",
+    [
+        pytest.param(strike, id=name, marks=pytest.mark.slow if name in TWINS else [])
+        for name, strike in STRIKES.items()
+    ],
+)
 def test_who_leans_on_it_rightly_is_safe(strike: str) -> None:
     result = stormed(ledger(), strike)
     assert result.report.verdict == "safe", result.report

@@ -92,7 +92,7 @@ def test_a_whole_storm_is_cleared_away_too(number: signal.Signals, tmp_path: Pat
         assert ready["pid"] in family
         assert len(family) >= 5  # three replicas, the sentinel, the warden
         os.kill(harness.pid, number)
-        assert harness.wait(20) != 0
+        assert harness.wait(90) != 0
     finally:
         harness.kill()
         harness.wait()
@@ -100,7 +100,7 @@ def test_a_whole_storm_is_cleared_away_too(number: signal.Signals, tmp_path: Pat
     soon(lambda: not os.path.lexists(os.path.dirname(ready["root"])))
 
 
-def soon(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+def soon(condition: Callable[[], bool], within_s: float = 90.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "it never came to be"
@@ -134,7 +134,7 @@ def test_however_the_harness_ends_nothing_is_left(
     if number is not None:
         assert all(is_alive(pid) for pid in told["pids"])
         os.kill(harness.pid, number)
-    assert harness.wait(20) != 0
+    assert harness.wait(90) != 0
     harness.stdout.close()
     assert [pid for pid in family if not gone_soon(pid)] == []
     soon(lambda: not os.path.lexists(told["top"]))

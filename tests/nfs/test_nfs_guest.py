@@ -71,7 +71,7 @@ class Harness:
     def end(self, number: signal.Signals) -> None:
         """Signal it; it ends, and then nothing of it is left."""
         os.kill(self.process.pid, number)
-        assert self.process.wait(60) != 0
+        assert self.process.wait(PATIENCE_S) != 0
         soon(lambda: not family(str(self.memory)))
         soon(lambda: not list(self.memory.iterdir()))
 
@@ -125,7 +125,7 @@ def test_without_its_harness_and_without_a_warden_a_guest_ends_by_itself(
         assert guest.pid is not None and guest._line is not None
         guest._line.close()
         assert guest._process is not None
-        assert guest._process.wait(60) == 0
+        assert guest._process.wait(PATIENCE_S) == 0
     finally:
         guest.kill()
 

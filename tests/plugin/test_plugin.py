@@ -13,7 +13,7 @@ pytest_plugins = "pytester"
 MORE_WORDS = ("CI", "BUILD_NUMBER")  # set, they make pytest repeat a whole failure in its summary
 QUIET = ("-p", "no:cacheprovider")
 STORM = ("--patchstorm-target", "reference", "--patchstorm-scenarios", "sequential")
-WRONG = ("--patchstorm-target", "bug:chunks-left", "--patchstorm-scenarios", "sequential")
+WRONG = ("--patchstorm-target", "bug:no-offset", "--patchstorm-scenarios", "sequential")
 
 BROKEN_SERVER = """
 name = "broken"
@@ -39,7 +39,7 @@ def items(result: pytest.RunResult) -> list[str]:
 
 
 def test_without_the_option_nothing_is_collected_or_imported(
-    pytester: pytest.Pytester,
+    pytester: pytest.Pytester, loaded_as_installed: None
 ) -> None:
     pytester.makepyfile(
         """
@@ -54,7 +54,9 @@ def test_without_the_option_nothing_is_collected_or_imported(
     result.assert_outcomes(passed=1)
 
 
-def test_every_storm_and_seed_is_an_item(pytester: pytest.Pytester) -> None:
+def test_every_storm_and_seed_is_an_item(
+    pytester: pytest.Pytester, loaded_as_installed: None
+) -> None:
     result = pytester.runpytest_subprocess(
         *QUIET, "--collect-only", "-q",
         "--patchstorm-target", "reference",
@@ -114,7 +116,7 @@ def test_what_failed_before_is_tried_first_and_kept_by_every_worker(
     kept[1].unlink()
     second = pytester.runpytest_subprocess(*QUIET, *WRONG)
     second.assert_outcomes(failed=1)
-    second.stdout.fnmatch_lines(["sequential against bug:chunks-left in processes, seed 2: *"])
+    second.stdout.fnmatch_lines(["sequential against bug:no-offset in processes, seed 2: *"])
     assert list(pytester.path.glob(".patchstorm/failures/*")) == [kept[2]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 
@@ -50,17 +51,20 @@ def plan(index: int, storage: str = "tmpfs", steering: Steering | None = None) -
     )  # fmt: skip
 
 
-PLANS = [plan(index, STORAGES[index % 3]) for index in range(300)]
+@cache
+def plans() -> list[Plan]:
+    """Drawn once, and not by every process that only collects this."""
+    return [plan(index, STORAGES[index % 3]) for index in range(300)]
 
 
 def test_equal_arguments_give_equal_plans_and_others_give_others() -> None:
     assert plan(3) == plan(3)
-    assert len({msgspec.json.encode(one) for one in PLANS}) == len(PLANS)
+    assert len({msgspec.json.encode(one) for one in plans()}) == len(plans())
 
 
 def test_every_plan_can_be_run_as_it_is() -> None:
     subject = subject_of(TARGET)
-    for one in PLANS:
+    for one in plans():
         assert reason_to_skip(one, subject) is None
         served = {ident for client in one.clients for ident in client.uploads}
         assert served == {upload.id for upload in one.uploads}
@@ -88,9 +92,11 @@ def test_a_companion_is_struck_only_where_the_replicas_have_one() -> None:
 
 
 def test_a_plan_leaves_most_of_it_out_and_all_plans_together_leave_nothing_out() -> None:
-    kinds = {client.kind for one in PLANS for client in one.clients}
-    modifiers = {name for one in PLANS for client in one.clients for name in client.modifiers}
-    shapes = {shape for one in PLANS for upload in one.uploads for shape in shapes_of(one, upload)}
+    kinds = {client.kind for one in plans() for client in one.clients}
+    modifiers = {name for one in plans() for client in one.clients for name in client.modifiers}
+    shapes = {
+        shape for one in plans() for upload in one.uploads for shape in shapes_of(one, upload)
+    }
     among = features(HAS, ground_of("sim", TARGET, "tmpfs"), "tmpfs")
 
     assert {CLIENT + kind for kind in kinds} == {one for one in among if one.startswith(CLIENT)}
@@ -99,8 +105,8 @@ def test_a_plan_leaves_most_of_it_out_and_all_plans_together_leave_nothing_out()
     assert {UPLOAD + one for one in shapes} >= {
         one for one in among if one.startswith(UPLOAD)
     } - rare
-    assert max(len(one.faults) for one in PLANS) <= 3
-    assert max(len(client.modifiers) for one in PLANS for client in one.clients) <= 4
+    assert max(len(one.faults) for one in plans()) <= 3
+    assert max(len(client.modifiers) for one in plans() for client in one.clients) <= 4
 
 
 @pytest.mark.parametrize("capabilities", [OFFSET_ADDRESSED, SEQUENTIAL], ids=lambda c: c[0])

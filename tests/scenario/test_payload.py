@@ -186,7 +186,7 @@ def test_a_file_is_read_in_bounded_pieces() -> None:
 # ---- reading back what is not
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(st.integers(1, 2000), st.data())
 def test_damage_is_told_to_the_byte(size: int, data: st.DataObject) -> None:
     begin = data.draw(st.integers(0, size - 1))
@@ -206,7 +206,7 @@ def test_damage_is_told_to_the_byte(size: int, data: st.DataObject) -> None:
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(st.integers(1, 3000), st.data())
 def test_another_content_is_told_to_the_byte(size: int, data: st.DataObject) -> None:
     begin = data.draw(st.integers(0, size - 1))
@@ -225,7 +225,7 @@ def test_another_content_is_told_to_the_byte(size: int, data: st.DataObject) -> 
     assert runs == tuple(part for part in parts if part.length)
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(st.integers(1, 3000), st.data())
 def test_a_hole_is_told_to_the_byte(size: int, data: st.DataObject) -> None:
     begin = data.draw(st.integers(0, size - 1))
@@ -240,7 +240,7 @@ def test_a_hole_is_told_to_the_byte(size: int, data: st.DataObject) -> None:
     assert runs == tuple(part for part in parts if part.length)
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(
     st.integers(0, 400),
     st.integers(64, 2000),

@@ -133,6 +133,7 @@ def test_whoever_may_speak_does_not_end_the_hunt(capsys: Captured, monkeypatch: 
     assert [trial["verdict"] for trial in result["bugs"][0]["trials"]] == ["missed", "missed"]
 
 
+@pytest.mark.slow
 def test_blind_hunts_go_through_all_storms(capsys: Captured) -> None:
     code, result = selftest(capsys, *only("status-counts-chunks"), "--blind", "--seeds", "1")
 

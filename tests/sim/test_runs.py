@@ -34,23 +34,23 @@ STORMS = (
 
 @pytest.mark.parametrize("storm", STORMS)
 def test_the_reference_is_safe_on_tmpfs(storm: str) -> None:
-    explored = explore(storm, "reference", seed=3, schedules=12, jobs=1, storage="tmpfs")
+    explored = explore(storm, "reference", seed=3, schedules=6, jobs=1, storage="tmpfs")
     assert explored.report.findings == ()
     assert explored.report.verdict in ("safe", "unknown")
-    assert explored.report.schedules == 12
+    assert explored.report.schedules == 6
 
 
 @pytest.mark.parametrize("storage", ["ext4", "worst-posix", "nfs3", "nfs4", "nfs4,noac"])
 @pytest.mark.parametrize("storm", ["replaying", "overlapping", "crash-assembling"])
 def test_the_reference_is_safe_on_every_flavour(storm: str, storage: str) -> None:
-    explored = explore(storm, "reference", seed=4, schedules=8, jobs=1, storage=storage)
+    explored = explore(storm, "reference", seed=4, schedules=4, jobs=1, storage=storage)
     assert explored.report.findings == ()
 
 
 @pytest.mark.parametrize("storage", ["ext4", "xfs", "worst-posix", "nfs4"])
 def test_acknowledged_bytes_survive_power_loss_at_many_steps(storage: str) -> None:
     explored = explore(
-        "power-loss", "reference", seed=5, schedules=60, jobs=1, storage=storage,
+        "power-loss", "reference", seed=5, schedules=30, jobs=1, storage=storage,
         strategy="crash-points",
     )  # fmt: skip
     assert explored.report.findings == ()
@@ -72,7 +72,7 @@ def test_the_unrefreshed_store_is_convicted_on_nfs4_and_not_accused_on_tmpfs() -
     )
     assert on_nfs.report.verdict == "violated"
     assert on_nfs.report.schedules < 200
-    on_tmpfs = explore("replaying", target, seed=1, schedules=40, jobs=1, storage="tmpfs")
+    on_tmpfs = explore("replaying", target, seed=1, schedules=20, jobs=1, storage="tmpfs")
     assert on_tmpfs.report.verdict == "safe"
 
 
@@ -237,10 +237,10 @@ def test_a_storm_that_never_gets_there_is_unknown() -> None:
 
 def test_collecting_keeps_one_failure_of_each_cause(tmp_path: Path) -> None:
     explored = explore(
-        "replaying", "reference:append", seed=1, schedules=24, jobs=1, collect=True,
+        "replaying", "reference:append", seed=1, schedules=12, jobs=1, collect=True,
         out_dir=tmp_path, minimise=False,
     )  # fmt: skip
-    assert explored.report.schedules == 24
+    assert explored.report.schedules == 12
     assert len(explored.failures) >= 1
     assert len({path.parent for path in explored.failures}) == len(explored.failures)
 

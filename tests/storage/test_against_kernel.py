@@ -195,7 +195,7 @@ def scratch(tmpfs_directory: Path) -> Path:
 
 
 @settings(
-    max_examples=300,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -74,7 +74,7 @@ def _state(server: Server, *clients: Client) -> Any:
     return names, server.files(), descriptors
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(before=hs.lists(hs.tuples(hs.booleans(), CALLS), max_size=4), one=CALLS, two=CALLS)
 def test_calls_without_conflict_commute(
     before: list[tuple[bool, Call]], one: Call, two: Call

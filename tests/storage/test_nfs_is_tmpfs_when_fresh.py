@@ -71,7 +71,7 @@ def _open_anywhere(side: Side, path: str) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(flavour=FLAVOURS, operations=hs.lists(OPERATIONS, max_size=40), pause=hs.booleans())
 def test_a_lone_host_is_never_stale(
     flavour: str, operations: list[tuple[Any, ...]], pause: bool
@@ -90,7 +90,7 @@ def test_a_lone_host_is_never_stale(
             assert nfs.do(*operation) == local.do(*operation), operation
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     flavour=FLAVOURS,
     operations=hs.lists(hs.tuples(hs.integers(0, 2), OPERATIONS), max_size=40),

@@ -207,7 +207,7 @@ def _do(client: Client, step: tuple[str, Any, Any]) -> None:
         return
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(steps=STEPS, disk=hs.sampled_from(DISKS))
 def test_the_dull_power_loss_loses_nothing(steps: list[Any], disk: str) -> None:
     server = Server(disk)
@@ -219,7 +219,7 @@ def test_the_dull_power_loss_loses_nothing(steps: list[Any], disk: str) -> None:
     assert server.files() == before
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(steps=STEPS, disk=hs.sampled_from(DISKS), data=hs.data())
 def test_what_came_back_is_on_disk(steps: list[Any], disk: str, data: hs.DataObject) -> None:
     """A second power loss, with nothing done in between, takes nothing; nor does one after sync."""
@@ -243,7 +243,7 @@ def test_what_came_back_is_on_disk(steps: list[Any], disk: str, data: hs.DataObj
     assert server.files() == synced
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(steps=STEPS, disk=hs.sampled_from(DISKS), data=hs.data())
 def test_a_synced_file_keeps_its_bytes_wherever_its_name_is(
     steps: list[Any], disk: str, data: hs.DataObject

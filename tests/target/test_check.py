@@ -89,7 +89,9 @@ def test_keep_leaves_the_file_as_it_is_and_words_without_effect_are_told(
 def test_replicas_that_share_nothing_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = checked(tiny(tmp_path, "lonely", published="wherever"), capsys)
+    path = tiny(tmp_path, "lonely", published="wherever")
+    path.write_text(path.read_text() + SOON)
+    said = checked(path, capsys)
     assert any("the replicas do not share uploads" in line for line in said["remarks"])
 
 

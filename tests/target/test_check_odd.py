@@ -60,6 +60,7 @@ def test_no_extension_is_added_of_a_server_that_answers_204_to_everything(
     }
 
 
+@pytest.mark.slow
 def test_a_length_given_late_is_no_deferred_length_unless_head_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,6 +79,7 @@ def test_what_is_not_announced_is_told_and_not_added(
     assert "creation" in listed(path), "declared by a person, and seen: it stays"
 
 
+@pytest.mark.slow
 def test_a_final_upload_that_is_joined_on_read_is_a_concatenation_and_one_in_wrong_order_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +113,7 @@ def test_a_pinned_capability_stays_as_it_is_declared(
     assert "termination" not in listed(path), "done, and left out"
 
 
+@pytest.mark.slow
 def test_a_pinned_reading_stays_the_only_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,6 +164,7 @@ def test_other_bytes_at_the_published_place_are_told_as_that(
     assert said["proposals"] == [] and path.read_text() == before
 
 
+@pytest.mark.slow
 def test_where_finished_bytes_are_not_to_be_had_nothing_follows_from_their_absence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,6 +175,7 @@ def test_where_finished_bytes_are_not_to_be_had_nothing_follows_from_their_absen
     assert "completes-unattended" in listed(path)
 
 
+@pytest.mark.slow
 def test_a_link_at_the_published_place_is_told_and_no_other_place_is_proposed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,6 +225,7 @@ def test_one_round_proposes_all_and_the_next_one_nothing(
     assert path.read_text() == text
 
 
+@pytest.mark.slow
 def test_without_apply_the_proposals_are_told_and_not_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,6 +236,7 @@ def test_without_apply_the_proposals_are_told_and_not_written(
     assert "internal" not in tomllib.loads(path.read_text())["files"]
 
 
+@pytest.mark.slow
 def test_names_of_the_servers_own_are_had_with_get(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,6 +272,7 @@ def test_a_phase_that_nothing_shows_is_told_with_what_did_happen(
 # ---- on the terminal
 
 
+@pytest.mark.slow
 def test_every_probe_is_told_and_nothing_stays_in_the_temporary_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from chunkstore.testing import Fleet
 
 _BLOCK_BYTES = 64 << 10
-_PATIENCE_S = 30.0
+_PATIENCE_S = 90.0
 
 
 class CuttingProxy:

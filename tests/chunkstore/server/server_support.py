@@ -16,7 +16,7 @@ from chunkstore.testing import Fleet
 
 PATCH_TYPE = "application/offset+octet-stream"
 TUS = {"Tus-Resumable": "1.0.0"}
-_PATIENCE_S = 20.0
+_PATIENCE_S = 90.0  # only what never comes takes that long
 
 
 @dataclass
@@ -89,7 +89,7 @@ def patch_head(location: str, offset: int, length: int, extra: str = "") -> byte
 
 
 def connect(fleet: Fleet, replica: int = 0) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", fleet.replicas[replica].port), timeout=30)
+    return socket.create_connection(("127.0.0.1", fleet.replicas[replica].port), timeout=90)
 
 
 def eventually(claim: Callable[[], bool]) -> bool:

@@ -65,7 +65,9 @@ def orders() -> dict[str, list[int]]:
     return {"in order": list(range(CHUNKS)), "eight writers": turns}
 
 
-@pytest.mark.parametrize("order", orders())
+@pytest.mark.parametrize(
+    "order", ["in order", pytest.param("eight writers", marks=pytest.mark.slow)]
+)
 def test_commit_10000_costs_at_most_twice_commit_100(order: str) -> None:
     with scratch() as root:
         meter = Meter()

@@ -206,7 +206,7 @@ def test_the_store_against_a_dictionary() -> None:
     run_state_machine_as_test(
         StoreAgainstADictionary,
         settings=settings(
-            max_examples=40,
+            max_examples=20,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

@@ -49,7 +49,7 @@ class RangesAgainstASet(RuleBasedStateMachine):
 
 
 TestRangesAgainstASet = RangesAgainstASet.TestCase
-TestRangesAgainstASet.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestRangesAgainstASet.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 
 
 @given(st.lists(spans))

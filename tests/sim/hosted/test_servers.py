@@ -24,15 +24,20 @@ PAIRS = {
     "flask": ("flask",),
     "django": ("django",),
 }
+TWINS = ("litestar", "django")
+"""ASGI and WSGI once more."""
+each_kind = pytest.mark.parametrize(
+    "kind", [pytest.param(one, marks=pytest.mark.slow if one in TWINS else []) for one in PAIRS]
+)
 
 
-@pytest.mark.parametrize("kind", PAIRS)
+@each_kind
 def test_a_server_that_looks_and_then_appends_is_convicted(kind: str) -> None:
     needs(*PAIRS[kind])
     assert "bytes" in accused(found(f"race_{kind}", "replaying", 12, until="bytes"))
 
 
-@pytest.mark.parametrize("kind", PAIRS)
+@each_kind
 def test_its_twin_with_a_lock_is_safe(kind: str) -> None:
     needs(*PAIRS[kind])
     told = found(f"locked_{kind}", "replaying", 6)
