@@ -23,7 +23,8 @@ from time import perf_counter, process_time
 
 from greenlet import getcurrent, greenlet
 
-from patchstorm.campaign.schedules import Search, Session, replayed
+from patchstorm.campaign.ran import replayed
+from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.shrinking import shrink
 from patchstorm.case.layout import lay_out
 from patchstorm.check.registry import RULES

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from patchstorm.campaign.explore import explore
-from patchstorm.campaign.schedules import Search, Session, replayed
+from patchstorm.campaign.ran import replayed
+from patchstorm.campaign.schedules import Search, Session
 from patchstorm.cli import main
 from patchstorm.scenario import library
 

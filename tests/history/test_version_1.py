@@ -8,7 +8,8 @@ import pytest
 import version_1
 from msgspec.structs import replace
 
-from patchstorm.campaign.schedules import Search, Session, run_and_judge
+from patchstorm.campaign.ran import run_and_judge
+from patchstorm.campaign.schedules import Search, Session
 from patchstorm.history import parse_history
 from patchstorm.history.events import (
     Beside,

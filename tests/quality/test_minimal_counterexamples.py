@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from patchstorm.campaign.schedules import Ran, Search, Session, replayed
+from patchstorm.campaign.ran import Ran, replayed
+from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.shrinking import Shrunk, shrink
 from patchstorm.choice.schedule import Schedule
 from patchstorm.scenario.library import load

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from patchstorm.campaign.schedules import Ran, run_and_judge
+from patchstorm.campaign.ran import Ran, run_and_judge
 from patchstorm.choice.strategy import Dull
 from patchstorm.history.model import Operation
 from patchstorm.scenario.draw import draw_plan

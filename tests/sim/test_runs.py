@@ -11,7 +11,8 @@ import pytest
 from patchstorm.campaign import explore as exploring
 from patchstorm.campaign.explore import explore
 from patchstorm.campaign.failure import read_failure
-from patchstorm.campaign.schedules import MIXED, Search, Session, replayed, run_and_judge
+from patchstorm.campaign.ran import replayed, run_and_judge
+from patchstorm.campaign.schedules import MIXED, Search, Session
 from patchstorm.campaign.simulated import check_determinism, replay, shrink_file
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.random_walk import RandomWalk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patchstorm.campaign.schedules import run_and_judge
+from patchstorm.campaign.ran import run_and_judge
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.random_walk import RandomWalk
 from patchstorm.choice.strategy import Dull

@@ -15,7 +15,8 @@ from patchstorm.campaign.failure import (
     replay_command,
     write_failure,
 )
-from patchstorm.campaign.schedules import Search, Session, Told, replayed
+from patchstorm.campaign.ran import replayed
+from patchstorm.campaign.schedules import Search, Session, Told
 from patchstorm.campaign.shrinking import SECONDS_MAX, Shrunk, shrink
 from patchstorm.check.model import Finding
 from patchstorm.errors import NondeterminismError

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from patchstorm.campaign.schedules import Ran, guessed_length, listed, replayed, run_and_judge
+from patchstorm.campaign.ran import Ran, listed, replayed, run_and_judge
+from patchstorm.campaign.schedules import guessed_length
 from patchstorm.choice.keeping import Keeping, besides_order
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.pct import Pct

@@ -21,8 +21,9 @@ from patchstorm.campaign.corpus import Corpus
 from patchstorm.campaign.explore import Explored
 from patchstorm.campaign.failure import Failure, read_failure
 from patchstorm.campaign.keeping import failure_place, write_small
+from patchstorm.campaign.ran import replayed
 from patchstorm.campaign.replay_target import plan_for
-from patchstorm.campaign.schedules import MIXED, Search, Session, replayed
+from patchstorm.campaign.schedules import MIXED, Search, Session
 from patchstorm.campaign.shrinking import Shrunk
 from patchstorm.campaign.single import StormResult, run_plan
 from patchstorm.choice.coverage import Seen

@@ -14,13 +14,13 @@ import msgspec
 from patchstorm.campaign.ground import ground_of
 from patchstorm.campaign.leaks import difference, records_differ
 from patchstorm.campaign.points import points_of
+from patchstorm.campaign.ran import Ran, run_and_judge
 from patchstorm.campaign.steered import Steered
-from patchstorm.check import judge, unknowns
-from patchstorm.check.model import Finding, Judgement, Ruled
+from patchstorm.check.model import Finding, Ruled
 from patchstorm.check.tried import Point
-from patchstorm.check.verdict import Verdict, folded, stated
+from patchstorm.check.verdict import Verdict
 from patchstorm.choice.chooser import Chooser, seeded
-from patchstorm.choice.naming import Listed, Recording
+from patchstorm.choice.naming import Recording
 from patchstorm.choice.portfolio import (
     CRASH_SAMPLED,
     ONE_PLAN,
@@ -31,13 +31,9 @@ from patchstorm.choice.portfolio import (
     strategy_for,
 )
 from patchstorm.choice.prng import Prng
-from patchstorm.choice.replay import Replay
-from patchstorm.choice.schedule import Choice, Key, Schedule
+from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull, Strategy
 from patchstorm.errors import NondeterminismError
-from patchstorm.history import digest
-from patchstorm.history.model import History
-from patchstorm.run.script import Choosers, from_seed
 from patchstorm.scenario.composing.features import Pair
 from patchstorm.scenario.composing.ground import Ground
 from patchstorm.scenario.composing.met import met
@@ -48,10 +44,9 @@ from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.workloads.conformance import unasked
 from patchstorm.storage.parse import parse_flavour
-from patchstorm.target.claims import unclaimed, usual
+from patchstorm.target.claims import unclaimed
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import Subject, subject_of
-from patchstorm.worlds.sim.outcome import SimOutcome
 from patchstorm.worlds.sim.run import WORLD, reason_to_skip, run_schedule
 from patchstorm.worlds.sim.scale import said, scaled
 from patchstorm.worlds.sim.tracing import Pairs, Trace
@@ -102,113 +97,9 @@ class Told:
     rules: tuple[Ruled, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """A schedule with everything that is known of it. ``unplaced``: listed choices that never came up.
-
-    ``usual``: checkers whose findings are told last.
-    """
-
-    plan: Plan
-    outcome: SimOutcome
-    history: History
-    judgements: tuple[Judgement, ...]
-    digest: str
-    draws: tuple[Choice, ...] | None = None
-    trace: Trace | None = None
-    unplaced: tuple[Choice, ...] = ()
-    usual: frozenset[str] = frozenset()
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        found = [finding for one in self.judgements for finding in one.findings]
-        found.sort(key=lambda finding: finding.checker in self.usual)
-        return (*found, *deadlocks(self.outcome))
-
-    @property
-    def verdict(self) -> Verdict:
-        own = stated(deadlocks(self.outcome), self.outcome.unknown)
-        judged = [one.verdict for one in self.judgements]
-        return folded(judged if own == "safe" else [own, *judged])
-
-    @property
-    def unknown(self) -> str | None:
-        return self.outcome.unknown or unknowns(self.judgements)
-
-    @property
-    def schedule(self) -> Schedule:
-        return Schedule(choices=self.outcome.choices, draws=self.draws, digest=self.digest)
-
-
-def deadlocks(outcome: SimOutcome) -> tuple[Finding, ...]:
-    """Tasks that still wait for a lock when everything has come to rest."""
-    if not outcome.stuck:
-        return ()
-    names = ", ".join(outcome.stuck[:4])
-    return (
-        Finding(
-            checker="deadlock",
-            summary=f"{len(outcome.stuck)} tasks wait for locks that nobody will release: {names}",
-        ),
-    )
-
-
-def run_and_judge(
-    plan: Plan,
-    subject: Subject,
-    strategy: Strategy,
-    workers: Workers,
-    *,
-    observers: tuple[Observer, ...] = (),
-    choosers: Choosers = from_seed,
-    watched: bool = False,
-) -> Ran:
-    """One schedule, judged by every checker."""
-    outcome = run_schedule(
-        plan, subject, strategy, workers, observers=observers, choosers=choosers, watched=watched
-    )
-    history = outcome.history
-    trace = next((one for one in observers if isinstance(one, Trace)), None)
-    return Ran(
-        plan=plan, outcome=outcome, history=history, judgements=judge(history),
-        digest=digest(history), trace=trace, usual=usual(subject.target),
-    )  # fmt: skip
-
-
 def guessed_length(plan: Plan) -> int:
     """About how many steps a run of ``plan`` makes, for strategies that place few deviations among them."""
     return max(50, 100 * sum(-(-one.size // max(1, one.chunk)) for one in plan.uploads))
-
-
-def listed(draws: tuple[Choice, ...] | None, drawn: set[Key] | None = None) -> Choosers:
-    """Choosers that answer from ``draws``, or from the seed where there are none; names that came up go to
-    ``drawn``.
-    """
-    if draws is None:
-        return from_seed
-    return lambda purpose: Listed(draws, purpose, drawn)
-
-
-def replayed(
-    plan: Plan,
-    subject: Subject,
-    schedule: Schedule,
-    workers: Workers,
-    *,
-    traced: bool = False,
-    trace: Trace | None = None,
-) -> Ran:
-    """The run that a schedule stands for. ``traced``: its steps are written down, in ``trace`` if given."""
-    drawn: set[Key] = set()
-    if trace is None and traced:
-        trace = Trace(subject.target.phases)
-    observers = () if trace is None else (trace,)
-    order = Replay(schedule.choices)
-    ran = run_and_judge(
-        plan, subject, order, workers, observers=observers, choosers=listed(schedule.draws, drawn)
-    )
-    undrawn = (choice for choice in schedule.draws or () if choice.key not in drawn)
-    return replace(ran, unplaced=(*order.unplaced, *undrawn))
 
 
 @dataclass(slots=True)

@@ -23,7 +23,8 @@ from time import monotonic, thread_time
 import msgspec
 
 from patchstorm.campaign.plan_edits import EDITS, tiny
-from patchstorm.campaign.schedules import Ran, guessed_length, listed, replayed, run_and_judge
+from patchstorm.campaign.ran import Ran, listed, replayed, run_and_judge
+from patchstorm.campaign.schedules import guessed_length
 from patchstorm.choice.delay_bounded import DelayBounded
 from patchstorm.choice.following import Block, Following, Noting, joined
 from patchstorm.choice.keeping import Keeping, besides_order

@@ -14,8 +14,9 @@ import msgspec
 from patchstorm.campaign.failure import Failure, read_failure
 from patchstorm.campaign.keeping import write_small
 from patchstorm.campaign.nearby import near
+from patchstorm.campaign.ran import Ran, replayed
 from patchstorm.campaign.replay_target import plan_for, replay_target
-from patchstorm.campaign.schedules import Ran, Search, Session, replayed
+from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.shrinking import Shrunk, shrink
 from patchstorm.check.verdict import Verdict
 from patchstorm.choice.schedule import Schedule, check_version

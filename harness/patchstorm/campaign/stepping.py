@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from patchstorm.campaign.failure import Failure
+from patchstorm.campaign.ran import Ran, listed, replayed, run_and_judge
 from patchstorm.campaign.replay_target import plan_for
-from patchstorm.campaign.schedules import Ran, listed, replayed, run_and_judge
 from patchstorm.campaign.simulated import named_subject, schedule_of
 from patchstorm.choice.holding import Holding
 from patchstorm.dialect.phrases import shortener

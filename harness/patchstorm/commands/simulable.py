@@ -26,7 +26,7 @@ class Simulable(msgspec.Struct, frozen=True, kw_only=True):
 
 def simulable(target: Target) -> Simulable | None:
     """Whether the server that ``[simulate]`` names runs in the simulator; None without that table."""
-    from patchstorm.campaign.schedules import run_and_judge
+    from patchstorm.campaign.ran import run_and_judge
     from patchstorm.choice.strategy import Dull
     from patchstorm.scenario.draw import draw_plan
     from patchstorm.scenario.library import load
