@@ -3,13 +3,13 @@
 What counts as progress. A candidate replaces the best so far when it still fails for the *same cause*
 (one of the checkers that found the original also finds it, on storage where the target claims
 something) and is smaller in this order: clients, uploads, faults, replicas, bytes, choices. Choices that
-clearly do not matter go first, in a few runs; then the plan is shrunk, since a smaller plan runs faster and
-needs fewer choices. After an edit of the plan the recorded choices often miss their place; then a few
-schedules with few deviations are tried on the edited plan, which is cheap and usually finds the failure
-again with fewer choices than before.
+clearly do not matter go first, of whole servers in a few runs; then the plan is shrunk, since a smaller plan
+runs faster and needs fewer choices. After an edit of the plan the recorded choices often miss their place;
+then a few schedules with few deviations are tried on the edited plan, which is cheap and usually finds the
+failure again with fewer choices than before.
 
 Where many choices are left, two passes do what leaving out cannot: the failure is looked for in a plan of a
-few tiny chunks at once, before all else, and turns of one task are joined as long as the order still fails.
+few tiny chunks at once, before all other edits, and turns of one task are joined as long as the order fails.
 
 Nothing is shrunk to a fixpoint without bound: ``RUNS_MAX`` runs, and then the best so far.
 """
@@ -214,9 +214,12 @@ class _Shrinking:
 
     def all_passes(self) -> None:
         """Every pass in turn, until a whole round brings nothing."""
-        self._choices(FIRST_TRIES)
-        self._leap()
-        self._choices()
+        slow = (
+            self._subject.host is not None
+        )  # whole servers: a run takes ten times as long and more
+        self._choices(FIRST_TRIES if slow else RUNS_MAX)
+        if self._leap() or slow:
+            self._choices()
         for _ in range(ROUNDS_MAX):
             before = _measure(self.best)
             self._plans()
@@ -228,13 +231,14 @@ class _Shrinking:
             if _measure(self.best) == before:
                 return
 
-    def _leap(self) -> None:
+    def _leap(self) -> bool:
         """A tiny plan at once, if many choices are left: edits one by one would carry most of them along."""
         if len(self.best.choices) <= MANY:
-            return
-        for plan in tiny(self.best.plan):
-            if self._found_again(replace(self.best, plan=plan), LEAP_TRIES):
-                return
+            return False
+        return any(
+            self._found_again(replace(self.best, plan=plan), LEAP_TRIES)
+            for plan in tiny(self.best.plan)
+        )
 
     def _plans(self) -> None:
         for edits in EDITS:
