@@ -44,7 +44,7 @@ for version in "${VERSIONS[@]}"; do
     python=$(find_python "$version")
     if [ -z "$python" ]; then say "$version: skipped, there is none here"; continue; fi
     "$python" -m venv "$place/$version"
-    if ! "$place/$version/bin/pip" install -q --no-compile '.[simulate,services]' pytest pytest-timeout pytest-xdist hypothesis; then
+    if ! "$place/$version/bin/pip" install -q --no-compile '.[simulate,services]' valkey pytest pytest-timeout pytest-xdist hypothesis; then
         say "$version: skipped, its packages cannot be installed"
         continue
     fi

@@ -18,7 +18,7 @@ def needs(*modules: str) -> None:
     """Skip the test where this Python lacks a package."""
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        pytest.skip(f"{', '.join(missing)} is not installed; `pip install patchstorm[simulate]`")
+        pytest.skip(f"{', '.join(missing)} is not installed; `pip install patchstorm[dev]`")
 
 
 @cache
