@@ -170,6 +170,7 @@ def test_what_no_longer_fits_stops_no_run(
     assert run["verdict"] == "violated" and run["schedules"] != 1
 
 
+@pytest.mark.slow
 def test_real_processes_run_the_plan_again_and_say_how_often_it_failed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

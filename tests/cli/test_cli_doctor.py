@@ -33,6 +33,7 @@ def test_the_doctor_tries_what_storms_need(
     assert nfs.startswith("yes") or "apt-get install" in nfs or "this processor" in nfs
 
 
+@pytest.mark.slow
 def test_a_machine_without_something_indispensable_is_told_with_exit_code_2(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,7 @@ def test_ctrl_c_ends_a_search_and_its_workers(start: Start, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_self_test_and_tells_what_had_ended(start: Start, tmp_path: Path) -> None:
     running = start("selftest", "--json", "--jobs", "2", "--schedules", ENDLESS)
     assert running.first_line().replace(" ", "").startswith("[1/")

@@ -62,6 +62,7 @@ def test_while_the_bug_is_there_it_fails_with_the_story(found: Path, tmp_path: P
     assert "Traceback" not in done.stdout and "pytest.fail" not in done.stdout
 
 
+@pytest.mark.slow
 def test_once_it_is_repaired_it_passes(found: Path, tmp_path: Path) -> None:
     assert main(["pin", str(found), "-o", str(tmp_path)]) == 0
     (kept,) = tmp_path.glob("*.json")

@@ -70,7 +70,7 @@ COMMANDS = sorted(
     # What takes variables of the recipe's own is run by the tests of that recipe.
     | {command for path in RECIPES for command in shown(path) if "$" not in command}
 )
-FIRST_READ = {*shown(TOP / "README.md"), *shown(TOP / "docs" / "your-server.md")}
+FIRST_READ = {*shown(TOP / "README.md")}
 """What a newcomer types: tried by every run of the tests. CI tries all others as well."""
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from patchstorm.history import read_history
 from patchstorm.history.events import Damage
+from sampled import one_in
 
 from .storms import fault, faults_of, phases_of, ran, replaying
 
@@ -50,7 +51,7 @@ def test_the_old_design_is_convicted_and_leaves_a_failure_file(tmp_path: Path) -
     assert result.failure.exists()
 
 
-@pytest.mark.parametrize("closing", ["client", "sweeper"])
+@pytest.mark.parametrize("closing", one_in(2, ["client", "sweeper"]))
 @pytest.mark.parametrize(
     ("kind", "when", "whom"),
     [

@@ -24,6 +24,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_shown_command_works(command: str, tmp_path: Path) -> None:
     name, *arguments = command.split()

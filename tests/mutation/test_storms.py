@@ -77,6 +77,7 @@ def test_nothing_is_measured_when_the_code_itself_is_accused(
         bench.baseline()
 
 
+@pytest.mark.slow
 def test_results_are_kept_and_a_second_run_goes_on_where_the_first_ended(tmp_path: Path) -> None:
     chosen = [one for one in population(["ranges"]) if one.function == "overlaps"][:2]
     command = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from patchstorm.campaign.explore import explore
 from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.hunting import Hunt
@@ -16,6 +18,7 @@ def _story(storm: str, target: str, storage: str, folder: Path) -> list[str]:
     return list(explored.stories[0])
 
 
+@pytest.mark.slow
 def test_on_a_stale_mount_the_old_answer_and_the_change_it_misses_are_told(tmp_path: Path) -> None:
     story = _story("stale-mount", "reference:rename-unrefreshed", "nfs4", tmp_path)
     changed = next(line for line in story if "the change that it misses" in line)
@@ -45,6 +48,7 @@ def test_a_call_that_a_fault_struck_is_a_cause_and_says_which_fault(tmp_path: Pa
     assert struck.startswith("->") and "pread" in struck
 
 
+@pytest.mark.slow
 def test_what_a_sweeper_took_away_and_who_relied_on_it_are_told(tmp_path: Path) -> None:
     story = _told("live-bodies-swept", tmp_path)
     (swept,) = [line for line in story if "/sweeper unlink" in line]

@@ -10,6 +10,7 @@ from patchstorm.campaign.single import run_storm
 from patchstorm.commands.target import check
 from patchstorm.target.installing import not_installed
 from patchstorm.target.registry import bundled_names, resolve
+from sampled import one_in
 
 pytestmark = pytest.mark.usefixtures("reports_end_with_the_test")
 FOREIGN = [name for name in bundled_names() if name != "reference"]
@@ -24,7 +25,7 @@ def needs(name: str) -> None:
         pytest.skip(f"{name}: {missing}")
 
 
-@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("name", one_in(2, FOREIGN))
 def test_its_file_declares_what_it_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     needs(name)
     check(name, json=True, keep=True)

@@ -176,6 +176,7 @@ print(*[session.tell(int(index)).digest for index in sys.argv[2:]])
 """
 
 
+@pytest.mark.slow
 def test_a_schedule_is_the_same_alone_first_and_after_others() -> None:
     """What is imported by all once, and whatever else an interpreter keeps, decides no step."""
     needs("tuspyserver", "uvicorn", "fastapi")
