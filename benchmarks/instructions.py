@@ -25,6 +25,7 @@ from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.schema import parse
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import subject_of
+from patchstorm.worlds.sim.collector import look_seldom
 from patchstorm.worlds.sim.run import run_schedule
 from patchstorm.worlds.sim.scale import scaled
 from patchstorm.worlds.sim.workers import pool
@@ -35,6 +36,7 @@ FEW, MANY = 2, 12
 def run(target: str, schedules: int) -> None:
     subject = subject_of(resolve(target))
     scenario = parse(STORM, name="two-clients", file="benchmark")
+    look_seldom()  # as workers do; a collection more or less would be a tenth of the whole
     for index in range(schedules):
         plan = draw_plan(scenario, seed=1, index=index, capabilities=subject.target.capabilities)
         outcome = run_schedule(scaled(plan), subject, RandomWalk(Prng(1, index)), pool())

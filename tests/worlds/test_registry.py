@@ -99,6 +99,7 @@ def test_skip_reasons_name_it() -> None:
     assert "not in desert" in reason("failing-disk", "desert")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("desert")
 def test_doctor_asks_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
