@@ -185,7 +185,7 @@ def test_a_shown_command_runs(command: str, caught: tuple[Path, str], tmp_path: 
     assert done.stdout or done.stderr, "it says something"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_main_job_finds_the_reference_safe(tmp_path: Path) -> None:
     assert MAIN_JOB in COMMANDS
     done = run(MAIN_JOB, tmp_path)
