@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from patchstorm.api._storms import check_options, load_scenario, load_target
+from patchstorm.api._storms import check_options
 from patchstorm.campaign.explore import Explored
 from patchstorm.campaign.single import StormResult
 from patchstorm.errors import UsageError
@@ -52,11 +52,12 @@ def explore(
     from patchstorm.campaign.corpus import Corpus
     from patchstorm.campaign.explore import explore as search
     from patchstorm.campaign.retrying import explore_again
+    from patchstorm.scenario import library
 
     check_options(seed=seed, replicas=replicas, storage=storage)
     own = subject if isinstance(subject, Subject) else None
     name = subject.target.name if isinstance(subject, Subject) else subject
-    storm = load_scenario(scenario) if isinstance(scenario, str) else scenario
+    storm = library.given(scenario)
 
     def anew() -> Explored:
         return search(
@@ -114,6 +115,8 @@ def run(
     from patchstorm.campaign.corpus import Corpus
     from patchstorm.campaign.retrying import run_storm_again
     from patchstorm.campaign.single import run_storm
+    from patchstorm.scenario import library
+    from patchstorm.target import registry
 
     def anew() -> StormResult:
         return run_storm(
@@ -124,10 +127,14 @@ def run(
     check_options(seed=seed, replicas=replicas, storage=storage)
     if corpus is None:
         return anew()
-    storm = load_scenario(scenario) if isinstance(scenario, str) else scenario
-    aim = load_target(target) if isinstance(target, str) else target
     return run_storm_again(
-        Corpus(corpus), storm, aim, world=world, out_dir=_needed(out_dir), retry=retry, run=anew
+        Corpus(corpus),
+        library.given(scenario),
+        registry.given(target),
+        world=world,
+        out_dir=_needed(out_dir),
+        retry=retry,
+        run=anew,
     )
 
 

@@ -175,11 +175,13 @@ def reason_to_skip(
     Raises :class:`UsageError` for what was asked wrongly.
     """
     from patchstorm.campaign.skipping import reason_to_skip as reason
+    from patchstorm.scenario import library
+    from patchstorm.target import registry
 
     check_options(seed=seed, replicas=replicas, storage=storage)
     return reason(
-        load_scenario(scenario) if isinstance(scenario, str) else scenario,
-        load_target(target) if isinstance(target, str) else target,
+        library.given(scenario),
+        target if isinstance(target, Subject) else registry.given(target),
         world,
         seed=seed,
         storage=storage,

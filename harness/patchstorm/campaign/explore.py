@@ -31,9 +31,9 @@ from patchstorm.errors import ClusterLostError, UsageError
 from patchstorm.report.combine import rules_of
 from patchstorm.report.model import NEVER_KEPT, Pairs, RunReport
 from patchstorm.report.reached import held
+from patchstorm.scenario import library
 from patchstorm.scenario.composing.steering import Steering
 from patchstorm.scenario.composing.table import DIMENSIONS, Table, table_of
-from patchstorm.scenario.library import is_shipped, load
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.claims import unclaimed
 from patchstorm.worlds.registry import world_of
@@ -118,7 +118,7 @@ def explore(
     stands for it: it stays in this process, unless ``jobs`` says otherwise. Ctrl-C ends the search with
     what it has; so does a scheduler that goes away, and the storm is unknown then.
     """
-    chosen = load(scenario) if isinstance(scenario, str) else scenario
+    chosen = library.given(scenario)
     if schedules is None and seconds is None:
         schedules = SCHEDULES_DEFAULT
     search = Search(
@@ -327,7 +327,9 @@ class _Exploration:
     def _notes(self, kept: list[Told]) -> tuple[str, ...]:
         """What the checkers remarked, each remark once."""
         said = tuple(dict.fromkeys(note for told in kept for note in told.notes))
-        if not is_shipped(self._search.scenario):  # nobody chose the sizes of those that are
+        if not library.is_shipped(
+            self._search.scenario
+        ):  # nobody chose the sizes of those that are
             said = (*(f"scaled: {line}" for line in self._session.scaled), *said)
         table = self._table(kept)
         if table is not None:

@@ -33,13 +33,13 @@ from patchstorm.history.model import History
 from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held
 from patchstorm.run.outcome import HISTORY_FILE, Outcome
+from patchstorm.scenario import library
 from patchstorm.scenario.draw import draw_plan
-from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.workloads.conformance import unasked
+from patchstorm.target import registry
 from patchstorm.target.model import Target
-from patchstorm.target.registry import resolve, text_of
 from patchstorm.worlds.registry import world_of
 
 PLAN_FILE = "plan.json"
@@ -129,8 +129,7 @@ async def storm(
     without it the storm has its own. A storm that did not come to what it is for is unknown, unless
     ``allow_unreached``. Raises UsageError for what was asked wrongly.
     """
-    chosen = load(scenario) if isinstance(scenario, str) else scenario
-    aim = resolve(target) if isinstance(target, str) else target
+    chosen, aim = library.given(scenario), registry.given(target)
     storage = world_of(world).storage_for(storage, chosen.fleet.storage)
     reason = unrunnable(chosen, world_of(world), aim, storage=storage)
     if reason is not None:
@@ -333,7 +332,7 @@ def _keep(
         schedule=outcome.schedule,
         story=outcome.story,
         command=replay_command(path),
-        target_text=text_of(target.origin),
+        target_text=registry.text_of(target.origin),
         made_by=Maker.here(),
     )
     write_failure(path, failure)

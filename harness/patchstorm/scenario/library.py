@@ -35,6 +35,11 @@ def load(name_or_path: str) -> Scenario:
     return load_file(path)
 
 
+def given(scenario: Scenario | str) -> Scenario:
+    """A storm that was handed over, or the one that is called so, as :func:`load` finds it."""
+    return load(scenario) if isinstance(scenario, str) else scenario
+
+
 def load_file(path: Path) -> Scenario:
     """The storm in a file; its name is the file's stem. Raises UsageError."""
     text = read_text(path, "A storm is a file in TOML; check the path.")

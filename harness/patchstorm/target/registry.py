@@ -52,6 +52,11 @@ def from_text(name: str, text: str) -> Target:
     return _varied(target, base, variant)
 
 
+def given(target: Target | str) -> Target:
+    """A target that was handed over, or the one that is called so, as :func:`resolve` finds it."""
+    return resolve(target) if isinstance(target, str) else target
+
+
 def resolve(name: str) -> Target:
     """The target called ``name``; UsageError with the nearest right name if there is none."""
     base, _, variant = name.partition(":")
