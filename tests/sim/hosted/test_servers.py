@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -85,12 +86,8 @@ def test_tuspyserver_is_convicted_of_appending_before_it_saves_the_offset() -> N
 
 @pytest.mark.slow
 def test_the_story_of_it_names_the_death_in_between(tmp_path: Path) -> None:
-    needs("tuspyserver", "uvicorn")
-    told = found("tuspyserver", "crash-committing", 6, until="bytes")
-    path, story, _ = keep_failure(session("tuspyserver", "crash-committing"), told[-1], tmp_path)
-    assert len(story) <= LINES_MAX
+    story = short_story_that_comes_again("crash-committing", "bytes", tmp_path)
     assert any("its process is killed, as" in line and ".info.tmp showed" in line for line in story)
-    assert replayed_elsewhere(path) == "True True"
 
 
 def test_tuspyserver_is_convicted_of_standing_still_while_it_waits_for_its_lock() -> None:
@@ -103,12 +100,8 @@ def test_tuspyserver_is_convicted_of_standing_still_while_it_waits_for_its_lock(
 
 @pytest.mark.slow
 def test_the_story_of_it_is_short_and_comes_again_in_another_process(tmp_path: Path) -> None:
-    needs("tuspyserver", "uvicorn")
-    told = found("tuspyserver", "stalling-long", 6, until="availability")
-    path, story, _ = keep_failure(session("tuspyserver", "stalling-long"), told[-1], tmp_path)
-    assert len(story) <= LINES_MAX
+    story = short_story_that_comes_again("stalling-long", "availability", tmp_path)
     assert any("flock .locks/" in line and "times until step" in line for line in story)
-    assert replayed_elsewhere(path) == "True True"
 
 
 @pytest.mark.slow
@@ -132,6 +125,16 @@ def test_a_story_of_it_names_the_lock_that_was_removed(tmp_path: Path) -> None:
     else:
         pytest.fail("no story names it")
     assert replayed_elsewhere(path) == "True True"
+
+
+def short_story_that_comes_again(storm: str, checker: str, out: Path) -> Sequence[str]:
+    """Of tuspyserver's first failure for ``checker``, shrunk, and replayed in another process."""
+    needs("tuspyserver", "uvicorn")
+    told = found("tuspyserver", storm, 6, until=checker)
+    path, story, _ = keep_failure(session("tuspyserver", storm), told[-1], out)
+    assert len(story) <= LINES_MAX
+    assert replayed_elsewhere(path) == "True True"
+    return story
 
 
 def replayed_elsewhere(path: Path) -> str:

@@ -35,13 +35,17 @@ def test_an_executor_that_swallows_the_death_of_its_thread_works_on_nothing(tmp_
     assert said(tmp_path, code, replicas=1, dies=True) == [["[]"], ["[]"]]
 
 
-def test_a_loop_of_the_dead_takes_no_callback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module that simulated processes import and share, as they share an installed package."""
+    module = ModuleType("kept_by_the_test")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def test_a_loop_of_the_dead_takes_no_callback(tmp_path: Path, shared: Any) -> None:
     """The thread that dies with it reports what became of its work, and nobody will ever look."""
-    shared: Any = ModuleType("kept_by_the_test")
     shared.loops = []
-    monkeypatch.setitem(sys.modules, "kept_by_the_test", shared)
     code = """
         import asyncio, threading, time
         import kept_by_the_test
@@ -55,12 +59,10 @@ def test_a_loop_of_the_dead_takes_no_callback(
 
 
 def test_what_a_shared_package_holds_of_the_dead_ends_with_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, shared: Any
 ) -> None:
     """A coroutine that is collected later would remove its file in the name of whoever collects."""
-    shared: Any = ModuleType("kept_by_the_test")
     shared.tasks = []
-    monkeypatch.setitem(sys.modules, "kept_by_the_test", shared)
     code = """
         import asyncio, gc, threading
         import kept_by_the_test
