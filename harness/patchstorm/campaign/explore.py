@@ -327,9 +327,8 @@ class _Exploration:
     def _notes(self, kept: list[Told]) -> tuple[str, ...]:
         """What the checkers remarked, each remark once."""
         said = tuple(dict.fromkeys(note for told in kept for note in told.notes))
-        if not library.is_shipped(
-            self._search.scenario
-        ):  # nobody chose the sizes of those that are
+        # Of those that are shipped nobody chose the sizes.
+        if not library.is_shipped(self._search.scenario):
             said = (*(f"scaled: {line}" for line in self._session.scaled), *said)
         table = self._table(kept)
         if table is not None:
