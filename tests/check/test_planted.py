@@ -833,6 +833,17 @@ def single_calls_anywhere_had_no_room() -> Book:
     return book
 
 
+@plant("availability")
+def what_was_damaged_elsewhere_takes_no_room() -> Book:
+    """A fault with a path is not always one of single calls."""
+    book = addressed(chunks=1)
+    book.event("fault", fault="damage", path=".upload/b.info")
+    book.event("fault", fault="disk-full")
+    for _ in range(6):
+        book.ask("terminate", 507)
+    return book
+
+
 # -- starvation --------------------------------------------------------------------------------
 
 

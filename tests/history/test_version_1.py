@@ -61,7 +61,7 @@ def test_a_simulated_history_is_read_back_from_version_1(name: str) -> None:
         (event("fault", fault="powercut", replica=2),
          Fault(time_ns=1, replica=2, fault="powercut", loses_power=True)),
         (event("fault", fault="short-read", op=0),
-         Fault(time_ns=1, replica=0, fault="short-read", op=0, excuses=False)),
+         Fault(time_ns=1, replica=0, fault="short-read", op=0, excuses=False, of_calls=True)),
         (event("phase", phase="heal"), Phase(time_ns=1, phase="heal")),
         (event("sighting", upload="u", present=False, size=None, began_ns=0),
          Sighting(time_ns=1, upload="u", present=False, began_ns=0)),

@@ -50,7 +50,7 @@ def _event(event: events.Event) -> dict[str, Any]:
         raw["replica"] = data.pop("replica")
     if isinstance(event, events.Note):
         return raw | {name: data[name] for name in ("kind", "data") if name in data}
-    for field in ("loses_power", "shifts_clock", "deadly", "excuses"):
+    for field in ("loses_power", "shifts_clock", "deadly", "excuses", "of_calls"):
         data.pop(field, None)
     data |= {name: getattr(event, name) for name in _ALWAYS.get(raw["kind"], ())}
     return raw | {"data": data}

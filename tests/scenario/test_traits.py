@@ -14,6 +14,17 @@ TRAITS = {
     "loses_locks": {"local-locks", "lock-loss"},
     "needs_server": {"partition-storage", "storage-restart"},
     "of_traffic": {"partition", "packet-delay", "packet-loss"},
+    "of_calls": {
+        "enospc",
+        "edquot",
+        "eio",
+        "short-read",
+        "short-write",
+        "slow",
+        "estale",
+        "lost-reply",
+        "silly-rename",
+    },
     "needs_companion": {
         "companion-crash",
         "companion-restart",

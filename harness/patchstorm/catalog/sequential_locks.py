@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from chunkstore.errors import Busy, Conflict
-from chunkstore.files import GONE
-from chunkstore.model import View
+from chunkstore.files import FULL, GONE
+from chunkstore.model import Claims, View
 from chunkstore.port import Data
 from patchstorm.catalog.model import Bug, Innocent
 from patchstorm.catalog.sequential import Paths, SequentialBody, SequentialStore
@@ -111,15 +111,14 @@ class _OwnerFile(SequentialStore):
         names = self.names()
         if not create and f"{paths.name}.info" not in names:
             raise self.missing(paths)
-        mine = paths.of(self.files.unique("held"))
-        self.files.create(mine, self.owner())
+        mine = self.signed(paths)
         try:
             fd = self._linked(paths, mine)
         except FileNotFoundError:
-            self.files.discard(mine)
+            self.unsigned(paths, mine)
             raise Busy("Another request has just taken the lock, or given it back.") from None
         except BaseException:
-            self.files.discard(mine)
+            self.unsigned(paths, mine)
             raise
         try:
             self.files.discard(mine)
@@ -128,6 +127,16 @@ class _OwnerFile(SequentialStore):
             self._give_back(paths, fd)
             raise
         return fd
+
+    def signed(self, paths: Paths) -> str:
+        """A new file that names the owner."""
+        mine = paths.of(self.files.unique("held"))
+        self.files.create(mine, self.owner())
+        return mine
+
+    def unsigned(self, paths: Paths, mine: str) -> None:
+        """Take away what ``signed`` made."""
+        self.files.discard(mine)
 
     def _linked(self, paths: Paths, mine: str) -> int:
         held = paths.of("lock")
@@ -158,7 +167,10 @@ class _OwnerFile(SequentialStore):
         try:
             self.port.close(fd)
         finally:
-            self.files.discard(paths.of("lock"))
+            self.let_go(paths)
+
+    def let_go(self, paths: Paths) -> None:
+        self.files.discard(paths.of("lock"))
 
     def owner(self) -> bytes:
         raise NotImplementedError
@@ -207,7 +219,51 @@ class TwoBreakers(_Stamped):
 
 
 class OneBreaker(_Stamped):
-    """Reads the lock once more where only one at a time may break it."""
+    """Reads the lock once more where only one at a time may break it.
+
+    A DELETE has to work on a full disk, and its lock is a new file that needs room. So each upload
+    keeps a spare file from its creation on; on a full disk that becomes the lock, and then the spare
+    again while the upload has bytes. A plus before the moment tells such a lock.
+    """
+
+    def initialise(self, paths: Paths, claims: Claims, metadata: str) -> None:
+        spare = paths.of("spare")
+        self.files.discard(spare)  # of an attempt that failed before its record was there
+        self.files.create(spare, b"+" + self.owner())
+        super().initialise(paths, claims, metadata)
+
+    def signed(self, paths: Paths) -> str:
+        try:
+            return super().signed(paths)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+        mine = paths.of(self.files.unique("held"))
+        try:
+            self.port.replace(paths.of("spare"), mine)
+            with self.files.opened(mine, os.O_WRONLY) as fd:
+                # As long as what is there: it takes no room.
+                self.files.write_all(fd, b"+" + self.owner(), 0)
+        except OSError as error:
+            self.unsigned(paths, mine)
+            if error.errno not in GONE:
+                raise
+            raise Busy("Another request has the upload's only lock on a full disk.") from None
+        return mine
+
+    def unsigned(self, paths: Paths, mine: str) -> None:
+        try:
+            spare = self.read(mine).startswith(b"+") and f"{paths.name}.bin" in self.names()
+            if spare:
+                self.port.replace(mine, paths.of("spare"))
+                return
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+        super().unsigned(paths, mine)
+
+    def let_go(self, paths: Paths) -> None:
+        self.unsigned(paths, paths.of("lock"))
 
     def break_lock(self, held: str, owner: bytes) -> None:
         self.port.sleep(0.05)

@@ -200,12 +200,12 @@ def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
 
 
 def _struck_itself(case: Case, operation: Operation) -> bool:
-    """Whether a fault had struck the very replica that answered, or calls on a path: not how full it is."""
+    """Whether a fault had struck the very replica that answered, or single calls: not how full it is."""
     replica, until = operation.call.replica, ended(operation)
     return any(
         isinstance(event, Fault)
         and event.time_ns <= until
-        and (event.path is not None or event.replica == replica is not None)
+        and (event.of_calls or event.replica == replica is not None)
         for event in case.history.events
     )
 

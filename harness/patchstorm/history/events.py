@@ -21,7 +21,8 @@ class Fault(Line, frozen=True, kw_only=True, tag="fault"):
 
     What it is, so that nobody has to know its name: ``loses_power``: what was not synced may be gone;
     ``shifts_clock``: no bound of wall-clock time can be judged; ``deadly``: a process ends without having
-    its say; ``excuses``: it explains that requests fail.
+    its say; ``of_calls``: single calls were hit, which says nothing of the storage as a whole;
+    ``excuses``: it explains that requests fail.
     """
 
     time_ns: int
@@ -35,6 +36,7 @@ class Fault(Line, frozen=True, kw_only=True, tag="fault"):
     shifts_clock: bool = False
     deadly: bool = False
     excuses: bool = True
+    of_calls: bool = False
 
 
 class Exit(Line, frozen=True, kw_only=True, tag="exit"):

@@ -23,6 +23,19 @@ _KINDS: Final = {
     "PROBE": "probe",
 }
 _NO_EXCUSE: Final = frozenset({"short-read", "short-write", "damage"})
+_OF_CALLS: Final = frozenset(
+    [
+        "enospc",
+        "edquot",
+        "eio",
+        "short-read",
+        "short-write",
+        "slow",
+        "estale",
+        "lost-reply",
+        "silly-rename",
+    ]
+)
 _DEADLY: Final = frozenset({"crash", "crash-all", "power-loss"})
 
 Fields = dict[str, Any]
@@ -90,6 +103,7 @@ def _fault(data: Mapping[str, Any], replica: Any) -> Fields | None:
         "shifts_clock": "clock" in name or "skew" in name,
         "deadly": name in _DEADLY,
         "excuses": name not in _NO_EXCUSE,
+        "of_calls": name in _OF_CALLS,
     }
 
 

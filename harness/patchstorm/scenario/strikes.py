@@ -30,4 +30,5 @@ def struck(
         shifts_clock=row.shifts_clock,
         deadly=row.deadly,
         excuses=row.excuses,
+        of_calls=row.of_calls,
     )

@@ -42,7 +42,8 @@ class Fault:
     ``needs_server``: only storage with a server of its own can have it; ``needs_companion``: only a fleet
     that shares a program; ``brings_grace``: an NFS server comes back with its grace period;
     ``of_traffic``: it hits what clients ask of a replica meanwhile, and
-    nothing where nobody asks. ``excuses``: it explains that requests fail. What does what man pages allow
+    nothing where nobody asks; ``of_calls``: it hits single calls, and says nothing of the storage as a
+    whole. ``excuses``: it explains that requests fail. What does what man pages allow
     at any time (read(2), write(2)) excuses nobody, nor do stored bytes that are no more what they
     were: these are to be missing again, and not in the way.
 
@@ -68,6 +69,7 @@ class Fault:
     needs_companion: bool = False
     brings_grace: bool = False
     of_traffic: bool = False
+    of_calls: bool = False
     excuses: bool = True
     options: type[msgspec.Struct] = NoOptions
     deed: Deed | None = None
