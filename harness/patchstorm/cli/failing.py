@@ -108,11 +108,17 @@ def show(
             metavar="F", help="Write a trace for ui.perfetto.dev here, instead of the page."
         ),
     ] = None,
+    as_recorded: Annotated[
+        bool,
+        typer.Option(
+            "--as-recorded", help="Run nothing: no lines of source, and no caches of hosts."
+        ),
+    ] = False,
 ) -> int:
     """Draw a failure: requests, steps, faults, causes and bytes, as one HTML page."""
     from patchstorm.commands.show import execute
 
-    return execute(failure, output=output, perfetto=perfetto)
+    return execute(failure, output=output, perfetto=perfetto, as_recorded=as_recorded)
 
 
 def report(

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from patchstorm.campaign.failure import FAILURE_FILE, Failure, read_failure, violation
 from patchstorm.commands.places import writable_file
-from patchstorm.errors import UsageError
+from patchstorm.errors import OtherPythonError, PatchstormError, UsageError
 
 if TYPE_CHECKING:
     from patchstorm.report.show.page import Shown
 
 PAGE_FILE: Final = "failure.html"
+NOT_RUN: Final = "nothing was run for this page; `patchstorm show` does"
 
 
-def execute(path: Path, *, output: Path | None, perfetto: Path | None = None) -> int:
+def execute(
+    path: Path, *, output: Path | None, perfetto: Path | None = None, as_recorded: bool = False
+) -> int:
     """Write the page of the failure at ``path`` (a file, or the directory that it lies in), and say where.
 
-    ``perfetto``: write a trace there, and the page only where ``output`` is given as well.
+    ``perfetto``: write a trace there, and the page only where ``output`` is given as well. ``as_recorded``:
+    run nothing for the page.
     """
     place = path / FAILURE_FILE if path.is_dir() else path
     if perfetto is not None:
@@ -29,16 +34,23 @@ def execute(path: Path, *, output: Path | None, perfetto: Path | None = None) ->
         if output is None:
             return 0
     into = place.with_name(PAGE_FILE) if output is None else output
-    written = write_page(place, into, "--output" if output is not None else "the page")
+    written = write_page(
+        place, into, "--output" if output is not None else "the page", closely=not as_recorded
+    )
     sys.stdout.write(f"wrote {written}\n")
     return 0
 
 
-def write_page(path: Path, into: Path, option: str = "the page") -> Path:
-    """Write the page of the failure at ``path`` to ``into``. UsageError where either cannot be."""
+def write_page(path: Path, into: Path, option: str = "the page", *, closely: bool = False) -> Path:
+    """Write the page of the failure at ``path`` to ``into``. UsageError where either cannot be.
+
+    ``closely``: run a simulated failure once more, for lines of source and caches.
+    """
     from patchstorm.report.show.page import page
 
-    text = page(_shown(read_failure(path), path))
+    failure = read_failure(path)
+    shown = _shown(failure, path)
+    text = page(_seen(failure, shown) if closely else replace(shown, unseen=NOT_RUN))
     writable_file(into, option)
     into.write_text(text, encoding="utf-8", errors="replace")
     return into
@@ -52,6 +64,19 @@ def write_trace(path: Path, into: Path) -> Path:
     writable_file(into, "--perfetto")
     into.write_bytes(told)
     return into
+
+
+def _seen(failure: Failure, shown: Shown) -> Shown:
+    """With what one more run shows, if it is the same run."""
+    from patchstorm.campaign.closeup import look_closely
+
+    try:
+        seen = look_closely(failure, shown.history)
+    except OtherPythonError:
+        raise  # the command begins again with it
+    except PatchstormError as error:
+        return replace(shown, unseen=str(error).rstrip("."))
+    return replace(shown, places=seen.places, held=seen.held)
 
 
 def _shown(failure: Failure, path: Path) -> Shown:

@@ -22,7 +22,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``at``: nanoseconds since the first. ``lane`` and ``to`` index the lanes (``to``: where an arrow leads; a
     step that changes something leads to the storage), ``op`` is the request it belongs to. ``key``: a reader
     who wants only what matters sees it; ``why``: what it was in the cause. For a step ``path``, ``into``,
-    ``offset``, ``length``, ``size`` and ``failed`` say what became of the file, ``task`` who made it.
+    ``offset``, ``length``, ``size`` and ``failed`` say what became of the file, ``task`` who made it, and
+    ``place`` from which line of the store.
     """
 
     at: int
@@ -43,6 +44,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     size: int = -1
     failed: bool = False
     task: str = ""
+    place: str = ""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -100,8 +102,17 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     chain: tuple[int, ...]
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """From ``row`` on the host of the replica in ``lane`` holds these things to be so, and they are not."""
+
+    row: int
+    lane: int
+    says: tuple[str, ...]
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What the script reads."""
 
     timeline: Timeline
     strips: tuple[Strip, ...]
+    held: tuple[Held, ...] = ()

@@ -5,7 +5,7 @@ What servers and scenarios said goes in escaped, as text or as JSON.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +18,7 @@ from patchstorm.report.paper import rendered
 from patchstorm.report.show.bytemap import strips
 from patchstorm.report.show.drawing import ROWS_MAX, chart, hue, strip
 from patchstorm.report.show.marks import marks
-from patchstorm.report.show.model import Page
+from patchstorm.report.show.model import Held, Page, Timeline
 from patchstorm.report.show.timeline import laid_out
 from patchstorm.report.show.words import size
 
@@ -31,7 +31,9 @@ class Shown:
     """A failure as the page needs it. ``facts`` are names and values for its head, in order.
 
     ``story`` is what a reader is told, ``told`` the part of it whose steps are one chain of causes.
-    ``step_ns`` is how long a step takes in a world whose stories count them.
+    ``step_ns`` is how long a step takes in a world whose stories count them. ``places`` has for each step the
+    line of the store that led to it; ``held`` says from which step on a replica's host held what, that was
+    not so, and ``unseen`` why neither is known.
     """
 
     title: str
@@ -42,11 +44,14 @@ class Shown:
     facts: Sequence[tuple[str, str]]
     history: History
     step_ns: int | None = None
+    places: Sequence[str] = ()
+    held: Sequence[tuple[int, int, tuple[str, ...]]] = ()
+    unseen: str = ""
 
 
 def page(shown: Shown) -> str:
     """The page as text."""
-    timeline = laid_out(shown.history, list(marks(shown.told)), shown.step_ns)
+    timeline = laid_out(shown.history, list(marks(shown.told)), shown.step_ns, shown.places)
     maps = strips(shown.history, timeline, shown.findings)
     return rendered(
         PACKAGE,
@@ -55,7 +60,7 @@ def page(shown: Shown) -> str:
         script="show.js",
         shown=shown,
         story=[(line, line.lstrip().startswith("->")) for line in shown.story],
-        data=_data(Page(timeline=timeline, strips=maps)),
+        data=_data(Page(timeline=timeline, strips=maps, held=tuple(_held(shown, timeline)))),
         chart=chart(timeline),
         maps=[(one, strip(one)) for one in maps],
         requests=timeline.requests[:REQUESTS_MAX],
@@ -65,6 +70,13 @@ def page(shown: Shown) -> str:
         hue=hue,
         size=size,
     )
+
+
+def _held(shown: Shown, timeline: Timeline) -> Iterator[Held]:
+    steps = [number for number, row in enumerate(timeline.rows) if row.kind == "step"]
+    lanes = [number for number, lane in enumerate(timeline.lanes) if lane.kind == "replica"]
+    for step, replica, says in shown.held:
+        yield Held(row=steps[step], lane=lanes[replica], says=says)
 
 
 def _data(said: Page) -> Markup:

@@ -42,17 +42,27 @@ CHANGING: Final = frozenset({
 _FAILED: Final = re.compile(r"E[A-Z0-9]{2,15}", re.ASCII)  # errno(3)
 
 
-def laid_out(history: History, told: Sequence[Mark] = (), step_ns: int | None = None) -> Timeline:
+def laid_out(
+    history: History,
+    told: Sequence[Mark] = (),
+    step_ns: int | None = None,
+    places: Sequence[str] = (),
+) -> Timeline:
     """Everything that ``history`` holds, in the order of its clock. ``told`` is what the story says of it.
 
-    ``step_ns``: where stories count steps, how long one takes on that clock.
+    ``step_ns``: where stories count steps, how long one takes on that clock. ``places``: for each step the
+    line of source that led to it, if that is known.
     """
-    return _Layout(history, told, step_ns).whole()
+    return _Layout(history, told, step_ns, places).whole()
 
 
 class _Layout:
-    def __init__(self, history: History, told: Sequence[Mark], step_ns: int | None) -> None:
+    def __init__(
+        self, history: History, told: Sequence[Mark], step_ns: int | None, places: Sequence[str]
+    ) -> None:
         self._history = history
+        steps_made = (event for event in history.events if isinstance(event, Step))
+        self._places = {id(step): place for step, place in zip(steps_made, places, strict=False)}
         self._step_ns = step_ns
         befell = [mark for mark in told if mark.step is not None and mark.fault]
         self._befell: Mapping[int | None, Mark] = _strongest(befell, lambda mark: mark.step)
@@ -198,6 +208,7 @@ class _Layout:
             size=-1 if step.size is None else step.size,
             failed=failed,
             task=step.task,
+            place=self._places.get(id(step), ""),
         )
 
     def _number(self, time_ns: int) -> int:

@@ -176,7 +176,7 @@ class _SimRun(Run):
         )  # fmt: skip
         self._observers = tuple(self._told(observers))
         for observer in observers:
-            observer.attach(kernel)
+            observer.attach(kernel, self.server)
 
     def _told(self, observers: tuple[Observer, ...]) -> Iterator[Observer]:
         """Who is told of calls: ``observers``, and what waits for a call in this very plan."""

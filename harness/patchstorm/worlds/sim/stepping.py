@@ -84,8 +84,8 @@ class Stepping(Trace):
             return  # the trace is full
         if self._tell is not None:
             record = self.records[-1]
-            frame = None if record.place else _of_the_store(sys._getframe(1))
-            self._tell(line_of(record if frame is None else replace(record, place=_place(frame))))
+            place = record.place or place_in_store(sys._getframe(1))
+            self._tell(line_of(replace(record, place=place)))
 
 
 def line_of(record: StepRecord) -> str:
@@ -93,7 +93,11 @@ def line_of(record: StepRecord) -> str:
     return f"step {record.time_ns // STEP_NS:>5}  replica {record.replica}  {did(record)}"
 
 
-def _place(frame: FrameType) -> str:
+def place_in_store(frame: FrameType | None) -> str:
+    """File and line of the store that led to ``frame``; empty where none did."""
+    frame = _of_the_store(frame)
+    if frame is None:
+        return ""
     file = Path(frame.f_code.co_filename)
     return f"{file.parent.name}/{file.name}:{frame.f_lineno}"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from patchstorm.choice.strategy import Footprint
 from patchstorm.history.events import Step
 from patchstorm.run.truth import ROOT
+from patchstorm.storage.server import Server
 from patchstorm.target.patterns import matches
 from patchstorm.worlds.sim.agenda import STEP_NS
 from patchstorm.worlds.sim.kernel import Kernel
@@ -73,7 +74,7 @@ class Trace(Observer):
         }
         self._open: dict[int, dict[str, str]] = {}
 
-    def attach(self, kernel: Kernel) -> None:
+    def attach(self, kernel: Kernel, storage: Server) -> None:
         self.kernel = kernel
 
     def after(
@@ -126,7 +127,7 @@ class Pairs(Observer):
         self._readers: dict[str, dict[str, str]] = {}
         self._writer: dict[str, tuple[str, str]] = {}
 
-    def attach(self, kernel: Kernel) -> None:
+    def attach(self, kernel: Kernel, storage: Server) -> None:
         self.kernel = kernel
 
     def after(

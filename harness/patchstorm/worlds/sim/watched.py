@@ -46,7 +46,7 @@ class Observer:
     function that is called instead. ``after`` gets the result, or the error it raised.
     """
 
-    def attach(self, kernel: Kernel) -> None:
+    def attach(self, kernel: Kernel, storage: Server) -> None:
         return None
 
     def naming(self, replica: int, call: str, path: str) -> None:

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const { timeline, strips } = JSON.parse(document.getElementById("data").textContent);
+  const { timeline, strips, held } = JSON.parse(document.getElementById("data").textContent);
   const { lanes, rows, requests, bars, chain } = timeline;
   const SVG = "http://www.w3.org/2000/svg";
   const TEXT = 900, MARGIN = 12, TREE = 300;
@@ -161,7 +161,7 @@
     }
     draw();
     tell(rows[number]);
-    tree(number);
+    around(number);
     mark(rows[number].op);
   }
 
@@ -171,6 +171,7 @@
     said.replaceChildren();
     const facts = [`${(row.at / 1e6).toFixed(3)} ms`];
     if (row.task) facts.push(`task ${row.task}`);
+    if (row.place) facts.push(row.place);
     if (row.why) facts.push(row.why);
     html(said, "p", facts.join(" · "), "faint");
     if (row.path) html(said, "p", row.into ? `${row.path} → ${row.into}` : row.path);
@@ -301,6 +302,36 @@
     if (left) html(box, "p", `and ${left} more elsewhere`, "faint");
   }
 
+  // ---- what hosts believe: for each lane the last word up to a row
+
+  const beliefs = new Map();
+  for (const one of held) {
+    if (!beliefs.has(one.lane)) beliefs.set(one.lane, []);
+    beliefs.get(one.lane).push(one);
+  }
+
+  function caches(number) {
+    const box = el("held"), last = before ? number - 1 : number;
+    box.replaceChildren();
+    for (const [lane, said] of [...beliefs].sort(([one], [other]) => one - other)) {
+      let low = 0, high = said.length;  // the first that is later
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (said[middle].row <= last) low = middle + 1; else high = middle;
+      }
+      const says = low ? said[low - 1].says : [];
+      if (says.length) html(box, "p", lanes[lane].name, "faint");
+      for (const line of says.slice(0, TREE)) html(box, "div", line);
+      if (says.length > TREE) html(box, "p", `and ${says.length - TREE} more`, "faint");
+    }
+    el("caches").hidden = !box.childElementCount;
+  }
+
+  function around(number) {
+    tree(number);
+    caches(number);
+  }
+
   // ---- hands
 
   function move(by) {
@@ -321,7 +352,7 @@
     for (let count = 1; count <= rows.length; count++) {
       const number = (chosen + by * count + rows.length * 2) % rows.length;
       const row = rows[number];
-      if (`${row.text} ${row.path} ${row.into} ${row.task} ${row.why}`.toLowerCase().includes(wanted)) {
+      if (`${row.text} ${row.path} ${row.into} ${row.task} ${row.place ?? ""} ${row.why}`.toLowerCase().includes(wanted)) {
         select(number);
         return;
       }
@@ -365,7 +396,7 @@
   el("before").addEventListener("click", (event) => {
     before = !before;
     event.target.setAttribute("aria-pressed", before);
-    if (chosen >= 0) tree(chosen);
+    if (chosen >= 0) around(chosen);
   });
   el("all").checked = every;
   el("all").addEventListener("change", (event) => { every = event.target.checked; choose(); if (chosen >= 0) select(chosen); });
