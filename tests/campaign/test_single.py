@@ -78,7 +78,7 @@ def test_two_runs_of_one_name_do_not_mix(tmp_path: Path) -> None:
 def test_a_failure_file_holds_the_whole_storm(convicted: Failure, tmp_path: Path) -> None:
     assert (convicted.world, convicted.target) == ("processes", "bug:no-offset")
     assert convicted.plan.scenario == "sequential"
-    assert convicted.checkers == {"protocol"}
+    assert {one.checker for one in convicted.findings} == {"protocol"}
     path = tmp_path / "failure.json"
     write_failure(path, convicted)
     kept = read_failure(path)

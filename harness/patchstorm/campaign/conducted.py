@@ -9,6 +9,7 @@ strategies draw orders for plans of their own. What is found is then made smalle
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from patchstorm.campaign.single import StormResult, run_plan
 from patchstorm.campaign.skipping import unrunnable
 from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import folded
+from patchstorm.check.weight import minor_alone
 from patchstorm.choice.portfolio import ONE_PLAN, check_name
 from patchstorm.choice.schedule import Schedule
 from patchstorm.errors import InconclusiveError
@@ -98,8 +100,9 @@ def searched(asked: Asked, make: Callable[[Asked], Search]) -> Searched:
     finally:
         hunt.wanted.close()
     report = held(hunt.report(), allow_unreached=asked.allow_unreached)
-    if hunt.found is not None and hunt.found.failure is not None and not interrupted:
-        report = _shrunk(report, str(hunt.found.failure), hunt.shrinking)
+    fails = hunt.fails
+    if fails is not None and fails.failure is not None and not interrupted:
+        report = _shrunk(report, str(fails.failure), hunt.shrinking)
     return Searched(report=report, interrupted=interrupted)
 
 
@@ -133,11 +136,15 @@ def without_deaths(plan: Plan) -> Plan:
 
 @dataclass(slots=True)
 class Search:
-    """One storm's runs until something fails."""
+    """One storm's runs until something fails.
+
+    ``minor``: the first that fails by what a search goes on after.
+    """
 
     asked: Asked
     results: list[StormResult] = field(default_factory=list)
     found: StormResult | None = None
+    minor: StormResult | None = None
     wanted: Conducting = field(init=False)
     _began: float = field(default_factory=monotonic)
 
@@ -184,7 +191,8 @@ class Search:
     async def plain(self, plan: Plan) -> bool:
         """Run as it comes; True: it was judged, and is safe."""
         await self.all(iter([(plan, Schedule())]))
-        return self.results[-1].report.verdict == "safe" and self.wanted.ran
+        report = self.results[-1].report
+        return (report.verdict == "safe" or minor_alone(report.findings)) and self.wanted.ran
 
     async def all(self, tries: Iterator[Try]) -> None:
         """A few at a time, so that one waits for its servers while another works. What came of them is
@@ -209,8 +217,14 @@ class Search:
     def took(self, result: StormResult) -> None:
         """The next one is through."""
         self.results.append(result)
-        if result.report.verdict == "violated":
+        if result.report.verdict != "violated":
+            return
+        if not minor_alone(result.report.findings):
             self.found = result
+        elif self.minor is None:
+            self.minor = result
+        elif result.history_path is not None:  # one such failure is enough to keep
+            shutil.rmtree(result.history_path.parent, ignore_errors=True)
 
     def _room(self, under_way: int) -> bool:
         """Whether one more run is within the budget."""
@@ -253,13 +267,18 @@ class Search:
         if self.asked.shown is not None:
             self.asked.shown(self.far(shrinking=True))
 
+    @property
+    def fails(self) -> StormResult | None:
+        """The run that stands for what was found."""
+        return self.found or self.minor
+
     def report(self) -> RunReport:
         """One line for all runs; a violation stands for itself."""
         reports = [result.report for result in self.results]
         if not reports:
             why = "interrupted before one run was through"
             return _report(self.asked, verdict="unknown", unknown=why)
-        last = reports[-1]
+        last = reports[-1] if self.fails is None else self.fails.report
         if last.skipped is not None:
             return last
         count = len(reports)
@@ -269,7 +288,7 @@ class Search:
         return msgspec.structs.replace(
             last, verdict=verdict, schedules=count, seconds=monotonic() - self._began,
             steps=sum(one.steps for one in reports),
-            unknown=None if self.found is not None or not unsure else unsure[0].unknown,
+            unknown=None if self.fails is not None or not unsure else unsure[0].unknown,
             points=gathered(one.points for one in reports), notes=notes,
         )  # fmt: skip
 

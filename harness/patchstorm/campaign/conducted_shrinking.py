@@ -18,6 +18,7 @@ import msgspec
 from patchstorm.campaign.failure import Failure, read_failure, replay_command, write_failure
 from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.campaign.single import StormResult, run_plan
+from patchstorm.check.weight import same_cause
 from patchstorm.choice.schedule import Choice, Schedule
 from patchstorm.choice.shrink import fewer
 from patchstorm.errors import InconclusiveError
@@ -131,7 +132,7 @@ class _Shrinking:
                 world=self._failure.world, shared=self._wanted, schedule=Schedule(choices=tuple(choices)),
             )
         )  # fmt: skip
-        fails = bool(self._failure.checkers & {one.checker for one in result.report.findings})
+        fails = same_cause(self._failure.findings, result.report.findings)
         if fails:
             self.best = result
         return fails

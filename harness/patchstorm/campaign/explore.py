@@ -26,6 +26,7 @@ from patchstorm.campaign.steered import Steered
 from patchstorm.check.model import Finding
 from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import Verdict, stated
+from patchstorm.check.weight import minor, minor_alone
 from patchstorm.choice.coverage import Coverage, Seen
 from patchstorm.errors import ClusterLostError, UsageError
 from patchstorm.report.combine import rules_of
@@ -110,7 +111,8 @@ def explore(
 
     Without ``schedules`` and ``seconds``, SCHEDULES_DEFAULT schedules. ``jobs`` None: all processors,
     or one for a small budget. ``cluster``: the address of a dask scheduler whose workers run the schedules
-    instead, or ``local:N``. ``collect`` goes on after a violation and keeps one of each cause.
+    instead, or ``local:N``. ``collect`` goes on after a violation and keeps one of each cause; after one that
+    is minor (``check.weight``) every search goes on.
     ``claimed_only`` False judges also what the target does not claim. What no schedule reached makes the
     storm unknown, unless ``allow_unreached``. Failures are written below
     ``out_dir``, or below a new temporary directory. Raises UsageError for what was asked wrongly, and
@@ -238,18 +240,23 @@ class _Exploration:
             self._violations += 1
             self._found = f"{told.findings[0].checker}: {told.findings[0].summary}"
             lowest = self._stop_at
-            if not self._collect or len(self._causes()) >= DISTINCT_MAX:
+            over = not self._collect and not minor_alone(told.findings)
+            if over or len(self._causes()) >= DISTINCT_MAX:
                 self._stop_at = told.index if lowest is None else min(lowest, told.index)
         if self._progress is not None:
             self._progress(self._now())
 
-    def _causes(self) -> dict[str, Told]:
-        """The first schedule of each cause, by index. A cause is the checker that found it first."""
-        causes: dict[str, Told] = {}
+    def _causes(self) -> dict[tuple[bool, str], Told]:
+        """The first schedule of each cause, by index.
+
+        A cause is the checker that found it first, and whether it is minor.
+        """
+        causes: dict[tuple[bool, str], Told] = {}
         for index in sorted(self._told):
             told = self._told[index]
             if told.findings:
-                causes.setdefault(told.findings[0].checker, told)
+                first = told.findings[0]
+                causes.setdefault((minor(first), first.checker), told)
         return causes
 
     def _now(self, *, shrinking: bool = False) -> Progress:
@@ -340,7 +347,9 @@ class _Exploration:
     def _failures(
         self, out_dir: Path | None, minimise: bool
     ) -> tuple[tuple[Path, ...], tuple[tuple[str, ...], ...], tuple[Finding, ...]]:
-        causes = sorted(self._causes().values(), key=lambda told: told.index)
+        causes = sorted(
+            self._causes().values(), key=lambda told: (minor_alone(told.findings), told.index)
+        )
         if not causes:
             return (), (), ()
         if not self._collect:

@@ -74,11 +74,6 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     target_text: str | None = None
     made_by: Maker | None = None
 
-    @property
-    def checkers(self) -> frozenset[str]:
-        """The checkers that found something."""
-        return frozenset(finding.checker for finding in self.findings)
-
 
 def replay_call(path: Path) -> str:
     """What a program calls to replay the failure at ``path`` of a store that it brought itself."""

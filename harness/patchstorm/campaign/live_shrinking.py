@@ -27,6 +27,7 @@ from patchstorm.campaign.plan_edits import (
 )
 from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.campaign.single import StormResult, run_plan
+from patchstorm.check.weight import same_cause
 from patchstorm.errors import InconclusiveError
 from patchstorm.history import read_history, write_history
 from patchstorm.scenario.plan import Plan
@@ -140,7 +141,7 @@ class LiveSearch:
                 result = await self._attempt(plan)
             except (ValueError, KeyError, msgspec.ValidationError):
                 return False  # an edit that no storm can be made of
-            if self._failure.checkers & {one.checker for one in result.report.findings}:
+            if same_cause(self._failure.findings, result.report.findings):
                 self.found = result
                 return True
         return False

@@ -13,6 +13,7 @@ import msgspec
 
 from patchstorm.campaign.ran import Ran, listed, replayed, run_and_judge
 from patchstorm.campaign.schedules import guessed_length
+from patchstorm.check.weight import minor_alone
 from patchstorm.choice.keeping import Keeping, besides_order
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.pct import Pct
@@ -32,12 +33,19 @@ DEPTHS = (2, 3, 4)
 
 
 def near(
-    plan: Plan, schedule: Schedule, subject: Subject, workers: Workers, *, count: int
+    plan: Plan,
+    schedule: Schedule,
+    subject: Subject,
+    workers: Workers,
+    *,
+    count: int,
+    weighs: bool,
 ) -> tuple[Schedule, int] | None:
     """The first of ``count`` schedules near ``schedule`` that fails, and how many were run; None if none
     does.
 
-    What is tried depends on the plan and the schedule alone.
+    ``weighs``: failing by what is minor does not count. What is tried depends on the plan and the schedule
+    alone.
     """
     prng = Prng("near", plan.seed, plan.scenario, plan.index)
     moved = _moved(schedule.choices, prng)
@@ -47,7 +55,7 @@ def near(
             ran = replayed(plan, subject, _with(schedule, choices), workers)
         else:
             ran = _ordered(plan, schedule, subject, workers, prng, turn)
-        if ran.findings:
+        if ran.findings and not (weighs and minor_alone(ran.findings)):
             return _with(schedule, ran.outcome.choices), turn + 1
     return None
 

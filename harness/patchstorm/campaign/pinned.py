@@ -11,6 +11,7 @@ from patchstorm.campaign.failure import Failure, read_failure, violation
 from patchstorm.campaign.keeping import story_of
 from patchstorm.campaign.simulated import replay
 from patchstorm.campaign.single import replay_live
+from patchstorm.check.weight import minor_alone, same_cause
 from patchstorm.errors import InconclusiveError
 from patchstorm.report.model import RunReport
 from patchstorm.report.story import remark
@@ -33,7 +34,7 @@ def came_back(
         done = replay_live(failure, repeats=times, out_dir=Path(folder))
     reports = [one.report for one in done.results]
     for report in reports:
-        if failure.checkers & {one.checker for one in report.findings}:
+        if same_cause(failure.findings, report.findings):
             return msgspec.structs.replace(report, failure=str(path))
     if all(report.verdict in (None, "unknown") for report in reports):
         raise InconclusiveError(f"{path}: no run could tell: {remark(reports[0])}")
@@ -45,11 +46,11 @@ def _simulated(
 ) -> RunReport | None:
     again = replay(failure, subject, near_count=near)
     findings, story = again.ran.findings, again.story
-    if not findings and again.nearby is not None and again.nearby.found is not None:
+    if again.nearby is not None and again.nearby.found is not None:
         small = again.nearby.found
         findings, story = small.ran.findings, story_of(small)
     if not findings and again.ran.unknown is not None:
         raise InconclusiveError(f"{path}: could not be judged: {again.ran.unknown}")
-    if not findings:
+    if not findings or (minor_alone(findings) and not minor_alone(failure.findings)):
         return None
     return violation(msgspec.structs.replace(failure, findings=findings, story=story), path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from patchstorm.check import judge, unknowns
 from patchstorm.check.model import Finding, Judgement
 from patchstorm.check.verdict import Verdict, folded, stated
+from patchstorm.check.weight import minor
 from patchstorm.choice.naming import Listed
 from patchstorm.choice.replay import Replay
 from patchstorm.choice.schedule import Choice, Key, Schedule
@@ -28,7 +29,7 @@ from patchstorm.worlds.sim.workers import Workers
 class Ran:
     """A schedule with everything that is known of it. ``unplaced``: listed choices that never came up.
 
-    ``usual``: checkers whose findings are told last.
+    ``usual``: checkers whose findings are told late; what is minor is told last.
     """
 
     plan: Plan
@@ -44,7 +45,7 @@ class Ran:
     @property
     def findings(self) -> tuple[Finding, ...]:
         found = [finding for one in self.judgements for finding in one.findings]
-        found.sort(key=lambda finding: finding.checker in self.usual)
+        found.sort(key=lambda finding: (minor(finding), finding.checker in self.usual))
         return (*found, *deadlocks(self.outcome))
 
     @property

@@ -26,6 +26,7 @@ from patchstorm.campaign.replay_target import plan_for
 from patchstorm.campaign.schedules import MIXED, Search, Session
 from patchstorm.campaign.shrinking import Shrunk
 from patchstorm.campaign.single import StormResult, run_plan
+from patchstorm.check.weight import minor_alone
 from patchstorm.choice.coverage import Seen
 from patchstorm.choice.schedule import VERSION
 from patchstorm.errors import UsageError
@@ -65,8 +66,8 @@ def retry_simulated(
         session = Session(search, subject)
         began = monotonic()
         ran = replayed(plan, subject, schedule, session.workers, traced=True)
-        if not ran.findings:
-            continue
+        if not ran.findings or minor_alone(ran.findings):
+            continue  # what is minor is met by every schedule, and nothing is searched after a retry
         small = Shrunk(
             plan=plan,
             schedule=msgspec.structs.replace(schedule, digest=ran.digest),
@@ -167,7 +168,7 @@ async def retry_live(
             plan, target, out_dir=out_dir, keep_safe=False, world=world, shared=shared,
             allow_unreached=True,
         )  # fmt: skip
-        if result.report.verdict == "violated":
+        if result.report.verdict == "violated" and not minor_alone(result.report.findings):
             notes = (REMARK, *result.report.notes)
             return replace(result, report=msgspec.structs.replace(result.report, notes=notes))
         if result.history_path is not None:  # it could not tell, and the storm itself is about to

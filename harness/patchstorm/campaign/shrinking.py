@@ -25,6 +25,7 @@ import msgspec
 from patchstorm.campaign.plan_edits import EDITS, tiny
 from patchstorm.campaign.ran import Ran, listed, replayed, run_and_judge
 from patchstorm.campaign.schedules import guessed_length
+from patchstorm.check.weight import same_cause
 from patchstorm.choice.delay_bounded import DelayBounded
 from patchstorm.choice.following import Block, Following, Noting, joined
 from patchstorm.choice.keeping import Keeping, besides_order
@@ -144,7 +145,7 @@ class _Shrinking:
                 "replay the failure first"
             )
         self._storage = plan.storage
-        self._cause = first.findings[0].checker  # the plainest: checkers are asked in that order
+        self._cause = first.findings[:1]  # the plainest: checkers are asked in that order
         self.best = Small(
             plan=plan, choices=tuple(first.outcome.choices), draws=schedule.draws or ()
         )
@@ -163,7 +164,7 @@ class _Shrinking:
         )
 
     def _fails(self, ran: Ran) -> bool:
-        return any(one.checker == self._cause for one in ran.findings) and self._claimed(ran)
+        return same_cause(self._cause, ran.findings) and self._claimed(ran)
 
     def _claimed(self, ran: Ran) -> bool:
         """Whether a plainer storage is one where the target owes something: else it fails for another cause.

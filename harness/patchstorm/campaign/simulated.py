@@ -19,6 +19,7 @@ from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.shrinking import Shrunk, shrink
 from patchstorm.check.verdict import Verdict
+from patchstorm.check.weight import minor_alone, same_cause
 from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import NondeterminismError, UsageError
 from patchstorm.scenario.composing.told import composition
@@ -78,7 +79,8 @@ def replay(
     """Run the schedule of ``failure`` once. UsageError for one of another world or release.
 
     ``subject`` is the code to simulate where the failure's target is no name that stands for it. If nothing
-    is violated, ``near_count`` schedules near the recorded one are run, after a call of ``before_near``.
+    is violated, or only by what is minor where the failure is more, ``near_count`` schedules near the
+    recorded one are run, after a call of ``before_near``.
     """
     schedule = schedule_of(failure)
     subject = subject or named_subject(failure)
@@ -92,15 +94,15 @@ def replay(
         ran.outcome.forced,
     )  # fmt: skip
     story = (*composition(plan), *steps)
-    found = {finding.checker for finding in ran.findings}
     nearby = None
-    if not found and near_count:
+    weighs = not minor_alone(failure.findings)
+    if near_count and (not ran.findings or (weighs and minor_alone(ran.findings))):
         before_near()
-        nearby = _nearby(plan, schedule, subject, workers, near_count)
+        nearby = _nearby(plan, schedule, subject, workers, near_count, weighs)
     choices = len(schedule) + len(schedule.draws or ())
     return Repeated(
         ran=ran,
-        reproduced=not failure.checkers.isdisjoint(found),
+        reproduced=same_cause(failure.findings, ran.findings),
         exact=schedule.digest is None or schedule.digest == ran.digest,
         story=story,
         choices=choices,
@@ -110,9 +112,9 @@ def replay(
 
 
 def _nearby(
-    plan: Plan, schedule: Schedule, subject: Subject, workers: Workers, count: int
+    plan: Plan, schedule: Schedule, subject: Subject, workers: Workers, count: int, weighs: bool
 ) -> Nearby:
-    met = near(plan, schedule, subject, workers, count=count)
+    met = near(plan, schedule, subject, workers, count=count, weighs=weighs)
     if met is None:
         return Nearby(runs=count)
     failing, runs = met

@@ -27,6 +27,7 @@ from patchstorm.campaign.skipping import unrunnable
 from patchstorm.check import judge, unknowns, verdict
 from patchstorm.check.model import Finding, Judgement
 from patchstorm.check.verdict import Verdict, folded
+from patchstorm.check.weight import minor, same_cause
 from patchstorm.choice.schedule import Schedule
 from patchstorm.errors import OtherPythonError, UsageError
 from patchstorm.history.model import History
@@ -274,7 +275,7 @@ def _judged(
 ) -> StormResult:
     history_path = folder / HISTORY_FILE
     judgements = judge(history)
-    findings = tuple(finding for one in judgements for finding in one.findings)
+    findings = tuple(sorted((f for one in judgements for f in one.findings), key=minor))
     failure = _keep(folder, plan, target, world, findings, outcome) if findings else None
     skipped = [f"{one.checker} does not apply: {one.skipped}" for one in judgements if one.skipped]
     points, unjudged = points_of(plan, history, outcome.idle)
@@ -360,11 +361,7 @@ def replay_live(
             return [await once(shared) for _ in range(repeats)]
 
     results = tuple(asyncio.run(run()))
-    again = [
-        result
-        for result in results
-        if failure.checkers & {finding.checker for finding in result.report.findings}
-    ]
+    again = [result for result in results if same_cause(failure.findings, result.report.findings)]
     return Replayed(repeats=repeats, reproduced=len(again), results=results)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from patchstorm.check.weight import same_cause
 from patchstorm.commands.places import writable_dir
 from patchstorm.errors import UsageError
 
@@ -107,17 +108,21 @@ def _simulated(
     from patchstorm.worlds.sim.app import subject_of
 
     def looking() -> None:
-        sys.stderr.write(f"the recorded schedule is not violated; running {near} near it\n")
+        sys.stderr.write(
+            f"the recorded schedule is not violated as it was; running {near} near it\n"
+        )
 
     console = console_on(sys.stdout)
     subject = None if aim is None else subject_of(aim)
     again = replay(failure, subject, near_count=near, before_near=looking)
-    if again.ran.findings:
+    near_one = again.nearby is not None and again.nearby.found is not None
+    if again.ran.findings and not near_one:
         console.print(f"{_how(failure, again)}\n", soft_wrap=True)
         found = msgspec.structs.replace(failure, findings=again.ran.findings, story=again.story)
         tell_violation(violation(found, path), console)
         return 1
-    console.print(_followed(again), soft_wrap=True)
+    if not again.ran.findings:
+        console.print(_followed(again), soft_wrap=True)
     if again.nearby is not None and again.nearby.found is not None:
         small = again.nearby.found
         console.print(f"The schedule {again.nearby.runs} near it is violated.\n", soft_wrap=True)
@@ -190,11 +195,7 @@ def _tell(replayed: Replayed, failure: Failure, path: Path) -> int:
     )
     if not replayed.reproduced:
         return 2 if len(inconclusive) == len(reports) else 0
-    again = next(
-        report
-        for report in reports
-        if failure.checkers & {finding.checker for finding in report.findings}
-    )
+    again = next(report for report in reports if same_cause(failure.findings, report.findings))
     console.print()
     tell_violation(msgspec.structs.replace(again, failure=str(path)), console)
     return 1

@@ -1,0 +1,33 @@
+"""Which findings put what was stored in question, and which a search goes on after.
+
+A header that every answer lacks, or a file that the target's description forgot to name, is found by every
+schedule. It is told, and it is a violation; but a search that ended there would never come to the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from patchstorm.check.model import Finding
+
+
+def minor(finding: Finding) -> bool:
+    """Whether it is about a header alone, or may be settled by a line in the target's file."""
+    return finding.header is not None or finding.remedy is not None
+
+
+def minor_alone(findings: Sequence[Finding]) -> bool:
+    """Whether something was found, and nothing that weighs."""
+    return bool(findings) and all(map(minor, findings))
+
+
+def weighty(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Those that are not minor; all, where all are."""
+    return tuple(one for one in findings if not minor(one)) or tuple(findings)
+
+
+def same_cause(then: Sequence[Finding], now: Sequence[Finding]) -> bool:
+    """Whether a checker that had found something of weight finds something of weight again."""
+    if not minor_alone(then):
+        now = tuple(one for one in now if not minor(one))
+    return not {one.checker for one in weighty(then)}.isdisjoint(one.checker for one in now)
