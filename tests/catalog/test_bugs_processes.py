@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from hunting import PATIENCE_MS, allowed, storms, with_a_client_in_the_end
 
@@ -26,6 +28,7 @@ USUAL = {
 }  # fmt: skip
 """Met at once: no run leaves these out, and none leaves out any bug in the simulator."""
 USUAL_STORMS = {bug.storm for bug in REAL if bug.name in USUAL}
+TRIES = 8
 ASKED_ELSEWHERE = {"conformance"}  # of the reference as processes: tests/conformance/test_worlds.py
 
 
@@ -57,8 +60,9 @@ def test_the_storm_shows_the_bug_to_its_checkers_and_to_no_others(bug: Bug) -> N
 )
 def test_the_reference_is_safe_in_the_same_storm(storm: str) -> None:
     reference = resolve("reference")
-    index = next(with_a_client_in_the_end(load(storm), reference))
-
-    report = run_storm(storm, reference, seed=1, index=index).report
+    for index in islice(with_a_client_in_the_end(load(storm), reference), TRIES):
+        report = run_storm(storm, reference, seed=1, index=index).report
+        if "not reached" not in (report.unknown or ""):  # a busy machine can miss a moment
+            break
 
     assert report.verdict == "safe", (report.findings, report.unknown)

@@ -44,7 +44,11 @@ REFUSED = {
     "pause": ("import signal\nsignal.pause()", "signal.pause"),
     "symlink": ("os.symlink(ROOT / 'a', '/var/tmp/patchstorm-nowhere')", "/var/tmp"),
     "truncate": ("os.truncate('/var/tmp/patchstorm-nowhere', 0)", "/var/tmp"),
-    "shelve": ("import shelve\nshelve.open('/var/tmp/patchstorm-nowhere')", "/var/tmp"),
+    "dumb": ("import dbm.dumb\ndbm.dumb.open('/var/tmp/patchstorm-nowhere', 'c')", "/var/tmp"),
+    "shared": (
+        "from multiprocessing import shared_memory\nshared_memory.SharedMemory(create=True, size=64)",
+        "shared memory",
+    ),
     "swallowed": (
         "try:\n    os.mkdir('/var/tmp/patchstorm-nowhere')\nexcept Exception:\n    pass",
         "mkdir",
@@ -61,6 +65,17 @@ def test_what_cannot_be_simulated_is_refused_by_name(what: str, tmp_path: Path) 
     assert named in message
     assert "probed.py:" in message
     assert "processes" in message
+
+
+@pytest.mark.parametrize("name", ["dbm.ndbm", "dbm.gnu"])
+def test_databases_of_c_are_refused_by_name(name: str, tmp_path: Path) -> None:
+    """They open their files themselves, and no audit event tells of it."""
+    pytest.importorskip(name)
+    with pytest.raises(UsageError, match=name):
+        said(tmp_path, f"import {name}\n{name}.open(str(ROOT / 'x'), 'c')")
+    with pytest.raises(UsageError, match=r"dbm|/var/tmp"):
+        said(tmp_path, "import shelve\nshelve.open('/var/tmp/patchstorm-nowhere')")
+    assert not list(Path("/var/tmp").glob("patchstorm-nowhere*"))
 
 
 def test_outside_of_simulated_processes_all_of_it_works_as_ever(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -39,6 +40,14 @@ _WHY: Final = "reaches the machine itself, which all simulated replicas share"
 _ENDING: Final = "ends or interrupts the process, which is the simulator's own"
 _WAITS: Final = "waits for the machine, where no simulated time passes"
 _ENDS: Final = ("_exit", "abort", "kill", "killpg")
+_NATIVE: Final = {
+    "_dbm": ("open", "dbm.ndbm"),
+    "dbm.ndbm": ("open", "dbm.ndbm"),  # it has taken the function from the module above
+    "_gdbm": ("open", "dbm.gnu"),
+    "dbm.gnu": ("open", "dbm.gnu"),
+    "_posixshmem": ("shm_open", "shared memory (multiprocessing.shared_memory)"),
+}
+"""Functions of C that open files and tell no event of it, of the modules that this Python has."""
 
 
 def install(replace: Replace) -> None:
@@ -58,6 +67,10 @@ def install(replace: Replace) -> None:
     lock = _refused("a lock between processes (multiprocessing)", real, _WAITS)
     vars(lock).update(SEM_VALUE_MAX=real.SEM_VALUE_MAX, _rebuild=real._rebuild)
     replace(native, "SemLock", lock)
+    for module, (name, what) in _NATIVE.items():
+        with suppress(ImportError):  # not every Python is built with all of them
+            opens: Any = import_module(module)
+            replace(opens, name, _refused(what, getattr(opens, name), _WHY))
     replace(signal, "signal", _unheard(signal.signal, signal.SIG_DFL))
     replace(signal, "set_wakeup_fd", _unheard(signal.set_wakeup_fd, -1))
     replace(atexit, "register", _unheard(atexit.register, None))
