@@ -70,7 +70,7 @@ def test_what_cannot_be_simulated_is_refused_by_name(what: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", ["dbm.ndbm", "dbm.gnu"])
 def test_databases_of_c_are_refused_by_name(name: str, tmp_path: Path) -> None:
     """They open their files themselves, and no audit event tells of it."""
-    pytest.importorskip(name)
+    pytest.importorskip(name, exc_type=ImportError)
     with pytest.raises(UsageError, match=name):
         said(tmp_path, f"import {name}\n{name}.open(str(ROOT / 'x'), 'c')")
     with pytest.raises(UsageError, match=r"dbm|/var/tmp"):
