@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -96,23 +96,33 @@ def test_an_interrupted_storm_leaves_nothing(
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
 
 
+MOMENTS: dict[str, Callable[[Harness], Iterable[object]]] = {
+    "the command begins": lambda harness: family(str(harness.memory)),
+    "a kernel is tried": lambda harness: harness.memory.glob("*/trial/pid"),
+    "the guest has its disk": lambda harness: harness.memory.glob("*/disk"),
+    "its kernel begins": lambda harness: harness.memory.glob("*/guest/pid"),
+    "its devices come up": lambda harness: harness.memory.glob("*/guest/mconsole"),
+    "its storm has a plan": lambda harness: harness.out.glob("*/plan.json"),
+}
+"""What there is once the moment has come; each outlasts the look for it."""
+
+
 @pytest.mark.parametrize(
-    ("number", "after_s"),
+    ("number", "moment"),
     [
-        (signal.SIGTERM, 0.1),
-        (signal.SIGINT, 0.6),
-        (signal.SIGKILL, 1.1),
-        (signal.SIGINT, 2.2),
-        (signal.SIGTERM, 3.0),
-        (signal.SIGKILL, 4.1),
+        (signal.SIGTERM, "the command begins"),
+        (signal.SIGINT, "a kernel is tried"),
+        (signal.SIGKILL, "the guest has its disk"),
+        (signal.SIGINT, "its kernel begins"),
+        (signal.SIGTERM, "its devices come up"),
+        (signal.SIGKILL, "its storm has a plan"),
     ],
 )
 def test_an_interrupted_boot_leaves_nothing(
-    machine_that_can: None, number: signal.Signals, after_s: float, tmp_path: Path
+    machine_that_can: None, number: signal.Signals, moment: str, tmp_path: Path
 ) -> None:
-    """Counted from the start of the command: before the guest, while its kernel boots, while NFS comes up."""
     with Harness(tmp_path) as harness:
-        time.sleep(after_s)
+        soon(lambda: list(MOMENTS[moment](harness)))
         harness.end(number)
 
 
