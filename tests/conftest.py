@@ -9,6 +9,17 @@ from pathlib import Path
 
 import pytest
 
+try:
+    from hypothesis import HealthCheck, settings
+except ModuleNotFoundError:  # other Pythons run some of the tests with less installed
+    pass
+else:
+    # How long an example takes is the machine's affair: by default more than 200 ms are a failure.
+    settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("patient")
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a plain shell: the tests' own children have to hear Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,14 @@ def test_help_and_lists_import_nothing_heavy(arguments: list[str]) -> None:
     assert imported_by(*arguments).isdisjoint(HEAVY)
 
 
+def test_who_only_hands_a_search_to_its_workers_makes_no_payload(tmp_path: Path) -> None:
+    found = imported_by(
+        "run", "sequential", "--world", "sim", "--schedules", "1", "--out", str(tmp_path)
+    )
+    assert "patchstorm.scenario.payload" in found
+    assert "numpy" not in found
+
+
 def test_the_measure_works() -> None:
     assert "patchstorm.scenario.faults" in imported_by("list", "faults")
 
@@ -42,6 +51,7 @@ def test_a_search_in_the_simulator_imports_nothing_of_real_servers() -> None:
     )
     assert "patchstorm.worlds.sim.run" in found
     assert not {name for name in found if name.startswith("patchstorm.live.")}
+    assert "numpy" in found
     others = {name for name in found if name.startswith("patchstorm.worlds.")}
     others -= {name for name in others if name.startswith("patchstorm.worlds.sim")}
     assert others == {"patchstorm.worlds.base", "patchstorm.worlds.registry"}

@@ -3,7 +3,8 @@
 ``generate`` and ``fill`` make any range of an upload's content. ``identify`` looks at a published file
 and says, range by range, which content stands there and where it belonged: in place, displaced (by
 whole cells or by any number of bytes), of another upload, zero, or of no payload at all. The encoding
-is in ``patchstorm.scenario.cells``, the search in ``patchstorm.scenario.provenance``.
+is in ``patchstorm.scenario.cells``, the search in ``patchstorm.scenario.provenance``; both take numpy, and
+so are imported when the first payload is made or read: many a process that knows of payloads does neither.
 
 Uploads are given by number (``UploadPlan.number``), contents are 0 (the honest one) to 14.
 """
@@ -12,35 +13,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from patchstorm.dialect.operations import Request
 from patchstorm.history.model import Run
-from patchstorm.scenario.cells import (
-    CELL,
-    CONTENTS,
-    SIZE_MAX,
-    UPLOADS,
-    content_array,
-    write_cells,
-)
-from patchstorm.scenario.provenance import Key, Read, key_runs
+
+if TYPE_CHECKING:
+    from patchstorm.scenario.provenance import Key, Read
 
 SMALL = 64 * 1024  # what is not longer is kept, since storms send the same chunks again and again
 _KEPT = 512
 
 
+def prepare() -> None:
+    """Import what payloads take, for who is about to seal an interpreter off in which they are made."""
+    from patchstorm.scenario import provenance  # noqa: F401 - it brings numpy and the cells
+
+
 def generate(upload: int, content: int, offset: int, length: int) -> bytes:
     """The bytes ``offset`` to ``offset + length`` of a content. Raises ValueError out of bounds."""
-    _check(upload, content, offset, length)
     if length <= SMALL:
         return _small(upload, content, offset, length)
-    return content_array(upload, content, offset, length).tobytes()
+    return _made(upload, content, offset, length)
 
 
 def fill(buffer: bytearray | memoryview, upload: int, content: int, offset: int) -> None:
     """Write the content from ``offset`` on over the whole of a writable buffer, without a copy."""
+    import numpy as np
+
+    from patchstorm.scenario.cells import CELL, content_array, write_cells
+
     view = np.frombuffer(buffer, dtype=np.uint8)
     _check(upload, content, offset, len(view))
     first = -(-offset // CELL)
@@ -80,6 +82,8 @@ def identify(
     not in place a second time. ``names`` are the other uploads' names by number; one that is missing is
     called ``#number``. Runs are maximal, lie side by side and cover the file. Memory is bounded.
     """
+    from patchstorm.scenario.provenance import key_runs
+
     return tuple(
         _run(offset, length, key, upload, names or {})
         for offset, length, key in key_runs(read, size, upload)
@@ -93,6 +97,8 @@ def identify_bytes(
     base_offset: int = 0,
 ) -> tuple[Run, ...]:
     """``identify`` for bytes at hand, which stand at ``base_offset`` of the file."""
+    from patchstorm.scenario.provenance import key_runs
+
     view = memoryview(data)
 
     def read(offset: int, length: int) -> bytes:
@@ -115,6 +121,8 @@ def _run(offset: int, length: int, key: Key, upload: int, names: Mapping[int, st
 
 
 def _check(upload: int, content: int, offset: int, length: int) -> None:
+    from patchstorm.scenario.cells import CONTENTS, SIZE_MAX, UPLOADS
+
     if not 0 <= upload < UPLOADS:
         raise ValueError(f"upload numbers are 0 to {UPLOADS - 1}, not {upload}")
     if not 0 <= content < CONTENTS:
@@ -125,4 +133,11 @@ def _check(upload: int, content: int, offset: int, length: int) -> None:
 
 @lru_cache(maxsize=_KEPT)
 def _small(upload: int, content: int, offset: int, length: int) -> bytes:
+    return _made(upload, content, offset, length)
+
+
+def _made(upload: int, content: int, offset: int, length: int) -> bytes:
+    from patchstorm.scenario.cells import content_array
+
+    _check(upload, content, offset, length)
     return content_array(upload, content, offset, length).tobytes()

@@ -86,7 +86,8 @@ def test_processes_that_are_killed_at_any_moment_lose_nothing(world: World) -> N
                 process = context.Process(target=storehammer.hammer, args=args)
                 process.start()
                 spawned.append(process)
-            wait_until(lambda logs=logs, turn=turn: any(logs.glob(f"{turn}-*")))  # type: ignore[misc]
+            came = storehammer.acknowledged if turn == 0 else Path.exists
+            wait_until(lambda came=came, turn=turn: any(map(came, logs.glob(f"{turn}-*"))))  # type: ignore[misc]
             for process in drawn.sample(spawned, len(spawned)):
                 time.sleep(drawn.uniform(0.0, 0.02))
                 process.kill()

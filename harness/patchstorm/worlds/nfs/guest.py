@@ -33,6 +33,7 @@ TAKE_S_MAX: Final = 60.0
 IMAGE_BYTES: Final = 1 << 30
 TAIL_BYTES: Final = 1_500
 QUIET_S: Final = 2.0
+MARK_VARIABLE: Final = "PATCHSTORM_GUEST"
 INSIDE: Final = "patchstorm.worlds.nfs.inside"
 Told = Callable[[dict[str, Any]], None]
 
@@ -81,6 +82,11 @@ class Guest:
         return self._folder
 
     @property
+    def _mark(self) -> str:
+        """What the environment of its processes holds."""
+        return f"{MARK_VARIABLE}={self.folder}"
+
+    @property
     def usable(self) -> bool:
         """Whether it runs and may be given a job."""
         return self._line is not None
@@ -90,6 +96,8 @@ class Guest:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._machine.memory_dir))
             guard.adopt_dir(self._folder)
+            # Before there is a kernel: one that nobody had noted yet would make its directory again.
+            guard.adopt_mark(self._mark)
             with open(self._folder / "disk", "xb") as disk:
                 disk.truncate(IMAGE_BYTES)
         try:
@@ -122,7 +130,12 @@ class Guest:
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
                 cwd="/",
-                env={"PATH": search_path(), "TMPDIR": str(self._machine.memory_dir), "HOME": "/"},
+                env={
+                    "PATH": search_path(),
+                    "TMPDIR": str(self._machine.memory_dir),
+                    "HOME": "/",
+                    MARK_VARIABLE: str(self.folder),
+                },
             )
         guard.adopt_group(self._process.pid)
         with contextlib.suppress(OSError):
@@ -267,6 +280,7 @@ class Guest:
         self.cut_power()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            guard.release_mark(self._mark)
             guard.release_dir(self._folder)
             self._folder = None
 

@@ -29,6 +29,7 @@ from patchstorm.run.script import (
 )
 from patchstorm.run.triggers import Seen, patterns_of
 from patchstorm.run.truth import ROOT, make_root
+from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Workload
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.machine import Machine
@@ -84,6 +85,7 @@ def run_schedule(
     patience_ms = POLITE_PATIENCE_MS if plan.policy == "polite" else HOSTILE_PATIENCE_MS
     kernel = subject.kernel(strategy, workers, steps_max=steps_max, patience_ns=patience_ms * MS)
     run = _SimRun(plan, subject, kernel, tuple(observers), choosers, watched or strategy.watches)
+    payload.prepare()  # numpy meets the system as it is, and no run differs from the one before
     collects = gc.isenabled()
     gc.disable()  # a run makes no garbage worth stopping for, and ends within milliseconds
     try:
