@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import tempfile
@@ -33,14 +34,25 @@ os.environ["PATCHSTORM_NO_CORPUS"] = "1"
 
 @pytest.fixture(scope="session")
 def appending_failure(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The failure of the appending store in the simulator, found and shrunk once for who only reads it."""
-    from patchstorm.campaign.explore import explore
+    """The failure of the appending store in the simulator, for who only reads it.
 
-    folder = tmp_path_factory.mktemp("appending")
-    explored = explore(
-        "replaying", "reference:append", seed=1, schedules=50, jobs=1, out_dir=folder
-    )
-    return explored.failures[0]
+    Found and shrunk once, by the first of the processes that run the tests to need it.
+    """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent  # of this run, and of all its processes
+    told = place / "appending.txt"
+    with open(place / "appending.lock", "w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        if not told.exists():
+            from patchstorm.campaign.explore import explore
+
+            folder = tmp_path_factory.mktemp("appending")
+            explored = explore(
+                "replaying", "reference:append", seed=1, schedules=50, jobs=1, out_dir=folder
+            )
+            told.write_text(str(explored.failures[0]))
+    return Path(told.read_text())
 
 
 @pytest.fixture

@@ -254,6 +254,7 @@ def test_the_simulated_rows_of_a_matrix_are_the_same_there_whoever_dies(
     assert simulated_cells(away) == simulated_cells(alone)
 
 
+@pytest.mark.slow
 def test_tasks_go_in_lumps_and_each_comes_back_once(monkeypatch: pytest.MonkeyPatch) -> None:
     lumps = []
     submit = Cluster._submit

@@ -49,7 +49,7 @@ def small() -> Scenario:
 def convicted(tmp_path_factory: pytest.TempPathFactory) -> Failure:
     """A failure of a store that is wrong in every run, so that no test here waits for a race."""
     folder = tmp_path_factory.mktemp("runs")
-    result = run_storm("sequential", "bug:no-offset", seed=1, out_dir=folder)
+    result = run_storm("sequential", "bug:no-offset", seed=1, replicas=1, out_dir=folder)
     assert result.failure is not None
     return read_failure(result.failure)
 
@@ -58,7 +58,7 @@ def test_a_safe_run_says_so_and_keeps_nothing_unless_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    result = run_storm(small(), "reference", seed=3)
+    result = run_storm(small(), "reference", seed=3, replicas=1)
     report = result.report
     assert (report.verdict, report.schedules, report.digest) == ("safe", 1, None)
     assert (report.world, report.target, report.scenario) == ("processes", "reference", "small")
@@ -68,7 +68,7 @@ def test_a_safe_run_says_so_and_keeps_nothing_unless_asked(
 
 def test_two_runs_of_one_name_do_not_mix(tmp_path: Path) -> None:
     for _ in range(2):
-        run_storm(small(), "reference", seed=3, out_dir=tmp_path)
+        run_storm(small(), "reference", seed=3, replicas=1, out_dir=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "small-reference-3",
         "small-reference-3.2",

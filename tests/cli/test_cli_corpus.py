@@ -21,6 +21,7 @@ SEARCH = (
     "--jobs",
     "1",
 )
+ALONE = ("--world", "processes", "--replicas", "1")
 KEPT = Path(".patchstorm/failures")
 
 
@@ -87,7 +88,7 @@ def test_a_storm_that_failed_before_is_begun_before_the_others(
 def test_without_the_corpus_it_is_searched_anew_and_nothing_is_kept(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = runs(capsys, *SEARCH, "--no-corpus")
+    run = runs(capsys, "explore", "sequential", "--target", "bug:chunks-left", "--no-corpus")
     assert run["verdict"] == "violated"
     assert "failed before and was tried first" not in list(run["notes"])  # type: ignore[call-overload]
     assert [path.name for path in here.iterdir()] == ["patchstorm-runs"]
@@ -174,7 +175,7 @@ def test_what_no_longer_fits_stops_no_run(
 def test_real_processes_run_the_plan_again_and_say_how_often_it_failed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    wrong = ("sequential", "--world", "processes", "--target", "bug:no-offset")
+    wrong = ("sequential", *ALONE, "--target", "bug:no-offset")
     assert runs(capsys, "run", *wrong, "--seed", "7")["verdict"] == "violated"
     assert runs(capsys, "run", *wrong)["seed"] == 7, "the plan that failed, not that of seed 1"
     assert main(["replay", "--times", "1"]) == 1
@@ -186,7 +187,7 @@ def test_real_processes_run_the_plan_again_and_say_how_often_it_failed(
 
 @pytest.mark.slow
 def test_what_comes_back_is_confirmed_by_its_own_plan(capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = ("sequential", "--world", "processes", "--target", "bug:no-offset")
+    wrong = ("sequential", *ALONE, "--target", "bug:no-offset")
     assert runs(capsys, "run", *wrong, "--seed", "7")["verdict"] == "violated"
     again = runs(capsys, "run", *wrong, "--confirm", "2")
     assert again["seed"] == 7

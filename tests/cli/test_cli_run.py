@@ -18,13 +18,15 @@ from cli_fakes import patchstorm, plain_environment
 from patchstorm.history import read_history
 
 REAL = ("--world", "processes")
+ALONE = (*REAL, "--replicas", "1")
+"""For what does not depend on how many there are: each takes as long to start as its storm takes."""
 
 
 @pytest.fixture(scope="module")
 def convicted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A directory in which a store that is wrong in every run was convicted, and what the command printed."""
     folder = tmp_path_factory.mktemp("convicted")
-    done = patchstorm("run", "sequential", "--target", "bug:no-offset", *REAL, cwd=folder)
+    done = patchstorm("run", "sequential", "--target", "bug:no-offset", *ALONE, cwd=folder)
     assert done.returncode == 1, done.stderr
     return folder, done.stdout.splitlines()
 
@@ -39,7 +41,7 @@ def test_a_safe_run_leaves_nothing_and_says_so(tmp_path: Path) -> None:
 
 
 def test_json_is_one_object_and_nothing_else_on_standard_output(tmp_path: Path) -> None:
-    asked = ("run", "sequential", "power-loss", *REAL, "--json", "--seed", "5")
+    asked = ("run", "sequential", "power-loss", *ALONE, "--json", "--seed", "5")
     done = patchstorm(*asked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -80,7 +82,7 @@ def test_a_scenario_of_ones_own_on_a_directory_of_ones_own(tmp_path: Path) -> No
     )
     shared = tmp_path / "shared"
     shared.mkdir()
-    done = patchstorm("run", "mine.toml", *REAL, "--storage", f"dir:{shared}", cwd=tmp_path)
+    done = patchstorm("run", "mine.toml", *ALONE, "--storage", f"dir:{shared}", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(shared.iterdir()) == []
 
@@ -114,7 +116,7 @@ def test_a_replay_that_finds_nothing_ends_with_zero(
 ) -> None:
     folder, lines = convicted
     good = tmp_path / "good"
-    patchstorm("run", "sequential", *REAL, "--out", str(good))
+    patchstorm("run", "sequential", *ALONE, "--out", str(good))
     failure = json.loads((folder / lines[-1].split()[-1]).read_text())
     failure["target"] = "reference"
     failure["plan"] = json.loads((good / "sequential-reference-1" / "plan.json").read_text())

@@ -170,11 +170,11 @@ def test_the_schema_of_the_project_file_takes_one_and_refuses_mistakes(
 def test_an_exploration_writes_junit_and_what_its_schema_says(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ("replaying", "--target", "reference:append", "--schedules", "12", "--jobs", "1")
+    asked = ("sequential", "--target", "bug:chunks-left", "--schedules", "12", "--jobs", "1")
     assert main(["explore", *asked, "--junit", "junit.xml", "--json"]) == 1
     report = json.loads(capsys.readouterr().out)
     (case,) = Xml.parse(here / "junit.xml").getroot().iter("testcase")
-    assert case.get("name") == "replaying[seed=1]"
+    assert case.get("name") == "sequential[seed=1]"
     failure = case.find("failure")
     assert failure is not None and "patchstorm replay " in str(failure.text)
     assert refused(schema_of("report", capsys), report) == []

@@ -13,7 +13,6 @@ import pytest
 
 from files.mutating import documents, texts
 from files.toml import written
-from patchstorm.campaign.explore import explore
 from patchstorm.campaign.failure import read_failure
 from patchstorm.check import judge
 from patchstorm.cli import main
@@ -34,13 +33,9 @@ ANYWHERE = frozenset(CAPABILITIES) - {"sequential"}
 
 
 @pytest.fixture(scope="module")
-def violated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def violated(appending_failure: Path) -> Path:
     """The failure of a real store; its history lies beside it."""
-    folder = tmp_path_factory.mktemp("violated")
-    (failure,) = explore(
-        "replaying", "reference:append", seed=1, schedules=40, jobs=1, out_dir=folder
-    ).failures
-    return failure
+    return appending_failure
 
 
 def use_target(path: Path) -> None:

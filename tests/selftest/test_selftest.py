@@ -72,6 +72,7 @@ def test_planted_bugs_are_found_and_innocents_are_not_accused(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_result_is_the_same_in_one_process_and_in_two(capsys: Captured) -> None:
     sample = [name for name in SAMPLE if name != "lock-per-process"]  # whose race is long to shrink
     results = [selftest(capsys, *only(*sample), "--jobs", jobs) for jobs in ("1", "2")]

@@ -1,9 +1,10 @@
-"""One Chromium for the tests of a module."""
+"""A failure to show, and one Chromium, for the tests of a module."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,13 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
 ]
+
+
+@pytest.fixture(scope="module")
+def failure(appending_failure: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a failure that a search in the simulator left, to write beside it."""
+    found = appending_failure.parent
+    return Path(shutil.copytree(found, tmp_path_factory.mktemp("caught") / found.name))
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 from patchstorm.check.model import Finding, Range
 from patchstorm.history.events import Event, Fault, Phase, Refusal, Step
 from patchstorm.history.model import (
@@ -22,17 +18,6 @@ from patchstorm.history.model import (
 from patchstorm.report.show.page import Shown
 
 WILD = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>\u2028<!--"
-
-
-def caught(folder: Path) -> Path:
-    """The directory of a failure that a run in the simulator has just left."""
-    command = ["patchstorm", "run", "replaying", "--target", "reference:append", "--world", "sim"]
-    done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, check=False, capture_output=True
-    )
-    assert done.returncode == 1, done.stderr
-    (failure,) = folder.glob("patchstorm-runs/*/failure.json")
-    return failure.parent
 
 
 def header(**changes: object) -> Header:

@@ -11,25 +11,24 @@ import pytest
 from patchstorm.report.show.page import page
 
 from .browser import Opened
-from .histories import caught, wild
+from .histories import wild
 
 pytestmark = pytest.mark.slow  # a browser takes seconds to start
 
 
 @pytest.fixture(scope="module")
-def failure(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shown(failure: Path) -> Path:
     """The page of what the simulator caught."""
     from patchstorm.commands.show import write_page
 
-    folder = caught(tmp_path_factory.mktemp("caught"))
-    return write_page(folder / "failure.json", folder / "failure.html")
+    return write_page(failure / "failure.json", failure / "failure.html")
 
 
 @pytest.fixture
-def opened(chromium: Any, failure: Path) -> Iterator[Opened]:
-    opened = Opened(chromium, failure, viewport={"width": 1280, "height": 900})
+def opened(chromium: Any, shown: Path) -> Iterator[Opened]:
+    opened = Opened(chromium, shown, viewport={"width": 1280, "height": 900})
     yield opened
-    assert opened.said == [] and opened.asked == [failure.as_uri()]
+    assert opened.said == [] and opened.asked == [shown.as_uri()]
     opened.page.close()
 
 
@@ -81,9 +80,9 @@ def test_every_line_of_the_story_leads_to_its_row(opened: Opened) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_narrow_window_needs_no_sideways_scrolling(
-    chromium: Any, failure: Path, scheme: str
+    chromium: Any, shown: Path, scheme: str
 ) -> None:
-    opened = Opened(chromium, failure, viewport={"width": 400, "height": 800}, color_scheme=scheme)
+    opened = Opened(chromium, shown, viewport={"width": 400, "height": 800}, color_scheme=scheme)
     assert opened.page.evaluate("document.scrollingElement.scrollWidth") <= 400
     back, ink = (
         opened.page.evaluate(f"getComputedStyle(document.body).{name}")
@@ -94,13 +93,13 @@ def test_a_narrow_window_needs_no_sideways_scrolling(
     opened.page.close()
 
 
-def test_without_scripts_and_on_paper_the_diagram_is_there(chromium: Any, failure: Path) -> None:
-    plain = Opened(chromium, failure, java_script_enabled=False)
+def test_without_scripts_and_on_paper_the_diagram_is_there(chromium: Any, shown: Path) -> None:
+    plain = Opened(chromium, shown, java_script_enabled=False)
     assert (
         plain.page.locator(".chart").is_visible() and not plain.page.locator("#scroll").is_visible()
     )
     plain.page.close()
-    opened = Opened(chromium, failure)
+    opened = Opened(chromium, shown)
     assert (
         opened.page.locator("#scroll").is_visible()
         and not opened.page.locator(".chart").is_visible()

@@ -10,7 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +20,7 @@ from patchstorm.report.show.marks import Mark, marks
 from patchstorm.report.show.page import page
 from patchstorm.report.show.timeline import laid_out
 
-from .histories import WILD, by_hand, caught, operation, step, wild
+from .histories import WILD, by_hand, operation, step, wild
 
 
 class Elements(HTMLParser):
@@ -40,11 +39,6 @@ class Elements(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
-
-
-@pytest.fixture(scope="module")
-def failure(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return caught(tmp_path_factory.mktemp("caught"))
 
 
 def shown(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ from patchstorm.history.model import History
 from patchstorm.report.show.timeline import laid_out
 from patchstorm.report.show.trace import events
 
-from .histories import by_hand, caught, operation, step
+from .histories import by_hand, operation, step
 
 Events = list[dict[str, Any]]
 Spans = Mapping[tuple[int, int], Sequence[tuple[float, float]]]
@@ -84,11 +84,6 @@ def _arrows(found: Events, spans: Spans) -> Iterator[str]:
 
 def traced(history: History) -> Events:
     return events(laid_out(history))
-
-
-@pytest.fixture(scope="module")
-def failure(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return caught(tmp_path_factory.mktemp("caught"))
 
 
 def test_a_found_failure_becomes_a_trace_and_no_page(
