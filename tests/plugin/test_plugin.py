@@ -142,6 +142,7 @@ def test_a_storm_that_cannot_run_here_is_skipped_with_the_reason(
     result.stdout.fnmatch_lines(["SKIPPED*power-loss can be brought about in sim*"])
 
 
+@pytest.mark.slow
 def test_storms_run_under_xdist(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess(*QUIET, "-n", "2", *STORM, "--patchstorm-seeds", "2")
     result.assert_outcomes(passed=2)

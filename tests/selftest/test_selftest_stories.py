@@ -24,6 +24,7 @@ SAMPLE = {
     "revived": "client STATUS",
     "unknown-checksum-ignored": "client PATCH checksum wrong",
     "live-bodies-swept": "sweeper unlink **/info.json",
+    "announced-too-early": "sweeper unlink u0.bin",
     "sweeper-looks-away": "fault power-loss",
     "no-directory-fsync": "fault crash",
     "read-once": "fault short-write",
@@ -35,7 +36,7 @@ SAMPLE = {
 """Bugs whose failures are found and shrunk at once, with a deed that is not theirs."""
 LONG = (
     "unknown-checksum-ignored", "no-directory-fsync", "read-once", "published-unverified",
-    "listed-before-lock",
+    "listed-before-lock", "live-bodies-swept",
 )  # fmt: skip
 """What takes longest; others of their kind stay."""
 
