@@ -84,8 +84,15 @@ def test_the_innocent_twin_is_safe_in_the_bug_s_storms(name: str) -> None:
             assert twin.tell(index).verdict == "safe"
 
 
+SEQUENTIAL = {bug.storm for bug in BUGS if bug.base == "sequential"}
+
+
 @pytest.mark.parametrize(
-    "storm", one_in(2, sorted({bug.storm for bug in BUGS if bug.base == "sequential"}))
+    "storm",
+    [
+        pytest.param("conformance", marks=pytest.mark.slow),  # asks a whole suite of each schedule
+        *one_in(2, sorted(SEQUENTIAL - {"conformance"})),
+    ],
 )
 def test_the_sequential_store_is_safe_in_the_storms_of_its_bugs(storm: str) -> None:
     base = session(storm, "innocent:sequential")

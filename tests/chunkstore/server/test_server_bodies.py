@@ -29,6 +29,20 @@ from chunkstore.testing import Fleet
 MIB = 1 << 20
 
 
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """One replica is enough for what a body does on its way."""
+    with Fleet(tmp_path, 1) as running:
+        yield running
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Fleet]:
+    """Two, for what the other one knows of it."""
+    with Fleet(tmp_path, 2) as running:
+        yield running
+
+
 def zeros(size: int) -> Iterator[bytes]:
     block = bytes(MIB)
     return itertools.repeat(block, size // MIB)
@@ -59,15 +73,15 @@ def test_a_patch_of_a_gibibyte_needs_little_memory(fleet: Fleet) -> None:
     assert memory_growth(fleet, 1024 * MIB) < 64 * MIB
 
 
-def test_of_a_client_that_leaves_mid_body_all_that_came_is_kept(fleet: Fleet) -> None:
-    location = create(fleet, 10 * MIB)
-    with connect(fleet) as client:
+def test_of_a_client_that_leaves_mid_body_all_that_came_is_kept(pair: Fleet) -> None:
+    location = create(pair, 10 * MIB)
+    with connect(pair) as client:
         client.sendall(patch_head(location, 0, 10 * MIB) + b"\1" * 3 * MIB)
-    assert eventually(lambda: offset(fleet, location) == 3 * MIB)
-    assert not temporary_files(fleet)
-    assert patch(fleet, location, 3 * MIB, b"\2" * 7 * MIB, replica=1).status == 204
-    assert (fleet.root / "file.bin").read_bytes() == b"\1" * 3 * MIB + b"\2" * 7 * MIB
-    assert '"level":"error"' not in fleet.logs()
+    assert eventually(lambda: offset(pair, location) == 3 * MIB)
+    assert not temporary_files(pair)
+    assert patch(pair, location, 3 * MIB, b"\2" * 7 * MIB, replica=1).status == 204
+    assert (pair.root / "file.bin").read_bytes() == b"\1" * 3 * MIB + b"\2" * 7 * MIB
+    assert '"level":"error"' not in pair.logs()
 
 
 def test_an_upload_whose_every_connection_breaks_gets_on_with_each_of_them(fleet: Fleet) -> None:
@@ -205,17 +219,17 @@ def test_an_encoded_body_is_not_decoded(fleet: Fleet) -> None:
     assert patch(fleet, location, 0, b"x", Content_Encoding="gzip").status == 415
 
 
-def test_creation_with_upload_over_the_wire(fleet: Fleet) -> None:
+def test_creation_with_upload_over_the_wire(pair: Fleet) -> None:
     fields = {
         "Upload-Length": str(3 * MIB),
         "Upload-Metadata": "filename Y3d1",
         "Content-Type": PATCH_TYPE,
     }
-    answer = ask(fleet, "POST", headers=fields, body=bytes(2 * MIB))
+    answer = ask(pair, "POST", headers=fields, body=bytes(2 * MIB))
     assert (answer.status, answer.headers["upload-offset"]) == (201, str(2 * MIB))
-    done = patch(fleet, local(answer.headers["location"]), 2 * MIB, bytes(MIB), replica=1)
+    done = patch(pair, local(answer.headers["location"]), 2 * MIB, bytes(MIB), replica=1)
     assert done.headers["upload-offset"] == str(3 * MIB)
-    assert (fleet.root / "cwu").stat().st_size == 3 * MIB
+    assert (pair.root / "cwu").stat().st_size == 3 * MIB
 
 
 def test_the_method_can_be_overridden(fleet: Fleet) -> None:
