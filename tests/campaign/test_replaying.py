@@ -61,6 +61,7 @@ def test_a_race_that_moved_is_met_nearby(
     assert "bit for bit" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_store_that_is_mended_is_zero_or_cannot_be_told(
     found: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,6 +94,7 @@ def test_without_the_corpus_it_is_searched_anew_and_nothing_is_kept(
     assert [path.name for path in here.iterdir()] == ["patchstorm-runs"]
 
 
+@pytest.mark.slow
 def test_the_corpus_goes_where_it_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = (*SEARCH, "--corpus", "mine", "--out", "runs")
     assert runs(capsys, *asked)["schedules"] != 1
@@ -102,6 +103,7 @@ def test_the_corpus_goes_where_it_is_told(here: Path, capsys: pytest.CaptureFixt
     assert main(["replay", "--corpus", "mine", "--near", "0"]) == 1
 
 
+@pytest.mark.slow
 def test_a_correct_store_is_judged_as_ever_and_leaves_nothing(
     here: Path, entry: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -122,6 +122,7 @@ def test_ctrl_c_among_real_processes_tells_what_ended_and_leaves_nothing(
     assert list(shared.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_both_worlds_waits_for_no_simulation(start: Start, tmp_path: Path) -> None:
     running = start("run", "sequential", "--json", "--jobs", "2", "--schedules", MANY)
     assert "sequential in processes" in running.first_line()

@@ -170,6 +170,7 @@ def test_storms_that_no_server_can_be_put_to_are_left_out_of_the_table() -> None
     assert all("power-loss" not in line for line in overview(matrix(row)))
 
 
+@pytest.mark.slow
 def test_a_careless_server_and_an_honest_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,6 +75,7 @@ def test_out_and_junit_hold_what_happened(tmp_path: Path) -> None:
     assert told.stdout.splitlines()[1].split()[:2] == ["sequential", "safe"]
 
 
+@pytest.mark.slow
 def test_a_scenario_of_ones_own_on_a_directory_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(
         'title = "two small chunks"\nwhy = "a test"\n'

@@ -17,6 +17,7 @@ from patchstorm.commands import settings
 from patchstorm.commands.schema import KINDS
 from patchstorm.errors import UsageError
 from patchstorm.scenario.schema import parse
+from sampled import one_in
 
 STORMS = Path(__file__).resolve().parents[2] / "scenarios"
 OWN = 'scenarios = ["sequential"]\nworld = "sim"\nschedules = 2\nseed = 7\n'
@@ -36,10 +37,13 @@ def runs(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, 
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [
-        ("patchstorm.toml", OWN),
-        ("pyproject.toml", f"[tool.patchstorm]\n{OWN}\n[tool.other]\nkey = 1\n"),
-    ],
+    one_in(
+        2,
+        [
+            ("patchstorm.toml", OWN),
+            ("pyproject.toml", f"[tool.patchstorm]\n{OWN}\n[tool.other]\nkey = 1\n"),
+        ],
+    ),
 )
 def test_what_is_not_typed_the_projects_file_says(
     name: str, text: str, here: Path, capsys: pytest.CaptureFixture[str]
@@ -182,6 +186,7 @@ def test_an_exploration_writes_junit_and_what_its_schema_says(
     assert refused(schema_of("failure", capsys), kept) == []
 
 
+@pytest.mark.slow
 def test_a_matrix_writes_junit(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ("--targets", "reference", "--storms", "sequential,power-loss", "--repeat", "2")
     assert main(["matrix", *asked, "--junit", "junit.xml", "--json"]) == 0

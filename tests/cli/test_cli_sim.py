@@ -177,6 +177,7 @@ def test_a_search_says_what_it_covered(capsys: pytest.CaptureFixture[str]) -> No
     assert any(" distinct; " in line for line in lines)
 
 
+@pytest.mark.slow
 def test_a_search_ends_at_the_first_violation_or_collects(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

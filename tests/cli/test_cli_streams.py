@@ -72,6 +72,7 @@ def test_a_result_that_nobody_got_is_not_a_success(out: str, tmp_path: Path) -> 
     assert ended(tmp_path, ("list", "scenarios"), out=out)[0] == 2
 
 
+@pytest.mark.slow
 def test_a_violation_that_nobody_read_is_one(tmp_path: Path) -> None:
     assert ended(tmp_path, VIOLATED, out=FULL)[0] == 1
 

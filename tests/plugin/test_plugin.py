@@ -72,6 +72,7 @@ def test_every_storm_and_seed_is_an_item(
     ]
 
 
+@pytest.mark.slow
 def test_items_can_be_chosen_with_k(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess(
         *QUIET, "--collect-only", "-q", "-k", "replaying and not crash",
@@ -80,6 +81,7 @@ def test_items_can_be_chosen_with_k(pytester: pytest.Pytester) -> None:
     assert items(result) == ["patchstorm::replaying[reference-1]"]
 
 
+@pytest.mark.slow
 def test_a_correct_server_passes_and_leaves_nothing(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess(*QUIET, *STORM)
     result.assert_outcomes(passed=1)

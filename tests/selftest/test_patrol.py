@@ -73,6 +73,7 @@ def test_a_sample_is_drawn_from_the_seed() -> None:
     assert [len(one) for one in samples] == [50, 50, 50]
 
 
+@pytest.mark.slow
 def test_parts_are_the_same_as_the_whole(capsys: Captured) -> None:
     sample = ("--only", "innocent:sequential", "--schedules", "9")
     whole = patrol(capsys, *sample)[1]
