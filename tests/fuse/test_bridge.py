@@ -2,10 +2,13 @@
 """Every call over a mount does what it does on a real tmpfs: one program, run on both, prints the same."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
+import time
 
 import pytest
 from tests.fuse.mounts import mounts, run, start, until_ended
@@ -187,13 +190,25 @@ def test_a_signal_ends_the_wait_for_a_lock():
         import signal
         class Rang(Exception): pass
         def ring(*_): raise Rang
-        signal.signal(signal.SIGALRM, ring); signal.setitimer(signal.ITIMER_REAL, 0.05)
+        signal.signal(signal.SIGALRM, ring)
         other = os.open('f', os.O_RDWR)
         try: fcntl.flock(other, fcntl.LOCK_EX)
         except Rang: print('rang')
     """)
     with mounts() as (one,):
-        assert run(one, program) == "rang\n"
+        process = start(one, program)
+
+        def ring() -> None:
+            while one.asked.count("SETLKW") < 2 and process.poll() is None:
+                time.sleep(0.01)
+            process.send_signal(
+                signal.SIGALRM
+            )  # it waits: the file system was asked, and has not answered
+
+        ringing = threading.Thread(target=ring)
+        ringing.start()
+        assert until_ended([one], process) == ["rang\n"]
+        ringing.join()
 
 
 def test_locks_of_a_replica_that_died_are_free():

@@ -123,6 +123,7 @@ def test_a_wish_that_did_not_hold_is_told_and_fails_only_where_the_storm_is_stri
     assert properties(rule)["held"] == "no"
 
 
+@pytest.mark.slow
 def test_a_storm_that_puts_no_rules_and_a_run_without_a_report_are_as_ever(
     pytester: pytest.Pytester,
 ) -> None:
