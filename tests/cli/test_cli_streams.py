@@ -55,6 +55,7 @@ def test_a_reader_that_has_left_leaves_the_verdict_as_it_is(tmp_path: Path) -> N
     assert ended(tmp_path, ("--help",), out=PIPE)[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("err", one_in(3, [FULL, CLOSED, PIPE]))
 def test_without_standard_error_the_result_is_told_all_the_same(err: str, tmp_path: Path) -> None:
     code, out, _ = ended(tmp_path, SAFE, err=err)

@@ -64,6 +64,7 @@ def test_quiet_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert searched(tmp_path, "locked", monkeypatch, "--schedules", "3", "-q") == ""
 
 
+@pytest.mark.slow
 def test_a_log_gets_whole_lines_and_a_strategy_of_deaths_tells_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

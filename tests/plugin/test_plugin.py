@@ -170,6 +170,7 @@ def test_a_wrong_option_is_a_usage_error(
     result.stderr.fnmatch_lines([f"ERROR: {remedy}"])
 
 
+@pytest.mark.slow
 def test_a_storm_that_did_not_come_to_its_point_fails_unless_that_is_allowed(
     pytester: pytest.Pytester,
 ) -> None:

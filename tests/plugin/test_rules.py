@@ -135,6 +135,7 @@ def test_a_storm_that_puts_no_rules_and_a_run_without_a_report_are_as_ever(
     pytester.runpytest_subprocess(*bare).assert_outcomes(failed=1)
 
 
+@pytest.mark.slow
 def test_a_test_of_ones_own_has_its_rules_too_unless_it_expects_them_broken(
     pytester: pytest.Pytester,
 ) -> None:

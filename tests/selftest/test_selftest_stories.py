@@ -36,7 +36,7 @@ SAMPLE = {
 """Bugs whose failures are found and shrunk at once, with a deed that is not theirs."""
 LONG = (
     "unknown-checksum-ignored", "no-directory-fsync", "read-once", "published-unverified",
-    "listed-before-lock", "live-bodies-swept",
+    "listed-before-lock", "live-bodies-swept", "locked-over-body",
 )  # fmt: skip
 """What takes longest; others of their kind stay."""
 

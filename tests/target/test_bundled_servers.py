@@ -42,6 +42,7 @@ def test_one_client_alone_gets_its_bytes_there(name: str) -> None:
     assert OF_BYTES.isdisjoint({finding.checker for finding in report.findings})
 
 
+@pytest.mark.slow
 def test_what_its_lock_does_not_reach_is_found() -> None:
     """@tus/server's own locker stays within a process: two of three replicas accept contradicting bytes."""
     needs("tus-node")
