@@ -135,6 +135,7 @@ def of_a_file(tmp_path: Path) -> tuple[Path, Path]:
     return target, explored.failures[0]
 
 
+@pytest.mark.slow
 def test_a_failure_names_no_path_of_the_machine(
     of_a_file: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_race_is_found_in_the_simulator_and_told_in_the_protocol_s_words(tmp_p
     assert api.replay(api.load_failure(found.failures[0]), subject=raced).exact
 
 
+@pytest.mark.slow
 def test_a_failure_of_one_s_own_store_is_never_replayed_with_another_s_code(tmp_path: Path) -> None:
     raced = subject(locked=False)
     named = api.subject(msgspec.structs.replace(raced.target, name="reference"), raced.build)

@@ -34,7 +34,7 @@ def test_its_file_declares_what_it_does(name: str, capsys: pytest.CaptureFixture
     assert said["remarks"] == [] and said["proposals"] == []
 
 
-@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("name", one_in(2, FOREIGN))
 def test_one_client_alone_gets_its_bytes_there(name: str) -> None:
     needs(name)
     report = run_storm("sequential", name, seed=1, keep_safe=False).report
