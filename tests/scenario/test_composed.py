@@ -32,8 +32,8 @@ from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.schema import parse
 from patchstorm.scenario.workloads import WORKLOADS
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.able import reason_to_skip
 from patchstorm.worlds.sim.app import subject_of
-from patchstorm.worlds.sim.run import reason_to_skip
 
 from .fake import OFFSET_ADDRESSED, SEQUENTIAL, Driver
 

@@ -14,9 +14,10 @@ from patchstorm.choice.strategy import Dull
 from patchstorm.history.events import Fault
 from patchstorm.scenario.faults import OPS
 from patchstorm.scenario.plan import FaultPlan, Trigger
+from patchstorm.worlds.sim.able import reason_to_skip
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.port import SimPort
-from patchstorm.worlds.sim.run import reason_to_skip, run_schedule
+from patchstorm.worlds.sim.run import run_schedule
 from patchstorm.worlds.sim.shims import Process
 from patchstorm.worlds.sim.triggers import CALLS
 from patchstorm.worlds.sim.whole import Request, Response, WholeRequests

@@ -46,8 +46,9 @@ from patchstorm.scenario.workloads.conformance import unasked
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.able import reason_to_skip
 from patchstorm.worlds.sim.app import Subject, subject_of
-from patchstorm.worlds.sim.run import WORLD, reason_to_skip, run_schedule
+from patchstorm.worlds.sim.run import WORLD, run_schedule
 from patchstorm.worlds.sim.scale import said, scaled
 from patchstorm.worlds.sim.tracing import Pairs, Trace
 from patchstorm.worlds.sim.watched import Observer

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from patchstorm.history.model import Final
-from patchstorm.scenario import payload
+from patchstorm.run.last_look import final_of
 from patchstorm.scenario.plan import Plan, UploadPlan
 
 POLL_S = 0.1
@@ -26,9 +26,5 @@ async def fetched(plan: Plan, get: Get, *, until: float) -> list[Final]:
         while (data is None or len(data) < upload.size) and time.monotonic() < until:
             await asyncio.sleep(POLL_S)
             data = await get(upload)
-        if data is None:
-            found.append(Final(upload=upload.id, present=False))
-            continue
-        runs = payload.identify_bytes(data, upload.number, names)
-        found.append(Final(upload=upload.id, present=True, size=len(data), runs=runs))
+        found.append(final_of(upload, data, names))
     return found

@@ -232,8 +232,7 @@ class _LiveRun(Run):
         if not self.by_get:  # off the loop: files are large, and a storage may be slow
             self.found = await asyncio.to_thread(finals, self.plan, self.view, self.places)
             return
-        owed = [] if self.plan.closing == "sweeper" else self.clients.known.owed()
-        until = time.monotonic() + (self.convergence_ms / 1_000 if owed else 0.0)
+        until = time.monotonic() + self.fetch_ms / 1_000
         self.found = Found(await fetched(self.plan, self.courier.fetch, until=until))
         made = self.clients.probes.made if self.clients.probes is not None else ()
         given = {url: await self.courier.served(url) for url in made}

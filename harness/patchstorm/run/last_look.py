@@ -11,6 +11,7 @@ from patchstorm.history.model import Final
 from patchstorm.history.names import above
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.view import View
+from patchstorm.scenario import payload
 from patchstorm.scenario.plan import Plan, UploadPlan
 from patchstorm.target.places import Places
 
@@ -57,6 +58,14 @@ def _final(upload: UploadPlan, path: str | None, view: View, names: dict[int, st
     look = None if path is None else view.look(path)
     mode = None if look is None else look.mode
     return Final(upload=upload.id, present=True, size=size, runs=runs, mode=mode)
+
+
+def final_of(upload: UploadPlan, data: bytes | None, names: dict[int, str]) -> Final:
+    """The record of what GET gave for ``upload``; ``names`` are the ids of all, by their numbers."""
+    if data is None:
+        return Final(upload=upload.id, present=False)
+    runs = payload.identify_bytes(data, upload.number, names)
+    return Final(upload=upload.id, present=True, size=len(data), runs=runs)
 
 
 CONTENTS_BYTES_MAX = 256

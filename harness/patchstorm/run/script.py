@@ -154,6 +154,13 @@ class Run:
         return self.target.files.read == "get"
 
     @property
+    def fetch_ms(self) -> int:
+        """How long to ask for bytes that are not whole: as long as somebody owes them."""
+        unattended = "completes-unattended" in self.target.capabilities
+        owed = self.clients.known.owed() if self.plan.closing == "client" or unattended else ()
+        return self.convergence_ms if owed else 0
+
+    @property
     def probed(self) -> bool:
         """Whether conformance cases made uploads of their own."""
         return self.clients.probes is not None and self.clients.probes.used

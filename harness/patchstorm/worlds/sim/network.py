@@ -165,7 +165,7 @@ class Network:
     def _handle(self, delivery: Delivery, replica: Replica) -> None:
         """What the task on the replica does."""
         try:
-            response = self._answer(delivery, replica)
+            response = self.answer(delivery, replica)
         except Broken:
             self._finish(delivery, None, NoAnswer.CUT)
             return
@@ -182,7 +182,8 @@ class Network:
         else:
             self._finish(delivery, reply_of(response), None)
 
-    def _answer(self, delivery: Delivery, replica: Replica) -> Answer:
+    def answer(self, delivery: Delivery, replica: Replica) -> Answer:
+        """What the replica answers, in a task of its own. Raises where there is no answer."""
         host = self._subject.host
         if host is not None:
             assert replica.process is not None

@@ -27,7 +27,7 @@ from patchstorm.run.script import (
     from_seed,
     header_of,
 )
-from patchstorm.run.triggers import Seen, patterns_of
+from patchstorm.run.triggers import Seen
 from patchstorm.run.truth import ROOT, make_root
 from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Workload
@@ -39,11 +39,11 @@ from patchstorm.storage.parse import parse_flavour
 from patchstorm.storage.server import Server
 from patchstorm.storage.settings import Clock
 from patchstorm.target.places import Places
-from patchstorm.worlds.sim import faults as sim_faults
 from patchstorm.worlds.sim import injection, triggers
 from patchstorm.worlds.sim.abilities import Abilities
 from patchstorm.worlds.sim.app import SECRET, Subject
 from patchstorm.worlds.sim.faults import Faults
+from patchstorm.worlds.sim.fetching import Getter
 from patchstorm.worlds.sim.injection import Injections
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.network import Network
@@ -241,7 +241,7 @@ class _SimRun(Run):
             elif isinstance(act, Heal):
                 self._heal()
             elif isinstance(act, Fetch):
-                self.found = finals(self.plan, self.view, self.places)
+                self._look()
 
     def _drive(self, workload: Workload, phase: str) -> None:
         machine = Machine(workload, client=phase, first_op=self.next_op)
@@ -298,7 +298,7 @@ class _SimRun(Run):
 
         Some of it was not acknowledged; but if it is there, the sweeper owes its publication.
         """
-        if self.plan.closing != "sweeper":
+        if self.plan.closing != "sweeper" or self.by_get:
             return False
         known = self.clients.known
         return any(
@@ -340,6 +340,13 @@ class _SimRun(Run):
 
     def before_the_last_look(self) -> None:
         self._blackout("at the end")
+
+    def _look(self) -> None:
+        if self.by_get:
+            getter = Getter(self.kernel, self.clients, self.network, self.replicas, self._until)
+            self.found, self.served = getter.finals(self.plan, self.fetch_ms), getter.of_probes()
+        else:
+            self.found = finals(self.plan, self.view, self.places)
 
     def _blackout(self, moment: str) -> None:
         """Where power is lost anyway: everywhere at once, and nothing that was not synced survives.
@@ -384,20 +391,3 @@ class _SimRun(Run):
             forced=(*self.forced, *self.injections.struck),
             idle=(*self.abilities.missed, *self.injections.idle),
         )
-
-
-def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
-    """Why this plan cannot be run in the simulator; None if it can."""
-    for fault in plan.world_faults:
-        phase = fault.trigger.phase
-        if phase is not None and phase not in subject.target.phases:
-            return f"target {subject.target.name} does not say what shows its phase `{phase}`"
-        shown = patterns_of(fault, subject.target)
-        if phase is not None and not (shown.appeared or shown.vanished):
-            return (
-                f"phase {phase} of {subject.target.name} shows by what is written to "
-                f"{', '.join(shown.changed)}, which the simulator does not watch; name a path that "
-                "appears or vanishes"
-            )
-    local = parse_flavour(plan.storage or "tmpfs").nfs is None
-    return subject.reason_to_skip(plan) or sim_faults.reason_to_skip(plan.world_faults, local)

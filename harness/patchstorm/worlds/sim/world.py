@@ -56,8 +56,9 @@ class Simulator(OnTheModel):
         """Its plainest schedule, in which nobody is held up; a search tries the others."""
         from patchstorm.choice.strategy import Dull
         from patchstorm.history import write_history
+        from patchstorm.worlds.sim.able import reason_to_skip
         from patchstorm.worlds.sim.app import subject_of
-        from patchstorm.worlds.sim.run import reason_to_skip, run_schedule
+        from patchstorm.worlds.sim.run import run_schedule
         from patchstorm.worlds.sim.scale import said, scaled
         from patchstorm.worlds.sim.workers import pool
 
