@@ -12,6 +12,7 @@ import pytest
 from cli_fakes import FAILURE, finding, run_report, skipped, unknown, violated
 
 from patchstorm.check.model import Ruled
+from patchstorm.check.registry import CHECKERS
 from patchstorm.cli import main
 from patchstorm.report.matrix import (
     Matrix,
@@ -60,6 +61,13 @@ def test_a_cell_says_how_often_each_checker_found_something() -> None:
     assert word(one) == "1/3 bytes"
     assert one.finding == "bytes: 7 bytes too long"
     assert "7 bytes too long" in one.story[0]
+
+
+def test_a_header_hides_no_finding_of_any_other_checker() -> None:
+    for name in (checker.name for checker in CHECKERS if checker.name != "protocol"):
+        real = finding(checker=name, summary="something real")
+        one = cell("stalling", [violated(findings=(HEADERS, real))], COMMAND)
+        assert (word(one), one.finding) == (f"1/1 {name}", f"{name}: something real")
 
 
 def test_a_cell_that_is_safe_or_unknown_or_skipped_says_so() -> None:

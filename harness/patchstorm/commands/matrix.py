@@ -37,6 +37,7 @@ from patchstorm.report.matrix import (
     stories,
 )
 from patchstorm.report.model import Report, RunReport, exit_code, overall
+from patchstorm.report.shared import shared
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.model import Target
@@ -250,6 +251,7 @@ def _row(
     request: Request,
 ) -> Row:
     cells: list[Cell] = []
+    judged: list[list[RunReport]] = []
     for scenario in scenarios:
         runs = [
             run
@@ -259,6 +261,7 @@ def _row(
         if runs:
             command = _command(scenario.name, name, request)
             allowed = request.allow_unreached
+            judged.append(runs)
             cells.append(cell(scenario.name, runs, command, target.known, allow_unreached=allowed))
     return Row(
         target=name,
@@ -268,6 +271,7 @@ def _row(
         replicas=request.replicas,
         skipped=missing,
         cells=tuple(cells),
+        **shared(judged)._asdict(),
     )
 
 

@@ -15,6 +15,7 @@ from patchstorm.report.combine import combined
 from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.matrix import SIMULATED, Row, cell
 from patchstorm.report.model import RunReport
+from patchstorm.report.shared import shared
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.model import Target
 from patchstorm.target.registry import anywhere
@@ -165,6 +166,7 @@ class Sampling:
                 for one in self.scenarios
                 if one.name in runs
             ),
+            **shared([runs[one.name] for one in self.scenarios if one.name in runs])._asdict(),
         )  # fmt: skip
 
     def _command(self, storm: str, name: str) -> str:

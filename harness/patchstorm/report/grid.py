@@ -34,8 +34,10 @@ def tell_matrix(matrix: Matrix, console: Console, loudness: Loudness = NORMAL) -
         VERBOSE: ("violated", "unknown", None),
     }
     for row in rows:
+        _tell_causes(row, console)
+        hidden = () if loudness is VERBOSE else row.explained
         for one in row.cells:
-            if one.verdict in told[loudness]:
+            if one.verdict in told[loudness] and one.storm not in hidden:
                 console.print()
                 _tell_cell(row, one, console)
     console.print()
@@ -74,6 +76,16 @@ def _grid(rows: list[Row]) -> Table:
 
 def _worded(one: Cell | None) -> Text:
     return Text("") if one is None else Text(word(one), style=STYLES[one.verdict])
+
+
+def _tell_causes(row: Row, console: Console) -> None:
+    """What many cells would say alike; each cell that says it too is left out, but for an example."""
+    if not row.causes:
+        return
+    console.print()
+    line(console, f"{row.name}: told once", style="bold")
+    for said in row.causes:
+        line(console, f"  {said}")
 
 
 def _tell_cell(row: Row, one: Cell, console: Console) -> None:

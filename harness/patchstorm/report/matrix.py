@@ -26,7 +26,9 @@ TELLING: Final = (
     "bytes", "durability", "conflict", "offsets", "checksum", "completion", "publication", "status",
     "conformance", "availability", "residue", "replay", "linearizable", "protocol",
 )  # fmt: skip
-"""Checkers, the one whose finding is the plainest first; header rules last, as they go wrong everywhere."""
+"""Checkers, the one whose finding is the plainest first; header rules last, as they go wrong everywhere, also
+after those that are not named here.
+"""
 FENCE: Final = "```"
 HEADERS: Final = "headers"  # the section of what every storm shows
 PROCESSES: Final = "processes"
@@ -91,7 +93,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One server in one world. ``skipped`` says why none of its storms was run."""
+    """One server in one world. ``skipped`` says why none of its storms was run.
+
+    ``causes`` says what storms were violated for alike; in those ``explained`` nothing else was found.
+    """
 
     target: str
     world: str = PROCESSES
@@ -101,6 +106,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int | None = None
     skipped: str | None = None
     cells: tuple[Cell, ...] = ()
+    causes: tuple[str, ...] = ()
+    explained: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -205,7 +212,7 @@ def _speaks_of(known: Concluded, storm: str, rates: Mapping[str, int]) -> bool:
 
 
 def _rank(checker: str) -> int:
-    return TELLING.index(checker) if checker in TELLING else len(TELLING)
+    return TELLING.index(checker) * 2 if checker in TELLING else len(TELLING) * 2 - 3
 
 
 def _plainest(run: RunReport) -> str:
