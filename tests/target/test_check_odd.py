@@ -164,6 +164,17 @@ def test_other_bytes_at_the_published_place_are_told_as_that(
     assert said["proposals"] == [] and path.read_text() == before
 
 
+def test_other_bytes_are_told_as_that_where_the_file_names_another_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = odd(tmp_path, "corrupt", published="elsewhere/{id}.bin")
+    said = checked(path, capsys)
+    told = next(one for one in said["remarks"] if "not to be had" in one)
+    assert "has as many bytes as were acknowledged (24000), but other ones" in told
+    assert "set files.published" not in told, "that is no way out"
+    assert not any(one["key"] == "files.published" for one in said["proposals"])
+
+
 @pytest.mark.slow
 def test_where_finished_bytes_are_not_to_be_had_nothing_follows_from_their_absence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -191,15 +191,38 @@ async def _searched(bench: Bench, result: Whereabouts) -> None:
             "{id} nor {target} explains, and GET does not give them: no storm can tell whose they are"
         )
         return
+    alike = _elsewhere(bench, one, two)
     told = await bench.send("GET", one.url)
     data = await bench.assembled(one) if bench.way == "path" else None
     here = "" if data is None else f" ({len(data)} other bytes lie there)"
     bench.way = "nowhere"
     result.remarks.append(
         f"the bytes are not to be had by {how}{here}, no file below {{root}} holds them, and GET of the "
-        f"upload is answered {described(told)}: set files.published or start.command so that they can be "
-        "looked at"
+        f"upload is answered {described(told)}: "
+        + (alike or "set files.published or start.command so that they can be looked at")
     )
+
+
+def _elsewhere(bench: Bench, one: Made, two: Made) -> str | None:
+    """What is said of other bytes, as many, at a place that bears the names of both; None: there is none.
+
+    They are no proof against the server, since it may store them in a form of its own.
+    """
+    for path in bench.ground.paths():
+        pattern = _pattern(bench, one, path)
+        if "{id}" not in pattern and "{target}" not in pattern:
+            continue
+        place = pattern.format(id=bench.name(two), target=two.info.target)
+        data, other = bench.ground.read(path), bench.ground.read(place)
+        if data is not None and other is not None and len(data) == len(other) == SIZE:
+            wanted = one.body(0, SIZE)
+            at = next(index for index, byte in enumerate(data) if byte != wanted[index])
+            return (
+                f"`{path}` has as many bytes as were acknowledged ({SIZE}), but other ones: the first that "
+                f"differs is at {at}. The server stores wrong bytes, or a form of its own, and then no "
+                "storm can look at them"
+            )
+    return None
 
 
 async def _rules(bench: Bench, pattern: str, other: Made) -> bool:
