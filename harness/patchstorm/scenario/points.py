@@ -1,7 +1,8 @@
 """What a storm is for, point by point, and whether one history shows it.
 
-Three kinds: that the target did anything at all (:data:`SERVED`), what ``[expect] reaches`` names, and that
-every table of faults struck at least once, with whichever of its ``times``. A table that a schedule leaves
+Four kinds: that the target did anything at all (:data:`SERVED`), what ``[expect] reaches`` names, that
+every table of faults struck at least once, with whichever of its ``times``, and that of a chapter of
+conformance cases that was asked for one case at least was answered. A table that a schedule leaves
 out is no point of that schedule, and what a composed storm was drawn with is none of its.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
+from patchstorm.dialect.cases.suite import ALL
+from patchstorm.dialect.registry import suite_of
 from patchstorm.history.events import Fault
 from patchstorm.history.model import History, Operation
 from patchstorm.scenario.faults import FAULTS
@@ -44,6 +47,27 @@ def sights(plan: Plan, history: History, idle: Collection[str] = ()) -> Iterator
     if plan.composed:
         return  # whatever it was drawn for: the table of the pairs that met tells of it
     yield from _struck(plan, history, idle)
+    yield from _chapters(history)
+
+
+def _chapters(history: History) -> Iterator[Sight]:
+    """Of chapters that a storm names, whether any of their cases applied to the target and got an answer."""
+    suite = suite_of(history.header.dialect)
+    put = [one for one in history.operations if one.call.probe is not None]
+    asked = {one.call.probe.chapter for one in put if one.call.probe is not None} - {ALL}
+    if suite is None:
+        return
+    for chapter in sorted(asked):
+        names = {case.name for case in suite.chapter(chapter)}
+        answered = any(
+            one.end is not None
+            and one.end.status is not None
+            and one.call.probe is not None
+            and one.call.probe.case in names
+            for one in put
+        )
+        why = "" if answered else "none of its cases applies to the target, or none was answered"
+        yield Sight(f"chapter {chapter}", answered, why)
 
 
 def _served(history: History) -> bool:
