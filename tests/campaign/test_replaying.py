@@ -73,6 +73,15 @@ def test_a_store_that_is_mended_is_zero_or_cannot_be_told(
     assert code == (0 if followed else 2)
 
 
+def test_against_another_target_the_command_that_is_printed_names_it(
+    found: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without it the line would replay the failure against the target that the file names."""
+    assert main(["replay", str(found), "--target", "reference:append"]) == 1
+    said = capsys.readouterr().out.rstrip()
+    assert said.endswith(f"patchstorm replay {found} --target reference:append")
+
+
 @pytest.mark.parametrize("what", ["step", "kind", "task"])
 def test_a_choice_that_finds_no_step_cannot_tell(
     what: str, found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

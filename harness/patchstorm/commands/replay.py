@@ -8,6 +8,7 @@ the order, so a race need not come back every time: what is reported is how ofte
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from patchstorm.campaign.failure import Failure
     from patchstorm.campaign.simulated import Repeated
     from patchstorm.campaign.single import Replayed
+    from patchstorm.report.model import RunReport
     from patchstorm.target.model import Target
 
 TIMES_DEFAULT: Final = 5
@@ -78,10 +80,17 @@ def execute(
         return _simulated(failure, path, aim, target, count, out)
     if near is not None:
         sys.stderr.write("--near is for the simulator: real processes take their own order\n")
-    return _live(failure, path, aim, TIMES_DEFAULT if times is None else times, out)
+    return _live(failure, path, aim, target, TIMES_DEFAULT if times is None else times, out)
 
 
-def _live(failure: Failure, path: Path, aim: Target | None, times: int, out: Path | None) -> int:
+def _live(
+    failure: Failure,
+    path: Path,
+    aim: Target | None,
+    instead: str | None,
+    times: int,
+    out: Path | None,
+) -> int:
     from patchstorm.campaign.single import replay_live
 
     often = f"{times} time{'s' * (times > 1)}"
@@ -89,7 +98,7 @@ def _live(failure: Failure, path: Path, aim: Target | None, times: int, out: Pat
     sys.stderr.write(f"running the plan of {failure.scenario} against {against} {often}\n")
     with _folder(out) as folder:
         replayed = replay_live(failure, target=aim, repeats=times, out_dir=folder)
-    return _tell(replayed, failure, path)
+    return _tell(replayed, failure, path, instead)
 
 
 def _simulated(
@@ -119,7 +128,7 @@ def _simulated(
     if again.ran.findings and not near_one:
         console.print(f"{_how(failure, again)}\n", soft_wrap=True)
         found = msgspec.structs.replace(failure, findings=again.ran.findings, story=again.story)
-        tell_violation(violation(found, path), console)
+        tell_violation(_instead(violation(found, path), instead), console)
         return 1
     if not again.ran.findings:
         console.print(_followed(again), soft_wrap=True)
@@ -179,7 +188,7 @@ def _folder(out: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _tell(replayed: Replayed, failure: Failure, path: Path) -> int:
+def _tell(replayed: Replayed, failure: Failure, path: Path, instead: str | None) -> int:
     """How often it came back, and the story of the first time that it did."""
     from patchstorm.report.console import console_on, tell_violation
     from patchstorm.report.story import remark
@@ -197,5 +206,13 @@ def _tell(replayed: Replayed, failure: Failure, path: Path) -> int:
         return 2 if len(inconclusive) == len(reports) else 0
     again = next(report for report in reports if same_cause(failure.findings, report.findings))
     console.print()
-    tell_violation(msgspec.structs.replace(again, failure=str(path)), console)
+    tell_violation(_instead(msgspec.structs.replace(again, failure=str(path)), instead), console)
     return 1
+
+
+def _instead(run: RunReport, target: str | None) -> RunReport:
+    """The run with the command that repeats it: also against the target that was asked for."""
+    if target is None:
+        return run
+    command = f"patchstorm replay {shlex.quote(str(run.failure))} --target {shlex.quote(target)}"
+    return msgspec.structs.replace(run, target=target, replay=command)
