@@ -289,7 +289,13 @@ class Repeating(Naming):
             return held
         if not open_:
             return None
-        return self._by_key.get(self.kind(dull.name, number, SWITCH if goes_on else NEXT))
+        mine, other = (SWITCH, NEXT) if goes_on else (NEXT, SWITCH)
+        found = self._by_key.get(self.kind(dull.name, number, mine))
+        if (
+            found is None
+        ):  # who acted last may be another one each time: what is to happen is said all the same
+            found = self._by_key.get((dull.name, number, other))
+        return None if found is None or found.key in self._used else found
 
     def _found(self, choice: Choice, options: Sequence[Option], timer: bool) -> Option | None:
         """What the choice names; where just that cannot happen, another call of the same one."""

@@ -22,6 +22,7 @@ from patchstorm.worlds.fuse.protocol import Op, Request
 MILLISECOND_S: Final = 0.001
 SELECTED_MAX: Final = 1_024  # descriptors that select(2) takes
 SHARED: Final = -1
+LOOKS: Final = (Op.LOOKUP, Op.GETATTR, Op.OPEN, Op.READ, Op.READDIR)
 _SIZE_AT: Final = {Op.GETATTR: 24, Op.LOOKUP: 48}
 
 
@@ -43,7 +44,7 @@ class Holding:
         self.acting: Held | None = None
         self.minded: frozenset[str] = frozenset()
         """Operations for which a fault waits: each of them is a step."""
-        self._asked: dict[str, int] = {}  # what was asked for, by which replica alone, or SHARED
+        self._changers: dict[str, int] = {}  # which replica alone asked to change it, or SHARED
         self._selector = selector
         self._poll = select.epoll()
         self._poll.register(selector.fileno(), select.EPOLLIN)
@@ -102,23 +103,32 @@ class Holding:
     def _passes(self, held: Held) -> bool:
         """Whether nobody could tell when it is made, so that it need not wait for its turn.
 
-        So it is for a close that gives up no lock, and for a look at what no other replica has asked for yet:
-        whatever another one does to that could as well be done before the call that came before the look. On
-        NFS a close sends what was written, and what a look finds is the client's to choose.
+        So it is for a close that gives up no lock, and for a look at what no other replica has asked to
+        change since the storm began: whatever another one does to that could as well be done before the call
+        that came before the look, and two who only look are not in each other's way. On NFS a close sends
+        what was written, and what a look finds is the client's to choose.
         """
         index, call = held.member.index, held.call
-        shared = [
-            name
-            for name in (*call.footprint.reads, *call.footprint.writes)
-            if self._asked.setdefault(name, index) != index
-        ]
-        for name in shared:
-            self._asked[name] = SHARED
+        self._will_change(held)
         if call.operation in self.minded or self.server.flavour.nfs is not None:
             return False
         if held.request.op == Op.FLUSH:
             return held.member.bridge.locks_nothing(held.request)
-        return held.request.op in (Op.LOOKUP, Op.GETATTR) and not shared
+        if held.request.op not in LOOKS or call.changes:
+            return False
+        return all(self._changers.get(name, index) == index for name in call.footprint.reads)
+
+    def _will_change(self, held: Held) -> None:
+        index = held.member.index
+        for name in held.call.footprint.writes:
+            if self._changers.setdefault(name, index) != index:
+                self._changers[name] = SHARED
+
+    def storm_begins(self) -> None:
+        """What was done before it is over for everybody; what is still held is not."""
+        self._changers.clear()
+        for held in (*self._held, *self._parked):
+            self._will_change(held)
 
     def _arrived(self, held: Held) -> None:
         self._held.append(held)

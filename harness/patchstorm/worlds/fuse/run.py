@@ -355,6 +355,7 @@ class _FuseRun(Run):
     def storm_begins(self) -> None:
         self._armed = True
         self._storm_from = len(self.trace)
+        self.conductor.storm_begins()
         self.chooser.arm()
 
     def storm_ends(self) -> None:
