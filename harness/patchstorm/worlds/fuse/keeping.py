@@ -1,10 +1,10 @@
 """Grounds that go from storm to storm, where the target says that its servers keep nothing.
 
 That is not believed but tried. The first storm runs on fresh servers. Before the second its choices are made
-again on the servers that served it: the history has to be the same. Where it is not, fresh servers are asked
-for it, too: who has a sweeper with a clock of its own need not do the same twice even then, and the plainest
-order tells, in which nothing hangs on a moment. Where that is not the same either, a note says so and each
-storm gets servers of its own.
+again on the servers that served it: the history has to be the same. Who has a sweeper with a clock of its own
+need not do the same twice on fresh servers either; for him the plainest order tells, in which nothing hangs
+on a moment. Where that is not the same, or the first storm always is on fresh servers and never on those, a
+note says so and each storm gets servers of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tempfile
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull
@@ -26,6 +26,8 @@ from patchstorm.worlds.fuse.ground import Ground
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 from patchstorm.worlds.fuse.run import run_conducted
 
+PROOFS: Final = 3
+"""How often both kinds of servers are asked whether they do a storm again."""
 Fitting: TypeAlias = tuple[Target, int, int | None]
 """Which storms can have a ground after each other: one target, one number of replicas, one lifetime."""
 
@@ -123,10 +125,17 @@ class Keeping:
                     first.plan, target, chooser, out_dir=Path(folder), stop=stop, ground=ground
                 ).history
 
-        difference = unlike(first.history, made(Repeating(first.choices), kept.ground))
-        if difference is not None and unlike(first.history, made(Repeating(first.choices), None)):
+        def again(ground: Ground | None) -> str | None:
+            return unlike(first.history, made(Repeating(first.choices), ground))
+
+        difference = again(kept.ground)
+        if difference is not None:
             plain = made(Deciding(Dull()), None)
-            difference = unlike(plain, made(Deciding(Dull()), kept.ground))
+            plainly = unlike(plain, made(Deciding(Dull()), kept.ground))
+            if plainly is not None:
+                difference = plainly
+            elif any(again(None) or not again(kept.ground) for _ in range(PROOFS)):
+                difference = None
         if difference is None:
             self._proved = True
             return
