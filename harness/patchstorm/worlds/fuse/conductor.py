@@ -21,7 +21,7 @@ from typing import Final
 from patchstorm.errors import InconclusiveError
 from patchstorm.storage.server import Server
 from patchstorm.storage.settings import ManualClock
-from patchstorm.worlds.fuse.choosing import CLOCK, Chooses, Option
+from patchstorm.worlds.fuse.choosing import CLOCK, Chooses, Option, Turn
 from patchstorm.worlds.fuse.holding import Holding
 from patchstorm.worlds.fuse.loop import Events, Selector
 from patchstorm.worlds.fuse.member import Held, Member
@@ -36,19 +36,6 @@ PATIENCE_S: Final = 0.02  # of a runtime's own timers, which are no choice
 TIMER_S: Final = 0.1
 LEASH_S: Final = 0.05
 STEPS_MAX: Final = 200_000
-
-
-class Turn:
-    """A client that stands before its next block."""
-
-    __slots__ = ("future", "goes_on", "key", "replica", "who")
-
-    def __init__(self, who: str, key: str, replica: int | None, goes_on: bool) -> None:
-        self.who = who
-        self.key = key
-        self.replica = replica
-        self.goes_on = goes_on
-        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class Conductor(Holding):
@@ -72,6 +59,7 @@ class Conductor(Holding):
         self._serving: dict[int, int] = {}
         self._patient: set[int] = set()
         self._engaged: set[int] = set()  # who serves a request, or has not done with the last one
+        self._waited = False
         self._real = 0
         self._runs: int | None = None  # the replica whose call was the last step
         self._last_ns = time.monotonic_ns()
@@ -145,7 +133,7 @@ class Conductor(Holding):
         if events or self._late_timers():
             return events
         options = self._options()
-        if not options:
+        if not options or self._better_waits(options, timeout):
             return self._nothing_else(timeout)
         self._take(options, timeout)
         return []
@@ -191,8 +179,11 @@ class Conductor(Holding):
             and not self._real
             and self._runs == index
             and self._serving.get(index) == 1
+            and not held.own
             and not held.member.paused
-            and not any(one.member is held.member for one in (*self._held, *self._parked))
+            and not any(
+                one.member is held.member and not one.own for one in (*self._held, *self._parked)
+            )
             and not self.chooses.minds(held.name)
         )
 
@@ -226,7 +217,7 @@ class Conductor(Holding):
             if events:
                 return events
             if self._rests() and not self._pump(0):
-                self._moving.clear()
+                self._all_rest()
                 return self._selector.come()
             wait_s = min(POLL_S_MAX, 2 * wait_s or POLL_S)
             took_s = time.monotonic() - began
@@ -245,6 +236,17 @@ class Conductor(Holding):
         """Who serves a request or was let go since all were at rest."""
         serving = {index for index, count in self._serving.items() if count}
         return [self.members[index] for index in sorted(self._moving | serving)]
+
+    def _all_rest(self) -> None:
+        for one in self._looked_at():
+            asking = {
+                held.request.tid for held in (*self._held, *self._parked) if held.member is one
+            }
+            self.chains.rested(one.index, asking)
+        self._moving.clear()
+
+    def _serves(self, replica: int) -> bool:
+        return replica in self._engaged
 
     def _rests(self) -> bool:
         """Whether all of them sleep. What they asked for before that has come, and is taken in after it."""
@@ -294,16 +296,16 @@ class Conductor(Holding):
     def _options(self) -> list[Option]:
         """What can happen, in the order in which it happens where nobody minds.
 
-        What a replica does while it serves nobody, such as a sweep, comes last: it comes again every few
-        milliseconds of real time, of which a conducted storm takes much. What follows an answer, such as the
-        close of a file, is no such thing, whichever of the two is seen first.
+        What a replica does for nobody, such as a sweep, comes last: it comes again every few milliseconds of
+        real time, of which a conducted storm takes much. What follows an answer, such as the close of a file,
+        is no such thing, whichever of the two is seen first.
         """
-        asking = {one.member.index for one in (*self._held, *self._parked)}
+        asking = {one.member.index for one in (*self._held, *self._parked) if not one.own}
         self._engaged = {one for one in self._engaged if self._serving.get(one) or one in asking}
         calls = [
             Option(
-                one.member.name, one.name, one.call.footprint, held=one,
-                aside=one.member.index not in self._engaged,
+                one.who, one.name, one.call.footprint, held=one,
+                aside=one.own or one.member.index not in self._engaged,
             )
             for one in self._held
             if not one.member.paused
@@ -316,6 +318,20 @@ class Conductor(Holding):
             *(one for one in calls if one.aside),
         ]
 
+    def _better_waits(self, options: Sequence[Option], timeout: float | None) -> bool:
+        """Whether time is to go on first: nobody waits for a sweep, and whether one has come yet is chance.
+
+        A request that only a timer of its server can move is given that time once, since it may as well wait
+        for what a sweep has got hold of.
+        """
+        if not all(option.held is not None and option.held.own for option in options):
+            self._waited = False
+            return False
+        if not self._sleepers():
+            return timeout is not None
+        first, self._waited = not self._waited, True
+        return first
+
     def _take(self, options: Sequence[Option], timeout: float | None) -> None:
         assert self.chooses is not None
         self._count_step()
@@ -325,7 +341,7 @@ class Conductor(Holding):
             assert timeout is not None
             self.clock.now_ns += int(timeout * 1e9) + 1
         elif chosen.turn is not None:
-            turn: Turn = chosen.turn
+            turn = chosen.turn
             self._turns.remove(turn)
             if turn.replica is not None:
                 self._moving.add(turn.replica)
@@ -334,7 +350,7 @@ class Conductor(Holding):
         else:
             held = chosen.held
             assert held is not None, "a turn, or a held call"
-            self._runs = held.member.index
+            self._runs = None if held.own else held.member.index
             self._step(held)
 
     def _step(self, held: Held) -> None:
@@ -352,7 +368,7 @@ class Conductor(Holding):
             end = time.monotonic() + (TIMER_S if timeout is None else min(TIMER_S, timeout))
             while (left := end - time.monotonic()) > 0:
                 events = self._let_time_pass(left)
-                if events or self._held:
+                if events or any(not one.own for one in self._held):
                     self._moving |= set(self._serving)
                     return events
             return []

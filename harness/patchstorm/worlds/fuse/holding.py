@@ -15,6 +15,7 @@ from patchstorm.storage.errors import WouldBlock
 from patchstorm.storage.server import Server
 from patchstorm.worlds.fuse.bridge import SILENT
 from patchstorm.worlds.fuse.calls import Names, described
+from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.loop import Selector
 from patchstorm.worlds.fuse.member import Held, Member
 from patchstorm.worlds.fuse.protocol import Op, Request
@@ -35,6 +36,7 @@ class Holding:
     def __init__(self, server: Server, selector: Selector) -> None:
         self.server = server
         self.names = Names()
+        self.chains = Chains()
         self.members: list[Member] = []
         self.after: Callable[[Held, str], None] = lambda _, __: None
         self.execute: Callable[[Held], bytes] = lambda held: held.member.bridge.execute(
@@ -91,8 +93,14 @@ class Holding:
             path = self.names.path(member.name, call.path)
             to = self.names.path(member.name, call.to) if call.to else ""
             told = call._replace(path=path, to=to).told()
-            held = Held(member, request, call, f"{member.name} {told}")
-            if request.op in SILENT or member.bridge.leads_on(request):
+            silent = request.op in SILENT or member.bridge.leads_on(request)
+            own = not silent and self.chains.own(
+                member.index, request.tid, f"{call.operation} {path}",
+                looks=request.op in LOOKS, serves=self._serves(member.index),
+            )  # fmt: skip
+            held = Held(member, request, call, "", own=own)
+            held.name = f"{held.who} {told}"
+            if silent:
                 self._execute(held)
             elif self._passes(held):
                 held.passed = True
@@ -100,13 +108,18 @@ class Holding:
             else:
                 self._arrived(held)
 
+    def _serves(self, replica: int) -> bool:
+        """Whether what a replica asks for may be for a client."""
+        return False
+
     def _passes(self, held: Held) -> bool:
         """Whether nobody could tell when it is made, so that it need not wait for its turn.
 
         So it is for a close that gives up no lock, and for a look at what no other replica has asked to
         change since the storm began: whatever another one does to that could as well be done before the call
         that came before the look, and two who only look are not in each other's way. On NFS a close sends
-        what was written, and what a look finds is the client's to choose.
+        what was written, and what a look finds is the client's to choose. A sweep waits at its first look:
+        further on it may have a lock in memory that a request of its replica waits for.
         """
         index, call = held.member.index, held.call
         self._will_change(held)
@@ -114,7 +127,7 @@ class Holding:
             return False
         if held.request.op == Op.FLUSH:
             return held.member.bridge.locks_nothing(held.request)
-        if held.request.op not in LOOKS or call.changes:
+        if held.request.op not in LOOKS or call.changes or held.own:
             return False
         return all(self._changers.get(name, index) == index for name in call.footprint.reads)
 

@@ -56,6 +56,8 @@ class Keeping:
 
     refused: str | None = None
     idle: list[Kept] = field(default_factory=list)
+    openers: set[str] = field(default_factory=set)
+    """How what servers do of their own accord begins (:mod:`.chains`)."""
     _proved: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,19 +72,24 @@ class Keeping:
     ) -> FuseOutcome:
         """As ``run_conducted``, on servers that are there already where that is allowed."""
         if not target.start.stateless or target.companion is not None or self.refused is not None:
-            ran = run_conducted(plan, target, chooser, out_dir=out_dir, stop=stop)
+            ran = run_conducted(
+                plan, target, chooser, out_dir=out_dir, stop=stop, openers=self.openers
+            )
             return ran if self.refused is None else _noted(ran, self.refused)
         kept = self._taken((target, plan.replicas, lifetime_ms(plan)))
         try:
             if kept.first is not None and kept.ground.warm and not self._proved:
                 self._prove(kept, kept.first, target, stop)
             if self.refused is not None:
-                ran = run_conducted(plan, target, chooser, out_dir=out_dir, stop=stop)
+                ran = run_conducted(
+                    plan, target, chooser, out_dir=out_dir, stop=stop, openers=self.openers
+                )
                 return _noted(ran, self.refused)
             fresh = not kept.ground.warm
             ran = run_conducted(
-                plan, target, chooser, out_dir=out_dir, stop=stop, ground=kept.ground
-            )
+                plan, target, chooser, out_dir=out_dir, stop=stop, ground=kept.ground,
+                openers=self.openers,
+            )  # fmt: skip
             if fresh:
                 kept.first = First(plan, ran.choices, ran.history)
             return ran
@@ -122,8 +129,9 @@ class Keeping:
         def made(chooser: Deciding | Repeating, ground: Ground | None) -> History:
             with tempfile.TemporaryDirectory(prefix="patchstorm-again-") as folder:
                 return run_conducted(
-                    first.plan, target, chooser, out_dir=Path(folder), stop=stop, ground=ground
-                ).history
+                    first.plan, target, chooser, out_dir=Path(folder), stop=stop, ground=ground,
+                    openers=self.openers,
+                ).history  # fmt: skip
 
         def again(ground: Ground | None) -> str | None:
             return unlike(first.history, made(Repeating(first.choices), ground))
