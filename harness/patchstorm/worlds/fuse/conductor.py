@@ -269,8 +269,8 @@ class Conductor(Holding):
         return False
 
     def _sleepers(self) -> list[Member]:
-        """Who serves a request and asks for nothing: only a timer of its own can move it."""
-        asking = {held.member.index for held in (*self._held, *self._parked)}
+        """Who serves a request and asks for nothing for it: a timer of its own can move it, or its sweep."""
+        asking = {held.member.index for held in (*self._held, *self._parked) if not held.own}
         asking |= {
             turn.replica for turn in self._turns if turn.goes_on and turn.replica is not None
         }
@@ -321,16 +321,16 @@ class Conductor(Holding):
     def _better_waits(self, options: Sequence[Option], timeout: float | None) -> bool:
         """Whether time is to go on first: nobody waits for a sweep, and whether one has come yet is chance.
 
-        A request that only a timer of its server can move is given that time once, since it may as well wait
-        for what a sweep has got hold of.
+        A request may wait for what a sweep has got hold of, such as a lock. One that sleeps is given time for
+        a timer of its server's, once; before a client's patience runs out, all sweeps go on.
         """
         if not all(option.held is not None and option.held.own for option in options):
             self._waited = False
             return False
-        if not self._sleepers():
-            return timeout is not None
-        first, self._waited = not self._waited, True
-        return first
+        if self._sleepers():
+            first, self._waited = not self._waited, True
+            return first
+        return timeout is not None and not self._parked
 
     def _take(self, options: Sequence[Option], timeout: float | None) -> None:
         assert self.chooses is not None
