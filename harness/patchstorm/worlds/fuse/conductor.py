@@ -371,6 +371,7 @@ class Conductor(Holding):
                 if events or any(not one.own for one in self._held):
                     self._moving |= set(self._serving)
                     return events
+            self._end_waits()  # whoever sleeps may be waiting for them
             return []
         ends = [one.until_ns for one in self._parked if one.until_ns is not None]
         if timeout is not None:
@@ -378,11 +379,15 @@ class Conductor(Holding):
         if not ends:
             raise InconclusiveError("nobody can go on any more, and the storm is not over")
         self.clock.now_ns = max(self.clock.now_ns, min(ends))
-        over = [one for one in self._parked if one.until_ns is not None]
-        over = [one for one in over if (one.until_ns or 0) <= self.clock.now_ns]
+        self._end_waits()
+        return []
+
+    def _end_waits(self) -> None:
+        """Calls that had to wait for a time try again once it has come."""
+        now_ns = self.clock.now_ns
+        over = [one for one in self._parked if one.until_ns is not None and one.until_ns <= now_ns]
         self._parked = [one for one in self._parked if one not in over]
         self._held[:0] = over
-        return []
 
 
 def _moves(member: Member) -> bool:
