@@ -212,14 +212,15 @@ class Conductor(Holding):
         wait_s = 0.0
         ran_ns: dict[str, int] = {}
         while True:
-            self._pump(wait_s)
+            came = self._pump(wait_s)
             events = self._selector.come()
             if events:
                 return events
-            if self._rests() and not self._pump(0):
+            if not came and self._rests() and not self._pump(0):
                 self._all_rest()
                 return self._selector.come()
-            wait_s = min(POLL_S_MAX, 2 * wait_s or POLL_S)
+            # whoever has just asked, or was answered, is still on his way
+            wait_s = POLL_S if came else min(POLL_S_MAX, 2 * wait_s or POLL_S)
             took_s = time.monotonic() - began
             if took_s > LOOK_S:
                 restless = [one for one in self._looked_at() if _moves(one)]
