@@ -21,6 +21,7 @@ from typing import Final
 from patchstorm.errors import InconclusiveError
 from patchstorm.storage.server import Server
 from patchstorm.storage.settings import ManualClock
+from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.choosing import CLOCK, Chooses, Option, Turn
 from patchstorm.worlds.fuse.holding import Holding
 from patchstorm.worlds.fuse.loop import Events, Selector
@@ -41,8 +42,10 @@ STEPS_MAX: Final = 200_000
 class Conductor(Holding):
     """``before`` is asked before each call of a replica and may strike it: False where it is made no more."""
 
-    def __init__(self, server: Server, clock: ManualClock, selector: Selector) -> None:
-        super().__init__(server, selector)
+    def __init__(
+        self, server: Server, clock: ManualClock, selector: Selector, chains: Chains
+    ) -> None:
+        super().__init__(server, selector, chains)
         self.clock = clock
         self.began_ns = clock.now_ns
         self.steps = 0

@@ -33,10 +33,10 @@ class Holding:
     ``acting`` is the call that is being made. Members of ``_moving`` were let go since all were at rest.
     """
 
-    def __init__(self, server: Server, selector: Selector) -> None:
+    def __init__(self, server: Server, selector: Selector, chains: Chains) -> None:
         self.server = server
         self.names = Names()
-        self.chains = Chains()
+        self.chains = chains
         self.members: list[Member] = []
         self.after: Callable[[Held, str], None] = lambda _, __: None
         self.execute: Callable[[Held], bytes] = lambda held: held.member.bridge.execute(

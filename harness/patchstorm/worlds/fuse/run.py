@@ -97,8 +97,7 @@ def run_conducted(
         runner = stack.enter_context(asyncio.Runner(loop_factory=Loop))
         loop = runner.get_loop()
         assert isinstance(loop, Loop)
-        conductor = Conductor(server, clock, loop.chosen)
-        conductor.chains = Chains(openers)
+        conductor = Conductor(server, clock, loop.chosen, Chains(openers))
         stack.callback(conductor.close)
         if stop is not None:
             conductor.stop = stop
