@@ -1,19 +1,23 @@
-"""Storms a minute in the world ``fuse``, and where their time goes: ``conducted.py [TARGET ...]``.
+"""Storms a minute in the world ``fuse``, and where their time goes: ``conducted.py [--apart] [TARGET ...]``.
 
-Three replicas, two clients that send different bytes for the same three chunks. Every call that is held waits
-until all replicas are proved to be at rest, as in an order that a strategy draws at every step.
+Three replicas, two clients that send different bytes for the same three chunks, or, with ``--apart``, an
+upload each. Every call that is held waits until all replicas are proved to be at rest, as in an order that a
+strategy draws at every step. On a busy machine read the processor time, which is that of the harness and of
+the servers: what threads waited for a processor is given beside it, and is in the rate.
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,6 +37,7 @@ from patchstorm.worlds.fuse.keeping import Keeping
 from patchstorm.worlds.fuse.rest import Watch
 
 RUNS = 10
+APART = "--apart"
 STORM = """
 title = "Two writers"
 why = "What a storm costs."
@@ -44,6 +49,26 @@ chunk = "16KiB"
 [[client]]
 kind = "conflicting"
 writers = 2
+"""
+OWN_UPLOADS = """
+title = "Two writers, each with an upload"
+why = "What a storm costs."
+[fleet]
+replicas = 3
+[[upload]]
+id = "u0"
+size = "48KiB"
+chunk = "16KiB"
+[[upload]]
+id = "u1"
+size = "48KiB"
+chunk = "16KiB"
+[[client]]
+kind = "sequential"
+uploads = ["u0"]
+[[client]]
+kind = "sequential"
+uploads = ["u1"]
 """
 STAGES = (
     (ground, "mounted", "mounting"),
@@ -67,38 +92,69 @@ class Asked(Deciding):
         return True
 
 
+class Spent(NamedTuple):
+    """Seconds on a processor and seconds of waiting for one."""
+
+    ran: float
+    waited: float
+
+    def since(self, other: Spent) -> Spent:
+        return Spent(self.ran - other.ran, self.waited - other.waited)
+
+
 def main() -> None:
     spent: dict[str, float] = defaultdict(float)
     for owner, name, stage in STAGES:
         setattr(owner, name, _timed(getattr(owner, name), spent, stage))
-    for word in sys.argv[1:] or ["reference"]:
-        spent.clear()
-        _measure(word, spent)
+    words = [word for word in sys.argv[1:] if word != APART] or ["reference"]
+    for word in words:
+        _measure(word, OWN_UPLOADS if APART in sys.argv else STORM, spent)
 
 
-def _measure(word: str, spent: dict[str, float]) -> None:
+def _measure(word: str, storm: str, spent: dict[str, float]) -> None:
     target = resolve(word)
-    scenario = parse(STORM, name="two-writers", file="two-writers.toml")
+    scenario = parse(storm, name="two-writers", file="two-writers.toml")
     plan = draw_plan(scenario, seed=1, index=0, capabilities=target.capabilities)
-    stateless = msgspec.structs.replace(target.start, stateless=True)
-    kept = msgspec.structs.replace(target, start=stateless)
-    fresh = msgspec.structs.replace(
-        target, start=msgspec.structs.replace(target.start, stateless=False)
+    fresh, kept = (
+        msgspec.structs.replace(
+            target, start=msgspec.structs.replace(target.start, stateless=keeps)
+        )
+        for keeps in (False, True)
     )
-    for aim, how in ((fresh, "servers started for each storm"), (kept, "servers kept")):
+    for aim, fleets in ((fresh, 1), (kept, 1), (kept, 2)):
         keeping = Keeping()
         try:
             if aim is kept:  # what is started once, and the proof
                 _runs(keeping, plan, aim, 2)
+                _at_once(keeping, plan, aim, fleets, 1)
             spent.clear()
-            began, cpu = time.perf_counter(), time.process_time()
-            steps = _runs(keeping, plan, aim, RUNS)
-            took, cpu = time.perf_counter() - began, time.process_time() - cpu
+            children, servers = _children(), _servers(keeping)
+            began = time.perf_counter()
+            made = _at_once(keeping, plan, aim, fleets, RUNS)
+            took = time.perf_counter() - began
+            theirs = _servers(keeping).since(servers)
+            theirs = theirs._replace(ran=theirs.ran + _children() - children)
         finally:
             keeping.close()
-        _tell(f"{target.name}, {how}", took, cpu, steps, spent)
+        how = f"servers kept, {fleets} at once" if aim is kept else "servers started for each storm"
+        _tell(f"{target.name}, {how}", took, fleets * RUNS, made, theirs)
+        for _, _, stage in STAGES if fleets == 1 else ():
+            print(f"    {stage:24} {spent[stage] / RUNS * 1e3:6.1f} ms")
         if keeping.refused is not None:
             print(f"    {keeping.refused}")
+
+
+def _at_once(
+    keeping: Keeping, plan: Plan, target: Target, fleets: int, count: int
+) -> list[tuple[int, Spent]]:
+    """Steps, and what the harness spent, in as many threads."""
+
+    def one(_: int) -> tuple[int, Spent]:
+        before = _of_thread("/proc/thread-self")
+        return _runs(keeping, plan, target, count), _of_thread("/proc/thread-self").since(before)
+
+    with ThreadPoolExecutor(fleets) as pool:
+        return list(pool.map(one, range(fleets)))
 
 
 def _runs(keeping: Keeping, plan: Plan, target: Target, count: int) -> int:
@@ -110,13 +166,37 @@ def _runs(keeping: Keeping, plan: Plan, target: Target, count: int) -> int:
     return steps
 
 
-def _tell(name: str, took: float, cpu: float, steps: int, spent: dict[str, float]) -> None:
-    print(
-        f"{name}: {60 * RUNS / took:.0f} storms a minute, {steps / RUNS:.0f} steps each; "
-        f"{took / RUNS * 1e3:.0f} ms, {cpu / RUNS * 1e3:.0f} ms of the harness's processor time"
+def _of_thread(folder: str) -> Spent:
+    ran, waited, _ = Path(folder, "schedstat").read_text().split()
+    return Spent(int(ran) / 1e9, int(waited) / 1e9)
+
+
+def _servers(keeping: Keeping) -> Spent:
+    """What the threads of kept servers have spent so far."""
+    ran = waited = 0.0
+    for pid in [pid for one in keeping.idle for pid in one.ground.pids]:
+        for folder in Path(f"/proc/{pid}/task").glob("*"):
+            thread = _of_thread(str(folder))
+            ran, waited = ran + thread.ran, waited + thread.waited
+    return Spent(ran, waited)
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _tell(name: str, took: float, runs: int, made: list[tuple[int, Spent]], servers: Spent) -> None:
+    steps = sum(one for one, _ in made) / runs
+    ran, waited = (sum(one[at] for _, one in made) for at in (0, 1))
+    harness, theirs, waited, theirs_waited = (
+        f"{one / runs * 1e3:.0f}" for one in (ran, servers.ran, waited, servers.waited)
     )
-    for _, _, stage in STAGES:
-        print(f"    {stage:24} {spent[stage] / RUNS * 1e3:6.1f} ms")
+    print(
+        f"{name}: {60 * runs / took:.0f} storms a minute, {took / runs * 1e3:.0f} ms and {steps:.0f} steps "
+        f"each; processor time {harness} ms of the harness, {theirs} of the servers; "
+        f"waited for one {waited} and {theirs_waited} ms"
+    )
 
 
 def _timed(call: Callable[..., Any], spent: dict[str, float], stage: str) -> Callable[..., Any]:

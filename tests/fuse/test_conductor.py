@@ -239,13 +239,66 @@ def test_a_process_that_waits_is_at_rest_and_one_that_runs_is_not() -> None:
         waits.stdout.close()
 
 
+EXCHANGED = """
+import sys, threading
+def waits():
+    print("waits", flush=True)
+    sys.stdin.readline()
+def runs():
+    print("runs", flush=True)
+    while True: pass
+first = threading.Thread(target=waits, daemon=True)
+first.start()
+first.join()
+threading.Thread(target=runs, daemon=True).start()
+threading.Event().wait()
+"""
+
+
+def test_a_thread_in_place_of_another_is_looked_at() -> None:
+    command = [sys.executable, "-S", "-c", EXCHANGED]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdin is not None and process.stdout is not None
+            assert process.stdout.readline() == b"waits\n"
+            watch = Watch(process.pid)
+            while not watch.at_rest():
+                time.sleep(0.001)
+            assert watch.at_rest()
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == b"runs\n"
+            assert not any(watch.at_rest() for _ in range(20))
+            watch.close()
+        finally:
+            process.kill()
+
+
 def test_what_nobody_can_tell_the_moment_of_is_told_and_is_no_step() -> None:
     ran = run(storm(), mini("bare"), Deciding(Dull()))
     passed = {one.told.partition(" ")[0] for one in ran.trace if one.number == NO_STEP}
-    assert passed == {"close", "lookup", "stat"}
+    assert passed == {"close", "lookup", "open", "read", "stat"}
     steps = [name.partition("#")[0].split(" ")[:3] for name in ran.order]
     assert not [step for step in steps if "close" in step]
-    assert ["r0", "lookup", "<u0>"] in steps or ["r1", "lookup", "<u0>"] in steps
+    assert ["r0", "stat", "<u0>"] in steps or ["r1", "stat", "<u0>"] in steps
+
+
+def test_a_look_is_a_step_once_another_replica_has_asked_to_change_what_it_looks_at() -> None:
+    ran = run(storm(), mini("bare"), Deciding(Dull()))
+    storm_steps = ran.trace[ran.storm_from :]
+    written = next(at for at, one in enumerate(storm_steps) if one.told.startswith("write <u0>"))
+    writer = storm_steps[written].replica
+    looks = [
+        (one.replica == writer or at < written, one.number == NO_STEP)
+        for at, one in enumerate(storm_steps)
+        if one.told == "stat <u0>"
+    ]
+    assert (False, False) in looks
+    assert (False, True) not in looks
+    assert (True, True) in looks
+    said = [one for one in storm_steps if one.told.startswith("read <u0>.said")]
+    assert len({one.replica for one in said}) == 2  # read by all, changed by nobody
+    assert all(one.number == NO_STEP for one in said)
 
 
 def test_on_nfs_a_close_is_a_step_since_it_sends_what_was_written() -> None:

@@ -6,21 +6,26 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
+import msgspec
 import pytest
 
 from patchstorm.choice.replay import SWITCH
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull
 from patchstorm.history.events import Fault
+from patchstorm.history.model import History
 from patchstorm.live.storage import UnavailableStorage
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
+from patchstorm.worlds.fuse import keeping as keeping_module
 from patchstorm.worlds.fuse.bridge import Bridge
 from patchstorm.worlds.fuse.choosing import Deciding, Repeating
-from patchstorm.worlds.fuse.ground import unfinished
-from patchstorm.worlds.fuse.keeping import Keeping, unlike
+from patchstorm.worlds.fuse.ground import Ground, unfinished
+from patchstorm.worlds.fuse.keeping import First, Keeping, Kept, unlike
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 
 from .mounts import mounts, start, until_ended, until_said
@@ -85,6 +90,43 @@ def test_a_server_that_remembers_is_found_out_and_started_for_each_storm(keeping
     assert ["mini-remembers says `stateless` and is not" in note for note in second.notes] == [True]
     assert served(second) == served(first)
     assert not processes(keeping)
+
+
+@pytest.mark.parametrize(
+    ("used", "fresh", "refused"),
+    [
+        ("A", "", False),  # on the servers that served it: the same
+        ("BP", "PC", False),  # fresh servers do not do it again either, but the plainest order
+        ("BPA", "PA", False),
+        ("BQ", "P", True),
+        ("BPBBB", "PAAA", True),  # fresh servers always do it again, those never
+    ],
+)
+def test_a_server_that_does_not_repeat_itself_is_tried_in_the_plainest_order(
+    used: str, fresh: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, plan = mini("bare", stateless=True), storm()
+    ran = run(plan, target, Deciding(Dull()))
+    came = {True: list(used), False: list(fresh)}
+
+    def conducted(plan: Plan, target: Target, chooser: object, **more: object) -> FuseOutcome:
+        made = came[more["ground"] is not None].pop(0)
+        assert isinstance(chooser, Deciding) is (made in "PQ")
+        return replace(ran, history=cut(ran, made))
+
+    monkeypatch.setattr(keeping_module, "run_conducted", conducted)
+    keeping = Keeping()
+    kept = Kept((target, 2, None), cast(Ground, object()))
+    keeping._prove(kept, First(plan, (OVERTAKES,), cut(ran, "A")), target, None)
+    assert (keeping.refused is not None) is refused
+    assert came == {True: [], False: []}
+
+
+def cut(ran: FuseOutcome, name: str) -> History:
+    """As many histories that differ as there are names: of one, all but so many of the last operations."""
+    operations = ran.history.operations
+    left = len(operations) - "ABCPQ".index(name)
+    return msgspec.structs.replace(ran.history, operations=operations[:left])
 
 
 def test_a_target_that_does_not_say_so_gets_servers_for_each_storm(keeping: Keeping) -> None:

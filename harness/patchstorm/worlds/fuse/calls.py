@@ -24,6 +24,7 @@ _MINTED = re.compile(
 _ACCESS: Final = ("rd", "wr", "rw")
 _FLAGS: Final = ("CREAT", "EXCL", "TRUNC", "APPEND", "DIRECTORY", "DSYNC")
 _FIXED: Final = {Op.CREATE: 16, Op.MKDIR: 8, Op.MKNOD: 16}
+PAGE_BYTES: Final = 4096
 NAMES_DIRECTORY: Final = frozenset(
     (Op.CREATE, Op.MKDIR, Op.MKNOD, Op.UNLINK, Op.RMDIR, Op.RENAME, Op.RENAME2, Op.LINK, Op.SYMLINK)
 )
@@ -102,7 +103,14 @@ def _open(bridge: Bridge, q: Request) -> Call:
 def _moved_bytes(bridge: Bridge, q: Request) -> Call:
     _, offset, size = q.unpack("QQI")
     name = "write" if q.op == Op.WRITE else "read"
-    return _of_node(bridge, q, name, f"{offset}+{size}", changes=q.op == Op.WRITE)
+    detail = f"{offset}+{_called_whole(size)}"
+    return _of_node(bridge, q, name, detail, changes=q.op == Op.WRITE)
+
+
+def _called_whole(size: int) -> int:
+    """The kernel hands on so many pages at once, and less of a buffer that begins within a page, which is a
+    matter of chance."""
+    return p.WRITE_BYTES_MAX if size > p.WRITE_BYTES_MAX - PAGE_BYTES else size
 
 
 def _list(bridge: Bridge, q: Request) -> Call:

@@ -8,6 +8,7 @@ servers do the same. The strategies are those of the simulator (:mod:`patchstorm
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
@@ -15,13 +16,26 @@ from typing import TYPE_CHECKING, Final, Protocol
 from patchstorm.choice.replay import NEXT, STRIKE, SWITCH, TIMER
 from patchstorm.choice.schedule import Choice, Key, by_key
 from patchstorm.choice.strategy import GO_ON, NO_STRIKE, Footprint, Strategy
+from patchstorm.worlds.fuse.chains import OWN
 
 if TYPE_CHECKING:
-    from patchstorm.worlds.fuse.conductor import Turn
     from patchstorm.worlds.fuse.member import Held
 
 HOLD: Final = "hold"
 """A switch after which whoever stood there is passed over as long as anybody else can do anything."""
+
+
+class Turn:
+    """A client that stands before its next block."""
+
+    __slots__ = ("future", "goes_on", "key", "replica", "who")
+
+    def __init__(self, who: str, key: str, replica: int | None, goes_on: bool) -> None:
+        self.who = who
+        self.key = key
+        self.replica = replica
+        self.goes_on = goes_on
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class Option:
@@ -116,7 +130,8 @@ class Naming:
         for place, option in enumerate(options):
             if option.who == self.behind:
                 continue
-            if option.who == self.last and not option.aside:
+            own = option.held is not None and option.held.own
+            if option.who == self.last and (own or not option.aside):
                 return place, True
             if first is None:
                 first = place
@@ -150,7 +165,8 @@ class Task:
         self.path = path
         self.number = number
         self.pending: Footprint | None = None
-        self.replica: int | None = int(path[1:]) if path[:1] == "r" and path[1:].isdigit() else None
+        digits = path[1:].removesuffix(OWN)
+        self.replica: int | None = int(digits) if path[:1] == "r" and digits.isdigit() else None
         self.local = 0
 
 
@@ -289,7 +305,13 @@ class Repeating(Naming):
             return held
         if not open_:
             return None
-        return self._by_key.get(self.kind(dull.name, number, SWITCH if goes_on else NEXT))
+        mine, other = (SWITCH, NEXT) if goes_on else (NEXT, SWITCH)
+        found = self._by_key.get(self.kind(dull.name, number, mine))
+        if (
+            found is None
+        ):  # who acted last may be another one each time: what is to happen is said all the same
+            found = self._by_key.get((dull.name, number, other))
+        return None if found is None or found.key in self._used else found
 
     def _found(self, choice: Choice, options: Sequence[Option], timer: bool) -> Option | None:
         """What the choice names; where just that cannot happen, another call of the same one."""

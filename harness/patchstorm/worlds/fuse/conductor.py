@@ -21,7 +21,8 @@ from typing import Final
 from patchstorm.errors import InconclusiveError
 from patchstorm.storage.server import Server
 from patchstorm.storage.settings import ManualClock
-from patchstorm.worlds.fuse.choosing import CLOCK, Chooses, Option
+from patchstorm.worlds.fuse.chains import Chains
+from patchstorm.worlds.fuse.choosing import CLOCK, Chooses, Option, Turn
 from patchstorm.worlds.fuse.holding import Holding
 from patchstorm.worlds.fuse.loop import Events, Selector
 from patchstorm.worlds.fuse.member import Held, Member
@@ -38,24 +39,13 @@ LEASH_S: Final = 0.05
 STEPS_MAX: Final = 200_000
 
 
-class Turn:
-    """A client that stands before its next block."""
-
-    __slots__ = ("future", "goes_on", "key", "replica", "who")
-
-    def __init__(self, who: str, key: str, replica: int | None, goes_on: bool) -> None:
-        self.who = who
-        self.key = key
-        self.replica = replica
-        self.goes_on = goes_on
-        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-
 class Conductor(Holding):
     """``before`` is asked before each call of a replica and may strike it: False where it is made no more."""
 
-    def __init__(self, server: Server, clock: ManualClock, selector: Selector) -> None:
-        super().__init__(server, selector)
+    def __init__(
+        self, server: Server, clock: ManualClock, selector: Selector, chains: Chains
+    ) -> None:
+        super().__init__(server, selector, chains)
         self.clock = clock
         self.began_ns = clock.now_ns
         self.steps = 0
@@ -72,6 +62,7 @@ class Conductor(Holding):
         self._serving: dict[int, int] = {}
         self._patient: set[int] = set()
         self._engaged: set[int] = set()  # who serves a request, or has not done with the last one
+        self._waited = False
         self._real = 0
         self._runs: int | None = None  # the replica whose call was the last step
         self._last_ns = time.monotonic_ns()
@@ -145,7 +136,7 @@ class Conductor(Holding):
         if events or self._late_timers():
             return events
         options = self._options()
-        if not options:
+        if not options or self._better_waits(options, timeout):
             return self._nothing_else(timeout)
         self._take(options, timeout)
         return []
@@ -191,8 +182,11 @@ class Conductor(Holding):
             and not self._real
             and self._runs == index
             and self._serving.get(index) == 1
+            and not held.own
             and not held.member.paused
-            and not any(one.member is held.member for one in (*self._held, *self._parked))
+            and not any(
+                one.member is held.member and not one.own for one in (*self._held, *self._parked)
+            )
             and not self.chooses.minds(held.name)
         )
 
@@ -221,14 +215,15 @@ class Conductor(Holding):
         wait_s = 0.0
         ran_ns: dict[str, int] = {}
         while True:
-            self._pump(wait_s)
+            came = self._pump(wait_s)
             events = self._selector.come()
             if events:
                 return events
-            if self._rests() and not self._pump(0):
-                self._moving.clear()
+            if not came and self._rests() and not self._pump(0):
+                self._all_rest()
                 return self._selector.come()
-            wait_s = min(POLL_S_MAX, 2 * wait_s or POLL_S)
+            # whoever has just asked, or was answered, is still on his way
+            wait_s = POLL_S if came else min(POLL_S_MAX, 2 * wait_s or POLL_S)
             took_s = time.monotonic() - began
             if took_s > LOOK_S:
                 restless = [one for one in self._looked_at() if _moves(one)]
@@ -245,6 +240,17 @@ class Conductor(Holding):
         """Who serves a request or was let go since all were at rest."""
         serving = {index for index, count in self._serving.items() if count}
         return [self.members[index] for index in sorted(self._moving | serving)]
+
+    def _all_rest(self) -> None:
+        for one in self._looked_at():
+            asking = {
+                held.request.tid for held in (*self._held, *self._parked) if held.member is one
+            }
+            self.chains.rested(one.index, asking)
+        self._moving.clear()
+
+    def _serves(self, replica: int) -> bool:
+        return replica in self._engaged
 
     def _rests(self) -> bool:
         """Whether all of them sleep. What they asked for before that has come, and is taken in after it."""
@@ -267,8 +273,8 @@ class Conductor(Holding):
         return False
 
     def _sleepers(self) -> list[Member]:
-        """Who serves a request and asks for nothing: only a timer of its own can move it."""
-        asking = {held.member.index for held in (*self._held, *self._parked)}
+        """Who serves a request and asks for nothing for it: a timer of its own can move it, or its sweep."""
+        asking = {held.member.index for held in (*self._held, *self._parked) if not held.own}
         asking |= {
             turn.replica for turn in self._turns if turn.goes_on and turn.replica is not None
         }
@@ -294,16 +300,16 @@ class Conductor(Holding):
     def _options(self) -> list[Option]:
         """What can happen, in the order in which it happens where nobody minds.
 
-        What a replica does while it serves nobody, such as a sweep, comes last: it comes again every few
-        milliseconds of real time, of which a conducted storm takes much. What follows an answer, such as the
-        close of a file, is no such thing, whichever of the two is seen first.
+        What a replica does for nobody, such as a sweep, comes last: it comes again every few milliseconds of
+        real time, of which a conducted storm takes much. What follows an answer, such as the close of a file,
+        is no such thing, whichever of the two is seen first.
         """
-        asking = {one.member.index for one in (*self._held, *self._parked)}
+        asking = {one.member.index for one in (*self._held, *self._parked) if not one.own}
         self._engaged = {one for one in self._engaged if self._serving.get(one) or one in asking}
         calls = [
             Option(
-                one.member.name, one.name, one.call.footprint, held=one,
-                aside=one.member.index not in self._engaged,
+                one.who, one.name, one.call.footprint, held=one,
+                aside=one.own or one.member.index not in self._engaged,
             )
             for one in self._held
             if not one.member.paused
@@ -316,6 +322,20 @@ class Conductor(Holding):
             *(one for one in calls if one.aside),
         ]
 
+    def _better_waits(self, options: Sequence[Option], timeout: float | None) -> bool:
+        """Whether time is to go on first: nobody waits for a sweep, and whether one has come yet is chance.
+
+        A request may wait for what a sweep has got hold of, such as a lock. One that sleeps is given time for
+        a timer of its server's, once; before a client's patience runs out, all sweeps go on.
+        """
+        if not all(option.held is not None and option.held.own for option in options):
+            self._waited = False
+            return False
+        if self._sleepers():
+            first, self._waited = not self._waited, True
+            return first
+        return timeout is not None and not self._parked
+
     def _take(self, options: Sequence[Option], timeout: float | None) -> None:
         assert self.chooses is not None
         self._count_step()
@@ -325,7 +345,7 @@ class Conductor(Holding):
             assert timeout is not None
             self.clock.now_ns += int(timeout * 1e9) + 1
         elif chosen.turn is not None:
-            turn: Turn = chosen.turn
+            turn = chosen.turn
             self._turns.remove(turn)
             if turn.replica is not None:
                 self._moving.add(turn.replica)
@@ -334,7 +354,7 @@ class Conductor(Holding):
         else:
             held = chosen.held
             assert held is not None, "a turn, or a held call"
-            self._runs = held.member.index
+            self._runs = None if held.own else held.member.index
             self._step(held)
 
     def _step(self, held: Held) -> None:
@@ -352,9 +372,10 @@ class Conductor(Holding):
             end = time.monotonic() + (TIMER_S if timeout is None else min(TIMER_S, timeout))
             while (left := end - time.monotonic()) > 0:
                 events = self._let_time_pass(left)
-                if events or self._held:
+                if events or any(not one.own for one in self._held):
                     self._moving |= set(self._serving)
                     return events
+            self._end_waits()  # whoever sleeps may be waiting for them
             return []
         ends = [one.until_ns for one in self._parked if one.until_ns is not None]
         if timeout is not None:
@@ -362,11 +383,15 @@ class Conductor(Holding):
         if not ends:
             raise InconclusiveError("nobody can go on any more, and the storm is not over")
         self.clock.now_ns = max(self.clock.now_ns, min(ends))
-        over = [one for one in self._parked if one.until_ns is not None]
-        over = [one for one in over if (one.until_ns or 0) <= self.clock.now_ns]
+        self._end_waits()
+        return []
+
+    def _end_waits(self) -> None:
+        """Calls that had to wait for a time try again once it has come."""
+        now_ns = self.clock.now_ns
+        over = [one for one in self._parked if one.until_ns is not None and one.until_ns <= now_ns]
         self._parked = [one for one in self._parked if one not in over]
         self._held[:0] = over
-        return []
 
 
 def _moves(member: Member) -> bool:

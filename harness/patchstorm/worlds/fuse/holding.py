@@ -15,6 +15,7 @@ from patchstorm.storage.errors import WouldBlock
 from patchstorm.storage.server import Server
 from patchstorm.worlds.fuse.bridge import SILENT
 from patchstorm.worlds.fuse.calls import Names, described
+from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.loop import Selector
 from patchstorm.worlds.fuse.member import Held, Member
 from patchstorm.worlds.fuse.protocol import Op, Request
@@ -22,6 +23,7 @@ from patchstorm.worlds.fuse.protocol import Op, Request
 MILLISECOND_S: Final = 0.001
 SELECTED_MAX: Final = 1_024  # descriptors that select(2) takes
 SHARED: Final = -1
+LOOKS: Final = (Op.LOOKUP, Op.GETATTR, Op.OPEN, Op.READ, Op.READDIR)
 _SIZE_AT: Final = {Op.GETATTR: 24, Op.LOOKUP: 48}
 
 
@@ -31,9 +33,10 @@ class Holding:
     ``acting`` is the call that is being made. Members of ``_moving`` were let go since all were at rest.
     """
 
-    def __init__(self, server: Server, selector: Selector) -> None:
+    def __init__(self, server: Server, selector: Selector, chains: Chains) -> None:
         self.server = server
         self.names = Names()
+        self.chains = chains
         self.members: list[Member] = []
         self.after: Callable[[Held, str], None] = lambda _, __: None
         self.execute: Callable[[Held], bytes] = lambda held: held.member.bridge.execute(
@@ -43,7 +46,7 @@ class Holding:
         self.acting: Held | None = None
         self.minded: frozenset[str] = frozenset()
         """Operations for which a fault waits: each of them is a step."""
-        self._asked: dict[str, int] = {}  # what was asked for, by which replica alone, or SHARED
+        self._changers: dict[str, int] = {}  # which replica alone asked to change it, or SHARED
         self._selector = selector
         self._poll = select.epoll()
         self._poll.register(selector.fileno(), select.EPOLLIN)
@@ -90,8 +93,14 @@ class Holding:
             path = self.names.path(member.name, call.path)
             to = self.names.path(member.name, call.to) if call.to else ""
             told = call._replace(path=path, to=to).told()
-            held = Held(member, request, call, f"{member.name} {told}")
-            if request.op in SILENT or member.bridge.leads_on(request):
+            silent = request.op in SILENT or member.bridge.leads_on(request)
+            own = not silent and self.chains.own(
+                member.index, request.tid, f"{call.operation} {path}",
+                looks=request.op in LOOKS, serves=self._serves(member.index),
+            )  # fmt: skip
+            held = Held(member, request, call, "", own=own)
+            held.name = f"{held.who} {told}"
+            if silent:
                 self._execute(held)
             elif self._passes(held):
                 held.passed = True
@@ -99,26 +108,40 @@ class Holding:
             else:
                 self._arrived(held)
 
+    def _serves(self, replica: int) -> bool:
+        """Whether what a replica asks for may be for a client."""
+        return False
+
     def _passes(self, held: Held) -> bool:
         """Whether nobody could tell when it is made, so that it need not wait for its turn.
 
-        So it is for a close that gives up no lock, and for a look at what no other replica has asked for yet:
-        whatever another one does to that could as well be done before the call that came before the look. On
-        NFS a close sends what was written, and what a look finds is the client's to choose.
+        So it is for a close that gives up no lock, and for a look at what no other replica has asked to
+        change since the storm began: whatever another one does to that could as well be done before the call
+        that came before the look, and two who only look are not in each other's way. On NFS a close sends
+        what was written, and what a look finds is the client's to choose. A sweep waits at its first look:
+        further on it may have a lock in memory that a request of its replica waits for.
         """
         index, call = held.member.index, held.call
-        shared = [
-            name
-            for name in (*call.footprint.reads, *call.footprint.writes)
-            if self._asked.setdefault(name, index) != index
-        ]
-        for name in shared:
-            self._asked[name] = SHARED
+        self._will_change(held)
         if call.operation in self.minded or self.server.flavour.nfs is not None:
             return False
         if held.request.op == Op.FLUSH:
             return held.member.bridge.locks_nothing(held.request)
-        return held.request.op in (Op.LOOKUP, Op.GETATTR) and not shared
+        if held.request.op not in LOOKS or call.changes or held.own:
+            return False
+        return all(self._changers.get(name, index) == index for name in call.footprint.reads)
+
+    def _will_change(self, held: Held) -> None:
+        index = held.member.index
+        for name in held.call.footprint.writes:
+            if self._changers.setdefault(name, index) != index:
+                self._changers[name] = SHARED
+
+    def storm_begins(self) -> None:
+        """What was done before it is over for everybody; what is still held is not."""
+        self._changers.clear()
+        for held in (*self._held, *self._parked):
+            self._will_change(held)
 
     def _arrived(self, held: Held) -> None:
         self._held.append(held)

@@ -8,6 +8,7 @@ from patchstorm.storage.client import Client
 from patchstorm.storage.server import Server
 from patchstorm.worlds.fuse.bridge import Bridge
 from patchstorm.worlds.fuse.calls import Call
+from patchstorm.worlds.fuse.chains import OWN
 from patchstorm.worlds.fuse.device import Device
 from patchstorm.worlds.fuse.protocol import Op, Request
 from patchstorm.worlds.fuse.rest import Watch
@@ -18,16 +19,22 @@ _CLOSING = (Op.FLUSH, Op.RELEASE, Op.RELEASEDIR)
 class Held:
     """A request that has come and was not answered yet. ``name`` is what choices call it.
 
-    ``until_ns`` is when it no longer has to wait for others, where it waits and that is known.
+    ``until_ns`` is when it no longer has to wait for others, where it waits and that is known. ``own``: it is
+    made for no client (:mod:`.chains`).
     """
 
-    __slots__ = ("call", "chosen", "member", "name", "passed", "request", "struck", "until_ns")
+    __slots__ = (
+        *("call", "chosen", "member", "name", "own", "passed", "request", "struck", "until_ns"),
+    )
 
-    def __init__(self, member: Member, request: Request, call: Call, name: str) -> None:
+    def __init__(
+        self, member: Member, request: Request, call: Call, name: str, *, own: bool = False
+    ) -> None:
         self.member = member
         self.request = request
         self.call = call
         self.name = name
+        self.own = own
         self.until_ns: int | None = None
         self.struck = ""
         """The fault that hit this very call."""
@@ -35,6 +42,11 @@ class Held:
         """Whether it is a step of the order; the others are answered as they come."""
         self.passed = False
         """Whether it would have been one, had it mattered when it was made."""
+
+    @property
+    def who(self) -> str:
+        """Who acts, for whoever chooses: the replica, or what it does of its own accord."""
+        return f"{self.member.name}{OWN}" if self.own else self.member.name
 
 
 class Member:

@@ -5,6 +5,8 @@ pass than at the first (``schedstat``, third number), slept all the time between
 spans contain the moment between the passes, so at that moment every thread slept at once: none could be about
 to wake another, or to call. Only what comes from outside (a timer, a packet, an answer of ours) moves them
 then. It needs a kernel with CONFIG_SCHED_INFO, as those of distributions are, and no privilege.
+
+The first of two passes may be long ago: who has not moved since he was last seen asleep is proved by one.
 """
 
 from __future__ import annotations
@@ -24,6 +26,14 @@ class _Files(NamedTuple):
     schedstat: int
 
 
+class _Tasks(NamedTuple):
+    """The threads of one process as they were last listed, when its folder had ``links``."""
+
+    folder: int
+    links: int
+    tids: tuple[int, ...]
+
+
 class Watch:
     """The threads of a replica: of its leader ``pid`` and of all processes below it."""
 
@@ -31,20 +41,28 @@ class Watch:
         self.pid = pid
         self._pids = [pid]
         self._files: dict[int, _Files] = {}
+        self._tasks: dict[int, _Tasks] = {}
+        self._seen: list[tuple[int, bytes]] | None = None  # by the last pass that found all asleep
         self.look_for_children()
 
     def knows(self, tid: int) -> bool:
-        """Whether a thread has been looked at."""
-        return tid in self._files
+        """Whether a thread is one of those that are looked at."""
+        return tid in self._files or any(tid in self._threads(pid) for pid in self._pids)
 
     def look_for_children(self) -> None:
         """Who is there now: processes come and go."""
         self._pids = list(dict.fromkeys(_below(self.pid)))
+        for pid in self._tasks.keys() - set(self._pids):
+            os.close(self._tasks.pop(pid).folder)
 
     def at_rest(self) -> bool:
         """Whether there was a moment just now at which all slept."""
-        first = self._turns()
-        return first is not None and first == self._turns()
+        before, now = self._seen, self._turns()
+        self._seen = now
+        if now is None or now == before:
+            return now is not None
+        self._seen = self._turns()
+        return now == self._seen
 
     def ran_ns(self) -> int:
         """For how long its threads have had a processor, those that have ended left out."""
@@ -58,18 +76,41 @@ class Watch:
         """How often each thread was given a CPU; None as soon as one is not asleep."""
         seen = []
         for pid in self._pids:
-            for tid in _threads(pid):
+            for tid in self._threads(pid):
                 try:
                     files = self._files.get(tid) or self._open(pid, tid)
                     turns = os.pread(files.schedstat, _TURNS_BYTES, 0)
                     stat = os.pread(files.stat, _STAT_BYTES, 0)
                 except (FileNotFoundError, ProcessLookupError):
                     self._forget(tid)
+                    self._unlist(pid)
                     continue
                 if stat[stat.rindex(b")") + 2] not in ASLEEP:
                     return None
                 seen.append((tid, turns))
         return seen
+
+    def _threads(self, pid: int) -> tuple[int, ...]:
+        """Of one process. They are listed anew where they are more or fewer (as ``st_nlink`` tells), or one
+        of them is no more: as many that all live are the same ones."""
+        tasks = self._tasks.get(pid)
+        try:
+            if tasks is None:
+                folder = os.open(f"/proc/{pid}/task", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                tasks = self._tasks[pid] = _Tasks(folder, 0, ())
+            links = os.fstat(tasks.folder).st_nlink
+            if (
+                links != tasks.links
+            ):  # counted before they are listed: who comes between is found next time
+                tids = tuple(map(int, os.listdir(f"/proc/{pid}/task")))
+                tasks = self._tasks[pid] = _Tasks(tasks.folder, links, tids)
+        except (FileNotFoundError, ProcessLookupError):
+            return ()
+        return tasks.tids
+
+    def _unlist(self, pid: int) -> None:
+        if pid in self._tasks:
+            self._tasks[pid] = self._tasks[pid]._replace(links=0)
 
     def _open(self, pid: int, tid: int) -> _Files:
         folder = f"/proc/{pid}/task/{tid}"
@@ -89,6 +130,9 @@ class Watch:
     def close(self) -> None:
         for tid in list(self._files):
             self._forget(tid)
+        for tasks in self._tasks.values():
+            os.close(tasks.folder)
+        self._tasks.clear()
 
 
 def _threads(pid: int) -> Iterable[int]:

@@ -39,6 +39,7 @@ from patchstorm.worlds.fuse.abilities import Abilities
 from patchstorm.worlds.fuse.bodies import in_blocks
 from patchstorm.worlds.fuse.bridge import Bridge
 from patchstorm.worlds.fuse.calls import NAMES_DIRECTORY
+from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.choosing import Chooses, Deciding, Option, Repeating
 from patchstorm.worlds.fuse.conductor import Conductor
 from patchstorm.worlds.fuse.faults import Faults
@@ -77,11 +78,13 @@ def run_conducted(
     choosers: Choosers = from_seed,
     stop: threading.Event | None = None,
     ground: Ground | None = None,
+    openers: set[str] | None = None,
 ) -> FuseOutcome:
-    """Run ``plan`` once, as ``chooser`` decides; logs go to ``out_dir``. ``ground`` may have seen others.
+    """Run ``plan`` once, as ``chooser`` decides, in a thread without an event loop; logs go to ``out_dir``.
 
-    Raises UnavailableStorage where nothing can be mounted, TargetError for a target that does not start,
-    and InconclusiveError for one that cannot be conducted. Called in a thread without an event loop.
+    ``ground`` may have seen others; ``openers`` is what is known of sweeps (:mod:`.chains`). Raises
+    UnavailableStorage where nothing can be mounted, TargetError for a target that does not start, and
+    InconclusiveError for one that cannot be conducted.
     """
     began = time.monotonic()
     clock = ManualClock(time.time_ns())
@@ -94,7 +97,7 @@ def run_conducted(
         runner = stack.enter_context(asyncio.Runner(loop_factory=Loop))
         loop = runner.get_loop()
         assert isinstance(loop, Loop)
-        conductor = Conductor(server, clock, loop.chosen)
+        conductor = Conductor(server, clock, loop.chosen, Chains(openers))
         stack.callback(conductor.close)
         if stop is not None:
             conductor.stop = stop
@@ -249,7 +252,7 @@ class _FuseRun(Run):
         self.triggers.about_to(held)
         if held.member.dying:
             return False
-        strike = self.chooser.strike(Option(held.member.name, held.name, None, held=held))
+        strike = self.chooser.strike(Option(held.who, held.name, None, held=held))
         if not strike:
             return True
         if self.chooser.value(held.name, "die-after", 2):
@@ -355,6 +358,7 @@ class _FuseRun(Run):
     def storm_begins(self) -> None:
         self._armed = True
         self._storm_from = len(self.trace)
+        self.conductor.storm_begins()
         self.chooser.arm()
 
     def storm_ends(self) -> None:
