@@ -329,8 +329,7 @@ class _FuseRun(Run):
             self.found = finals(self.plan, self.view, self.places)
             return
         async with self.conductor.real(*self.conductor.members):
-            owed = [] if self.plan.closing == "sweeper" else self.clients.known.owed()
-            until = time.monotonic() + (self.convergence_ms / 1_000 if owed else 0.0)
+            until = time.monotonic() + self.fetch_ms / 1_000
             self.found = Found(await fetched(self.plan, self.courier.fetch, until=until))
             made = self.clients.probes.made if self.clients.probes is not None else ()
             given = {url: await self.courier.served(url) for url in made}
