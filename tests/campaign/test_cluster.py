@@ -16,7 +16,8 @@ import pytest
 
 from patchstorm.campaign.cluster import Cluster
 from patchstorm.campaign.errands import errands
-from patchstorm.campaign.explore import Progress, explore
+from patchstorm.campaign.explore import explore
+from patchstorm.campaign.explored import Progress
 from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.fleet import task_seconds
 from patchstorm.campaign.hunting import Hunt

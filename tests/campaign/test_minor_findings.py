@@ -12,7 +12,8 @@ from chunkstore.store import Store
 from chunkstore.variants import VARIANTS
 from patchstorm.campaign.conducted import Asked
 from patchstorm.campaign.conducted import Search as ConductedSearch
-from patchstorm.campaign.explore import Explored, explore
+from patchstorm.campaign.explore import explore
+from patchstorm.campaign.explored import Explored
 from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.pinned import came_back
 from patchstorm.campaign.simulated import replay

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.campaign.explore import Explored, explore
+from patchstorm.campaign.explore import explore
+from patchstorm.campaign.explored import Explored
 from patchstorm.campaign.hunting import Patrol
 from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.steered import Steered

@@ -43,7 +43,7 @@ from patchstorm.api._storms import (
     worlds,
 )
 from patchstorm.campaign.corpus import DEFAULT_CORPUS
-from patchstorm.campaign.explore import Explored
+from patchstorm.campaign.explored import Explored
 from patchstorm.campaign.failure import Failure
 from patchstorm.campaign.simulated import Repeated
 from patchstorm.campaign.single import Replayed, StormResult

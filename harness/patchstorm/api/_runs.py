@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from patchstorm.api._storms import check_options
-from patchstorm.campaign.explore import Explored
+from patchstorm.campaign.explored import Explored
 from patchstorm.campaign.single import StormResult
 from patchstorm.errors import UsageError
 from patchstorm.scenario.model import Scenario

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
 import msgspec
 
 from patchstorm.campaign.cores import cores
+from patchstorm.campaign.explored import Explored, Progress
 from patchstorm.campaign.failure import replay_call
 from patchstorm.campaign.fleet import Fleet, Given
 from patchstorm.campaign.keeping import keep_failure
@@ -27,7 +28,7 @@ from patchstorm.check.model import Finding
 from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import Verdict, stated
 from patchstorm.check.weight import minor, minor_alone
-from patchstorm.choice.coverage import Coverage, Seen
+from patchstorm.choice.coverage import Seen
 from patchstorm.errors import ClusterLostError, UsageError
 from patchstorm.report.combine import rules_of
 from patchstorm.report.model import NEVER_KEPT, Pairs, RunReport
@@ -45,46 +46,6 @@ SCHEDULES_DEFAULT = 200
 SMALL_BUDGET = 64
 """Fewer schedules than this are not worth starting processes for."""
 DISTINCT_MAX = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far an exploration is. ``budget`` is in schedules, or None when seconds bound it.
-
-    ``found`` is what the latest violation was, ``shrinking`` whether it is being made small.
-    """
-
-    scenario: str
-    schedules: int
-    budget: int | None
-    steps: int
-    seconds: float
-    coverage: Coverage
-    violations: int
-    found: str = ""
-    shrinking: bool = False
-
-    @property
-    def rate(self) -> float:
-        """Schedules a second so far, all processes together."""
-        return self.schedules / self.seconds if self.seconds > 0 else 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explored:
-    """What came of it. ``failures`` are the files of distinct violations, the first one first.
-
-    ``report`` tells the steps of the first one and names the files of the others; ``stories`` has all steps.
-    ``table`` tells which pairs of features met, where the storm composes itself.
-    """
-
-    report: RunReport
-    coverage: Coverage
-    virtual_seconds: float
-    failures: tuple[Path, ...] = ()
-    stories: tuple[tuple[str, ...], ...] = ()
-    interrupted: bool = False
-    table: Table | None = None
 
 
 def explore(

@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from patchstorm.campaign.corpus import Corpus
-from patchstorm.campaign.explore import Explored
+from patchstorm.campaign.explored import Explored
 from patchstorm.campaign.failure import Failure, read_failure
 from patchstorm.campaign.keeping import failure_place, write_small
 from patchstorm.campaign.ran import replayed

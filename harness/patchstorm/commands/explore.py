@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from patchstorm.campaign.corpus import Corpus
-    from patchstorm.campaign.explore import Explored
+    from patchstorm.campaign.explored import Explored
     from patchstorm.scenario.model import Scenario
 
 
