@@ -13,7 +13,6 @@ that comes back asks HEAD where to go on. What becomes of it is no different fro
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -203,7 +202,7 @@ class Body:
                 continue
             piece = self._claim(start)
             self._pieces.append(piece)
-            digest = hashlib.sha256()
+            digest = self._files.sha256()
             for at, block in chunks.blocks(
                 self._files.port, whole.fd, start - self.offset, end - start
             ):

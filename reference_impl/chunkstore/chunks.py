@@ -22,8 +22,13 @@ BLOCK_BYTES = 512 << 10
 def blocks(port: Port, fd: int, offset: int, length: int) -> Iterator[tuple[int, memoryview]]:
     """The bytes ``[offset, offset + length)`` of a file as (position from ``offset``, block).
 
-    A block's memory is used again for the one after the next. Ends early where the file does.
+    A block's memory is used again for the one after the next. Ends early where the file does. A port that has
+    ``blocks`` of its own, since it need not copy what it reads, is asked for those of a long range.
     """
+    own = getattr(port, "blocks", None) if length > BLOCK_BYTES else None
+    if own is not None:
+        yield from own(fd, offset, length)
+        return
     buffer, other = (memoryview(bytearray(min(BLOCK_BYTES, length))) for _ in range(2))
     at = 0
     while at < length:

@@ -73,10 +73,14 @@ class Files:
 
     def write_all(self, fd: int, data: Data, offset: int) -> None:
         """pwrite(2) until everything is written: a short write is not an error."""
-        view = memoryview(data)
-        while view:
-            written = self.port.pwrite(fd, view, offset)
-            view = view[written:]
+        rest = data
+        while rest:
+            written = self.port.pwrite(fd, rest, offset)
+            if written == len(rest):
+                return
+            if isinstance(rest, bytes | bytearray):
+                rest = memoryview(rest)  # so that what is left over is not copied
+            rest = rest[written:]
             offset += written
 
     def read_at(self, fd: int, length: int, offset: int) -> bytes:

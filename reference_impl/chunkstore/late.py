@@ -9,7 +9,6 @@ bytes. When neither can tell: gone.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -41,7 +40,7 @@ class LateBody:
         self._judged = False
         self.offset = offset
         self.received = 0
-        self.sha256 = hashlib.sha256()
+        self.sha256 = store.files.sha256()
 
     def write(self, block: Data) -> None:
         """Compare a block. ``TooLarge`` past the declared end."""

@@ -107,7 +107,7 @@ class SequentialBody:
 
     def put(self, paths: Paths) -> None:
         """The bytes where the upload's bytes are, durable on return; under the lock."""
-        self.store.put(paths, self.offset, bytes(self.data))
+        self.store.put(paths, self.offset, self.data)
 
     def keep(self) -> None:
         """Of a body that broke off nothing is stored."""
@@ -318,7 +318,7 @@ class SequentialStore:
                 self.save(paths, record)
             return view_of(body.claims, record)
 
-    def put(self, paths: Paths, offset: int, data: bytes) -> None:
+    def put(self, paths: Paths, offset: int, data: Data) -> None:
         """The bytes, durable on return."""
         with self.files.opened(paths.of("bin"), os.O_WRONLY) as fd:
             self.files.write_all(fd, data, offset)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from patchstorm.history.model import Run
 from patchstorm.run.truth import contents, find, walk
 from patchstorm.run.view import Look
-from patchstorm.scenario import payload
+from patchstorm.scenario import described, payload
+from patchstorm.storage.extents import Extents
 from patchstorm.storage.server import Server
 from patchstorm.target.places import Places
 
@@ -45,6 +46,9 @@ class ModelView:
         inode = find(self._server, path)
         if inode is None or inode.entries is not None:
             return None
+        if type(inode.pages) is Extents:
+            pieces = inode.pages.pieces(0, inode.size)
+            return inode.size, described.identified(pieces, upload, names)
         data = contents(inode, 0, inode.size)
         return inode.size, payload.identify_bytes(data, upload, names)
 

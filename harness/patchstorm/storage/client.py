@@ -17,6 +17,7 @@ from patchstorm.storage.errors import failure
 from patchstorm.storage.handle import Handle
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.locks import FileLocks, Range
+from patchstorm.storage.rope import Rope
 from patchstorm.storage.stat import Entry, Stat, StatVfs
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
@@ -57,7 +58,8 @@ class Client(Backend):
         if handle is None or not handle.writable:
             raise failure(errno.EBADF)
         offset = self._size(handle) if handle.append else handle.position
-        count = self._write(handle, bytes(data), offset)
+        held = data if type(data) is Rope else bytes(data)
+        count = self._write(handle, held, offset)  # type: ignore[arg-type]  # a rope stands for bytes
         handle.position = offset + count
         return count
 
@@ -70,6 +72,8 @@ class Client(Backend):
             raise failure(errno.EBADF)
         if handle.append:
             offset = self._size(handle)
+        if type(data) is Rope:
+            return self._write(handle, data, offset)  # type: ignore[arg-type]  # it stands for bytes
         return self._write(handle, bytes(data), offset)
 
     def lseek(self, fd: int, position: int, how: int) -> int:

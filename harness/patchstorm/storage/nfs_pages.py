@@ -10,6 +10,8 @@ Rules (nfs(5); Linux fs/nfs/write.c and file.c as of 6.1; measured):
 - A write to a page that is cached and up to date is sent as the whole page, so it overwrites what
   other hosts wrote beside it meanwhile (``nfs.page-clobber``). Not so with O_DSYNC, with byte-range
   locks on the file, with ``noalignwrite``, or for a page never read.
+- What is too large for pages goes past the cache, written and read, as with O_DIRECT: of what a kernel may do
+  with its cache this is the plainest.
 - There is no append operation: O_APPEND writes at the size the client believes in.
 - Errors of sending surface at fsync or close, once for each descriptor.
 """
@@ -21,9 +23,11 @@ import errno
 from patchstorm.storage import pages as page_store
 from patchstorm.storage.constants import FILE_BYTES_MAX, PAGE_BYTES
 from patchstorm.storage.errors import failure
+from patchstorm.storage.extents import Extents
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.nfs_cache import CachedNode
 from patchstorm.storage.nfs_writeback import WriteBack
+from patchstorm.storage.rope import Rope
 
 
 class PageCache(WriteBack):
@@ -38,6 +42,8 @@ class PageCache(WriteBack):
         if node.stale and not self.heals(node):
             raise failure(errno.ESTALE)
         inode = node.inode
+        if type(inode.pages) is Extents:
+            return self._read_past(node, count, offset)
         if inode.writers is not None and not self.unreachable:
             self.server.observe(inode, self)
         if self.clock.now_ns >= node.expires_ns:
@@ -57,6 +63,13 @@ class PageCache(WriteBack):
                 self.drop_clean(node)
         self._fill(node, count, offset)
         return page_store.read(node.pages, node.size, offset, count)
+
+    def _read_past(self, node: CachedNode, count: int, offset: int) -> bytes:
+        if node.patches:
+            self.flush(node)
+        self.getattr(node, True)
+        node.pages = {}
+        return page_store.read(node.inode.pages, node.inode.size, offset, count)
 
     def _keeps_pages(self, node: CachedNode) -> bool:
         """A change that version 3 missed stays missed, however old the attributes get."""
@@ -145,6 +158,9 @@ class PageCache(WriteBack):
         end = offset + len(data)
         if end > FILE_BYTES_MAX:
             raise failure(errno.EFBIG)
+        if type(data) is Rope or type(node.inode.pages) is Extents:
+            self._write_past(node, data, offset)
+            return
         if not node.patches:
             self.become_writer(node)
         at = offset
@@ -156,6 +172,17 @@ class PageCache(WriteBack):
             self._write_page(node, index, start, data[at - offset : stop - offset], widen)
             at = stop
         node.size = max(node.size, end)
+
+    def _write_past(self, node: CachedNode, data: bytes, offset: int) -> None:
+        if node.patches:
+            self.flush(node)
+        self.getattr(node, True)
+        done = self.tree.write(node.inode, offset, data)
+        node.change, node.data_change = node.inode.change, node.inode.data_change
+        node.pages = {}
+        self.absorb(node)
+        if done < len(data):
+            raise failure(errno.ENOSPC)
 
     def _read_before_write(self, node: CachedNode, index: int) -> None:
         if index not in node.pages and index not in node.patches and index * PAGE_BYTES < node.size:

@@ -3,9 +3,16 @@
 A page is a ``bytes`` of at most 4096; a shorter page is followed by zeros, an absent page is a
 hole. Because pages are immutable a cache, a snapshot and a crash image share them for nothing,
 and a whole-page read copies no data. No page reaches past the file's size: ``cut`` keeps that true.
+
+Large contents that are described and not held are :class:`~patchstorm.storage.extents.Extents` instead, which
+each function hands on to.
 """
 
+from typing import cast
+
 from patchstorm.storage.constants import PAGE_BYTES
+from patchstorm.storage.extents import LARGE_BYTES, Extents
+from patchstorm.storage.rope import Rope
 
 Pages = dict[int, bytes]
 
@@ -13,7 +20,12 @@ _ZERO_PAGE = bytes(PAGE_BYTES)
 
 
 def read(pages: Pages, size: int, offset: int, count: int) -> bytes:
-    """Bytes ``offset .. offset+count`` of a file of ``size`` bytes; short or empty at its end."""
+    """Bytes ``offset .. offset+count`` of a file of ``size`` bytes; short or empty at its end.
+
+    What is long and described is a :class:`~patchstorm.storage.rope.Rope`, which stands where bytes do.
+    """
+    if type(pages) is Extents:
+        return cast(bytes, pages.read(size, offset, count))
     end = offset + count
     end = min(end, size)
     count = end - offset
@@ -50,6 +62,9 @@ def overlay(page: bytes, start: int, data: bytes) -> bytes:
 
 def write(pages: Pages, offset: int, data: bytes) -> None:
     """Put ``data`` at ``offset``."""
+    if type(pages) is Extents:
+        pages.write(offset, data)
+        return
     index, start = divmod(offset, PAGE_BYTES)
     count = len(data)
     if start + count <= PAGE_BYTES:
@@ -70,6 +85,9 @@ def write(pages: Pages, offset: int, data: bytes) -> None:
 
 def cut(pages: Pages, size: int) -> None:
     """Forget everything at and beyond ``size``."""
+    if type(pages) is Extents:
+        pages.cut(size)
+        return
     index, start = divmod(size, PAGE_BYTES)
     for later in [i for i in pages if i > index]:
         del pages[later]
@@ -82,6 +100,9 @@ def cut(pages: Pages, size: int) -> None:
 
 def punch(pages: Pages, offset: int, count: int) -> None:
     """Turn a range into zeros; whole pages in it become holes (fallocate(2) PUNCH_HOLE)."""
+    if type(pages) is Extents:
+        pages.punch(offset, count)
+        return
     end = offset + count
     for index in [i for i in pages if i * PAGE_BYTES < end and (i + 1) * PAGE_BYTES > offset]:
         low = max(offset - index * PAGE_BYTES, 0)
@@ -98,16 +119,36 @@ def punch(pages: Pages, offset: int, count: int) -> None:
 
 def new_pages(pages: Pages, offset: int, count: int) -> int:
     """How many pages a write of ``count`` bytes at ``offset`` would have to allocate."""
+    if type(pages) is Extents:
+        return pages.new_pages(offset, count)
     first, last = offset // PAGE_BYTES, (offset + count - 1) // PAGE_BYTES
     if first == last:
         return 0 if first in pages else 1
     return sum(1 for index in range(first, last + 1) if index not in pages)
 
 
+def allocate(pages: Pages, offset: int, count: int) -> None:
+    """Space for a range, zeros where there was nothing."""
+    if type(pages) is Extents:
+        pages.allocate(offset, count)
+        return
+    for index in range(offset // PAGE_BYTES, (offset + count - 1) // PAGE_BYTES + 1):
+        pages.setdefault(index, b"")
+
+
+def roomy(pages: Pages, data: object, count: int) -> Pages:
+    """``pages``, or extents with the same contents if ``count`` bytes of ``data`` are too many for pages."""
+    if type(data) is not Rope and (data is not None or count <= LARGE_BYTES):
+        return pages
+    return pages if type(pages) is Extents else Extents(pages)
+
+
 def next_data(pages: Pages, size: int, offset: int) -> int | None:
     """lseek(2) SEEK_DATA: where data starts at or after ``offset``; None if there is none."""
     if offset >= size:
         return None
+    if type(pages) is Extents:
+        return pages.next_data(offset)
     index = offset // PAGE_BYTES
     if index in pages:
         return offset
@@ -119,6 +160,8 @@ def next_hole(pages: Pages, size: int, offset: int) -> int | None:
     """lseek(2) SEEK_HOLE: where a hole starts at or after ``offset``; the end counts as one."""
     if offset >= size:
         return None
+    if type(pages) is Extents:
+        return min(pages.next_hole(offset), size)
     index = offset // PAGE_BYTES
     if index not in pages:
         return offset

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from patchstorm.storage.errors import failure
 from patchstorm.storage.faults import Faults
+from patchstorm.storage.rope import Rope
 
 Choose = Callable[[str, int], int]
 """``choose(kind, n)`` returns 0 .. n-1; 0 is always the harmless, fresh, dull answer."""
@@ -38,9 +39,22 @@ def always_dull(kind: str, count: int) -> int:
 
 
 class Settings:
-    """Time, choices and faults of one server."""
+    """Time, choices and faults of one server.
 
-    __slots__ = ("choose", "clock", "faults", "pause", "read_only", "reuse_numbers", "tick_ns")
+    ``described``, if set, says what bytes that are written are a run of, so that they need not be kept: for
+    storms whose uploads are larger than memory.
+    """
+
+    __slots__ = (
+        "choose",
+        "clock",
+        "described",
+        "faults",
+        "pause",
+        "read_only",
+        "reuse_numbers",
+        "tick_ns",
+    )
 
     def __init__(self, clock: Clock, choose: Choose, faults: Faults | None, tick_ns: int) -> None:
         self.clock = clock
@@ -50,6 +64,7 @@ class Settings:
         self.read_only = False
         self.reuse_numbers = False
         self.pause: Callable[[str], None] | None = None
+        self.described: Callable[[bytes], bytes | Rope] | None = None
 
     def strike_write(self) -> None:
         """Draw the faults that an allocating write can meet."""

@@ -94,6 +94,9 @@ class Contents:
         settings = self.settings
         if settings.faults is not None:
             settings.strike_write()
+        if settings.described is not None:
+            data = settings.described(data)
+            inode.pages = pages.roomy(inode.pages, data, count)
         if self.free_pages is not None:
             count = self._allocate(inode, offset, count)
             if count < len(data):
@@ -121,6 +124,7 @@ class Contents:
 
     def allocate(self, inode: Inode, offset: int, count: int, keep_size: bool) -> None:
         """fallocate(2) mode 0: space for the range, zeros where there was nothing."""
+        inode.pages = pages.roomy(inode.pages, None, count)
         wanted = pages.new_pages(inode.pages, offset, count)
         if self.settings.faults is not None:
             self.settings.strike_write()
@@ -129,8 +133,7 @@ class Contents:
                 raise failure(errno.ENOSPC)
             self.free_pages -= wanted
         end = offset + count
-        for index in range(offset // PAGE_BYTES, (end - 1) // PAGE_BYTES + 1):
-            inode.pages.setdefault(index, b"")
+        pages.allocate(inode.pages, offset, count)
         if not keep_size and end > inode.size:
             inode.size = end
             if self.log is not None:

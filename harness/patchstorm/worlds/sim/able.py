@@ -7,6 +7,7 @@ from patchstorm.scenario.plan import Plan
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.worlds.sim import faults as sim_faults
 from patchstorm.worlds.sim.app import Subject
+from patchstorm.worlds.sim.scale import cannot_describe, is_described
 
 
 def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
@@ -23,4 +24,6 @@ def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
                 "appears or vanishes"
             )
     local = parse_flavour(plan.storage or "tmpfs").nfs is None
+    if is_described(plan) and (reason := cannot_describe(plan, subject)) is not None:
+        return reason
     return subject.reason_to_skip(plan) or sim_faults.reason_to_skip(plan.world_faults, local)

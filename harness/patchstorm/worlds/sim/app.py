@@ -20,6 +20,7 @@ from chunkstore.protocol_headers import Head
 from chunkstore.store import Store
 from chunkstore.variants import VARIANTS
 from patchstorm.errors import UsageError
+from patchstorm.scenario.described import Digest
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 from patchstorm.target.registry import BUG_SERVER
@@ -107,6 +108,8 @@ def no_store(port: SimPort, root: str) -> App:
 class Subject:
     """A target together with the code that stands for it. ``sweep_ms`` 0: it has no sweeper.
 
+    ``describes``: it never looks into long bodies itself, so they may be ropes, and larger than memory.
+
     Either ``build`` makes the application of a process, or ``host`` runs the whole server as it is.
     """
 
@@ -115,6 +118,7 @@ class Subject:
     host: Host | None = None
     sweep_ms: int = SWEEP_MS
     lock_wait_ms: int = LOCK_WAIT_MS
+    describes: bool = False
 
     @property
     def kernel(self) -> type[Kernel]:
@@ -134,7 +138,10 @@ class ChunkstoreApp:
     def __init__(
         self, store_type: type[Store], exchange_type: type[Exchange], port: SimPort, root: str
     ) -> None:
-        self.store = store_type(port, root, LIMITS)
+        if port.blocks is None:
+            self.store = store_type(port, root, LIMITS)
+        else:
+            self.store = store_type(port, root, LIMITS, Digest)
         self._exchange_type = exchange_type
         lifetime_ms = port.lifetime_ms
         lifetime_s = LIFETIME_S_DEFAULT if lifetime_ms is None else -(-lifetime_ms // 1_000)
@@ -173,7 +180,7 @@ def subject_of(target: Target) -> Subject:
             + ", ".join(sorted(VARIANTS))
         )
     build = partial(ChunkstoreApp, store_type, Exchange)
-    return Subject(target=target, build=build)
+    return Subject(target=target, build=build, describes=True)
 
 
 def _hosted(target: Target) -> Subject:
@@ -189,4 +196,4 @@ def _planted(target: Target, name: str) -> Subject:
 
     code = planted(name)
     build = partial(ChunkstoreApp, code.store, code.exchange)
-    return Subject(target=target, build=build)
+    return Subject(target=target, build=build, describes=True)

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import cast
 
 from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.operations import Request
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.run.clients import Clients
-from patchstorm.scenario import payload
+from patchstorm.scenario import described, payload
 from patchstorm.scenario.actions import Answer as Answered
 from patchstorm.scenario.actions import Mint, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
@@ -35,7 +36,7 @@ class Network:
     """Everything between the clients of one run and its replicas.
 
     ``paths`` maps the paths of deliveries' tasks to their operations. ``away`` are replicas that clients
-    cannot reach. ``on_bytes`` is told of body bytes as they go.
+    cannot reach. ``on_bytes`` is told of body bytes as they go. ``describes``: long bodies are ropes.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Network:
     ) -> None:
         self.paths: dict[str, int] = {}
         self.away: set[int] = set()
+        self.describes = False
         self._clients = clients
         self._on_bytes = on_bytes
         self._request_ms = clients.wire.request_ms
@@ -233,6 +235,8 @@ class Network:
         if request.probe is not None:
             return request.probe.what.body or b""
         number = self._clients.uploads[request.upload].number
+        if self.describes:
+            return cast(bytes, described.body(number, request, length))  # it stands for bytes
         return payload.body(number, request, length)
 
     def _stall(self, delivery: Delivery) -> None:

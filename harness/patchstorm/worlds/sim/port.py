@@ -10,7 +10,7 @@ hottest code of the simulator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from patchstorm.choice.strategy import Footprint
@@ -28,6 +28,7 @@ EPOCH_NS = 1_800_000_000 * 1_000_000_000
 
 Data = bytes | bytearray | memoryview
 Creation = Literal["on", "bearer", "off"]
+Blocks = Callable[[int, int, int], Iterator[tuple[int, Any]]]
 
 
 class Watch:
@@ -50,7 +51,8 @@ class SimPort:
     """One process's calls.
 
     ``skew_ns`` is how far its wall clock is ahead. ``lifetime_ms`` is how long the storm wants uploads
-    to live; None: as long as the store likes. ``creation`` is who may create them.
+    to live; None: as long as the store likes. ``creation`` is who may create them. ``blocks`` reads a range of
+    a file without copying it, in storms whose uploads are described and not held; None in all others.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class SimPort:
         self.skew_ns = 0
         self.lifetime_ms: int | None = None
         self.creation: Creation = "on"
+        self.blocks: Blocks | None = None
         self.serial = serial
         self._serial = serial << 32
         self._hot_fds: dict[int, str] = {}
@@ -348,6 +351,21 @@ class SimPort:
         self._serial += 1
         whole = self._serial.to_bytes(max(size, 8), "big")
         return whole[len(whole) - size :]
+
+    # -- large uploads ----------------------------------------------------------------------------
+
+    def describe(self) -> None:
+        """Files may be larger than memory from now on: what is read at once is described (``Rope``)."""
+        self.blocks = self._described
+
+    def _described(self, fd: int, offset: int, length: int) -> Iterator[tuple[int, Any]]:
+        at = 0
+        while at < length:
+            block = self.pread(fd, length - at, offset + at)
+            if not block:
+                return
+            yield at, block
+            at += len(block)
 
     # -- how --------------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ class Replica:
         self.lifetime_ms: int | None = None
         self.creation: Creation = "on"
         self.workers = 0
+        self.describes = False
         self.pool = Pool(kernel, 0)
         self.sweeps_drawn: SweepPlan | None = None
         self._kernel = kernel
@@ -80,6 +81,8 @@ class Replica:
         self.port.skew_ns = self.skew_ns
         self.port.lifetime_ms = self.lifetime_ms
         self.port.creation = self.creation
+        if self.describes:
+            self.port.describe()
         self.pool = Pool(self._kernel, self.workers)
         host = self._subject.host
         if host is not None:

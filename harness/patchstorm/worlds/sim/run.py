@@ -31,6 +31,7 @@ from patchstorm.run.triggers import Seen
 from patchstorm.run.truth import ROOT, make_root
 from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Workload
+from patchstorm.scenario.described import recognised
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.machine import Machine
 from patchstorm.scenario.plan import FaultPlan, Plan, Trigger, UploadPlan
@@ -50,6 +51,7 @@ from patchstorm.worlds.sim.network import Network
 from patchstorm.worlds.sim.outcome import SimOutcome
 from patchstorm.worlds.sim.port import EPOCH_NS, SimPort
 from patchstorm.worlds.sim.replica import MS, Replica
+from patchstorm.worlds.sim.scale import cannot_describe, is_described
 from patchstorm.worlds.sim.sealed import sealed
 from patchstorm.worlds.sim.stamps import Stamps
 from patchstorm.worlds.sim.triggers import SimTriggers
@@ -127,11 +129,16 @@ class _SimRun(Run):
         self._dark = False
         flavour = parse_flavour(plan.storage or "tmpfs")
         self.server = Server(flavour, clock=cast(Clock, kernel), choose=self._choose)
+        describes = is_described(plan)
+        if describes:
+            self.server.settings.described = recognised
         self.view = ModelView(self.server, epoch_ns=EPOCH_NS)
         self.injections = Injections(kernel, self.server)
         if flavour.nfs is not None:
             self.server.pause = self._storage_pause
         make_root(self.server)
+        if describes:
+            self.server.tree.log = None  # no power is lost: nobody asks what the disk has
         self.stamp = Stamps(kernel)
         self.recorder = Recorder(
             header_of(
@@ -157,6 +164,7 @@ class _SimRun(Run):
             replica.lifetime_ms = min(lifetimes, default=None)
             replica.creation, replica.workers = plan.creation, plan.workers
             replica.sweeps_drawn = plan.sweeps
+            replica.describes = describes
         self.clients = Clients(
             plan, self.target, self.recorder, self.stamp, secret=SECRET, now_s=self._now_s,
             quotes=False,
@@ -167,6 +175,7 @@ class _SimRun(Run):
         self.network = Network(
             self.clients, subject, kernel, self.replicas, self.triggers.saw_bytes
         )
+        self.network.describes = describes
         self.abilities = Abilities(
             kernel=kernel, server=self.server, replicas=self.replicas, network=self.network,
             places=self.places, recorder=self.recorder, stamp=self.stamp,

@@ -8,28 +8,37 @@ bodies break, hardly ever on how long a chunk is. The rule:
 * an upload has at most ``CHUNKS_MAX`` chunks, and its last one stays short if it was short;
 * ``after_bytes`` triggers move in proportion.
 
-Sizes that are small already stay as they are, and so do those of a storm that says ``scale = false``: then
-all of it has to fit into memory. What became smaller is told beside the verdict.
+Sizes that are small already stay as they are, and so do those of a storm that says ``scale = false``. Then all
+of it has to fit into memory, unless the store takes bodies that are described and not held
+(:mod:`patchstorm.scenario.described`): to it uploads may be as large as they like. What became smaller is told
+beside the verdict.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from patchstorm.errors import UsageError
+from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import FaultPlan, Plan, Trigger, UploadPlan
+from patchstorm.storage.parse import parse_flavour
+
+if TYPE_CHECKING:
+    from patchstorm.worlds.sim.app import Subject
 
 CHUNK_BYTES_MAX = 512
 CHUNKS_MAX = 12
 CELL = 32
 UNSCALED_BYTES_MAX = 256 << 20
-"""Of all uploads of a storm together: a store holds them up to three times, as parts and as a whole."""
+"""Of all uploads of a storm together: a store holds them up to three times, as parts and as a whole. Larger
+ones are described."""
+_CHECKSUMS = ("checksums", "creating")
 
 
 def scaled(plan: Plan) -> Plan:
-    """The same storm over smaller uploads. UsageError for sizes that are to stay and are too large."""
+    """The same storm over smaller uploads, unless their sizes are to stay."""
     if not plan.scale:
-        _check_fits(plan)
         return plan
     small = resized(plan, tuple(_upload(upload) for upload in plan.uploads))
     return plan if _bytes(small.uploads) == _bytes(plan.uploads) else small
@@ -50,14 +59,30 @@ def _size(upload: UploadPlan) -> str:
     return f"{upload.size:,} bytes in {count:,} chunk{'s' * (count != 1)} of {upload.chunk:,}"
 
 
-def _check_fits(plan: Plan) -> None:
-    size = _bytes(plan.uploads)
-    if size > UNSCALED_BYTES_MAX:
-        raise UsageError(
-            f"{plan.scenario}.toml: scale: its uploads are {size:,} bytes together, and the simulator "
-            f"takes at most {UNSCALED_BYTES_MAX:,} into memory; make them smaller, leave `scale = false` "
-            "out, or run the storm with --world processes"
+def is_described(plan: Plan) -> bool:
+    """Whether its sizes are to stay and do not fit into memory."""
+    return not plan.scale and _bytes(plan.uploads) > UNSCALED_BYTES_MAX
+
+
+def cannot_describe(plan: Plan, subject: Subject) -> str | None:
+    """Why such a plan cannot be run; None if it can."""
+    if not subject.describes:
+        return (
+            f"{plan.scenario}.toml: scale: its uploads are {_bytes(plan.uploads):,} bytes together, and the "
+            f"simulator takes at most {UNSCALED_BYTES_MAX:,} into memory for a store that wants real bytes; "
+            "make them smaller, leave `scale = false` out, or run the storm with --world processes"
         )
+    durable = parse_flavour(plan.storage or "tmpfs").disk.durable
+    if durable and any(FAULTS[fault.kind].loses_power for fault in plan.faults):
+        return "uploads larger than memory: what a power loss leaves of them is drawn page by page"
+    for client in plan.clients:
+        if (
+            client.kind in _CHECKSUMS
+            or "checksum" in client.modifiers
+            or client.options.get("checksum_permille")
+        ):
+            return "uploads larger than memory: their checksums would take longer than the storm"
+    return None
 
 
 def resized(plan: Plan, uploads: tuple[UploadPlan, ...]) -> Plan:
