@@ -20,6 +20,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -107,7 +108,8 @@ class SequentialBody:
 
     def put(self, paths: Paths) -> None:
         """The bytes where the upload's bytes are, durable on return; under the lock."""
-        self.store.put(paths, self.offset, self.data)
+        held = isinstance(self.data, bytearray)  # and not a run of a body that is larger than memory
+        self.store.put(paths, self.offset, bytes(self.data) if held else cast(bytes, self.data))
 
     def keep(self) -> None:
         """Of a body that broke off nothing is stored."""
@@ -318,7 +320,7 @@ class SequentialStore:
                 self.save(paths, record)
             return view_of(body.claims, record)
 
-    def put(self, paths: Paths, offset: int, data: Data) -> None:
+    def put(self, paths: Paths, offset: int, data: bytes) -> None:
         """The bytes, durable on return."""
         with self.files.opened(paths.of("bin"), os.O_WRONLY) as fd:
             self.files.write_all(fd, data, offset)

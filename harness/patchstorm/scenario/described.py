@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
+
+import numpy as np
 
 from patchstorm.dialect.operations import Request
 from patchstorm.history.model import Run
 from patchstorm.scenario import payload
-from patchstorm.scenario.cells import CELL, SIZE_MAX, Bytes, read_cells
+from patchstorm.scenario.cells import CELL, SIZE_MAX, read_cells
 from patchstorm.storage.rope import (
     BLOCK_BYTES,
     SMALL_BYTES,
     Piece,
     Rope,
-    part,
     pieces_of,
     put,
     read,
 )
-
-import numpy as np
 
 LONG_BYTES: Final = 64 << 10
 """A body that is no longer than this is real bytes in every storm."""
@@ -63,12 +62,12 @@ def body(upload: int, request: Request, length: int) -> bytes | Rope:
     return Rope(Rope(pieces).between(0, length))
 
 
-def recognised(data: bytes) -> bytes | Rope:
-    """The run that these bytes are, if they are one; or they themselves."""
-    if type(data) is Rope or len(data) <= SMALL_BYTES:
+def recognised(data: bytes) -> bytes:
+    """The run that these bytes are (a rope, which stands for them), if they are one; or they themselves."""
+    if isinstance(data, Rope) or len(data) <= SMALL_BYTES:
         return data
     found = _run_of(data)
-    return data if found is None else Rope((found,))
+    return data if found is None else cast(bytes, Rope((found,)))
 
 
 def _run_of(data: bytes) -> Piece | None:
@@ -123,8 +122,8 @@ class Digest:
     """A stand-in for SHA-256 that says the same of the same bytes, and takes no time over long runs.
 
     Bytes are taken block by block. Of a whole block that is one run, or zeros, it is hashed which one it is,
-    however the bytes were handed in; of any other, and of what is left over, the bytes. So what is shorter than
-    a block has the digest that it has everywhere.
+    however the bytes were handed in; of any other its digest, and of what is left over in the end the bytes. So
+    what is shorter than a block has the digest that it has everywhere.
     """
 
     name = "sha256"
@@ -157,21 +156,31 @@ class Digest:
     def _take_whole(self) -> None:
         rope, at = Rope(self._rest), 0
         while self._length >= BLOCK_BYTES:
-            pieces = list(rope.between(at, at + BLOCK_BYTES))
-            alone = pieces[0] if len(pieces) == 1 and not isinstance(pieces[0][0], bytes) else None
-            self._sha256.update(_said(alone) if alone else self._looked_at(pieces))
-            at += BLOCK_BYTES
-            self._length -= BLOCK_BYTES
+            run = next(rope.between(at, at + self._length))
+            count = run[2] // BLOCK_BYTES
+            if isinstance(run[0], bytes) or not count:
+                count = 1
+                run = self._looked_at(rope.held(at, at + BLOCK_BYTES))
+            self._sha256.update(_said(run, count))
+            at += count * BLOCK_BYTES
+            self._length -= count * BLOCK_BYTES
         self._rest = list(rope.between(at, at + self._length))
 
     @staticmethod
-    def _looked_at(pieces: list[Piece]) -> bytes:
-        data = b"".join(read(piece, 0, piece[2]) for piece in pieces)
-        run = (None, 0, len(data)) if not any(data) else _run_of(data)
-        return data if run is None else _said(run)
+    def _looked_at(data: bytes) -> Piece:
+        if not any(data):
+            return (None, 0, len(data))
+        return _run_of(data) or (hashlib.sha256(data).digest(), 0, len(data))
 
 
-def _said(run: Piece) -> bytes:
-    """Which run it is; where zeros begin does not matter."""
+def _said(run: Piece, count: int) -> bytes:
+    """Which runs of one block each these are: of bytes, of zeros, or of what content from where on."""
     whence, at, _ = run
-    return repr(None if whence is None else (*whence, at)).encode()  # type: ignore[misc]
+    if isinstance(whence, bytes):
+        return b"bytes   " + whence
+    said = np.zeros((count, 4), dtype=np.int64)
+    if isinstance(whence, Content):
+        said[:, 0] = whence.upload + 1
+        said[:, 1] = whence.content
+        said[:, 2] = at + BLOCK_BYTES * np.arange(count)
+    return said.tobytes()

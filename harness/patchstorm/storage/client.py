@@ -58,8 +58,8 @@ class Client(Backend):
         if handle is None or not handle.writable:
             raise failure(errno.EBADF)
         offset = self._size(handle) if handle.append else handle.position
-        held = data if type(data) is Rope else bytes(data)
-        count = self._write(handle, held, offset)  # type: ignore[arg-type]  # a rope stands for bytes
+        held = data if isinstance(data, Rope) else bytes(data)
+        count = self._write(handle, held, offset)
         handle.position = offset + count
         return count
 
@@ -72,9 +72,8 @@ class Client(Backend):
             raise failure(errno.EBADF)
         if handle.append:
             offset = self._size(handle)
-        if type(data) is Rope:
-            return self._write(handle, data, offset)  # type: ignore[arg-type]  # it stands for bytes
-        return self._write(handle, bytes(data), offset)
+        held = data if isinstance(data, Rope) else bytes(data)
+        return self._write(handle, held, offset)
 
     def lseek(self, fd: int, position: int, how: int) -> int:
         """lseek(2), SEEK_DATA and SEEK_HOLE included."""

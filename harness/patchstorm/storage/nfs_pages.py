@@ -158,7 +158,7 @@ class PageCache(WriteBack):
         end = offset + len(data)
         if end > FILE_BYTES_MAX:
             raise failure(errno.EFBIG)
-        if type(data) is Rope or type(node.inode.pages) is Extents:
+        if isinstance(data, Rope) or type(node.inode.pages) is Extents:
             self._write_past(node, data, offset)
             return
         if not node.patches:

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from patchstorm.storage.errors import failure
 from patchstorm.storage.faults import Faults
-from patchstorm.storage.rope import Rope
 
 Choose = Callable[[str, int], int]
 """``choose(kind, n)`` returns 0 .. n-1; 0 is always the harmless, fresh, dull answer."""
@@ -42,7 +41,8 @@ class Settings:
     """Time, choices and faults of one server.
 
     ``described``, if set, says what bytes that are written are a run of, so that they need not be kept: for
-    storms whose uploads are larger than memory.
+    storms whose uploads are larger than memory. It may be a :class:`~patchstorm.storage.rope.Rope`, which
+    stands where bytes do.
     """
 
     __slots__ = (
@@ -64,7 +64,7 @@ class Settings:
         self.read_only = False
         self.reuse_numbers = False
         self.pause: Callable[[str], None] | None = None
-        self.described: Callable[[bytes], bytes | Rope] | None = None
+        self.described: Callable[[bytes], bytes] | None = None
 
     def strike_write(self) -> None:
         """Draw the faults that an allocating write can meet."""
