@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from patchstorm.scenario.model import Scenario
+from patchstorm.scenario.model import Scenario, UploadSpec
 
 SCHEDULES_DEFAULT: Final = 45
 """Schedules of each storm when nobody says how many: together a good half of a minute."""
@@ -18,11 +18,22 @@ CROWD_UPLOADS: Final = 32
 """So many uploads at once make a schedule many times as long, and fewer of them do."""
 
 
+CHUNKS_OF_MANY: Final = 1_000
+SCHEDULES_OF_MANY: Final = 2
+"""As many chunks, sent as they are: a request for each of them."""
+
+
 def schedules_default(scenario: Scenario) -> int:
     """How many schedules of ``scenario`` are run among all storms when nobody says how many."""
     if scenario.compose is not None:
         return SCHEDULES_COMPOSED
     if any(client.kind == CONFORMANCE for client in scenario.clients):
         return SCHEDULES_OF_CASES
+    if not scenario.scale and any(_chunks(spec) > CHUNKS_OF_MANY for spec in scenario.uploads):
+        return SCHEDULES_OF_MANY
     uploads = sum(int(spec.count.values[0]) for spec in scenario.uploads)
     return SCHEDULES_OF_A_CROWD if uploads >= CROWD_UPLOADS else SCHEDULES_DEFAULT
+
+
+def _chunks(spec: UploadSpec) -> int:
+    return int(max(spec.size.values)) // int(min(spec.chunk.values))

@@ -14,8 +14,11 @@ from patchstorm.worlds.sim import faults as simulated
 from patchstorm.worlds.sim.run import WORLD
 
 
-def ground_of(world: str, target: Target, storage: str) -> Ground:
-    """What is to be had there, and for every other fault the reason why it is not."""
+def ground_of(world: str, target: Target, storage: str, *, large: bool = False) -> Ground:
+    """What is to be had there, and for every other fault the reason why it is not.
+
+    ``large``: uploads may be larger than memory.
+    """
     means = all_means()[world]
     faults: list[str] = []
     absent: list[tuple[str, str]] = []
@@ -33,6 +36,7 @@ def ground_of(world: str, target: Target, storage: str) -> Ground:
         paths=_paths(target),
         calls=means.sees_calls,
         small=world == WORLD,
+        large=large,
         request_ms=target.wire.request_ms,
     )
 

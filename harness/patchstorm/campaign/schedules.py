@@ -159,7 +159,9 @@ class Session:
     def _ground(self, storage: str | None) -> Ground:
         on = storage or self.search.scenario.fleet.storage or MIXED[0]
         if on not in self._grounds:
-            self._grounds[on] = ground_of(WORLD, self.subject.target, on)
+            self._grounds[on] = ground_of(
+                WORLD, self.subject.target, on, large=self.subject.describes
+            )
         return self._grounds[on]
 
     def _storage(self, index: int) -> str | None:

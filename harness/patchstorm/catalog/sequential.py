@@ -108,7 +108,9 @@ class SequentialBody:
 
     def put(self, paths: Paths) -> None:
         """The bytes where the upload's bytes are, durable on return; under the lock."""
-        held = isinstance(self.data, bytearray)  # and not a run of a body that is larger than memory
+        held = isinstance(
+            self.data, bytearray
+        )  # and not a run of a body that is larger than memory
         self.store.put(paths, self.offset, bytes(self.data) if held else cast(bytes, self.data))
 
     def keep(self) -> None:

@@ -1,7 +1,7 @@
 """Bodies and files of uploads that are larger than memory: said to be which bytes of which content.
 
-The counterpart of :mod:`patchstorm.scenario.payload` for ropes (:mod:`patchstorm.storage.rope`). The bytes are
-the payload's very own, at every place; they are made where somebody looks at them.
+The counterpart of :mod:`patchstorm.scenario.payload` for ropes (:mod:`patchstorm.storage.rope`). The bytes
+are the payload's very own, at every place; they are made where somebody looks at them.
 """
 
 from __future__ import annotations
@@ -80,16 +80,16 @@ def _run_of(data: bytes) -> Piece | None:
     return (source, at, len(data)) if source.read(at, len(data)) == data else None
 
 
-def identified(
-    pieces: Iterable[Piece], upload: int, names: Mapping[int, str]
-) -> tuple[Run, ...]:
+def identified(pieces: Iterable[Piece], upload: int, names: Mapping[int, str]) -> tuple[Run, ...]:
     """What stands in a file of these pieces, as :func:`patchstorm.scenario.payload.identify` says it."""
     runs: list[Run] = []
     at = 0
     for piece in _with_held_joined(pieces):
         whence, begin, length = piece
         if isinstance(whence, Content):
-            other = None if whence.upload == upload else names.get(whence.upload, f"#{whence.upload}")
+            other = (
+                None if whence.upload == upload else names.get(whence.upload, f"#{whence.upload}")
+            )
             found: tuple[Run, ...] = (
                 Run(
                     offset=at, length=length, content=whence.content, source_offset=begin,
@@ -122,8 +122,8 @@ class Digest:
     """A stand-in for SHA-256 that says the same of the same bytes, and takes no time over long runs.
 
     Bytes are taken block by block. Of a whole block that is one run, or zeros, it is hashed which one it is,
-    however the bytes were handed in; of any other its digest, and of what is left over in the end the bytes. So
-    what is shorter than a block has the digest that it has everywhere.
+    however the bytes were handed in; of any other its digest, and of what is left over in the end the bytes.
+    So what is shorter than a block has the digest that it has everywhere.
     """
 
     name = "sha256"

@@ -40,6 +40,7 @@ def schema() -> Schema:
             "closing": _spread("word", CLOSINGS),
             "convergence": _scalar("ms"),
             "scale": _FLAG,
+            "worlds": _array(_TEXT) | {"minItems": 1},
             "fleet": _fleet(),
             "upload": _array(_upload()),
             "client": _array({"anyOf": [_client(name) for name in WORKLOADS]}),

@@ -128,7 +128,8 @@ class ComposeSpec(msgspec.Struct, frozen=True, kw_only=True):
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """A whole storm file. ``name`` is the file's stem; ``why`` says what the storm is for.
 
-    ``scale`` False: the simulator takes the sizes as they are. ``compose``: uploads, clients and faults are
+    ``scale`` False: the simulator takes the sizes as they are. ``worlds``: those it is for; empty: all.
+    ``compose``: uploads, clients and faults are
     drawn with the rest, and no table names them.
     """
 
@@ -140,6 +141,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     closing: Spread = EITHER_CLOSING
     convergence_ms: int = 15_000
     scale: bool = True
+    worlds: tuple[str, ...] = ()
     fleet: FleetSpec = FleetSpec()
     uploads: tuple[UploadSpec, ...] = ()
     clients: tuple[ClientSpec, ...] = ()

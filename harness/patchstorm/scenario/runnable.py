@@ -34,7 +34,8 @@ def runnable(
     if world not in means:
         return f"there is no world {world}"
     return (
-        _missing_capability(scenario, frozenset(capabilities))
+        _elsewhere(scenario, world)
+        or _missing_capability(scenario, frozenset(capabilities))
         or _no_balancer(scenario, world, means)
         or _open_to_all(scenario, world, frozenset(capabilities), means)
         or _no_pool(scenario, world, means)
@@ -43,6 +44,12 @@ def runnable(
         or _unmapped_phase(scenario, world, phases)
         or too_patient(scenario, request_ms)
     )
+
+
+def _elsewhere(scenario: Scenario, world: str) -> str | None:
+    if not scenario.worlds or world in scenario.worlds:
+        return None
+    return f"the storm is for {', '.join(scenario.worlds)} only, not for {world}"
 
 
 def _missing_capability(scenario: Scenario, has: frozenset[str]) -> str | None:

@@ -61,6 +61,7 @@ def _scenario(root: Table, name: str) -> Scenario:
         closing=root.spread("closing", _option("word", words=CLOSINGS)) or EITHER_CLOSING,
         convergence_ms=_fixed(root, "convergence", _option("ms", low=1), 15_000),
         scale=root.flag("scale", default=True),
+        worlds=_worlds(root),
         fleet=_fleet(root.table("fleet")),
         uploads=uploads,
         clients=clients,
@@ -71,6 +72,17 @@ def _scenario(root: Table, name: str) -> Scenario:
     root.close()
     check(scenario, root.fail)
     return scenario
+
+
+def _worlds(root: Table) -> tuple[str, ...]:
+    """Which worlds there are is not known here; that a storm has none left is said where it is run."""
+    worlds = root.words("worlds")
+    for world in worlds:
+        if _ID.fullmatch(world) is None:
+            root.fail(
+                "worlds", f'"{world}" names no world; `patchstorm list worlds` shows their names'
+            )
+    return worlds
 
 
 def _policy(root: Table) -> str:

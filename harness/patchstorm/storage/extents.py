@@ -1,8 +1,8 @@
 """The contents of a large file: extents of described bytes in place of its million pages.
 
 What :mod:`patchstorm.storage.pages` does to a dictionary of pages, done to a sorted list of extents. A file
-gets one when the first rope is written to it, or a large range is allocated. Where there is no extent there is
-a hole. Space is counted in pages as ever.
+gets one when the first rope is written to it, or a large range is allocated. Where there is no extent there
+is a hole. Space is counted in pages as ever.
 """
 
 from __future__ import annotations
@@ -139,14 +139,14 @@ class Extents(dict[int, bytes]):
         if index not in self:
             raise KeyError(index)
         begin = index * PAGE_BYTES
-        page = b"".join(read(piece, 0, piece[2]) for piece in self.pieces(begin, begin + PAGE_BYTES))
-        last = max(
-            start + piece[2] for start, piece in self._within(begin, begin + PAGE_BYTES)
+        page = b"".join(
+            read(piece, 0, piece[2]) for piece in self.pieces(begin, begin + PAGE_BYTES)
         )
+        last = max(start + piece[2] for start, piece in self._within(begin, begin + PAGE_BYTES))
         return page[: last - begin]
 
     def get(self, index: int, default: Any = None) -> Any:
-        return self[index] if index in self else default
+        return self[index] if index in self else default  # noqa: SIM401  # which would ask itself
 
     # -- how --------------------------------------------------------------------------------------
 

@@ -85,13 +85,14 @@ def _absorbed(one: Piece, other: Piece) -> Piece | None:
     """Held bytes beside a run that goes on with just these."""
     (whence, at, length), (its, its_at, its_length) = one, other
     if isinstance(its, bytes):
-        if not isinstance(whence, bytes | None) and its_length <= SMALL_BYTES:
-            if whence.read(at + length, its_length) == read(other, 0, its_length):
-                return (whence, at, length + its_length)
-    elif its is not None and length <= min(SMALL_BYTES, its_at):
-        if its.read(its_at - length, length) == read(one, 0, length):
-            return (its, its_at - length, length + its_length)
-    return None
+        if whence is None or isinstance(whence, bytes) or its_length > SMALL_BYTES:
+            return None
+        on = whence.read(at + length, its_length) == read(other, 0, its_length)
+        return (whence, at, length + its_length) if on else None
+    if its is None or length > min(SMALL_BYTES, its_at):
+        return None
+    on = its.read(its_at - length, length) == read(one, 0, length)
+    return (its, its_at - length, length + its_length) if on else None
 
 
 class Rope:

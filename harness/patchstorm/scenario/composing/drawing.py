@@ -26,7 +26,7 @@ from patchstorm.scenario.composing.features import (
 )
 from patchstorm.scenario.composing.ground import ANYWHERE, Ground
 from patchstorm.scenario.composing.options import drawn_options, lasting_ms
-from patchstorm.scenario.composing.sizes import MANY_BYTES, names_of, sized
+from patchstorm.scenario.composing.sizes import AS_THEY_ARE, MANY_BYTES, SELDOM, names_of, sized
 from patchstorm.scenario.composing.steering import BLANK, Steering
 from patchstorm.scenario.faults import FAULTS, Fault
 from patchstorm.scenario.model import ComposeSpec, Scenario, Spread
@@ -47,8 +47,6 @@ MODIFIERS_MAX: Final = 2
 LIFETIMES_MS: Final = (1_000, 2_500, 30_000)
 BORN_MS: Final = (0, 2, 12, 60)
 SWEEPS: Final = ((1, 20), (10, 60), (3, 200), (700, 900))
-SELDOM: Final = {"many-chunks": 300, "large-chunks": 32, "empty": 24, "tiny": 24}
-"""One storm in so many has a shape that is costly, or that leaves little to be sent."""
 SMALL_BYTES: Final = 512
 WORKERS: Final = (2, 1, 4)
 NTH_MAX: Final = 12
@@ -130,7 +128,7 @@ class _Drawing:
         kinds = self._kinds(self._count("clients", spec.clients))
         self._shapes = self._shape(kinds)
         count = self._count("uploads", spec.uploads)
-        if "many-chunks" in self._shapes:
+        if self._shapes & {"many-chunks", "thousand-chunks"}:
             kinds, count = kinds[:1], 1
         least = len(_creators(kinds)) + max(WORKLOADS[kind].uploads_min for kind in kinds)
         if len(_creators(kinds)) == len(kinds):
@@ -205,7 +203,7 @@ class _Drawing:
         longest = 2 if "expiring" in kinds else 3  # which waits for the end
         expires = self._of("lifetime", LIFETIMES_MS[:longest]) if "mortal" in shapes else None
         names = names_of(self._chooser, count, odd="odd-name" in shapes, shared=shared)
-        self.as_they_are = bool(shapes & {"many-chunks", "large-chunks"})
+        self.as_they_are = bool(shapes & AS_THEY_ARE)
         found = []
         equal = count > 1 and self._one_in("equal", 2)
         for place, target in enumerate(names):

@@ -32,11 +32,16 @@ SHAPES: Final[dict[str, str]] = {
     "tiny": "it has one byte",
     "edge": "its chunks, or what is left over, are one byte off a round number",
     "many-chunks": "it has more than 256 chunks",
+    "thousand-chunks": "it has more than 1,000 chunks",
     "large-chunks": "its chunks are about 64 KiB long and stay so",
+    "huge": "it is as large as 32 bits can count, with or without a sign, or larger, and stays so",
     "odd-name": "its name is long, or almost another's: but for case, a letter or its normal form",
 }
-LEFT_TO_CHANCE: Final = frozenset({UPLOAD + "many-chunks"})
-"""What makes a storm so long that nobody looks for it; it comes now and then all the same."""
+LEFT_TO_CHANCE: Final = frozenset(
+    UPLOAD + shape for shape in ("many-chunks", "thousand-chunks", "huge")
+)
+"""What makes a storm so long, or leaves so little beside it, that nobody looks for it; it comes now and then
+all the same."""
 _SHAPE_NEEDS: Final = {
     "shared": "named-targets",
     "overwrite": "named-targets",
@@ -54,8 +59,16 @@ _CONTRARY: Final = frozenset(
         ("empty", "tiny"), ("empty", "edge"), ("tiny", "edge"), ("many-chunks", "large-chunks"),
         ("many-chunks", "empty"), ("many-chunks", "tiny"), ("large-chunks", "empty"),
         ("large-chunks", "tiny"), ("many-chunks", "edge"),
+        *(("thousand-chunks", other) for other in ("many-chunks", "large-chunks", "empty", "tiny", "edge")),
+        *(
+            ("huge", other)
+            for other in ("many-chunks", "thousand-chunks", "large-chunks", "empty", "tiny", "edge")
+        ),
     )
 )  # fmt: skip
+_CHECKED: Final = frozenset(
+    (CLIENT + "checksums", CLIENT + "creating", CLIENT + "truncated", WITH + "checksum")
+)
 
 
 def features(has: frozenset[str], ground: Ground, storage: str) -> tuple[str, ...]:
@@ -103,8 +116,10 @@ def _no_shape(shape: str, has: frozenset[str], ground: Ground) -> str | None:
     needed = _SHAPE_NEEDS.get(shape)
     if needed is not None and needed not in has:
         return f"the target does not declare {needed}"
-    if shape in ("many-chunks", "large-chunks") and not ground.small:
+    if shape in ("many-chunks", "thousand-chunks", "large-chunks", "huge") and not ground.small:
         return "only in the simulator"
+    if shape == "huge" and not ground.large:
+        return "the store wants real bytes, and these do not fit into memory"
     if shape == "born-late" and "creation-off" in has:
         return "the target creates nothing"
     return None
@@ -129,6 +144,10 @@ def _apart(a: str, b: str) -> str | None:
         return _client_apart(a.removeprefix(CLIENT), b.removeprefix(UPLOAD))
     if frozenset((a.removeprefix(UPLOAD), b.removeprefix(UPLOAD))) in _CONTRARY:
         return "no upload is both"
+    if a == UPLOAD + "huge" and b in _CHECKED:
+        return "its checksum would take longer than the storm"
+    if a == UPLOAD + "huge" and b.startswith(FAULT) and FAULTS[b.removeprefix(FAULT)].loses_power:
+        return "what a power loss leaves of a file is drawn page by page"
     if a == WITH + "false" and b == FAULT + "damage":
         return "what was damaged may be taken anew from anybody"
     return None
@@ -139,7 +158,11 @@ def _client_apart(client: str, shape: str) -> str | None:
         return "it needs bytes to send"
     if WORKLOADS[client].creates and shape in ("born-late", "minted"):
         return "it creates its uploads itself"
-    if shape == "many-chunks" and client not in ("sequential", "parallel", "resuming"):
+    if shape in ("many-chunks", "thousand-chunks") and client not in (
+        "sequential",
+        "parallel",
+        "resuming",
+    ):
         return "it would send them too often"
     return None
 

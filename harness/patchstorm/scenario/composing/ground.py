@@ -13,7 +13,8 @@ from patchstorm.scenario.model import TriggerKind
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
     """``faults`` that can be brought about and that the target claims to survive, ``absent`` the others with
     the reason; ``triggers`` and ``phases`` that work; ``paths``: patterns of files that the target works
-    on; ``calls``: single calls on the storage are seen; ``small``: sizes that stay as they are cost little.
+    on; ``calls``: single calls on the storage are seen; ``small``: sizes that stay as they are cost little;
+    ``large``: and may be larger than memory.
     """
 
     faults: tuple[str, ...]
@@ -23,6 +24,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...] = ()
     calls: bool = False
     small: bool = False
+    large: bool = False
     request_ms: int | None = None
 
 

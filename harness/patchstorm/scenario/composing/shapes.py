@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from patchstorm.scenario.plan import Plan, UploadPlan
 
 MANY_CHUNKS = 256
+THOUSAND = 1_000
 LARGE_BYTES = 60_000
+HUGE_BYTES = 1 << 31
 
 
 def shapes_of(plan: Plan, upload: UploadPlan) -> Iterator[str]:
@@ -23,9 +25,11 @@ def shapes_of(plan: Plan, upload: UploadPlan) -> Iterator[str]:
         "mortal": info.expires_ms is not None,
         "empty": upload.size == 0,
         "tiny": upload.size == 1,
-        "edge": upload.size > 1 and (_off(upload.chunk) or _off(upload.size)),
-        "many-chunks": chunks > MANY_CHUNKS,
-        "large-chunks": upload.chunk >= LARGE_BYTES and upload.size > upload.chunk,
+        "edge": 1 < upload.size < HUGE_BYTES and (_off(upload.chunk) or _off(upload.size)),
+        "many-chunks": MANY_CHUNKS < chunks <= THOUSAND,
+        "thousand-chunks": chunks > THOUSAND,
+        "large-chunks": LARGE_BYTES <= upload.chunk < upload.size < HUGE_BYTES,
+        "huge": upload.size >= HUGE_BYTES,
         "odd-name": not info.target.isascii() or len(info.target) > 100 or info.target.isupper(),
     }
     return (shape for shape, is_so in shapes.items() if is_so)

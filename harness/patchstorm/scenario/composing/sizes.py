@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set
 from typing import Final
 
 from patchstorm.choice.chooser import Chooser
@@ -10,9 +10,19 @@ from patchstorm.choice.chooser import Chooser
 CHUNKS: Final = (16_384, 4_096, 8_192, 65_536, 512, 96)
 EDGE_CHUNKS: Final = (4_097, 8_191, 65_537, 511, 65, 33)
 LARGE_CHUNKS: Final = (65_536, 65_537, 70_001)
+HUGE: Final = ((1 << 32) + 1, 3 << 30, (1 << 31) + 1, 1 << 32, 1 << 31, 6 << 30)
+HUGE_CHUNKS: Final = (1 << 30, 1 << 31, (1 << 30) + 1, 1 << 32, 700 << 20)
 MANY_BYTES: Final = 33
 MANY: Final = 260
+THOUSAND: Final = 1_100
 CHUNKS_MAX: Final = 5
+SELDOM: Final = {
+    "many-chunks": 300, "thousand-chunks": 10_000, "large-chunks": 32, "huge": 80, "empty": 24,
+    "tiny": 24,
+}  # fmt: skip
+"""One storm in so many has a shape that is costly, or that leaves little to be sent."""
+AS_THEY_ARE: Final = frozenset({"many-chunks", "thousand-chunks", "large-chunks", "huge"})
+"""Shapes whose sizes nobody may make smaller."""
 NAMES: Final = ("wanted.bin", "other.bin", "third.bin")
 ODD_NAMES: Final = (
     ("straße.bin", "strasse.bin", "STRASSE.BIN"),
@@ -34,11 +44,16 @@ def names_of(chooser: Chooser, count: int, *, odd: bool, shared: bool) -> list[s
     return names
 
 
-def sized(chooser: Chooser, place: int, shapes: Collection[str], *, first: bool) -> tuple[int, int]:
+def sized(chooser: Chooser, place: int, shapes: Set[str], *, first: bool) -> tuple[int, int]:
     """Size and chunk of an upload, in bytes; the first one is what the storm's shapes say."""
     name = f"size/{place}"
     if first and "many-chunks" in shapes:
         return MANY * MANY_BYTES - 5, MANY_BYTES
+    if first and "thousand-chunks" in shapes:
+        return THOUSAND * MANY_BYTES - 5, MANY_BYTES
+    if first and "huge" in shapes:
+        size = HUGE[chooser.draw(f"{name}/huge", len(HUGE))]
+        return size, HUGE_CHUNKS[chooser.draw(f"{name}/huge-chunk", len(HUGE_CHUNKS))]
     if first and "empty" in shapes:
         return 0, 1
     if first and "tiny" in shapes:
@@ -46,7 +61,9 @@ def sized(chooser: Chooser, place: int, shapes: Collection[str], *, first: bool)
     chunks: tuple[int, ...] = CHUNKS
     if "large-chunks" in shapes:
         chunks = LARGE_CHUNKS if first else (512,)
-    elif "many-chunks" in shapes:
+    elif "huge" in shapes:
+        chunks = (65_536,)
+    elif shapes & {"many-chunks", "thousand-chunks"}:
         chunks = (96,)
     elif "edge" in shapes:
         chunks = EDGE_CHUNKS

@@ -51,8 +51,8 @@ class SimPort:
     """One process's calls.
 
     ``skew_ns`` is how far its wall clock is ahead. ``lifetime_ms`` is how long the storm wants uploads
-    to live; None: as long as the store likes. ``creation`` is who may create them. ``blocks`` reads a range of
-    a file without copying it, in storms whose uploads are described and not held; None in all others.
+    to live; None: as long as the store likes. ``creation`` is who may create them. ``blocks`` reads a range
+    of a file without copying it, in storms whose uploads are described and not held; None in all others.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from typing import cast
 
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Strategy
+from patchstorm.errors import UsageError
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.clients import Clients
 from patchstorm.run.last_look import Found, finals
@@ -131,6 +132,8 @@ class _SimRun(Run):
         self.server = Server(flavour, clock=cast(Clock, kernel), choose=self._choose)
         describes = is_described(plan)
         if describes:
+            if (reason := cannot_describe(plan, subject)) is not None:
+                raise UsageError(reason)
             self.server.settings.described = recognised
         self.view = ModelView(self.server, epoch_ns=EPOCH_NS)
         self.injections = Injections(kernel, self.server)

@@ -8,10 +8,10 @@ bodies break, hardly ever on how long a chunk is. The rule:
 * an upload has at most ``CHUNKS_MAX`` chunks, and its last one stays short if it was short;
 * ``after_bytes`` triggers move in proportion.
 
-Sizes that are small already stay as they are, and so do those of a storm that says ``scale = false``. Then all
-of it has to fit into memory, unless the store takes bodies that are described and not held
-(:mod:`patchstorm.scenario.described`): to it uploads may be as large as they like. What became smaller is told
-beside the verdict.
+Sizes that are small already stay as they are, and so do those of a storm that says ``scale = false``. Then
+all of it has to fit into memory, unless the store takes bodies that are described and not held
+(:mod:`patchstorm.scenario.described`): to it uploads may be as large as they like. What became smaller is
+told beside the verdict.
 """
 
 from __future__ import annotations
