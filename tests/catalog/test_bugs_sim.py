@@ -27,6 +27,7 @@ MET_LATE = {
     "names-normalized", "offset-beyond-accepted", "one-temporary-name", "override-ignored",
     "record-truncated-first", "two-breakers", "version-unchecked", "version-unnamed", "workers-lost",
     "workers-waiting",
+    "first-page-assembled", "status-of-a-page", "table-of-a-thousand",
 }  # fmt: skip
 """Three quarters of the time of all; other bugs show each of their checkers to every run of the tests."""
 

@@ -15,6 +15,7 @@ from patchstorm.errors import UsageError
 from patchstorm.scenario import library
 from patchstorm.scenario.composing.features import (
     CLIENT,
+    LEFT_TO_CHANCE,
     SHAPES,
     UPLOAD,
     WITH,
@@ -101,7 +102,7 @@ def test_a_plan_leaves_most_of_it_out_and_all_plans_together_leave_nothing_out()
 
     assert {CLIENT + kind for kind in kinds} == {one for one in among if one.startswith(CLIENT)}
     assert {WITH + name for name in modifiers} == {one for one in among if one.startswith(WITH)}
-    rare = {UPLOAD + "many-chunks"}
+    rare = {UPLOAD + "many-chunks", UPLOAD + "thousand-chunks"}
     assert {UPLOAD + one for one in shapes} >= {
         one for one in among if one.startswith(UPLOAD)
     } - rare
@@ -161,7 +162,7 @@ def test_steering_draws_what_has_never_met() -> None:
 
 def test_two_features_meet_unless_there_is_a_reason() -> None:
     among = features(HAS, ground_of("sim", TARGET, "nfs4"), "nfs4")
-    steered = tuple(one for one in among if one != UPLOAD + "many-chunks")
+    steered = tuple(one for one in among if one not in LEFT_TO_CHANCE)
     every = set(pairs(among))
     for one, other in combinations(steered, 2):
         assert ((min(one, other), max(one, other)) in every) == (apart(one, other) is None)

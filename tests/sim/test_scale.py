@@ -6,10 +6,7 @@ import io
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-import pytest
-
 from patchstorm.campaign.explore import explore
-from patchstorm.errors import UsageError
 from patchstorm.report.console import console_on, tell
 from patchstorm.report.junit import write_junit
 from patchstorm.report.model import Report, RunReport
@@ -66,11 +63,3 @@ def test_scale_false_leaves_sizes_as_they_are() -> None:
     assert said(plan) == ()
     report = explore(storm, "reference", schedules=2).report
     assert (report.verdict, report.scaled) == ("safe", ())
-
-
-def test_what_does_not_fit_into_memory_is_refused_with_the_remedies() -> None:
-    storm = mine("3GiB", "1MiB", head="scale = false")
-    with pytest.raises(
-        UsageError, match=r"^mine\.toml: scale: .*3,221,225,472.*leave `scale = false`"
-    ):
-        explore(storm, "reference", schedules=2)

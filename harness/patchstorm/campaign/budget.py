@@ -19,8 +19,8 @@ CROWD_UPLOADS: Final = 32
 
 
 CHUNKS_OF_MANY: Final = 1_000
-SCHEDULES_OF_MANY: Final = 2
-"""As many chunks, sent as they are: a request for each of them."""
+SCHEDULES_OF_MANY: Final = 1
+"""So many chunks, sent as they are, are a request each, and a schedule takes seconds."""
 
 
 def schedules_default(scenario: Scenario) -> int:

@@ -87,8 +87,12 @@ class Extents(dict[int, bytes]):
             start += piece[2]
 
     def cut(self, size: int) -> None:
-        if self._starts:
-            self._remove(size, self._end(self._starts[-1]))
+        """A page that is cut stays allocated, whatever is left in it."""
+        index, start = divmod(size, PAGE_BYTES)
+        was_there = start and index in self
+        self._remove(size, self._last())
+        if was_there and index not in self:
+            self._insert(size - start, (None, 0, start))
 
     def punch(self, offset: int, count: int) -> None:
         """Holes read as zeros, so the bytes of pages that stay need not be written."""
