@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_held_bytes_of_a_payload_are_recognised_at_any_place() -> None:
 
 def cuts(draw: random.Random, length: int) -> Iterator[tuple[int, int]]:
     marks = sorted({0, length, *(draw.randrange(length) for _ in range(draw.randrange(6)))})
-    return zip(marks, marks[1:], strict=False)
+    return pairwise(marks)
 
 
 def test_a_digest_depends_on_bytes_and_not_on_how_they_come() -> None:

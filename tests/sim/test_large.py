@@ -36,7 +36,12 @@ storage = ["tmpfs", "nfs4"]
 @pytest.mark.parametrize("target", ["reference", "innocent:sequential"])
 @pytest.mark.parametrize(
     ("size", "chunk"),
-    [("3GiB", "1GiB"), ("2147483649", "2GiB"), ("4294967297", "4GiB"), ("4294967297", "4294967297")],
+    [
+        ("3GiB", "1GiB"),
+        ("2147483649", "2GiB"),
+        ("4294967297", "4GiB"),
+        ("4294967297", "4294967297"),
+    ],
 )
 def test_sizes_at_the_edges_of_32_bits_are_published_whole(
     target: str, size: str, chunk: str

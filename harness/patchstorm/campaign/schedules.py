@@ -49,7 +49,7 @@ from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.able import reason_to_skip
 from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.run import WORLD, run_schedule
-from patchstorm.worlds.sim.scale import said, scaled
+from patchstorm.worlds.sim.scale import is_described, said, scaled
 from patchstorm.worlds.sim.tracing import Pairs, Trace
 from patchstorm.worlds.sim.watched import Observer
 from patchstorm.worlds.sim.workers import Workers, pool
@@ -231,9 +231,10 @@ class Session:
         """No dull run of each plan: its length is guessed. Deaths are the strategy's to bring about, too."""
         of = 0 if self.search.strategy in ONE_PLAN else index
         faults, flavour = self._ground(storage).faults, parse_flavour(storage)
-        power = "power-loss" in faults
+        plan = scaled(self._drawn(of, storage))
+        power = "power-loss" in faults and not is_described(plan)
         return Hints(
-            length=guessed_length(scaled(self._drawn(of, storage))),
+            length=guessed_length(plan),
             crash="crash" in faults,
             power_host=power and flavour.nfs is not None,
             power_storage=power and flavour.disk.durable,

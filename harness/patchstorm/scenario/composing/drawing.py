@@ -120,6 +120,7 @@ class _Drawing:
         self._wanted = wanted
         self._replicas = replicas
         self._shapes: set[str] = set()
+        self._barring: set[str] = set()  # what has come by chance and bars modifiers and faults
         self.as_they_are = False
 
     def whole(
@@ -127,6 +128,7 @@ class _Drawing:
     ) -> tuple[tuple[UploadPlan, ...], tuple[ClientPlan, ...], tuple[FaultPlan, ...]]:
         kinds = self._kinds(self._count("clients", spec.clients))
         self._shapes = self._shape(kinds)
+        self._barring = {UPLOAD + "huge"} if "huge" in self._shapes else set()
         count = self._count("uploads", spec.uploads)
         if self._shapes & {"many-chunks", "thousand-chunks"}:
             kinds, count = kinds[:1], 1
@@ -165,7 +167,10 @@ class _Drawing:
             one.removeprefix(dimension)
             for one in self._among
             if one.startswith(dimension)
-            and all(one == other or apart(one, other) is None for other in self._wanted)
+            and all(
+                one == other or apart(one, other) is None
+                for other in (*self._wanted, *self._barring)
+            )
         ]
 
     # -- clients and uploads ------------------------------------------------------------------------
@@ -192,6 +197,7 @@ class _Drawing:
             others = [
                 *(UPLOAD + one for one in shapes if one != name),
                 *(CLIENT + one for one in kinds),
+                *(self._wanted if name == "huge" else ()),
             ]
             if any(apart(UPLOAD + name, other) is not None for other in others):
                 shapes.discard(name)

@@ -20,7 +20,6 @@ from chunkstore.protocol_headers import Head
 from chunkstore.store import Store
 from chunkstore.variants import VARIANTS
 from patchstorm.errors import UsageError
-from patchstorm.scenario.described import Digest
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 from patchstorm.target.registry import BUG_SERVER
@@ -141,6 +140,8 @@ class ChunkstoreApp:
         if port.blocks is None:
             self.store = store_type(port, root, LIMITS)
         else:
+            from patchstorm.scenario.described import Digest
+
             self.store = store_type(port, root, LIMITS, Digest)
         self._exchange_type = exchange_type
         lifetime_ms = port.lifetime_ms
