@@ -10,12 +10,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, cast
 
-import numpy as np
-
 from patchstorm.dialect.operations import Request
 from patchstorm.history.model import Run
 from patchstorm.scenario import payload
-from patchstorm.scenario.cells import CELL, SIZE_MAX, read_cells
 from patchstorm.storage.rope import (
     BLOCK_BYTES,
     SMALL_BYTES,
@@ -37,9 +34,10 @@ class Content(NamedTuple):
     content: int
 
     def read(self, offset: int, length: int) -> bytes:
-        if offset < 0 or offset + length > SIZE_MAX:
+        try:
+            return payload.generate(self.upload, self.content, offset, length)
+        except ValueError:
             return b""  # nothing of a content stands there
-        return payload.generate(self.upload, self.content, offset, length)
 
 
 def body(upload: int, request: Request, length: int) -> bytes | Rope:
@@ -71,6 +69,10 @@ def recognised(data: bytes) -> bytes:
 
 
 def _run_of(data: bytes) -> Piece | None:
+    import numpy as np
+
+    from patchstorm.scenario.cells import CELL, read_cells
+
     first = np.frombuffer(data[: 3 * CELL], dtype=np.uint8)
     starts, uploads, contents, indices = read_cells(first)
     if not len(starts):
@@ -175,6 +177,8 @@ class Digest:
 
 def _said(run: Piece, count: int) -> bytes:
     """Which runs of one block each these are: of bytes, of zeros, or of what content from where on."""
+    import numpy as np
+
     whence, at, _ = run
     if isinstance(whence, bytes):
         return b"bytes   " + whence
