@@ -58,7 +58,7 @@ class Client(Backend):
         if handle is None or not handle.writable:
             raise failure(errno.EBADF)
         offset = self._size(handle) if handle.append else handle.position
-        held = data if isinstance(data, Rope) else bytes(data)
+        held = data if type(data) is bytes or isinstance(data, Rope) else bytes(data)
         count = self._write(handle, held, offset)
         handle.position = offset + count
         return count
@@ -72,7 +72,7 @@ class Client(Backend):
             raise failure(errno.EBADF)
         if handle.append:
             offset = self._size(handle)
-        held = data if isinstance(data, Rope) else bytes(data)
+        held = data if type(data) is bytes or isinstance(data, Rope) else bytes(data)
         return self._write(handle, held, offset)
 
     def lseek(self, fd: int, position: int, how: int) -> int:
