@@ -170,6 +170,7 @@ BUGS = (
             "refusal",
             "publication",
             "linearizable",
+            "status",
         ),
         store=FirstPageAssembled,
         sim_only="real storms have fewer chunks",
