@@ -46,7 +46,7 @@ def execute(
 
     Without a path, all that ``corpus`` holds.
     """
-    from patchstorm.campaign.failure import read_failure
+    from patchstorm.campaign.failure import failure_at, read_failure
     from patchstorm.campaign.nearby import NEAR_DEFAULT, NEAR_MAX
     from patchstorm.campaign.replay_target import replay_target
     from patchstorm.worlds.registry import world_of
@@ -67,6 +67,7 @@ def execute(
         )  # fmt: skip
     if corpus is not None:
         sys.stderr.write("--corpus is for replaying all of it: a failure was named\n")
+    path = failure_at(path)
     failure = read_failure(path)
     aim, said = (None, None) if failure.own and target is None else replay_target(failure, target)
     if said is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from patchstorm.campaign.failure import FAILURE_FILE, Failure, read_failure, violation
+from patchstorm.campaign.failure import Failure, failure_at, read_failure, violation
 from patchstorm.commands.places import writable_file
 from patchstorm.errors import OtherPythonError, PatchstormError, UsageError
 
@@ -26,7 +26,7 @@ def execute(
     ``perfetto``: write a trace there, and the page only where ``output`` is given as well. ``as_recorded``:
     run nothing for the page.
     """
-    place = path / FAILURE_FILE if path.is_dir() else path
+    place = failure_at(path)
     if perfetto is not None:
         sys.stdout.write(
             f"wrote {write_trace(place, perfetto)}: open it on https://ui.perfetto.dev\n"
