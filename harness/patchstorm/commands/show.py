@@ -113,11 +113,14 @@ def _seen(failure: Failure, shown: Shown) -> Shown:
 
 
 def _shown(failure: Failure, path: Path, history: History) -> Shown:
+    from patchstorm.report.show.marks import marks
     from patchstorm.report.show.page import Shown
     from patchstorm.report.story import story
     from patchstorm.worlds.registry import names, world_of
 
-    told = failure.story or next((one.story for one in failure.findings), ())
+    told = failure.story
+    if not any(marks(told)):  # none, or one of calls alone, as of `fuse`: the history has requests
+        told = next((one.story for one in failure.findings), ())
     made = failure.made_by
     facts = [
         ("storm", failure.scenario),
