@@ -67,7 +67,7 @@
   function drawHeads() {
     heads.setAttribute("width", width);
     heads.replaceChildren();
-    const room = Math.floor(LANE / 7.5);
+    const room = Math.floor((LANE - 6) / 7.5);
     const cut = (word) => word.length <= room ? word : `${word.slice(0, room - 1)}…`;
     // Names differ at their ends: what does not fit gets a line for that, and loses its middle.
     const split = lanes.map(({ name }) => name.length <= room ? [name] : /^(.*)[ .](.*)$/.exec(name)?.slice(1) ?? [name]);
