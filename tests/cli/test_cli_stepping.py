@@ -123,7 +123,7 @@ def test_a_hold_that_is_violated_is_told_with_the_command_that_holds_again(
     said = capsys.readouterr().out
 
     command = said.splitlines()[-1]
-    assert shlex.split(command)[-1] == f"--hold={late[3]}@{late[1]}"
+    assert shlex.split(command)[-2:] == ["--hold", f"{late[3]}@{late[1]}"]
     assert main(shlex.split(command)[1:]) == 1
     assert capsys.readouterr().out == said, command
     assert main(["replay", str(failure.parent), "--trace"]) == 1, "the directory names it, too"

@@ -65,7 +65,7 @@ def execute(
     ran = stepped.ran
     if ran.findings:
         found = msgspec.structs.replace(failure, findings=ran.findings, story=stepped.story)
-        tell_violation(_told(violation(found, path), target, holds), console)
+        tell_violation(asked_for(violation(found, path), target, holds), console)
         return 1
     with_holds = f" with {', '.join(map(str, holds))} held" if holds else ""
     if ran.unknown is not None:
@@ -77,15 +77,23 @@ def execute(
     return 0
 
 
-def _told(found: RunReport, target: str | None, holds: tuple[Hold, ...]) -> RunReport:
-    """``found`` with the command that repeats it: without the holds it would be another schedule."""
-    if found.replay is not msgspec.UNSET:  # a program's own store: no command stands for it
-        return found
-    changed = [f"--hold={hold}" for hold in holds]
-    if target is not None:
-        changed.append(f"--target={target}")
-    command = shlex.join(["patchstorm", "replay", str(found.failure), *changed])
-    return msgspec.structs.replace(found, replay=command)
+def asked_for(run: RunReport, target: str | None, holds: tuple[Hold, ...] = ()) -> RunReport:
+    """The run with the command that repeats it: against that target, and with those holds."""
+    if target is None and (not holds or run.replay is not msgspec.UNSET):
+        return (
+            run  # as recorded, or of a store that a program handed in: no command stands for that
+        )
+    command = replay_command(Path(str(run.failure)), target, holds)
+    return msgspec.structs.replace(run, target=target or run.target, replay=command)
+
+
+def replay_command(path: Path, target: str | None, holds: tuple[Hold, ...] = ()) -> str:
+    """What is typed to replay the failure at ``path`` in the same way."""
+    words = ["patchstorm", "replay", str(path)]
+    words += [] if target is None else ["--target", target]
+    for hold in holds:
+        words += ["--hold", str(hold)]
+    return shlex.join(words)
 
 
 def _hold(text: str) -> Hold:
