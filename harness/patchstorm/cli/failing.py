@@ -39,7 +39,8 @@ def replay(
     failure: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FAILURE.json]", help="What `run` left; none: all that failed before."
+            metavar="[FAILURE.json]",
+            help="What `run` left, or its directory; none: all that failed before.",
         ),
     ] = None,
     *,

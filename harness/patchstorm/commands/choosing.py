@@ -74,7 +74,9 @@ def shard(jobs: Sequence[Job], share: str) -> list[Job]:
         raise UsageError(f"--shard {share}: give K/N, as 2/4 for the second of four parts")
     part = list(jobs[number - 1 :: of])
     if not part:
-        raise UsageError(f"--shard {share}: there are only {len(jobs)} storms to share")
+        raise UsageError(
+            f"--shard {share}: there {'is' if len(jobs) == 1 else 'are'} only {len(jobs)} to share"
+        )
     return part
 
 
