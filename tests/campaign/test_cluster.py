@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -99,7 +100,12 @@ def test_a_worker_that_dies_loses_nothing(storm: str, machines: Machines) -> Non
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_dies_ends_the_search_with_what_was_found(machines: Machines) -> None:
+def test_a_scheduler_that_dies_ends_the_search_with_what_was_found(
+    machines: Machines, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
+) -> None:
+    dasks = logging.getLogger("distributed.client")  # which tells no other logger
+    dasks.addHandler(caplog.handler)
+    request.addfinalizer(lambda: dasks.removeHandler(caplog.handler))
     machines.worker()
 
     found = explore(
@@ -109,6 +115,7 @@ def test_a_scheduler_that_dies_ends_the_search_with_what_was_found(machines: Mac
 
     assert found.report.verdict == "unknown"
     assert "is gone" in str(found.report.unknown)
+    assert caplog.records == [], "one sentence says it"
     assert 1 <= found.report.schedules < 5_000
     alone = explore("replaying", seed=5, schedules=found.report.schedules, storage="tmpfs", jobs=1)
     assert found.report.digest == alone.report.digest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -85,6 +86,24 @@ def test_numbers_make_no_cause_and_words_do(failure: Failure, corpus: Corpus) ->
     paths = [corpus.keep(otherwise(failure, one)) for one in said]
     causes = [cause_of(path) for path in paths if path is not None]
     assert causes[0] == causes[1] != causes[2]
+
+
+def test_names_that_people_gave_make_no_cause_of_different_failures(
+    failure: Failure, corpus: Corpus
+) -> None:
+    for said in ("no bytes in it", "no answer to it"):
+        path = corpus.keep(otherwise(failure, said))
+        assert path is not None
+        path.rename(path.with_name(f"bug-{len(said)}.json"))
+    assert len({cause_of(path) for path in corpus.files()}) == 2
+
+
+def test_the_command_that_is_told_is_one_where_a_path_has_a_space(
+    failure: Failure, tmp_path: Path
+) -> None:
+    path = Corpus(tmp_path / "what failed").keep(failure)
+    assert path is not None
+    assert shlex.split(read_failure(path).command) == ["patchstorm", "replay", str(path)]
 
 
 def test_of_a_cause_the_newest_and_the_smallest_stay(failure: Failure, corpus: Corpus) -> None:

@@ -131,6 +131,16 @@ def test_replay_without_a_path_tells_what_still_fails(
     ]
 
 
+def test_what_fails_against_another_target_is_told_with_the_command_that_names_it(
+    entry: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = put(entry, target="reference")
+    assert main(["replay", "--target", "reference:append", "--near", "0"]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "STILL FAILS: replaying against reference:append in sim"
+    assert told[2] == f"  patchstorm replay {path} --target reference:append"
+
+
 def test_replay_without_a_path_tells_what_is_fixed(
     entry: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

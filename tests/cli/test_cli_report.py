@@ -26,6 +26,13 @@ def test_what_explore_left_is_told_again(
     said = capsys.readouterr()
     assert "sequential  violated" in said.out
     assert "failure.json" in said.out
+    broken = DEFAULT_OUT / "another" / "failure.json"
+    broken.parent.mkdir()
+    broken.write_text("{}")
+    assert main(["report", str(DEFAULT_OUT)]) == 0, "one file that nobody can read hides no other"
+    told = capsys.readouterr()
+    assert told.out == said.out and f"not told: {broken}: is not a failure file" in told.err
+    assert main(["report", str(broken.parent)]) == 2
 
 
 def test_options_that_change_nothing_are_named(

@@ -91,6 +91,29 @@ def test_a_mistake_names_file_and_key(
     assert main(["list", "worlds"]) == 0, "it is about `run` alone"
 
 
+def test_a_value_that_an_option_refuses_is_told_with_the_file_that_it_stands_in(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "patchstorm.toml").write_text("seed = -1\n")
+    assert main(["run", "sequential"]) == 2
+    said = capsys.readouterr().err
+    assert "--seed -1: give a number" in said and "`seed` stands in patchstorm.toml." in said
+    assert main(["run", "sequential", "--seed", "-2"]) == 2
+    assert "patchstorm.toml" not in capsys.readouterr().err, "that one was typed"
+
+
+def test_what_a_project_leaves_out_can_be_named_and_other_storms_can_be_run(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = 'exclude = ["crash-*"]\nworld = "sim"\nschedules = 1\nallow-unreached = true\n'
+    (here / "patchstorm.toml").write_text(project)
+    named = runs(capsys, "sequential", "crash-creating", "crash-pub*", "*tial")
+    assert [run["scenario"] for run in named] == ["sequential", "crash-creating"]
+    (run,) = runs(capsys, "sequential")
+    assert run["scenario"] == "sequential"
+    assert main(["run", "crash-creating", "--exclude", "crash-*"]) == 2, "typed, it counts"
+
+
 def test_every_key_is_an_option_of_run(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

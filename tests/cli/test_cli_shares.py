@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patchstorm.campaign import explore as searching
+from patchstorm.campaign.explored import Explored
+from patchstorm.cli import main
 from patchstorm.commands.explore import COMPOSED_PERMILLE, TOGETHER_DEFAULT, Request, shares_of
+from patchstorm.errors import UsageError
 from patchstorm.scenario import library
 
 
@@ -36,3 +46,29 @@ def test_seconds_are_shared_likewise_and_without_a_budget_there_is_one() -> None
 
     usual = [share.schedules or 0 for _, share in shares_of(request(), storms)]
     assert usual[0] == TOGETHER_DEFAULT * COMPOSED_PERMILLE // 1000
+
+
+@pytest.mark.parametrize("target", ["reference:append", "reference"])
+def test_a_cluster_that_is_gone_at_the_next_storm_takes_nothing_of_those_before(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = "--cluster s.json: no scheduler answers there within 15 s"
+    here = searching.explore
+
+    def search(scenario: Any, *given: Any, cluster: str | None, **asked: Any) -> Explored:
+        if scenario.name != "replaying":
+            raise UsageError(gone)
+        return here(scenario, *given, **asked)
+
+    monkeypatch.setattr(searching, "explore", search)
+    monkeypatch.chdir(tmp_path)
+    storms = ("replaying", "sequential", "parallel")
+    options = ("--target", target, "--schedules", "3", "--jobs", "1", "--cluster", "s.json")
+    code = main(["explore", *storms, *options, "--json"])
+    first, second, third = json.loads(capsys.readouterr().out)["runs"]
+    assert code == {"violated": 1, "safe": 2}[first["verdict"]]
+    assert first["schedules"] == 3
+    assert (second["verdict"], second["unknown"]) == ("unknown", gone)
+    assert third["skipped"] == "not begun, as sequential could not be"
+    assert main(["explore", "sequential", *options]) == 2
+    assert gone in capsys.readouterr().err, "where it was never there, that was asked wrongly"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,21 @@ def test_a_hold_is_another_order_and_may_be_a_safe_one(
     )
 
 
+def test_a_hold_that_is_violated_is_told_with_the_command_that_holds_again(
+    failure: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    *_, late = (step for step in steps(failure, capsys) if step[4].startswith("write .upload/"))
+
+    assert main(["replay", str(failure), "--hold", f"{late[3]}@{late[1]}"]) == 1
+    said = capsys.readouterr().out
+
+    command = said.splitlines()[-1]
+    assert shlex.split(command)[-2:] == ["--hold", f"{late[3]}@{late[1]}"]
+    assert main(shlex.split(command)[1:]) == 1
+    assert capsys.readouterr().out == said, command
+    assert main(["replay", str(failure.parent), "--trace"]) == 1, "the directory names it, too"
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -136,8 +152,9 @@ def test_a_break_that_nobody_comes_to_is_told(
 
 
 def test_only_a_simulated_failure_has_steps(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["replay", "--trace"]) == 2
-    assert "name its file" in capsys.readouterr().err
+    assert main(["replay", "--trace", "--near", "3"]) == 2
+    said = capsys.readouterr().err
+    assert "name its file" in said and "--near changes nothing" in said
 
 
 SESSION = """

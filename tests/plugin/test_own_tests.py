@@ -78,6 +78,7 @@ def test_a_storm_that_was_violated_fails_a_test_that_looks_at_nothing(
     result.stdout.fnmatch_lines(
         ["sequential against bug:chunks-left in sim*", "patchstorm replay *"]
     )
+    assert result.stdout.str().count("\npatchstorm replay ") == 1, "the story is told once"
 
 
 def test_the_options_say_against_what_and_real_processes_give_their_history(

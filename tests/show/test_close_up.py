@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from patchstorm.campaign.closeup import look_closely
+from patchstorm.campaign.corpus import Corpus
 from patchstorm.campaign.failure import read_failure
 from patchstorm.commands.show import write_page
 from patchstorm.errors import UsageError
@@ -65,6 +66,28 @@ def test_a_run_that_is_another_one_today_is_not_taken_for_the_recorded_one(stale
     mended = msgspec.structs.replace(failure, target="reference")
     with pytest.raises(UsageError, match="takes other steps"):
         look_closely(mended, history)
+
+
+def test_without_its_history_a_simulated_failure_is_run_for_the_whole_page(
+    stale: Path, tmp_path: Path
+) -> None:
+    alone = tmp_path / "failure.json"
+    alone.write_bytes(stale.read_bytes())
+    whole = write_page(stale, tmp_path / "whole.html", closely=True).read_text()
+    assert data(write_page(alone, tmp_path / "alone.html", closely=True).read_text()) == data(whole)
+    entry = Corpus(tmp_path / "kept").keep(read_failure(stale))
+    assert entry is not None
+    assert data(write_page(entry, tmp_path / "entry.html", closely=True).read_text()) == data(whole)
+    with pytest.raises(UsageError, match="no history lies beside it"):
+        write_page(alone, tmp_path / "none.html")
+    mended = msgspec.structs.replace(read_failure(stale), target="reference")
+    alone.write_bytes(msgspec.json.encode(mended))
+    with pytest.raises(UsageError, match=r"cannot be had again: today's run .* is another one"):
+        write_page(alone, tmp_path / "none.html", closely=True)
+
+
+def data(page: str) -> str:
+    return page.partition('id="data"')[2].partition("</script>")[0]
 
 
 def test_a_world_in_which_nothing_runs_twice_alike_is_not_run(stale: Path, tmp_path: Path) -> None:

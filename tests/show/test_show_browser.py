@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from patchstorm.report.show.page import page
@@ -64,6 +67,22 @@ def test_the_tree_and_the_locks_are_those_of_the_step(opened: Opened) -> None:
     assert "u0.bin  32 B" in opened.text("#tree") and "locked by c0.1#0" in opened.text("#tree")
     opened.page.click("#before")
     assert "u0.bin" not in opened.text("#tree") and "upload.part  32 B" in opened.text("#tree")
+
+
+def test_columns_that_are_many_are_told_apart_by_their_heads(chromium: Any, tmp_path: Path) -> None:
+    file = tmp_path / "many.html"
+    shown = wild()
+    header = msgspec.structs.replace(shown.history.header, replicas=5)
+    history = msgspec.structs.replace(shown.history, header=header)
+    file.write_text(page(dataclasses.replace(shown, history=history)), encoding="utf-8")
+    opened = Opened(chromium, file, viewport={"width": 400, "height": 800})
+    heads = opened.page.locator("#heads text.replica")
+    told = [one.locator("tspan").all_text_contents() for one in heads.all()]
+    assert [words[-1] for words in told] == ["0", "1", "2", "3", "4"]
+    boxes = [one.bounding_box() for one in heads.all()]
+    for left, right in pairwise(boxes):
+        assert left["x"] + left["width"] <= right["x"], "and none lies on another"
+    opened.page.close()
 
 
 def test_every_line_of_the_story_leads_to_its_row(opened: Opened) -> None:

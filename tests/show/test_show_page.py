@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +14,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from patchstorm.campaign.failure import read_failure
+from patchstorm.commands.show import write_page
 from patchstorm.history.events import Fault, Phase
 from patchstorm.report.show.bytemap import Pieces, painted, strips
 from patchstorm.report.show.drawing import ROWS_MAX, chart
@@ -50,6 +53,25 @@ def shown(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_story_of_calls_alone_leaves_the_requests_of_a_finding_marked(
+    failure: Path, tmp_path: Path
+) -> None:
+    (found, *more) = read_failure(failure / "failure.json").findings
+    said = msgspec.structs.replace(found, story=("-> 0.1 ms replica 0 op 2 c0.0 PATCH <- sent it",))
+    calls = ("->   0.021 ms  replica 2  lookup .upload/x = ENOENT",)  # as of the world `fuse`
+    told = msgspec.structs.replace(
+        read_failure(failure / "failure.json"), findings=(said, *more), story=calls
+    )
+    (tmp_path / "failure.json").write_bytes(msgspec.json.encode(told))
+    (tmp_path / "history.jsonl").write_bytes((failure / "history.jsonl").read_bytes())
+    text = write_page(tmp_path / "failure.json", tmp_path / "p.html").read_text()
+    timeline = msgspec.json.decode(re.findall(r'id="data"[^>]*>(.*?)</script>', text)[0])[
+        "timeline"
+    ]
+    marked = [row for row in timeline["rows"] if row.get("matters")]
+    assert [(row["op"], row["why"]) for row in marked] == [(2, "sent it")]
+
+
 def test_the_page_lies_beside_the_failure_and_tells_the_whole_story(failure: Path) -> None:
     done = shown(str(failure))
     assert (done.returncode, done.stdout) == (0, f"wrote {failure}/failure.html\n")
@@ -67,13 +89,13 @@ def test_the_page_lies_beside_the_failure_and_tells_the_whole_story(failure: Pat
         assert loads not in page.replace("http://www.w3.org/2000/svg", "")
 
 
-def test_a_failure_without_its_history_is_an_error(failure: Path, tmp_path: Path) -> None:
+def test_a_failure_without_its_history_is_an_error_where_nothing_is_run(
+    failure: Path, tmp_path: Path
+) -> None:
     (tmp_path / "failure.json").write_bytes((failure / "failure.json").read_bytes())
-    done = shown(str(tmp_path))
-    assert (
-        done.returncode == 2 and "history.jsonl" in done.stderr and "Traceback" not in done.stderr
-    )
-    assert not (tmp_path / "failure.html").exists()
+    done = shown(str(tmp_path), "--as-recorded")
+    assert done.returncode == 2 and "no history lies beside it" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_what_servers_say_is_never_markup() -> None:

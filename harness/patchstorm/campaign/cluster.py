@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import pickle
 import platform
 import queue
@@ -158,6 +159,8 @@ class Cluster:
             ) from None
         # A scheduler that is gone is found out at once, instead of being waited for.
         dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECT_S}s"})
+        # It is told in a sentence: ClusterLostError. dask's client would write 40 lines of its own about it.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         own = _processes(self.address)
         # Threads and processes begin with the signals that their maker has blocked, so Ctrl-C reaches none.
         with protected_start():

@@ -36,6 +36,8 @@ ENTRY_BYTES_MAX: Final = 1 << 20
 RETRIED_MAX: Final = 5
 """So many of one storm in one world are tried before it is run."""
 
+_NAME: Final = re.compile(r"(.+-[0-9a-f]{8})-[0-9a-f]{12}")  # as `name_of` makes them
+
 Where = tuple[str, str]
 """A world, and a storm in it."""
 
@@ -136,8 +138,9 @@ def _digest(what: object, length: int) -> str:
 
 
 def cause_of(path: Path) -> str:
-    """What the names of all entries of one cause begin with."""
-    return path.stem.rpartition("-")[0]
+    """What the names of all entries of one cause begin with; a name that people gave is a cause by itself."""
+    named = _NAME.fullmatch(path.stem)
+    return path.stem if named is None else named[1]
 
 
 def _whole(target: str) -> str:

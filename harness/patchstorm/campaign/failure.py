@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -87,14 +88,19 @@ def write_failure(path: Path, failure: Failure, *, called: str | None = None) ->
         target = f"./{os.path.relpath(target, path.parent)}"
     command = failure.command
     if command.startswith(_REPLAY):
-        command = f"{_REPLAY}{called or path.name}"
+        command = f"{_REPLAY}{shlex.quote(called or path.name)}"
     kept = msgspec.structs.replace(failure, target=target, command=command)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
 
 
 def replay_command(path: Path) -> str:
     """What is typed to replay the failure at ``path``."""
-    return f"{_REPLAY}{path}"
+    return f"{_REPLAY}{shlex.quote(str(path))}"
+
+
+def failure_at(path: Path) -> Path:
+    """The file of a failure, where that or the directory that it lies in was named."""
+    return path / FAILURE_FILE if path.is_dir() else path
 
 
 def read_failure(path: Path) -> Failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,8 @@ from patchstorm.campaign.shrinking import SECONDS_MAX, Shrunk, shrink
 from patchstorm.check.model import Finding
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import write_history
+from patchstorm.history.events import Step
+from patchstorm.history.model import History
 from patchstorm.run.outcome import HISTORY_FILE
 from patchstorm.scenario.composing.told import composition
 from patchstorm.target.registry import text_of
@@ -83,6 +86,12 @@ def story_of(small: Shrunk) -> tuple[str, ...]:
     return (*composition(small.plan), *steps)
 
 
+def with_steps(history: History, steps: Iterable[Step]) -> History:
+    """``history`` with every step among its events, in order of time."""
+    events = sorted((*history.events, *steps), key=lambda one: one.time_ns)
+    return msgspec.structs.replace(history, events=tuple(events))
+
+
 def write_small(
     place: Path, search: Search, small: Shrunk, index: int, file: str = FAILURE_FILE
 ) -> tuple[Path, tuple[str, ...]]:
@@ -91,10 +100,7 @@ def write_small(
     trace = ran.trace
     assert trace is not None, "a failure is told from a traced run"
     path = place / file
-    history = msgspec.structs.replace(
-        ran.history,
-        events=tuple(sorted((*ran.history.events, *trace.events()), key=lambda one: one.time_ns)),
-    )
+    history = with_steps(ran.history, trace.events())
     beside = HISTORY_FILE if file == FAILURE_FILE else f"{Path(file).stem}.jsonl"
     with open(place / beside, "wb") as out:
         write_history(history, out)

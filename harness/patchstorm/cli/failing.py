@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,8 @@ def replay(
     failure: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FAILURE.json]", help="What `run` left; none: all that failed before."
+            metavar="[FAILURE.json]",
+            help="What `run` left, or its directory; none: all that failed before.",
         ),
     ] = None,
     *,
@@ -73,6 +75,9 @@ def replay(
 ) -> int:
     """Run a failure again: exit 1 when a violation comes back, 0 when not, 2 when that cannot be told."""
     if trace or breaks or hold:
+        idle = {"--times": times, "--near": near, "--out": out, "--corpus": corpus}
+        for option in (name for name, value in idle.items() if value is not None):
+            sys.stderr.write(f"{option} changes nothing: one schedule is gone through once\n")
         from patchstorm.commands.stepping import execute as step
 
         return step(

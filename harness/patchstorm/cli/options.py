@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,3 +70,20 @@ def loudness_of(*, quiet: bool, verbose: bool) -> Loudness:
     if quiet and verbose:
         raise UsageError("-q and -v ask for opposite things. Give one of them.")
     return QUIET if quiet else VERBOSE if verbose else NORMAL
+
+
+def from_file(ctx: typer.Context, parameter: str) -> bool:
+    """Whether a parameter has its value from the project's file: nobody typed it."""
+    source = ctx.get_parameter_source(parameter)
+    return source is not None and source.name == "DEFAULT_MAP"
+
+
+@contextmanager
+def naming_the_file(ctx: typer.Context) -> Iterator[None]:
+    """A mistake in an option that nobody typed is told with the file that it stands in."""
+    from patchstorm.commands.settings import blamed
+
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(blamed(str(error), lambda name: from_file(ctx, name))) from None

@@ -29,13 +29,16 @@ from patchstorm.cli.options import (
     Replicas,
     StormsAtOnce,
     Verbose,
+    from_file,
     loudness_of,
+    naming_the_file,
     out_option,
     seed_option,
 )
 
 
 def run(
+    ctx: typer.Context,
     scenario: Annotated[
         list[str] | None,
         typer.Argument(
@@ -108,32 +111,35 @@ def run(
     """Storm a target and judge every byte."""
     from patchstorm.commands.run import Request, execute
 
-    return execute(
-        Request(
-            scenarios=tuple(scenario or ()),
-            exclude=tuple(exclude or ()),
-            shard=shard,
-            seconds=seconds,
-            first=first,
-            target=target,
-            world=world,
-            storage=storage,
-            replicas=replicas,
-            seed=seed,
-            schedules=schedules,
-            jobs=jobs,
-            out=out,
-            junit=junit,
-            badge=badge,
-            unclaimed=unclaimed,
-            confirm=confirm,
-            allow_unreached=allow_unreached,
-            corpus=corpus,
-            no_corpus=no_corpus,
-            loudness=loudness_of(quiet=quiet, verbose=verbose),
-            json=json,
+    typed = not from_file(ctx, "scenario")
+    with naming_the_file(ctx):
+        return execute(
+            Request(
+                scenarios=tuple(scenario or ()),
+                exclude=tuple(exclude or ()),
+                exclude_named=not (typed and from_file(ctx, "exclude")),
+                shard=shard,
+                seconds=seconds,
+                first=first,
+                target=target,
+                world=world,
+                storage=storage,
+                replicas=replicas,
+                seed=seed,
+                schedules=schedules,
+                jobs=jobs,
+                out=out,
+                junit=junit,
+                badge=badge,
+                unclaimed=unclaimed,
+                confirm=confirm,
+                allow_unreached=allow_unreached,
+                corpus=corpus,
+                no_corpus=no_corpus,
+                loudness=loudness_of(quiet=quiet, verbose=verbose),
+                json=json,
+            )
         )
-    )
 
 
 def explore(

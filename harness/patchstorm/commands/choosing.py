@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -18,27 +19,35 @@ from patchstorm.errors import UsageError
 from patchstorm.report.model import RunReport
 from patchstorm.scenario import library
 from patchstorm.scenario.model import Scenario
-from patchstorm.scenario.units import nearest
 
 SHARDS_MAX: Final = 10_000
 _PATTERN: Final = re.compile(r"[*?\[]")
 _SHARD: Final = re.compile(r"([1-9][0-9]{0,4})/([1-9][0-9]{0,4})", re.ASCII)
 
 
-def chosen(names: Sequence[str], excluded: Sequence[str] = ()) -> tuple[Scenario, ...]:
+def chosen(
+    names: Sequence[str], excluded: Sequence[str] = (), *, by_name_too: bool = True
+) -> tuple[Scenario, ...]:
     """The storms of these names, patterns and paths (all bundled ones if none) without the ``excluded``.
 
-    UsageError for a name or a pattern that matches nothing, and where nothing is left.
+    Without ``by_name_too`` what ``names`` has in full, and not by a pattern, stays. UsageError for a name
+    or a pattern that matches nothing, an excluded one that is no storm's, and where nothing is left.
     """
     wanted = dict.fromkeys(one for name in names or ("*",) for one in _expanded(name))
     storms = [library.load(name) for name in wanted]
     out: set[str] = set()
     for pattern in excluded:
         found = {one.name for one in storms if fnmatchcase(one.name, pattern)}
-        if not found:
-            says = nearest(pattern, [one.name for one in storms])
-            raise UsageError(f"--exclude {pattern}: no storm of this run is called so; {says}")
+        every = {*library.names(), *(one.name for one in storms)}
+        if not found and not any(fnmatchcase(one, pattern) for one in every):
+            close = get_close_matches(pattern, sorted(every), n=1)
+            says = (
+                f'did you mean "{close[0]}"?' if close else "`patchstorm list scenarios` shows them"
+            )
+            raise UsageError(f"--exclude {pattern}: no storm is called so; {says}")
         out |= found
+    if not by_name_too:
+        out -= {library.load(name).name for name in names if _expanded(name) == (name,)}
     left = tuple(one for one in storms if one.name not in out)
     if not left:
         raise UsageError("--exclude: nothing is left to run. Exclude less.")
@@ -65,7 +74,9 @@ def shard(jobs: Sequence[Job], share: str) -> list[Job]:
         raise UsageError(f"--shard {share}: give K/N, as 2/4 for the second of four parts")
     part = list(jobs[number - 1 :: of])
     if not part:
-        raise UsageError(f"--shard {share}: there are only {len(jobs)} storms to share")
+        raise UsageError(
+            f"--shard {share}: there {'is' if len(jobs) == 1 else 'are'} only {len(jobs)} to share"
+        )
     return part
 
 

@@ -19,10 +19,11 @@ TOGETHER_DEFAULT = 5_000
 """Schedules of a search without storms named and without a budget."""
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from patchstorm.campaign.corpus import Corpus
     from patchstorm.campaign.explored import Explored
+    from patchstorm.report.model import RunReport
     from patchstorm.scenario.model import Scenario
 
 
@@ -66,17 +67,40 @@ def search(request: Request, corpus: Corpus | None) -> int:
     found: list[Explored] = []
     interrupted = False
     try:
-        for scenario, share in shares:
-            found.append(_explore(share, scenario, corpus))
+        for number, (scenario, share) in enumerate(shares):
+            try:
+                found.append(_explore(share, scenario, corpus))
+            except UsageError as error:  # nobody asked wrongly: the first search went well
+                if request.cluster is None or not found:
+                    raise
+                left = [storm for storm, _ in shares[number:]]
+                found += _not_searched(left, found[-1].report, str(error))
+                break
             if found[-1].interrupted:
                 raise KeyboardInterrupt
     except KeyboardInterrupt:  # also between two searches: what had ended is told
         interrupted = True
     runs = tuple(one.report for one in found)
-    covered = [_covered(one) for one in found if one.report.verdict is not None]
+    covered = [_covered(one) for one in found if one.report.schedules]
     covered += [line for one in found if one.table is not None for line in one.table.lines()]
     place = f"search {max(1, len(found))} of {len(shares)}" if interrupted else None
     return end(request, corpus, runs, remarks=covered, interrupted=place)
+
+
+def _not_searched(left: Sequence[Scenario], before: RunReport, reason: str) -> Iterator[Explored]:
+    """What is told of storms whose cluster was gone, or refused, once others had been searched there."""
+    from patchstorm.campaign.explored import Explored
+    from patchstorm.choice.coverage import Seen
+    from patchstorm.report.model import RunReport
+
+    for number, scenario in enumerate(left):
+        report = RunReport(
+            scenario=scenario.name, target=before.target, world=before.world, seed=before.seed,
+            verdict=None if number else "unknown",
+            unknown=None if number else reason,
+            skipped=f"not begun, as {left[0].name} could not be" if number else None,
+        )  # fmt: skip
+        yield Explored(report=report, coverage=Seen().coverage(), virtual_seconds=0.0)
 
 
 def shares_of(request: Request, scenarios: Sequence[Scenario]) -> list[tuple[Scenario, Request]]:

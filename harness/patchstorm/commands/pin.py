@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.campaign.failure import Failure, read_failure, write_failure
+from patchstorm.campaign.failure import Failure, failure_at, read_failure, write_failure
 from patchstorm.commands.places import writable_dir
 from patchstorm.errors import UsageError
 from patchstorm.legible import legible_line
@@ -40,6 +40,7 @@ def {name}() -> None:
 
 def execute(path: Path, *, output: Path) -> int:
     """Write the failure at ``path`` and a test that replays it into the directory ``output``."""
+    path = failure_at(path)
     failure = read_failure(path)
     if failure.own:
         raise UsageError(

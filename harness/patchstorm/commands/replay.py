@@ -8,7 +8,6 @@ the order, so a race need not come back every time: what is reported is how ofte
 from __future__ import annotations
 
 import contextlib
-import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,13 +18,13 @@ import msgspec
 
 from patchstorm.check.weight import same_cause
 from patchstorm.commands.places import writable_dir
+from patchstorm.commands.stepping import asked_for
 from patchstorm.errors import UsageError
 
 if TYPE_CHECKING:
     from patchstorm.campaign.failure import Failure
     from patchstorm.campaign.simulated import Repeated
     from patchstorm.campaign.single import Replayed
-    from patchstorm.report.model import RunReport
     from patchstorm.target.model import Target
 
 TIMES_DEFAULT: Final = 5
@@ -46,7 +45,7 @@ def execute(
 
     Without a path, all that ``corpus`` holds.
     """
-    from patchstorm.campaign.failure import read_failure
+    from patchstorm.campaign.failure import failure_at, read_failure
     from patchstorm.campaign.nearby import NEAR_DEFAULT, NEAR_MAX
     from patchstorm.campaign.replay_target import replay_target
     from patchstorm.worlds.registry import world_of
@@ -67,6 +66,7 @@ def execute(
         )  # fmt: skip
     if corpus is not None:
         sys.stderr.write("--corpus is for replaying all of it: a failure was named\n")
+    path = failure_at(path)
     failure = read_failure(path)
     aim, said = (None, None) if failure.own and target is None else replay_target(failure, target)
     if said is not None:
@@ -128,7 +128,7 @@ def _simulated(
     if again.ran.findings and not near_one:
         console.print(f"{_how(failure, again)}\n", soft_wrap=True)
         found = msgspec.structs.replace(failure, findings=again.ran.findings, story=again.story)
-        tell_violation(_instead(violation(found, path), instead), console)
+        tell_violation(asked_for(violation(found, path), instead), console)
         return 1
     if not again.ran.findings:
         console.print(_followed(again), soft_wrap=True)
@@ -206,13 +206,5 @@ def _tell(replayed: Replayed, failure: Failure, path: Path, instead: str | None)
         return 2 if len(inconclusive) == len(reports) else 0
     again = next(report for report in reports if same_cause(failure.findings, report.findings))
     console.print()
-    tell_violation(_instead(msgspec.structs.replace(again, failure=str(path)), instead), console)
+    tell_violation(asked_for(msgspec.structs.replace(again, failure=str(path)), instead), console)
     return 1
-
-
-def _instead(run: RunReport, target: str | None) -> RunReport:
-    """The run with the command that repeats it: also against the target that was asked for."""
-    if target is None:
-        return run
-    command = f"patchstorm replay {shlex.quote(str(run.failure))} --target {shlex.quote(target)}"
-    return msgspec.structs.replace(run, target=target, replay=command)

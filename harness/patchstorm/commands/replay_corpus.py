@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from patchstorm.campaign.corpus import Corpus, Entry, cause_of
-from patchstorm.campaign.failure import read_failure, replay_command
+from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.replay_target import replay_target
+from patchstorm.commands.stepping import replay_command
 from patchstorm.errors import UsageError
 from patchstorm.worlds.registry import world_of
 
@@ -56,7 +57,7 @@ def execute(corpus: Corpus, *, times: int, near: int, target: str | None, out: P
         for path in same:
             sys.stderr.write(f"replaying {path}\n")
             found.append(_replayed(path, times=times, near=near, target=target, out=out))
-        states.append(_tell(found, console))
+        states.append(_tell(found, console, target))
     counts = (f"{states.count(state)} {state.lower()}" for state in _WORST if state in states)
     console.print(", ".join(counts))
     return _CODES[min(states, key=_WORST.index)]
@@ -114,7 +115,7 @@ def _live(entry: Entry, target: str | None, times: int, out: Path | None) -> tup
     return "NO LONGER FITS", report.skipped or report.unknown or "no run could tell"
 
 
-def _tell(found: Sequence[Outcome], console: Console) -> State:
+def _tell(found: Sequence[Outcome], console: Console, target: str | None) -> State:
     """One cause: the worst of its entries, and the command that replays it by itself."""
     from rich.text import Text
 
@@ -124,7 +125,7 @@ def _tell(found: Sequence[Outcome], console: Console) -> State:
         console.print(Text(f"{worst.state}: {worst.said}\n"), soft_wrap=True)
         return worst.state
     failure = worst.entry.failure
-    storm = f"{failure.scenario} against {failure.target} in {failure.world}"
+    storm = f"{failure.scenario} against {target or failure.target} in {failure.world}"
     first = failure.findings[0]
     more = "" if len(found) == 1 else f" ({len(found)} entries)"
     console.print(Text(f"{said}: {storm}{more}"), soft_wrap=True)
@@ -132,6 +133,6 @@ def _tell(found: Sequence[Outcome], console: Console) -> State:
     if worst.state == "NO LONGER FITS":
         console.print(Text(f"  {worst.said}"), soft_wrap=True)
     if worst.state != "FIXED":
-        console.print(Text(f"  {replay_command(worst.path)}"), soft_wrap=True)
+        console.print(Text(f"  {replay_command(worst.path, target)}"), soft_wrap=True)
     console.print()
     return worst.state

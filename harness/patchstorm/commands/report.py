@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from patchstorm.campaign.failure import FAILURE_FILE, read_failure, violation
 from patchstorm.commands.leaving import leave
 from patchstorm.commands.places import writable_file
 from patchstorm.errors import UsageError
-from patchstorm.report.model import Report, overall
+from patchstorm.report.model import Report, RunReport, overall
 from patchstorm.report.stored import REPORT_FILE, read
 
 if TYPE_CHECKING:
@@ -41,8 +42,21 @@ def _found(run_dir: Path) -> Report:
     kept = sorted((*run_dir.glob(FAILURE_FILE), *run_dir.glob(f"*/{FAILURE_FILE}")))
     if (run_dir / REPORT_FILE).exists() or not kept:
         return read(run_dir)
-    runs = tuple(violation(read_failure(path), path) for path in kept)
+    runs = tuple(_kept(kept))
     return Report(verdict=overall(runs), runs=runs)
+
+
+def _kept(paths: Sequence[Path]) -> Iterator[RunReport]:
+    """The failures of these files. One that cannot be read hides no other; UsageError where none can be."""
+    unreadable = []
+    for path in paths:
+        try:
+            yield violation(read_failure(path), path)
+        except UsageError as error:
+            unreadable.append(error)
+    if len(unreadable) == len(paths):
+        raise unreadable[0]
+    sys.stderr.writelines(f"not told: {error}\n" for error in unreadable)
 
 
 def _rendered(report: Report, output: Path, run_dir: Path) -> str:

@@ -54,10 +54,14 @@ NOT_SIMULATED: Final = "the simulator runs the code of Python stores, and this t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the command line asked for; None is what was left open."""
+    """What the command line asked for; None is what was left open.
+
+    ``exclude_named``: whether ``exclude`` leaves out storms that ``scenarios`` names in full, too.
+    """
 
     scenarios: tuple[str, ...]
     exclude: tuple[str, ...] = ()
+    exclude_named: bool = True
     shard: str | None = None
     seconds: float | None = None
     first: bool = False
@@ -91,7 +95,7 @@ def execute(request: Request) -> int:
 
     _check(request)
     target = resolve(request.target)
-    scenarios = chosen(request.scenarios, request.exclude)
+    scenarios = chosen(request.scenarios, request.exclude, by_name_too=request.exclude_named)
     enough = Enough(request.seconds, request.first)
     corpus = corpus_at(request.corpus, none=request.no_corpus)
     cannot = {name: world_of(name).cannot_run(target) for name in request.worlds}

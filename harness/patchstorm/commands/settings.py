@@ -6,6 +6,8 @@ Where both files say something, ``patchstorm.toml`` counts, as a whole.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,12 +49,32 @@ class Settings(
     no_corpus: bool | msgspec.UnsetType = msgspec.UNSET
 
 
+_OPTION: Final = re.compile(r"--([a-z-]+)[ :]")
 _PARAMETERS: Final = {"scenarios": "scenario", "exitfirst": "first"}
 """Where the command's function calls an option otherwise than the command line does."""
 
 
 def defaults() -> dict[str, Any]:
     """What the project says, by the parameters of the command; UsageError that names file and key."""
+    return _found()[1]
+
+
+def blamed(message: str, from_file: Callable[[str], bool]) -> str:
+    """``message`` of an option, with file and key if ``from_file`` says that nobody typed it."""
+    option = _OPTION.match(message)
+    key = option[1] if option is not None else ""
+    if key not in Settings.__struct_encode_fields__ or not from_file(_parameter(key)):
+        return message
+    end = "" if message.endswith(("?", ".")) else "."
+    return f"{message}{end} `{key}` stands in {_found()[0]}."
+
+
+def _parameter(key: str) -> str:
+    name = key.replace("-", "_")
+    return _PARAMETERS.get(name, name)
+
+
+def _found() -> tuple[Path, dict[str, Any]]:
     for path, within in ((OWN_FILE, ()), (PROJECT_FILE, ("tool", "patchstorm"))):
         if not path.exists():
             continue
@@ -67,8 +89,8 @@ def defaults() -> dict[str, Any]:
             for name in settings.__struct_fields__
             if (value := getattr(settings, name)) is not msgspec.UNSET
         }
-        return {_PARAMETERS.get(name, name): value for name, value in given.items()}
-    return {}
+        return path, {_parameter(name): value for name, value in given.items()}
+    return OWN_FILE, {}
 
 
 def _settings(table: Any, where: str) -> Settings:

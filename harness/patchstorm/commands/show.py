@@ -7,11 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from patchstorm.campaign.failure import FAILURE_FILE, Failure, read_failure, violation
+from patchstorm.campaign.failure import (
+    Failure,
+    failure_at,
+    read_failure,
+    replay_command,
+    violation,
+)
 from patchstorm.commands.places import writable_file
 from patchstorm.errors import OtherPythonError, PatchstormError, UsageError
 
 if TYPE_CHECKING:
+    from patchstorm.history.model import History
     from patchstorm.report.show.page import Shown
 
 PAGE_FILE: Final = "failure.html"
@@ -26,10 +33,10 @@ def execute(
     ``perfetto``: write a trace there, and the page only where ``output`` is given as well. ``as_recorded``:
     run nothing for the page.
     """
-    place = path / FAILURE_FILE if path.is_dir() else path
+    place = failure_at(path)
     if perfetto is not None:
         sys.stdout.write(
-            f"wrote {write_trace(place, perfetto)}: open it on https://ui.perfetto.dev\n"
+            f"wrote {write_trace(place, perfetto, closely=not as_recorded)}: open it on https://ui.perfetto.dev\n"
         )
         if output is None:
             return 0
@@ -44,26 +51,52 @@ def execute(
 def write_page(path: Path, into: Path, option: str = "the page", *, closely: bool = False) -> Path:
     """Write the page of the failure at ``path`` to ``into``. UsageError where either cannot be.
 
-    ``closely``: run a simulated failure once more, for lines of source and caches.
+    ``closely``: run a simulated failure once more, for lines of source and caches, and for all of it where no
+    history lies beside it.
     """
     from patchstorm.report.show.page import page
 
-    failure = read_failure(path)
-    shown = _shown(failure, path)
-    text = page(_seen(failure, shown) if closely else replace(shown, unseen=NOT_RUN))
+    text = page(_looked_at(read_failure(path), path, closely=closely))
     writable_file(into, option)
     into.write_text(text, encoding="utf-8", errors="replace")
     return into
 
 
-def write_trace(path: Path, into: Path) -> Path:
+def write_trace(path: Path, into: Path, *, closely: bool = False) -> Path:
     """Write the failure at ``path`` as a trace to ``into``. UsageError where either cannot be."""
     from patchstorm.report.show.trace import trace
 
-    told = trace(_shown(read_failure(path), path))
+    told = trace(_looked_at(read_failure(path), path, closely=closely))
     writable_file(into, "--perfetto")
     into.write_bytes(told)
     return into
+
+
+def _looked_at(failure: Failure, path: Path, *, closely: bool) -> Shown:
+    from patchstorm.history.reader import read_history
+
+    kept = None if failure.history is None else path.parent / failure.history
+    if kept is None or not kept.exists():
+        return _run_for_it(failure, path, closely=closely)
+    shown = _shown(failure, path, read_history(kept))
+    return _seen(failure, shown) if closely else replace(shown, unseen=NOT_RUN)
+
+
+def _run_for_it(failure: Failure, path: Path, *, closely: bool) -> Shown:
+    """All of it from one more run. UsageError where nothing is to be run, or another run came of it."""
+    from patchstorm.campaign.closeup import look_closely
+
+    if not closely:
+        raise UsageError(f"{path}: no history lies beside it, so there is nothing to draw.")
+    try:
+        seen = look_closely(failure, None)
+    except UsageError as error:
+        raise UsageError(
+            f"{path}: no history lies beside it, and it cannot be had again: {str(error).rstrip('.')}. "
+            f"`{replay_command(path)}` says whether it still fails; with `--out DIR`, a failure of real "
+            "processes leaves new histories there."
+        ) from None
+    return replace(_shown(failure, path, seen.history), places=seen.places, held=seen.held)
 
 
 def _seen(failure: Failure, shown: Shown) -> Shown:
@@ -79,16 +112,15 @@ def _seen(failure: Failure, shown: Shown) -> Shown:
     return replace(shown, places=seen.places, held=seen.held)
 
 
-def _shown(failure: Failure, path: Path) -> Shown:
-    from patchstorm.history.reader import read_history
+def _shown(failure: Failure, path: Path, history: History) -> Shown:
+    from patchstorm.report.show.marks import marks
     from patchstorm.report.show.page import Shown
     from patchstorm.report.story import story
     from patchstorm.worlds.registry import names, world_of
 
-    if failure.history is None:
-        raise UsageError(f"{path}: names no history, so there is nothing to draw. Replay it first.")
-    history = read_history(path.parent / failure.history)
-    told = failure.story or next((one.story for one in failure.findings), ())
+    told = failure.story
+    if not any(marks(told)):  # none, or one of calls alone, as of `fuse`: the history has requests
+        told = next((one.story for one in failure.findings), ())
     made = failure.made_by
     facts = [
         ("storm", failure.scenario),

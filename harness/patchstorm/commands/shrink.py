@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 def execute(path: Path, output: Path) -> int:
     """Shrink the failure at ``path`` into ``output``, its history beside it; 1, as it is a violation."""
-    from patchstorm.campaign.failure import read_failure, violation
+    from patchstorm.campaign.failure import failure_at, read_failure, violation
     from patchstorm.campaign.simulated import shrink_file
     from patchstorm.report.console import console_on, tell_violation
     from patchstorm.worlds.registry import world_of
 
+    path = failure_at(path)
     failure = read_failure(path)
     writable_file(output, "--output")
     world = world_of(failure.world)

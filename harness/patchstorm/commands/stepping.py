@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from patchstorm.legible import legible_line
 
 if TYPE_CHECKING:
     from patchstorm.campaign.stepping import Hold
+    from patchstorm.report.model import RunReport
 
 
 def execute(
@@ -25,7 +27,7 @@ def execute(
     hold: tuple[str, ...],
 ) -> int:
     """Go through the failure at ``path``; 1 when a violation came, 0 when not, 2 if that cannot be told."""
-    from patchstorm.campaign.failure import read_failure, violation
+    from patchstorm.campaign.failure import failure_at, read_failure, violation
     from patchstorm.campaign.replay_target import replay_target
     from patchstorm.campaign.stepping import step_through
     from patchstorm.report.console import console_on, tell_violation
@@ -34,6 +36,7 @@ def execute(
     holds = tuple(_hold(one) for one in hold)
     if path is None:
         raise UsageError("--trace, --break and --hold go through one failure: name its file.")
+    path = failure_at(path)
     failure = read_failure(path)
     if failure.world != "sim":
         raise UsageError(
@@ -62,7 +65,7 @@ def execute(
     ran = stepped.ran
     if ran.findings:
         found = msgspec.structs.replace(failure, findings=ran.findings, story=stepped.story)
-        tell_violation(violation(found, path), console)
+        tell_violation(asked_for(violation(found, path), target, holds), console)
         return 1
     with_holds = f" with {', '.join(map(str, holds))} held" if holds else ""
     if ran.unknown is not None:
@@ -72,6 +75,25 @@ def execute(
         return 2
     console.print(f"The schedule{with_holds} is not violated.", soft_wrap=True)
     return 0
+
+
+def asked_for(run: RunReport, target: str | None, holds: tuple[Hold, ...] = ()) -> RunReport:
+    """The run with the command that repeats it: against that target, and with those holds."""
+    if target is None and (not holds or run.replay is not msgspec.UNSET):
+        return (
+            run  # as recorded, or of a store that a program handed in: no command stands for that
+        )
+    command = replay_command(Path(str(run.failure)), target, holds)
+    return msgspec.structs.replace(run, target=target or run.target, replay=command)
+
+
+def replay_command(path: Path, target: str | None, holds: tuple[Hold, ...] = ()) -> str:
+    """What is typed to replay the failure at ``path`` in the same way."""
+    words = ["patchstorm", "replay", str(path)]
+    words += [] if target is None else ["--target", target]
+    for hold in holds:
+        words += ["--hold", str(hold)]
+    return shlex.join(words)
 
 
 def _hold(text: str) -> Hold:

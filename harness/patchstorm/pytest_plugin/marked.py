@@ -50,18 +50,23 @@ def result_of(request: pytest.FixtureRequest) -> Explored | StormResult:
 
     A test that looks at a history alone would pass after a storm that tried nothing.
     """
-    mark = request.node.get_closest_marker("storm")
     try:
-        marked = _marked(mark)
-        wanted = _wanted(marked, request.config)
-        result = stormed(wanted, settings(request.config), retry=True)
-        if marked.verdict == SAFE:  # else what is broken may be what the test is for
-            request.node.stash[PUT] = result.report.rules
-        judged(result.report, marked.verdict)
+        return _stormed(request)
     except NotSafe as error:
-        pytest.fail(str(error), pytrace=False)
+        said = str(error)
     except PatchstormError as error:
-        pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
+        said = f"{type(error).__name__}: {error}"
+    # Not where it is handled: pytest would tell the same story twice, once as what it came from.
+    pytest.fail(said, pytrace=False)
+
+
+def _stormed(request: pytest.FixtureRequest) -> Explored | StormResult:
+    marked = _marked(request.node.get_closest_marker("storm"))
+    wanted = _wanted(marked, request.config)
+    result = stormed(wanted, settings(request.config), retry=True)
+    if marked.verdict == SAFE:  # else what is broken may be what the test is for
+        request.node.stash[PUT] = result.report.rules
+    judged(result.report, marked.verdict)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Final
 
@@ -100,6 +101,6 @@ def _tell_cell(row: Row, one: Cell, console: Console) -> None:
     line(console, f"{head} ({called})" if called else head, style="bold")
     lines = [one.finding or one.unknown or "", *(reading.says for reading in one.readings)]
     if one.failure:
-        lines.append(f"patchstorm replay {one.failure}")
+        lines.append(f"patchstorm replay {shlex.quote(one.failure)}")
     for said in filter(None, (*lines, one.command)):
         line(console, f"  {said}")

@@ -66,12 +66,17 @@
 
   function drawHeads() {
     heads.setAttribute("width", width);
-    heads.setAttribute("height", 26);
     heads.replaceChildren();
-    const room = Math.floor(LANE / 7.5);
+    const room = Math.floor((LANE - 6) / 7.5);
+    const cut = (word) => word.length <= room ? word : `${word.slice(0, room - 1)}…`;
+    // Names differ at their ends: what does not fit gets a line for that, and loses its middle.
+    const split = lanes.map(({ name }) => name.length <= room ? [name] : /^(.*)[ .](.*)$/.exec(name)?.slice(1) ?? [name]);
+    const lines = Math.max(1, ...split.map((words) => words.length));
+    heads.setAttribute("height", 12 + 14 * lines);
     lanes.forEach((lane, number) => {
-      const name = lane.name.length <= room ? lane.name : `${lane.name.slice(0, room - 1)}…`;
-      const head = make(heads, "text", { class: `lane ${lane.kind}`, x: laneX(number), y: 17, "text-anchor": "middle" }, name);
+      const head = make(heads, "text", { class: `lane ${lane.kind}`, "text-anchor": "middle" });
+      split[number].forEach((word, line) => make(head, "tspan", { x: laneX(number),
+        y: 17 + 14 * (line + lines - split[number].length) }, cut(word)));
       make(head, "title", {}, lane.name);
     });
   }
