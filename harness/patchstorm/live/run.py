@@ -26,6 +26,7 @@ from patchstorm.live.faults import Faults
 from patchstorm.live.fetching import fetched
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.lookout import Lookout, Sight, looking_out
+from patchstorm.live.programs import Programs
 from patchstorm.live.pulse import beating
 from patchstorm.live.stage import HERE, Stage
 from patchstorm.live.storage import Storage, UnavailableStorage
@@ -137,6 +138,11 @@ class _LiveRun(Run):
         )  # fmt: skip
         self.triggers = LiveTriggers(plan, later, self._strike)
         self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
+        self.courier.programs = Programs(
+            {upload.id: upload for upload in plan.uploads}, store.scratch, log_dir=setting.log_dir,
+            recorder=recorder,
+        )  # fmt: skip
+        stack.push_async_callback(self.courier.programs.close)
         self.damage = Damage(plan, self.places, store, recorder)
         self.abilities = setting.stage.abilities(
             fleet, store, self.courier.network, self.damage.strike

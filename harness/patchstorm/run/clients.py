@@ -103,6 +103,7 @@ class Clients:
         if url is not None or request.kind in _WITHOUT_URL:
             upload = self.uploads[request.upload]
             head = self._codec.encode(self.wire, request, upload.info, url, self.body_of(request))
+            head = _with_its_own(head, request)
         self._invoke(step, send, replica, head)
         if head is not None and carries(request):
             begin = request.offset
@@ -243,6 +244,15 @@ def carries(request: Request) -> bool:
 def _op_of(step: Step) -> int:
     assert step.op is not None, "whatever sends has a number"
     return step.op
+
+
+def _with_its_own(head: Head, request: Request) -> Head:
+    """``head`` with what the client says by itself, as far as the dialect does not say the same."""
+    if not request.beside:
+        return head
+    said = {name.lower() for name, _ in head.headers}
+    more = tuple(pair for pair in request.beside if pair[0].lower() not in said)
+    return replace(head, headers=(*head.headers, *more))
 
 
 def _raw(head: Head) -> RequestHead:
