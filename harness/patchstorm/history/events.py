@@ -170,9 +170,9 @@ class Refusal(Line, frozen=True, kw_only=True, tag="refusal"):
 class ProgramEnd(Line, frozen=True, kw_only=True, tag="program-end"):
     """A client that is a program of its own has ended.
 
-    ``code`` is as a shell has it, negative for a signal; ``said`` are its last words. Where the harness killed
-    it there is no code, and ``why`` says for what. ``created`` counts the creations whose answers reached it,
-    ``whole`` the uploads of which an answer that reached it told that all bytes are there.
+    ``code`` is as a shell has it, negative for a signal; ``said`` are its last words. Where the harness
+    killed it there is no code, and ``why`` says for what. ``created`` counts the creations whose answers
+    reached it, ``whole`` the uploads of which an answer that reached it told that all bytes are there.
     """
 
     time_ns: int

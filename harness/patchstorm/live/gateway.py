@@ -31,6 +31,8 @@ ENDPOINT: Final = "/files/"
 READ_BYTES: Final = 256 * 1024
 RESET: Final = struct.pack("ii", 1, 0)
 PATCH_TYPE: Final = "application/offset+octet-stream"
+OVERRIDE: Final = "x-http-method-override"
+"""Not every HTTP library can PATCH; a server takes what stands here for the method (tus 1.0.0, Headers)."""
 _KINDS: Final = {
     "OPTIONS": "discover",
     "POST": "create",
@@ -148,7 +150,8 @@ class Gateway:
     def _read(self, head: h11.Request) -> Request | HTTPStatus:
         """What a head asks for, its body aside; a status where the gateway itself has to answer."""
         headers = _headers(head)
-        kind = _KINDS.get(head.method.decode("ascii"))
+        method, meant = head.method.decode("ascii"), headers.get(OVERRIDE, "")
+        kind = _KINDS.get(meant or method)
         path = head.target.decode("latin-1").partition("?")[0]
         upload = self._paths.get(path.rstrip("/"))
         if kind is None:
@@ -175,6 +178,7 @@ class Gateway:
             checksum="right" if algorithm else "none",
             algorithm=algorithm or "sha256",
             beside=_its_own(head),
+            method=method if meant else "",
         )
 
     def _same_size(self, headers: dict[str, str]) -> None:

@@ -252,7 +252,7 @@ def _with_its_own(head: Head, request: Request) -> Head:
         return head
     said = {name.lower() for name, _ in head.headers}
     more = tuple(pair for pair in request.beside if pair[0].lower() not in said)
-    return replace(head, headers=(*head.headers, *more))
+    return replace(head, method=request.method or head.method, headers=(*head.headers, *more))
 
 
 def _raw(head: Head) -> RequestHead:

@@ -56,7 +56,7 @@ public final class WithTusJava {
                 uploader.finish();
             }
         };
-        int[] pauses = new int[40];
+        int[] pauses = new int[12];
         Arrays.fill(pauses, 100);
         executor.setDelays(pauses);
         for (int left = pauses.length; left > 0; left--) {

@@ -5,7 +5,8 @@ const [modules, endpoint, file, state, chunk] = process.argv.slice(2)
 const tus = require(`${modules}/tus-js-client`)
 
 const PAUSE_MS = 100
-let left = 40
+const TRIES = 12
+let left = TRIES
 if (!fs.existsSync(state)) fs.writeFileSync(state, '')
 
 function once() {
@@ -14,6 +15,7 @@ function once() {
     urlStorage: new tus.FileUrlStorage(state),
     retryDelays: [0, PAUSE_MS, PAUSE_MS],
     ...(Number(chunk) ? { chunkSize: Number(chunk) } : {}),
+    onChunkComplete() { left = TRIES },
     onError(error) {
       console.log(String(error))
       left -= 1
