@@ -8,6 +8,7 @@ depends on its number alone, so that requests overlap and every run is the same.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,11 +25,22 @@ from patchstorm.history.model import (
     StatusDocument,
 )
 from patchstorm.history.no_answer import NoAnswer
-from patchstorm.scenario.actions import Answer, Mint, Send, Sleep, Workload
-from patchstorm.scenario.machine import Machine, Step
+from patchstorm.scenario.actions import (
+    Answer,
+    Give,
+    Mint,
+    Send,
+    Sleep,
+    Start,
+    Take,
+    Workload,
+)
+from patchstorm.scenario.machine import Machine, OfPrograms, Step
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.storm import closing, opening, storm
 from patchstorm.scenario.strikes import struck
+
+from .fake_program import FakeProgram
 
 HOLE = 255
 MS = 1_000_000
@@ -168,6 +180,8 @@ class Driver:
     sends: list[Send] = field(default_factory=list)
     events: list[Fault] = field(default_factory=list)
     slept_ms: int = 0
+    programs: dict[str, FakeProgram] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
     _queue: list[tuple[int, int, Step, Any]] = field(default_factory=list)
     _order: int = 0
 
@@ -179,7 +193,7 @@ class Driver:
         self._begin(machine.start())
         while self._queue:
             self.now_ns, _, step, serve = heapq.heappop(self._queue)
-            result = serve() if step.op is not None else None
+            result = None if serve is None else serve()
             self._begin(machine.resume(step.task, result))
         assert machine.done
         return machine.result
@@ -219,9 +233,25 @@ class Driver:
                 minted = Request(kind="create", upload=step.action.upload)
                 self.server.create(minted, 0, self.now_ns)
                 entry = (self.now_ns, self._order, step, None)
-            else:
+            elif isinstance(step.action, Send):
                 entry = self._sent(step, step.action)
+            else:
+                entry = (self.now_ns, self._order, step, self._of_program(step.client, step.action))
             heapq.heappush(self._queue, entry)
+
+    def _of_program(self, client: str, action: OfPrograms) -> Callable[[], Any] | None:
+        """What a client's program does; what comes of it, where that is anything."""
+        if isinstance(action, Start):
+            size = self.plan.uploads[0].size
+            self.programs[client] = FakeProgram(size, action.chunk or size)
+        elif isinstance(action, Take):
+            return self.programs[client].take
+        elif isinstance(action, Give):
+            self.programs[client].give(action)
+        else:
+            self.programs[client].stop()
+            self.stopped.append(action.why)
+        return None
 
     def _sent(self, step: Step, send: Send) -> tuple[int, int, Step, Any]:
         assert step.op == len(self.operations)

@@ -89,12 +89,12 @@ class Gateway:
         self._paths = {f"{ENDPOINT}{ident}": ident for ident in uploads}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._port = 0
+        self.port = 0
 
     async def open(self) -> None:
         """Listen, on a port that is free."""
         self._server = await asyncio.start_server(self._connected, ADDRESS, 0)
-        self._port = self._server.sockets[0].getsockname()[1]
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Listen no more, and break what is there."""
@@ -107,12 +107,12 @@ class Gateway:
     @property
     def endpoint(self) -> str:
         """The creation URL."""
-        return f"http://{ADDRESS}:{self._port}{ENDPOINT}"
+        return f"http://{ADDRESS}:{self.port}{ENDPOINT}"
 
     def location(self, upload: str, told: str) -> str:
         """An upload's address here, in the form in which the server ``told`` its own: whole, or a path."""
         path = f"{ENDPOINT}{upload}"
-        return f"http://{ADDRESS}:{self._port}{path}" if "://" in told else path
+        return f"http://{ADDRESS}:{self.port}{path}" if "://" in told else path
 
     # ---- connections
 

@@ -42,6 +42,8 @@ class Programs:
         self._log_dir = log_dir
         self._recorder = recorder
         self._running: dict[str, _Program] = {}
+        self.failed: list[str] = []
+        """Of each that did not end with 0, what a person should read."""
 
     async def carry_out(self, client: str, action: OfPrograms) -> Asked | None:
         """One action of a client's workload; what came of it.
@@ -102,13 +104,16 @@ class Programs:
         program = self._running.pop(client)
         code = program.code
         await program.close()
-        self._recorder.add(
-            ProgramEnd(
-                time_ns=time.monotonic_ns(), client=client, program=program.name,
-                code=None if program.why else code, said=program.said(), why=program.why,
-                created=program.created, whole=len(program.whole),
-            )
+        end = ProgramEnd(
+            time_ns=time.monotonic_ns(), client=client, program=program.name,
+            code=None if program.why else code, said=program.said(), why=program.why,
+            created=program.created, whole=len(program.whole),
         )  # fmt: skip
+        self._recorder.add(end)
+        if end.code != 0:
+            how = program.why or f"it ended with code {end.code}"
+            said = end.said.splitlines()[-1] if end.said else "(nothing)"
+            self.failed.append(f"client {client}, {program.name}: {how}; its last words: {said}")
 
 
 class _Program:

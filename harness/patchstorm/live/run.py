@@ -138,11 +138,11 @@ class _LiveRun(Run):
         )  # fmt: skip
         self.triggers = LiveTriggers(plan, later, self._strike)
         self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
-        self.courier.programs = Programs(
+        self._programs = self.courier.programs = Programs(
             {upload.id: upload for upload in plan.uploads}, store.scratch, log_dir=setting.log_dir,
             recorder=recorder,
         )  # fmt: skip
-        stack.push_async_callback(self.courier.programs.close)
+        stack.push_async_callback(self._programs.close)
         self.damage = Damage(plan, self.places, store, recorder)
         self.abilities = setting.stage.abilities(
             fleet, store, self.courier.network, self.damage.strike
@@ -276,7 +276,7 @@ class _LiveRun(Run):
 
     def outcome(self, log_dir: Path, seconds: float, *, whole: bool) -> Outcome:
         missed = {**self.damage.missed, **self.abilities.nothing_hit(self.plan.faults)}
-        notes = [*self.notes, *self.fleet.said(), *missed.values()]
+        notes = [*self.notes, *self.fleet.said(), *self._programs.failed, *missed.values()]
         if self.triggers.waiting and self.triggers.armed_once:
             notes.append(f"never triggered: {self.triggers.unspent}")
         return Outcome(

@@ -64,6 +64,7 @@ class Clients:
         if plan.creation == "bearer" and dialect.showing is not None:
             self.wire = dialect.showing(target.wire, secret)
         self.uploads = {upload.id: upload for upload in plan.uploads}
+        self.begun: set[str] = set()  # of which a server was ever asked, or whose URL is known
         self._recorder = recorder
         self._now_ns = now_ns
         self._quotes = quotes
@@ -83,6 +84,7 @@ class Clients:
     def learn(self, upload: str, url: str) -> None:
         """``upload`` has this URL from now on."""
         self.known.urls[upload] = url
+        self.begun.add(upload)
         self.on_url(upload)
 
     # -- one request --------------------------------------------------------------------------------
@@ -104,6 +106,8 @@ class Clients:
             upload = self.uploads[request.upload]
             head = self._codec.encode(self.wire, request, upload.info, url, self.body_of(request))
             head = _with_its_own(head, request)
+            if request.kind != "discover":
+                self.begun.add(request.upload)
         self._invoke(step, send, replica, head)
         if head is not None and carries(request):
             begin = request.offset
