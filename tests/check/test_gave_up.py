@@ -9,7 +9,7 @@ from book import Book, fired
 def asked(
     times: int = 4, *, offset: int = 32, at: int = 32, status: int = 409, code: int = 1
 ) -> Book:
-    """The upload stands at ``offset``; its bytes from ``at`` on are refused so often, and the program ends."""
+    """The upload stands at ``offset``; its bytes from ``at`` on are refused, and the program ends."""
     book = Book(sequential=True)
     book.create()
     book.patch(0, 32, 32)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from patchstorm.dialect.operations import Request
-from patchstorm.history.events import Fault
+from patchstorm.history.events import Event, Fault, ProgramEnd
 from patchstorm.history.model import (
     Completion,
     Final,
@@ -27,6 +27,7 @@ from patchstorm.history.model import (
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.actions import (
     Answer,
+    Asked,
     Give,
     Mint,
     Send,
@@ -178,7 +179,7 @@ class Driver:
     now_ns: int = 0
     operations: list[Operation] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
-    events: list[Fault] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     slept_ms: int = 0
     programs: dict[str, FakeProgram] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
@@ -245,13 +246,23 @@ class Driver:
             size = self.plan.uploads[0].size
             self.programs[client] = FakeProgram(size, action.chunk or size)
         elif isinstance(action, Take):
-            return self.programs[client].take
+            return lambda: self._taken(client)
         elif isinstance(action, Give):
             self.programs[client].give(action)
         else:
             self.programs[client].stop()
             self.stopped.append(action.why)
         return None
+
+    def _taken(self, client: str) -> Asked | None:
+        program = self.programs[client]
+        asked = program.take()
+        if asked is None:
+            code = 0 if program.done else 1
+            self.events.append(
+                ProgramEnd(time_ns=self.now_ns, client=client, program="fake", code=code)
+            )
+        return asked
 
     def _sent(self, step: Step, send: Send) -> tuple[int, int, Step, Any]:
         assert step.op == len(self.operations)

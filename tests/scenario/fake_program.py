@@ -8,7 +8,7 @@ from patchstorm.dialect.operations import Request
 from patchstorm.scenario.actions import Asked, Give
 
 TRIES = 24
-Talk = Generator[Asked, Give, None]
+Talk = Generator[Asked, Give, bool]
 
 
 class FakeProgram:
@@ -17,6 +17,7 @@ class FakeProgram:
     def __init__(self, size: int, chunk: int) -> None:
         self._talk = _client(size, chunk)
         self._next: Asked | None = next(self._talk)
+        self.done = False
         self.asked: list[Asked] = []
 
     def take(self) -> Asked | None:
@@ -27,7 +28,8 @@ class FakeProgram:
     def give(self, given: Give) -> None:
         try:
             self._next = self._talk.send(given)
-        except StopIteration:
+        except StopIteration as stop:
+            self.done = stop.value
             self._next = None
 
     def stop(self) -> None:
@@ -47,10 +49,11 @@ def _client(size: int, chunk: int) -> Talk:
             given = yield Asked(request=Request(kind="query", upload=upload), came=0)
             offset = given.answer.end.offset if given.answer.ok else None
         elif offset == size:
-            return
+            return True
         else:
             length = min(chunk, size - offset)
             request = Request(kind="append", upload=upload, offset=offset, length=length)
             given = yield Asked(request=request, came=length)
             offset = given.answer.end.offset if given.answer.ok else None
         failures = failures + 1 if offset is None else 0
+    return False
