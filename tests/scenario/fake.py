@@ -287,16 +287,18 @@ class Driver:
         if cut:
             assert mischief.cut_after is not None
             body = mischief.cut_after
-        reply = None
+        reply, error = None, NoAnswer.RESET
         if request.probe is not None:
             reply = Reply(
                 404
             )  # probes concern no upload of the plan, and this server knows no others
+        elif request.kind != "create" and request.upload not in self.server.uploads:
+            error = NoAnswer.NO_URL
         elif not mischief.lose_request:
             reply = self.server.serve(request, body, self.now_ns, whole=not cut)
         if cut or mischief.drop_response:
             reply = None
-        end = _completion(call, reply, 0 if mischief.lose_request else body, self.now_ns)
+        end = _completion(call, reply, 0 if mischief.lose_request else body, self.now_ns, error)
         self.operations[call.op] = Operation(call=call, end=end)
         return Answer(op=call.op, end=end)
 
@@ -308,10 +310,12 @@ def _probe(request: Request) -> ProbeSent | None:
     return ProbeSent(case=probe.case, step=probe.step, method=probe.what.method)
 
 
-def _completion(call: Invocation, reply: Reply | None, sent: int, now_ns: int) -> Completion:
+def _completion(
+    call: Invocation, reply: Reply | None, sent: int, now_ns: int, error: NoAnswer
+) -> Completion:
     if reply is None:
         return Completion(
-            op=call.op, time_ns=now_ns, outcome="info", sent=sent, error=NoAnswer.RESET
+            op=call.op, time_ns=now_ns, outcome="info", sent=sent, error=error
         )
     return Completion(
         op=call.op,
