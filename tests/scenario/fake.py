@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from patchstorm.dialect.operations import Request
-from patchstorm.history.events import Event, Fault, ProgramEnd
+from patchstorm.history.events import Event, ProgramEnd
 from patchstorm.history.model import (
     Completion,
     Final,
@@ -314,9 +314,7 @@ def _completion(
     call: Invocation, reply: Reply | None, sent: int, now_ns: int, error: NoAnswer
 ) -> Completion:
     if reply is None:
-        return Completion(
-            op=call.op, time_ns=now_ns, outcome="info", sent=sent, error=error
-        )
+        return Completion(op=call.op, time_ns=now_ns, outcome="info", sent=sent, error=error)
     return Completion(
         op=call.op,
         time_ns=now_ns,
