@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs the released servers that the tests storm, and the clients that they storm with, each with its own package client, into the user's
-# data directory. Nothing is assumed to be there from an earlier run, and what cannot be installed is named
-# and skipped: its tests say so, too. rustus is compiled for several minutes; WITH_RUSTUS=1 asks for it.
+# Installs the released servers that the tests storm, and the clients that they storm with, each with its own
+# package client, into the user's data directory. Nothing is assumed to be there from an earlier run, and what
+# cannot be installed is named and skipped: its tests say so, too. rustus is compiled for several minutes;
+# WITH_RUSTUS=1 asks for it.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 patchstorm=${PATCHSTORM:-.venv/bin/patchstorm}
