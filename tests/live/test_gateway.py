@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from patchstorm.dialect.tus.heard import heard
 from patchstorm.history.model import Completion, UploadInfo
 from patchstorm.live.gateway import Gateway, Taken
 from patchstorm.scenario import payload
@@ -21,7 +22,7 @@ TYPE = "Content-Type: application/offset+octet-stream\r\n"
 
 @asynccontextmanager
 async def opened() -> AsyncIterator[Gateway]:
-    gateway = Gateway(FILE, ["u0", "u1"])
+    gateway = Gateway(FILE, ["u0", "u1"], heard)
     await gateway.open()
     try:
         yield gateway

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from patchstorm.campaign.single import StormResult
+from patchstorm.dialect.registry import dialect_of
 from patchstorm.errors import UsageError
 from patchstorm.history.events import ProgramEnd
 from patchstorm.live import calling
@@ -143,6 +145,15 @@ def test_what_is_not_installed_is_skipped_with_the_remedy(
     remedy = PROGRAMS[name].remedy or f"patchstorm target install {name}"
     assert result.report.skipped is not None
     assert f"run `{remedy}`" in result.report.skipped
+
+
+def test_in_a_protocol_whose_clients_nobody_understands_there_are_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mute = dataclasses.replace(dialect_of("tus"), heard=None)
+    monkeypatch.setattr(calling, "dialect_of", lambda _: mute)
+    result = ran(storm(own()))
+    assert result.report.skipped == "clients of others that speak tus are not understood"
 
 
 def test_a_command_that_is_not_there_is_skipped_with_its_name() -> None:

@@ -10,6 +10,7 @@ from typing import Final, Literal, cast
 
 import msgspec
 
+from patchstorm.dialect.registry import dialect_of
 from patchstorm.dialect.wire import Wire
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.programs import PROGRAMS, Program, words_of
@@ -20,8 +21,10 @@ from patchstorm.target.model import Install, Start, Target
 CALLERS: Final = Path(__file__).with_name("callers")
 
 
-def programs_missing(plan: Plan) -> str | None:
+def programs_missing(plan: Plan, target: Target) -> str | None:
     """Why a plan's clients that are programs cannot be run here, with the remedy; None if they can."""
+    if plan.needs_programs and dialect_of(target.dialect).heard is None:
+        return f"clients of others that speak {target.dialect} are not understood"
     for client in plan.clients:
         if client.kind == KIND.name:
             options = msgspec.convert(client.options, Options)

@@ -1,8 +1,8 @@
 """The way of a program to the fleet: a small HTTP/1.1 server on loopback that answers nothing by itself.
 
 What is asked of it waits in :attr:`Gateway.asked` for whoever carries it on, and gets the answer, or has its
-connection reset, when that has been done. It speaks tus 1.0.0 as far as it has to know whom a request is
-about; uploads have paths of the harness's own here, so that no program reaches a replica past the gateway.
+connection reset, when that has been done. What a request means is the dialect's to say; uploads have paths of
+the harness's own here, so that no program reaches a replica past the gateway.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
@@ -19,6 +19,7 @@ from typing import Final
 import h11
 from msgspec.structs import replace
 
+from patchstorm.dialect.base import Heard
 from patchstorm.dialect.operations import Request
 from patchstorm.errors import UsageError
 from patchstorm.history.model import Completion
@@ -30,27 +31,17 @@ ADDRESS: Final = "127.0.0.1"
 ENDPOINT: Final = "/files/"
 READ_BYTES: Final = 256 * 1024
 RESET: Final = struct.pack("ii", 1, 0)
-PATCH_TYPE: Final = "application/offset+octet-stream"
-OVERRIDE: Final = "x-http-method-override"
-"""Not every HTTP library can PATCH; a server takes what stands here for the method (tus 1.0.0, Headers)."""
-_KINDS: Final = {
-    "OPTIONS": "discover",
-    "POST": "create",
-    "HEAD": "query",
-    "PATCH": "append",
-    "DELETE": "terminate",
-}
 _NOT_PASSED_ON: Final = frozenset(
     ("host", "connection", "keep-alive", "te", "upgrade", "content-length", "transfer-encoding", "expect",
-     "trailer", "content-type")
+     "trailer", "proxy-authorization")
 )  # fmt: skip
-"""Of a program's headers: those of its own connection, and what the dialect writes."""
-_WRITTEN_ANEW: Final = ("upload-", "tus-", "proxy-")
-"""How the others that it writes begin."""
+"""What a program says of its own connection."""
 _NOT_GIVEN_BACK: Final = frozenset(
     ("connection", "keep-alive", "content-length", "transfer-encoding", "location", "date", "trailer",
      "upgrade")
 )  # fmt: skip
+
+Hear = Callable[[str, Sequence[tuple[str, str]]], Heard | None]
 
 
 @dataclass(slots=True)
@@ -76,16 +67,17 @@ class Taken:
 
 
 class Gateway:
-    """One program's. ``file`` is the upload whose bytes the program's file has.
+    """One program's. ``file`` is the upload whose bytes the program's file has, ``hear`` the dialect's.
 
     ``uploads`` are all that it may come to work on; a path that is nobody's is answered 404 here.
     """
 
-    def __init__(self, file: UploadPlan, uploads: Iterable[str]) -> None:
+    def __init__(self, file: UploadPlan, uploads: Iterable[str], hear: Hear) -> None:
         self.asked: asyncio.Queue[Taken] = asyncio.Queue()
         self.wrong: UsageError | None = None
         """Why no storm can be run with this program."""
         self._file = file
+        self._hear = hear
         self._paths = {f"{ENDPOINT}{ident}": ident for ident in uploads}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -149,50 +141,31 @@ class Gateway:
 
     def _read(self, head: h11.Request) -> Request | HTTPStatus:
         """What a head asks for, its body aside; a status where the gateway itself has to answer."""
-        headers = _headers(head)
-        method, meant = head.method.decode("ascii"), headers.get(OVERRIDE, "")
-        kind = _KINDS.get(meant or method)
-        path = head.target.decode("latin-1").partition("?")[0]
-        upload = self._paths.get(path.rstrip("/"))
-        if kind is None:
-            return HTTPStatus.METHOD_NOT_ALLOWED
-        if kind in ("create", "discover"):
-            if path.rstrip("/") != ENDPOINT.rstrip("/"):
-                return HTTPStatus.NOT_FOUND
-            if kind == "create":
-                self._same_size(headers)
-            upload = ""
-        elif upload is None:
-            return HTTPStatus.NOT_FOUND
-        offset = headers.get("upload-offset", "0")
-        if kind == "append" and not (
-            "upload-offset" in headers and offset.isascii() and offset.isdigit()
-        ):
+        path = head.target.decode("latin-1").partition("?")[0].rstrip("/")
+        try:
+            heard = self._hear(head.method.decode("ascii"), _its_own(head))
+        except ValueError:
             return HTTPStatus.BAD_REQUEST
-        algorithm = headers.get("upload-checksum", "").partition(" ")[0]
-        return Request(
-            kind=kind,  # type: ignore[arg-type]
-            upload=upload,
-            offset=int(offset) if kind == "append" else 0,
-            whole=kind == "create" and headers.get("content-type") == PATCH_TYPE,
-            checksum="right" if algorithm else "none",
-            algorithm=algorithm or "sha256",
-            beside=_its_own(head),
-            method=method if meant else "",
-        )
-
-    def _same_size(self, headers: dict[str, str]) -> None:
-        told = headers.get("upload-length")
-        if "upload-concat" in headers or (told is not None and told != str(self._file.size)):
+        if heard is None:
+            return HTTPStatus.METHOD_NOT_ALLOWED
+        request = heard.request
+        if request.kind not in ("create", "discover"):
+            upload = self._paths.get(path)
+            return HTTPStatus.NOT_FOUND if upload is None else replace(request, upload=upload)
+        if path != ENDPOINT.rstrip("/"):
+            return HTTPStatus.NOT_FOUND
+        if heard.part or heard.size not in (None, self._file.size):
+            what = "a part of an upload" if heard.part else f"an upload of {heard.size} bytes"
             raise UsageError(
-                f"the program creates an upload of {told or 'no'} bytes, and its file has "
-                f"{self._file.size}: give it options with which it sends its file in one upload"
+                f"the program creates {what}, and its file has {self._file.size}: give it options with which "
+                "it sends its file in one upload"
             )
+        return request
 
     async def _whole(self, head: h11.Request, request: Request, line: _Line) -> Asked:
         """The request with its body's length and as much of the body as came; its bytes are the file's."""
         start = request.offset
-        announced = _headers(head).get("content-length")
+        announced = dict(head.headers).get(b"content-length")
         data, ended = await line.body(self._file.size + 1)
         length = len(data) if ended else max(len(data), self._file.size - start)
         if announced is not None:
@@ -268,18 +241,13 @@ class _Line:
             await self._writer.drain()
 
 
-def _headers(head: h11.Request) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-
-
 def _its_own(head: h11.Request) -> tuple[tuple[str, str], ...]:
-    """What goes along to the replica as the program wrote it."""
-    return tuple(
+    """What the program says to the server, as it wrote it."""
+    pairs = (
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in head.headers.raw_items()
-        if name.lower().decode("latin-1") not in _NOT_PASSED_ON
-        and not name.lower().decode("latin-1").startswith(_WRITTEN_ANEW)
     )
+    return tuple(pair for pair in pairs if pair[0].lower() not in _NOT_PASSED_ON)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -14,7 +14,7 @@ from patchstorm.history.recorder import Recorder
 from patchstorm.legible import legible
 from patchstorm.live.calling import command_of
 from patchstorm.live.environment import home_of
-from patchstorm.live.gateway import Gateway, Taken
+from patchstorm.live.gateway import Gateway, Hear, Taken
 from patchstorm.live.launch import Order, Running, processes
 from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Asked, Give, Start, Take
@@ -36,11 +36,13 @@ class Programs:
         *,
         log_dir: Path,
         recorder: Recorder,
+        hear: Hear | None,
     ) -> None:
         self._uploads = uploads
         self._scratch = scratch
         self._log_dir = log_dir
         self._recorder = recorder
+        self._hear = hear
         self._running: dict[str, _Program] = {}
         self.failed: list[str] = []
         """Of each that did not end with 0, what a person should read."""
@@ -78,7 +80,8 @@ class Programs:
         folder.mkdir(parents=True)
         file = folder / Path(upload.info.target).name
         await asyncio.to_thread(_written, file, upload)
-        gateway = Gateway(upload, self._uploads)
+        assert self._hear is not None, "asked in dialects in which others' clients are understood"
+        gateway = Gateway(upload, self._uploads, self._hear)
         program = _Program(start, gateway, {one.id: one.size for one in self._uploads.values()})
         self._running[client] = program  # first: closed whatever happens meanwhile
         await gateway.open()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from patchstorm.dialect.registry import dialect_of
 from patchstorm.errors import TargetError
 from patchstorm.history import Recorder
 from patchstorm.live.aftermath import Aftermath
@@ -140,7 +141,7 @@ class _LiveRun(Run):
         self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
         self._programs = self.courier.programs = Programs(
             {upload.id: upload for upload in plan.uploads}, store.scratch, log_dir=setting.log_dir,
-            recorder=recorder,
+            recorder=recorder, hear=dialect_of(target.dialect).heard,
         )  # fmt: skip
         stack.push_async_callback(self._programs.close)
         self.damage = Damage(plan, self.places, store, recorder)

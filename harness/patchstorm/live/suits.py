@@ -21,7 +21,7 @@ def reason_to_skip(
         reason = _fault(fault, target, faults, bounded)
         if reason is not None:
             return f"fault {fault.id} ({fault.kind}): {reason}"
-    return programs_missing(plan) or _lifetime(plan, target)
+    return programs_missing(plan, target) or _lifetime(plan, target)
 
 
 def lifetime_ms(plan: Plan) -> int | None:
