@@ -70,6 +70,23 @@ def test_an_answer_that_was_lost_may_have_been_a_better_one() -> None:
     assert not accused(ended(book))
 
 
+def test_what_got_lost_between_refusals_moved_nothing_where_the_same_is_told_after_it() -> None:
+    book = asked(2, code=0)
+    book.head(32)
+    book.lost(32, 64)
+    for _ in range(2):
+        book.head(32)
+        book.patch(32, 64, status=409)
+    assert accused(ended(book))
+
+
+def test_an_offset_that_is_told_in_the_end_may_be_another() -> None:
+    book = asked(code=0)
+    book.patch(32, 48, 48, client="other")
+    book.head(48)
+    assert not accused(ended(book))
+
+
 def test_who_stopped_by_itself_after_a_success_had_other_reasons() -> None:
     book = asked(code=0)
     book.head(32)

@@ -2,8 +2,8 @@
 
 A program ends badly for many reasons of its own, and for the network's, so that alone tells nothing. But who
 is told again and again that the upload stands at an offset, and whose bytes at that very offset are refused
-each time, can do nothing but give up. No request of those was disturbed, no answer got lost, and 423 does not
-count.
+each time, can do nothing but give up. That some late part of a broken body had moved the offset in between
+explains one of those refusals at most, since it would be told from then on. 423 does not count.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def given_up(case: Case, name: str) -> Iterator[Finding]:
         yield finding(
             case,
             name,
-            f"{event.program} gave up (code {event.code}): {len(refused)} times in a row it was told offset"
-            f" {offset}, and its bytes there were refused ({status})",
+            f"{event.program} gave up (code {event.code}): {len(refused)} times it was told offset {offset},"
+            f" and its bytes there were refused each time ({status})",
             upload=case.uploads.get(last.call.upload or ""),
             operations=[one.op for one in refused[-_TOLD:]],
             causes={
@@ -47,18 +47,26 @@ def given_up(case: Case, name: str) -> Iterator[Finding]:
 
 
 def _refused(case: Case, client: str) -> list[Operation]:
-    """The refused requests at the end of what it asked, each at the one offset that it had just been told."""
+    """The refused requests since the upload last moved, each at the one offset that it had just been told.
+
+    A request in between whose answer was lost has moved nothing, where the same offset is told after it.
+    """
     mine = [one for one in case.operations if one.call.client == client]
     refused: list[Operation] = []
+    told: int | None = None
     for place in range(len(mine) - 1, 0, -1):
-        one, before = mine[place], mine[place - 1]
-        if one.call.kind == "query" and one.outcome == "ok":
-            continue
-        if not (_is_refused(case, one) and _told(before, one)):
+        one = mine[place]
+        if one.call.kind == "query":
+            offset = one.end.offset if one.outcome == "ok" and one.end is not None else None
+            if offset is not None and told not in (None, offset):
+                break
+            told = told if offset is None else offset
+        elif _is_refused(case, one) and _told(mine[place - 1], one):
+            if told not in (None, one.call.offset):
+                break
+            refused.append(one)
+        elif one.outcome == "ok" or not refused:
             break
-        if refused and refused[-1].call.offset != one.call.offset:
-            break
-        refused.append(one)
     return refused[::-1]
 
 
