@@ -8,11 +8,12 @@ depends on its number alone, so that requests overlap and every run is the same.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from patchstorm.dialect.operations import Request
-from patchstorm.history.events import Fault
+from patchstorm.history.events import Event, ProgramEnd
 from patchstorm.history.model import (
     Completion,
     Final,
@@ -24,11 +25,23 @@ from patchstorm.history.model import (
     StatusDocument,
 )
 from patchstorm.history.no_answer import NoAnswer
-from patchstorm.scenario.actions import Answer, Mint, Send, Sleep, Workload
-from patchstorm.scenario.machine import Machine, Step
+from patchstorm.scenario.actions import (
+    Answer,
+    Asked,
+    Give,
+    Mint,
+    Send,
+    Sleep,
+    Start,
+    Take,
+    Workload,
+)
+from patchstorm.scenario.machine import Machine, OfPrograms, Step
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.storm import closing, opening, storm
 from patchstorm.scenario.strikes import struck
+
+from .fake_program import FakeProgram
 
 HOLE = 255
 MS = 1_000_000
@@ -166,8 +179,10 @@ class Driver:
     now_ns: int = 0
     operations: list[Operation] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
-    events: list[Fault] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     slept_ms: int = 0
+    programs: dict[str, FakeProgram] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
     _queue: list[tuple[int, int, Step, Any]] = field(default_factory=list)
     _order: int = 0
 
@@ -179,7 +194,7 @@ class Driver:
         self._begin(machine.start())
         while self._queue:
             self.now_ns, _, step, serve = heapq.heappop(self._queue)
-            result = serve() if step.op is not None else None
+            result = None if serve is None else serve()
             self._begin(machine.resume(step.task, result))
         assert machine.done
         return machine.result
@@ -219,9 +234,35 @@ class Driver:
                 minted = Request(kind="create", upload=step.action.upload)
                 self.server.create(minted, 0, self.now_ns)
                 entry = (self.now_ns, self._order, step, None)
-            else:
+            elif isinstance(step.action, Send):
                 entry = self._sent(step, step.action)
+            else:
+                entry = (self.now_ns, self._order, step, self._of_program(step.client, step.action))
             heapq.heappush(self._queue, entry)
+
+    def _of_program(self, client: str, action: OfPrograms) -> Callable[[], Any] | None:
+        """What a client's program does; what comes of it, where that is anything."""
+        if isinstance(action, Start):
+            size = self.plan.uploads[0].size
+            self.programs[client] = FakeProgram(size, action.chunk or size)
+        elif isinstance(action, Take):
+            return lambda: self._taken(client)
+        elif isinstance(action, Give):
+            self.programs[client].give(action)
+        else:
+            self.programs[client].stop()
+            self.stopped.append(action.why)
+        return None
+
+    def _taken(self, client: str) -> Asked | None:
+        program = self.programs[client]
+        asked = program.take()
+        if asked is None:
+            code = 0 if program.done else 1
+            self.events.append(
+                ProgramEnd(time_ns=self.now_ns, client=client, program="fake", code=code)
+            )
+        return asked
 
     def _sent(self, step: Step, send: Send) -> tuple[int, int, Step, Any]:
         assert step.op == len(self.operations)
@@ -246,16 +287,18 @@ class Driver:
         if cut:
             assert mischief.cut_after is not None
             body = mischief.cut_after
-        reply = None
+        reply, error = None, NoAnswer.RESET
         if request.probe is not None:
             reply = Reply(
                 404
             )  # probes concern no upload of the plan, and this server knows no others
+        elif request.kind != "create" and request.upload not in self.server.uploads:
+            error = NoAnswer.NO_URL
         elif not mischief.lose_request:
             reply = self.server.serve(request, body, self.now_ns, whole=not cut)
         if cut or mischief.drop_response:
             reply = None
-        end = _completion(call, reply, 0 if mischief.lose_request else body, self.now_ns)
+        end = _completion(call, reply, 0 if mischief.lose_request else body, self.now_ns, error)
         self.operations[call.op] = Operation(call=call, end=end)
         return Answer(op=call.op, end=end)
 
@@ -267,11 +310,11 @@ def _probe(request: Request) -> ProbeSent | None:
     return ProbeSent(case=probe.case, step=probe.step, method=probe.what.method)
 
 
-def _completion(call: Invocation, reply: Reply | None, sent: int, now_ns: int) -> Completion:
+def _completion(
+    call: Invocation, reply: Reply | None, sent: int, now_ns: int, error: NoAnswer
+) -> Completion:
     if reply is None:
-        return Completion(
-            op=call.op, time_ns=now_ns, outcome="info", sent=sent, error=NoAnswer.RESET
-        )
+        return Completion(op=call.op, time_ns=now_ns, outcome="info", sent=sent, error=error)
     return Completion(
         op=call.op,
         time_ns=now_ns,

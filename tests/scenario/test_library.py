@@ -43,6 +43,8 @@ def test_every_shipped_storm_runs_against_a_correct_server(
         assert len(driver.operations) < 3000
         assert sum(upload.size for upload in plan.uploads) <= 4 << 20
         for upload in plan.uploads:
+            if plan.needs_programs and upload is not plan.uploads[0]:
+                continue  # for what a program begins anew, which it need not do
             stored = driver.server.uploads[upload.id]
             finished = stored.published or stored.terminated or plan.closing == "sweeper"
             assert finished or upload.info.expires_ms or upload.info.target == "wanted.bin"

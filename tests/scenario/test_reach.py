@@ -66,6 +66,7 @@ MEETS = {
     "rivalry": rivals,
     "crowd": crowd,
     "served-beside": lambda: history("stalling"),
+    "program-ended-well": lambda: history("program"),
     "fault-struck": struck,
     "struck-in-flight": struck,
     "two-replicas-in-commit": lambda: steps((0, "committing"), (1, "committing")),

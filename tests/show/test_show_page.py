@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from patchstorm.campaign.failure import read_failure
 from patchstorm.commands.show import write_page
-from patchstorm.history.events import Fault, Phase
+from patchstorm.history.events import Fault, Phase, ProgramEnd
 from patchstorm.report.show.bytemap import Pieces, painted, strips
 from patchstorm.report.show.drawing import ROWS_MAX, chart
 from patchstorm.report.show.marks import Mark, marks
@@ -164,6 +164,16 @@ def test_stories_count_steps_by_the_clock_and_not_one_by_one() -> None:
         "link copy to whole",
         "fault crash",
     ]
+
+
+def test_how_a_program_ended_is_told_with_its_last_words() -> None:
+    ends = (
+        ProgramEnd(time_ns=900, client="c0", program="tuspy", code=1, said="one\ntwo: 409"),
+        ProgramEnd(time_ns=901, client="c1", program="mine", why="it was stopped"),
+    )
+    told = [row.text for row in laid_out(by_hand(*ends)).rows]
+    assert "client c0, tuspy: ended with code 1: two: 409" in told
+    assert "client c1, mine: it was stopped: " in told
 
 
 def test_times_begin_at_nothing() -> None:

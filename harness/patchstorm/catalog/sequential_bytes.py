@@ -115,6 +115,28 @@ class _AppendingBody(SequentialBody):
             port.close(fd)
 
 
+class _SizedBody(SequentialBody):
+    """Of a body that broke off the bytes are stored, and no record tells of them."""
+
+    def keep(self) -> None:
+        with self.store.opened(self.claims) as (paths, record):
+            if self.data and record.offset == self.offset and record.state == "uploading":
+                self.put(paths)
+
+
+class ComparedWithTheSize(SequentialStore):
+    """Answers HEAD from the record, and compares a PATCH with the size of the file."""
+
+    body_type = _SizedBody
+
+    def begin(self, claims: Claims, offset: int, length: int | None = None) -> SequentialBody:
+        body = super().begin(claims, offset, length)
+        found = self.files.find(self.paths(claims.session).of("bin"))
+        if found is not None:  # none: published meanwhile
+            self.check_offset(found.st_size, offset)
+        return body
+
+
 class AppendedUnderTheLock(SequentialStore):
     """Opens the file under the lock, which is what shows an NFS client how long it is (nfs(5))."""
 
@@ -248,6 +270,17 @@ BUGS = (
         also=("linearizable", "offsets", "protocol", "publication", "durability", "completion"),
         base="sequential",
         store=OffsetIgnored,
+    ),
+    Bug(
+        name="compared-with-the-size",
+        says="HEAD tells the recorded offset, and a PATCH is held against the size of the file",
+        stands_for="what is stored of a body that broke off is in no record: each resume is refused with 409",
+        storms=("truncated",),
+        caught_by=("refusal", "availability"),
+        deed="answer cut",
+        also=("linearizable", "completion", "publication"),
+        base="sequential",
+        store=ComparedWithTheSize,
     ),
     Bug(
         name="synced-at-the-end",

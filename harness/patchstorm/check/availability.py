@@ -10,7 +10,8 @@ reset, so that says nothing. HEAD of a target that declares ``patient-head`` is 
 storage fails: clients drop an upload for any other error. A storage of limited size that what was sent
 can have filled explains a 5xx as a fault does, but not for good that of a DELETE, which makes room. A
 request that the client itself cut is owed no answer. Who lost a name is told so
-(:mod:`patchstorm.check.lost_names`).
+(:mod:`patchstorm.check.lost_names`), and a client that is a program of its own is not made to give up
+(:mod:`patchstorm.check.gave_up`).
 While bodies stand still at a replica that may hold all of its workers, none is owed there.
 """
 
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 
 from patchstorm.case.case import FAR, Case, UploadCase, bodied, effect_of, ended
 from patchstorm.check.completion import owed
+from patchstorm.check.gave_up import given_up
 from patchstorm.check.lost_names import untold
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure, liveness
@@ -62,6 +64,7 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
         yield from _never_ended(case, upload)
         yield from _refused_for_good(case, upload)
     yield from untold(case, NAME)
+    yield from given_up(case, NAME)
 
 
 def _stalled(case: Case, operation: Operation) -> bool:

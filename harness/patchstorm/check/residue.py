@@ -23,6 +23,7 @@ from patchstorm.check.story import finding
 from patchstorm.history.events import Beside, Fault
 from patchstorm.history.model import Operation
 from patchstorm.history.names import above, unnamed
+from patchstorm.history.no_answer import NoAnswer
 
 NAME = "residue"
 PATHS_SHOWN = 8
@@ -177,10 +178,17 @@ def _undone_badly(case: Case, creation: Operation) -> bool:
 
 
 def _finished(upload: UploadCase) -> bool:
-    if upload.delete_done < FAR or upload.rejected or not upload.operations:
+    if upload.delete_done < FAR or upload.rejected or _never_begun(upload):
         return True
     published = upload.final is not None and upload.final.present and upload.owner == upload.id
     return published or upload.announced < FAR
+
+
+def _never_begun(upload: UploadCase) -> bool:
+    """Whether nobody ever asked a server for it: who did had no URL to ask."""
+    return all(
+        one.end is not None and one.end.error is NoAnswer.NO_URL for one in upload.operations
+    )
 
 
 def _applies(case: Case) -> str | None:

@@ -251,6 +251,17 @@ def _conclusion(target: Target, right: tuple[str, ...], written: bool) -> str:
     return f"{verb}: {' '.join(changes)}"
 
 
+def _client(name: str) -> Target | None:
+    """A program that clients of a storm can be, where it is called so."""
+    from patchstorm.live.calling import installable
+    from patchstorm.scenario.programs import PROGRAMS
+
+    row = PROGRAMS.get(name)
+    if row is not None and row.module:
+        raise UsageError(f"{name} is installed for the Python of the harness: run `{row.remedy}`.")
+    return None if row is None else installable(row)
+
+
 def install(names: list[str], *, folder: Path | None) -> int:
     """Install each target called so, one after the other."""
     from patchstorm.target.installing import VARIABLE, servers_dir
@@ -258,7 +269,7 @@ def install(names: list[str], *, folder: Path | None) -> int:
     from patchstorm.target.registry import resolve
 
     for name in names:
-        target = resolve(name)
+        target = _client(name) or resolve(name)
         sys.stderr.write(f"{target.name}: installing into {folder or servers_dir()} ...\n")
         place, done = put(target, folder)
         said = "installed" if done else "was installed already"

@@ -7,7 +7,7 @@ keeps state or touches anything real.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -110,6 +110,19 @@ class Prober(Protocol):
         ...
 
 
+class Heard(NamedTuple):
+    """What the head of a request asks for that a client of somebody else's made.
+
+    ``request`` is about no upload yet, and has no length: whose URL it went to is not the protocol's
+    business, nor how much of its body came. Of a creation, ``size`` is what the upload will have in bytes
+    (None: it does not say) and ``part`` whether it is to be a part of another.
+    """
+
+    request: Request
+    size: int | None
+    part: bool
+
+
 class Minting(Protocol):
     """URLs of uploads that nobody created."""
 
@@ -169,7 +182,9 @@ class Dialect:
     is who asks them: a dialect has both or neither. ``prober`` and ``minter`` make what one storm needs of
     them: from the wire, the fleet's secret, what its clocks show in unix seconds, and a name that no user's
     file may have; None where the protocol has no such thing. ``showing`` is the wire of clients that show the
-    secret with every request. ``probed`` finds out what a server does.
+    secret with every request. ``probed`` finds out what a server does. ``heard`` says what a
+    request's method and headers ask for: None where the protocol has no such method, ValueError where they
+    are wrong. Without it no clients of others can be had.
     """
 
     name: str
@@ -184,3 +199,4 @@ class Dialect:
     prober: Callable[[Wire, Minting | None, Iterable[str]], Prober] | None = None
     showing: Callable[[Wire, bytes], Wire] | None = None
     probed: Callable[[Ground], Awaitable[Checked]] | None = None
+    heard: Callable[[str, Sequence[tuple[str, str]]], Heard | None] | None = None

@@ -167,6 +167,24 @@ class Refusal(Line, frozen=True, kw_only=True, tag="refusal"):
     body: str
 
 
+class ProgramEnd(Line, frozen=True, kw_only=True, tag="program-end"):
+    """A client that is a program of its own has ended.
+
+    ``code`` is as a shell has it, negative for a signal; ``said`` are its last words. Where the harness
+    killed it there is no code, and ``why`` says for what. ``created`` counts the creations whose answers
+    reached it, ``whole`` the uploads of which an answer that reached it told that all bytes are there.
+    """
+
+    time_ns: int
+    client: str
+    program: str
+    code: int | None = None
+    said: str = ""
+    why: str = ""
+    created: int = 0
+    whole: int = 0
+
+
 class Note(Line, frozen=True, kw_only=True, tag="note"):
     """Whatever else somebody's recorder noted; nobody judges by it."""
 
@@ -189,11 +207,12 @@ Event = (
     | Standstill
     | Step
     | Refusal
+    | ProgramEnd
     | Note
 )
 KINDS: tuple[type[Event], ...] = (
     Fault, Exit, Phase, Sighting, Beside, Damage, Told, Contents, Stall, Standstill, Step, Refusal,
-    Note,
+    ProgramEnd, Note,
 )  # fmt: skip
 
 

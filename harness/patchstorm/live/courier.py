@@ -22,9 +22,10 @@ from patchstorm.live.fleet import Fleet
 from patchstorm.live.host import HERE, Host
 from patchstorm.live.http import Blocks, Client, Delivery, Ending, Turn
 from patchstorm.live.network import Network
+from patchstorm.live.programs import Programs
 from patchstorm.live.replica import Replica
 from patchstorm.run.clients import Clients
-from patchstorm.scenario.actions import Answer, Mint, Send, Sleep
+from patchstorm.scenario.actions import Answer, Asked, Mint, Send, Sleep
 from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan, UploadPlan
 
@@ -47,6 +48,7 @@ class Courier:
         self.on_silence: Callable[[], None] = _nothing
         self.crossing: Crossing = _at_once
         self.cut: Callable[[Blocks], Blocks] = _whole
+        self.programs: Programs | None = None
         self.offers: Callable[[Replica], bool] = _is_alive
         self._clients = clients
         self._fleet = fleet
@@ -67,13 +69,16 @@ class Courier:
             group.create_task(self._carry_out(step, machine, group))
 
     async def _carry_out(self, step: Step, machine: Machine, group: asyncio.TaskGroup) -> None:
-        result: Answer | None = None
+        result: Answer | Asked | None = None
         if isinstance(step.action, Sleep):
             await asyncio.sleep(step.action.ms / 1_000)
         elif isinstance(step.action, Mint):
             self._clients.mint(step.action.upload)
-        else:
+        elif isinstance(step.action, Send):
             result = await self._send(step, step.action)
+        else:
+            assert self.programs is not None, "asked in worlds that run programs"
+            result = await self.programs.carry_out(step.client, step.action)
         self._begin(machine.resume(step.task, result), machine, group)
 
     async def _send(self, step: Step, send: Send) -> Answer:

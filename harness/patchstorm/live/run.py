@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from patchstorm.dialect.registry import dialect_of
 from patchstorm.errors import TargetError
 from patchstorm.history import Recorder
 from patchstorm.live.aftermath import Aftermath
@@ -26,6 +27,7 @@ from patchstorm.live.faults import Faults
 from patchstorm.live.fetching import fetched
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.lookout import Lookout, Sight, looking_out
+from patchstorm.live.programs import Programs
 from patchstorm.live.pulse import beating
 from patchstorm.live.stage import HERE, Stage
 from patchstorm.live.storage import Storage, UnavailableStorage
@@ -137,6 +139,11 @@ class _LiveRun(Run):
         )  # fmt: skip
         self.triggers = LiveTriggers(plan, later, self._strike)
         self.courier = Courier(plan, self.clients, fleet, self.triggers.saw_bytes)
+        self._programs = self.courier.programs = Programs(
+            {upload.id: upload for upload in plan.uploads}, store.scratch, log_dir=setting.log_dir,
+            recorder=recorder, hear=dialect_of(target.dialect).heard,
+        )  # fmt: skip
+        stack.push_async_callback(self._programs.close)
         self.damage = Damage(plan, self.places, store, recorder)
         self.abilities = setting.stage.abilities(
             fleet, store, self.courier.network, self.damage.strike
@@ -270,7 +277,7 @@ class _LiveRun(Run):
 
     def outcome(self, log_dir: Path, seconds: float, *, whole: bool) -> Outcome:
         missed = {**self.damage.missed, **self.abilities.nothing_hit(self.plan.faults)}
-        notes = [*self.notes, *self.fleet.said(), *missed.values()]
+        notes = [*self.notes, *self.fleet.said(), *self._programs.failed, *missed.values()]
         if self.triggers.waiting and self.triggers.armed_once:
             notes.append(f"never triggered: {self.triggers.unspent}")
         return Outcome(

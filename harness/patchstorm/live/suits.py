@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from patchstorm.live.calling import programs_missing
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
@@ -20,7 +21,7 @@ def reason_to_skip(
         reason = _fault(fault, target, faults, bounded)
         if reason is not None:
             return f"fault {fault.id} ({fault.kind}): {reason}"
-    return _lifetime(plan, target)
+    return programs_missing(plan, target) or _lifetime(plan, target)
 
 
 def lifetime_ms(plan: Plan) -> int | None:

@@ -64,6 +64,7 @@ class Clients:
         if plan.creation == "bearer" and dialect.showing is not None:
             self.wire = dialect.showing(target.wire, secret)
         self.uploads = {upload.id: upload for upload in plan.uploads}
+        self.begun: set[str] = set()  # of which a server was ever asked, or whose URL is known
         self._recorder = recorder
         self._now_ns = now_ns
         self._quotes = quotes
@@ -83,6 +84,7 @@ class Clients:
     def learn(self, upload: str, url: str) -> None:
         """``upload`` has this URL from now on."""
         self.known.urls[upload] = url
+        self.begun.add(upload)
         self.on_url(upload)
 
     # -- one request --------------------------------------------------------------------------------
@@ -103,6 +105,9 @@ class Clients:
         if url is not None or request.kind in _WITHOUT_URL:
             upload = self.uploads[request.upload]
             head = self._codec.encode(self.wire, request, upload.info, url, self.body_of(request))
+            head = _with_its_own(head, request)
+            if request.kind != "discover":
+                self.begun.add(request.upload)
         self._invoke(step, send, replica, head)
         if head is not None and carries(request):
             begin = request.offset
@@ -243,6 +248,15 @@ def carries(request: Request) -> bool:
 def _op_of(step: Step) -> int:
     assert step.op is not None, "whatever sends has a number"
     return step.op
+
+
+def _with_its_own(head: Head, request: Request) -> Head:
+    """``head`` with what the client says by itself, as far as the dialect does not say the same."""
+    if not request.beside:
+        return head
+    said = {name.lower() for name, _ in head.headers}
+    more = tuple(pair for pair in request.beside if pair[0].lower() not in said)
+    return replace(head, method=request.method or head.method, headers=(*head.headers, *more))
 
 
 def _raw(head: Head) -> RequestHead:

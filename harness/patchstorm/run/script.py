@@ -191,7 +191,7 @@ class Run:
         """Whether a sweep is claimed to leave nothing: nobody is unfinished, as far as is known."""
         if self.probed or self.by_get:
             return False  # nobody knows what probes leave unfinished
-        return self.clients.known.all_finished(self.clients.uploads)
+        return self.clients.known.all_finished(self.clients.begun)
 
     def tidy(self) -> bool:
         """Whether nothing is left but what the target declares, and directories above that."""

@@ -81,6 +81,51 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return self.end.status
 
 
-Action = Send | Sleep | Mint | Together
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """Start a client that is a program of its own, to upload the bytes of ``upload``. The result is None.
+
+    ``program`` is a name of a row in :mod:`patchstorm.scenario.programs`, ``command`` what is run instead
+    where it is not empty. ``chunk`` is how many bytes it shall send in a request, 0: as it does by itself. It
+    may run for ``within_ms``. One client has one program at a time.
+    """
+
+    program: str
+    command: str
+    upload: str
+    chunk: int
+    within_ms: int
+
+
+class Take(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait for the program's next request. The result is an :class:`Asked`, or None: it has ended."""
+
+
+class Give(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer the request that was taken last with ``answer``, or, where that is none, break its connection.
+
+    ``upload`` is the one that it was about. The result is None.
+    """
+
+    answer: Answer
+    upload: str
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
+    """Kill the program, for the reason given. The result is None."""
+
+    why: str
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program asked for: a request without a replica, and of its body as much as came.
+
+    The upload is that of its URL, and nobody's where it has none: of a creation and a discovery.
+    """
+
+    request: Request
+    came: int
+
+
+Action = Send | Sleep | Mint | Together | Start | Take | Give | Stop
 Workload = Generator[Action, Any, Any]
 Closing = Literal["client", "sweeper"]

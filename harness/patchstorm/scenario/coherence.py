@@ -9,6 +9,7 @@ from typing import NoReturn, Protocol
 
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.model import ClientSpec, Scenario, UploadSpec
+from patchstorm.scenario.programs import words_of
 from patchstorm.scenario.units import nearest
 from patchstorm.scenario.workloads import WORKLOADS
 
@@ -94,11 +95,26 @@ def _client(scenario: Scenario, key: str, client: ClientSpec, fail: Fail) -> Non
     if client.kind == "expiring" and any(upload.expires_ms is None for upload in mine):
         fail(f"{key}.kind", 'expiring needs uploads that expire; add expires = "1s" to them')
     _no_zero_bytes(key, client, mine, fail)
+    _command(key, client, fail)
     if kind.creates and max(int(value) for value in client.count.values) > 1:
         fail(
             f"{key}.count",
             f"{client.kind} creates its uploads itself; use one client for each upload",
         )
+
+
+def _command(key: str, client: ClientSpec, fail: Fail) -> None:
+    spread = client.options.get("command")
+    for value in () if spread is None else spread.values:
+        if value == "":
+            continue
+        try:
+            words_of(str(value))
+        except ValueError as error:
+            fail(
+                f"{key}.command",
+                f'"{value}" cannot be run: {error}; write for example "./upload {{endpoint}} {{file}}"',
+            )
 
 
 def _no_zero_bytes(key: str, client: ClientSpec, mine: tuple[UploadSpec, ...], fail: Fail) -> None:

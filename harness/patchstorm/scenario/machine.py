@@ -2,8 +2,8 @@
 
 A driver asks :meth:`Machine.start` for the first steps, carries each out in its own way (a socket, a
 simulated network, a test's dictionary) and hands the result to :meth:`Machine.resume`, which
-answers with the steps that have become possible. Only :class:`Send`, :class:`Sleep` and :class:`Mint` come
-out; ``Together`` is resolved here, clients get their names and operations their numbers.
+answers with the steps that have become possible. ``Together`` is resolved here, clients get their names and
+operations their numbers; every other action comes out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,20 @@ from typing import Any
 
 import msgspec
 
-from patchstorm.scenario.actions import Mint, Send, Sleep, Together, Workload
+from patchstorm.scenario.actions import (
+    Give,
+    Mint,
+    Send,
+    Sleep,
+    Start,
+    Stop,
+    Take,
+    Together,
+    Workload,
+)
+
+OfPrograms = Start | Take | Give | Stop
+"""What a world of real processes alone can carry out."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +38,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     task: int
     client: str
-    action: Send | Sleep | Mint
+    action: Send | Sleep | Mint | OfPrograms
     op: int | None = None
     replay_of: int | None = None
 

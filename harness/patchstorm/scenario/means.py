@@ -21,6 +21,7 @@ class Means:
     replicas. ``configures_creation``: a fleet can be started that lets not everybody create uploads.
     ``bounds_workers``: replicas can be started that serve few requests at once.
     ``own_disk``: every storm has a disk that may be filled.
+    ``runs_programs``: a client may be a program of its own, which reaches the fleet through the harness.
     """
 
     faults: frozenset[str]
@@ -30,6 +31,7 @@ class Means:
     configures_creation: bool = False
     bounds_workers: bool = False
     own_disk: bool = False
+    runs_programs: bool = False
 
 
 AllMeans = Mapping[str, Means]

@@ -146,6 +146,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     workers: int = 0
 
     @property
+    def needs_programs(self) -> bool:
+        """Whether a client is a program of its own, which runs in real time."""
+        return any(client.kind == "program" for client in self.clients)
+
+    @property
     def world_faults(self) -> tuple[FaultPlan, ...]:
         """The faults that the world has to bring about."""
         return tuple(fault for fault in self.faults if not fault.in_workload)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from patchstorm.history.events import Fault, Step
+from patchstorm.history.events import Fault, ProgramEnd, Step
 from patchstorm.history.model import History, Operation
 
 
@@ -115,6 +115,11 @@ def _contradicted(history: History) -> bool:
 
 def _conflict_refused(history: History) -> bool:
     return _contradicted(history) and any(_status(item) == 409 for item in _patches(history))
+
+
+def _program_ended_well(history: History) -> bool:
+    codes = [event.code for event in history.events if isinstance(event, ProgramEnd)]
+    return bool(codes) and set(codes) == {0}
 
 
 def _answer_lost(history: History) -> bool:
@@ -308,6 +313,8 @@ _ROWS = (
           says="sixteen uploads had a request under way at the same moment"),
     Reach(name="served-beside", judge=_served_beside,
           says="a request was served, or told to come again, while a PATCH of the same upload was under way"),
+    Reach(name="program-ended-well", judge=_program_ended_well,
+          says="every client that is a program of its own ended with code 0"),
     Reach(name="fault-struck", judge=_fault_struck, says="a fault struck"),
     Reach(name="struck-in-flight", judge=_struck_in_flight,
           says="a fault struck while a request was under way"),

@@ -6,11 +6,15 @@ What cannot run is skipped with this reason; it has no verdict and counts for no
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Final
 
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.means import AllMeans, Means
 from patchstorm.scenario.model import FaultSpec, Scenario
 from patchstorm.scenario.workloads import WORKLOADS
+from patchstorm.scenario.workloads.program import KIND as _PROGRAM
+
+PROGRAM: Final = _PROGRAM.name
 
 
 def runnable(
@@ -39,6 +43,7 @@ def runnable(
         or _no_balancer(scenario, world, means)
         or _open_to_all(scenario, world, frozenset(capabilities), means)
         or _no_pool(scenario, world, means)
+        or _no_program(scenario, world, means)
         or _impossible_fault(scenario, world, storage or scenario.fleet.storage, means)
         or _no_companion(scenario, world, companion)
         or _unmapped_phase(scenario, world, phases)
@@ -98,6 +103,13 @@ def _no_pool(scenario: Scenario, world: str, means: AllMeans) -> str | None:
     return (
         f"how many requests a replica serves at once can be bounded in {there} only, not in {world}"
     )
+
+
+def _no_program(scenario: Scenario, world: str, means: AllMeans) -> str | None:
+    if means[world].runs_programs or all(client.kind != PROGRAM for client in scenario.clients):
+        return None
+    there = _where(means, lambda one: one.runs_programs)
+    return f"a client that is a program of its own runs in real time, so in {there} only, not in {world}"
 
 
 def _impossible_fault(

@@ -1,7 +1,7 @@
 """Puts a server into a directory of its own with the package client that its authors name.
 
-Nothing is downloaded by this code: ``go``, ``cargo``, ``npm`` or ``pip`` does it, as its user has set
-it up, with pinned versions and without root. The directory's name holds a digest of all that was
+Nothing is downloaded by this code: ``go``, ``cargo``, ``npm``, ``mvn`` or ``pip`` does it, as its user has
+set it up, with pinned versions and without root. The directory's name holds a digest of all that was
 asked for, so another version is another directory, and what is there already is left alone.
 """
 
@@ -30,6 +30,7 @@ CLIENTS: Final = {
     "go": "Install Go (https://go.dev/dl, or your distribution's golang) and try again.",
     "cargo": "Install Rust (https://rustup.rs, or your distribution's cargo) and try again.",
     "npm": "Install Node.js with npm (https://nodejs.org) and try again.",
+    "maven": "Install Maven (https://maven.apache.org, or your distribution's maven) and try again.",
     "pip": "Install the venv module of this Python (Debian: python3-venv) and try again.",
 }
 
@@ -80,9 +81,10 @@ def install(target: Target, base: Path | None = None) -> tuple[Path, bool]:
             f"target {target.name} has no [install] table, so nothing is known about how to "
             "install it. Install it yourself, or add the table (docs/targets.md)."
         )
-    if target.install.client != "pip" and shutil.which(target.install.client) is None:
+    program = "mvn" if target.install.client == "maven" else target.install.client
+    if program != "pip" and shutil.which(program) is None:
         raise UsageError(
-            f"target {target.name} is installed with `{target.install.client}`, which is not here. "
+            f"target {target.name} is installed with `{program}`, which is not here. "
             + CLIENTS[target.install.client]
         )
     with _alone(folder):
@@ -127,6 +129,8 @@ def _commands(asked: Install, folder: Path) -> list[list[str]]:
     """What is run, one after the other, in ``folder``."""
     if asked.client == "go":
         return _go(asked, folder)
+    if asked.client == "maven":
+        return _maven(asked, folder)
     if asked.client == "cargo":
         root = ["cargo", "install", "--locked", "--root", str(folder)]
         return [[*root, *asked.options, *asked.packages]]
@@ -153,6 +157,24 @@ def _go(asked: Install, folder: Path) -> list[list[str]]:
         out = str(folder / "bin") + "/"
         commands.append(["go", "build", "-mod=mod", "-o", out, *asked.options, path])
     return commands
+
+
+def _maven(asked: Install, folder: Path) -> list[list[str]]:
+    """The packages' jars and those that they need, side by side."""
+    wanted = "".join(
+        "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(
+            *package.split(":")
+        )
+        for package in asked.packages
+    )
+    (folder / "pom.xml").write_text(
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+        "<groupId>patchstorm.invalid</groupId><artifactId>install</artifactId><version>1</version>"
+        f"<dependencies>{wanted}</dependencies></project>\n",
+        encoding="ascii",
+    )
+    copy = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+    return [["mvn", "-q", "-B", *asked.options, copy, f"-DoutputDirectory={folder}"]]
 
 
 def _run(command: list[str], target: Target, folder: Path) -> None:

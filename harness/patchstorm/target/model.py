@@ -88,11 +88,12 @@ class Install(_Table, frozen=True, kw_only=True):
     """How an ordinary package client puts the server into a directory of its own, ``{install}``.
 
     ``packages`` are pinned as the client writes them: ``MODULE/CMD@VERSION`` (go), ``CRATE@VERSION``
-    (cargo), ``NAME@VERSION`` (npm), ``NAME==VERSION`` (pip). ``options`` are further arguments of the
-    client. ``files`` are files beside the target's own that are copied into the directory.
+    (cargo), ``NAME@VERSION`` (npm), ``NAME==VERSION`` (pip), ``GROUP:ARTIFACT:VERSION`` (maven).
+    ``options`` are further arguments of the client. ``files`` are files beside the target's own that are
+    copied into the directory.
     """
 
-    client: Literal["go", "cargo", "npm", "pip"]
+    client: Literal["go", "cargo", "npm", "pip", "maven"]
     packages: tuple[str, ...]
     options: tuple[str, ...] = ()
     environment: dict[str, str] = {}

@@ -10,6 +10,7 @@ from patchstorm.dialect.tus import codec
 from patchstorm.dialect.tus.capabilities import CAPABILITIES
 from patchstorm.dialect.tus.codec import PATCH_TYPE, announced
 from patchstorm.dialect.tus.conformance import SUITE
+from patchstorm.dialect.tus.heard import heard
 from patchstorm.dialect.tus.minting import Minter, showing
 from patchstorm.dialect.tus.probes import Probes, own_name
 from patchstorm.dialect.tus.probing.all import probed_on
@@ -67,4 +68,5 @@ TUS = Dialect(
     prober=_prober,
     showing=showing,
     probed=probed_on,
+    heard=heard,
 )

@@ -18,6 +18,7 @@ from patchstorm.history.events import (
     Fault,
     Note,
     Phase,
+    ProgramEnd,
     Refusal,
     Sighting,
     Stall,
@@ -232,6 +233,10 @@ class _Layout:
                     self._where(event.replica),
                     True,
                 )
+            case ProgramEnd(client=client, program=program, code=code, said=said, why=why):
+                how = why or f"ended with code {code}"
+                last = said.strip().rpartition("\n")[2]
+                return f"client {client}, {program}: {how}: {last}", -1, True
             case Phase(phase=phase):
                 return f"phase {phase}", -1, True
             case Sighting(upload=upload, present=present, size=size):

@@ -52,6 +52,7 @@ _SHAPE_NEEDS: Final = {
 NEVER: Final = {
     "conformance": "its cases are storms of their own",
     "many": "a crowd is a storm of its own",
+    "program": "programs of others are storms of their own",
 }
 _CONTRARY: Final = frozenset(
     frozenset(pair)

@@ -15,6 +15,7 @@ from patchstorm.scenario.workloads import (
     many,
     overlapping,
     parallel,
+    program,
     relieving,
     replaying,
     resuming,
@@ -48,6 +49,7 @@ _MODULES = (
     crowding,
     abandoning,
     many,
+    program,
     conformance,
 )
 

@@ -12,6 +12,8 @@ from patchstorm.worlds.fuse.abilities import Abilities
 
 def reason_to_skip(plan: Plan, target: Target) -> str | None:
     """Why this storm cannot be brought about; None if it can."""
+    if plan.needs_programs:
+        return "a client is a program of its own, which runs in real time; use --world processes"
     local = parse_flavour(plan.storage or "tmpfs").nfs is None
     for fault in plan.world_faults:
         reason = _fault(fault, target, local)

@@ -25,7 +25,7 @@ class Processes(World):
     def means(self) -> Means:
         from patchstorm.live.abilities_here import AbilitiesHere
 
-        return Means(faults=OF_REQUESTS | within(AbilitiesHere))
+        return Means(faults=OF_REQUESTS | within(AbilitiesHere), runs_programs=True)
 
     def storages(self) -> Mapping[str, str]:
         return {

@@ -12,6 +12,8 @@ from patchstorm.worlds.sim.scale import cannot_describe, is_described
 
 def reason_to_skip(plan: Plan, subject: Subject) -> str | None:
     """Why this plan cannot be run in the simulator; None if it can."""
+    if plan.needs_programs:
+        return "a client is a program of its own, which runs in real time; use --world processes"
     for fault in plan.world_faults:
         phase = fault.trigger.phase
         if phase is not None and phase not in subject.target.phases:

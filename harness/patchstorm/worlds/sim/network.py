@@ -105,6 +105,7 @@ class Network:
             self._clients.mint(action.upload)
             self._kernel.after(0, self._resumer(step))
         else:
+            assert isinstance(action, Send), "plans with programs are skipped"
             self._send(step, action)
 
     def _resumer(self, step: Step) -> Callable[[], None]:
