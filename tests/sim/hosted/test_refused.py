@@ -49,6 +49,19 @@ REFUSED = {
         "from multiprocessing import shared_memory\nshared_memory.SharedMemory(create=True, size=64)",
         "shared memory",
     ),
+    "library": ("import ctypes\nctypes.CDLL(None)", "a library of C"),
+    "spawned": (
+        "from multiprocessing import get_context\nget_context('spawn').Process(target=print).start()",
+        "starts a process",
+    ),
+    "forkserver": (
+        "from multiprocessing import get_context\nget_context('forkserver').Process(target=print).start()",
+        "starts a process",
+    ),
+    "tracker": (
+        "from multiprocessing import resource_tracker\nresource_tracker.ensure_running()",
+        "starts a process",
+    ),
     "swallowed": (
         "try:\n    os.mkdir('/var/tmp/patchstorm-nowhere')\nexcept Exception:\n    pass",
         "mkdir",
@@ -96,3 +109,11 @@ def test_what_belongs_to_the_machine_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("as it was written")
     lines = said(tmp_path, f"print(open({str(tmp_path / 'note.txt')!r}).read())")
     assert lines == [["as it was written"]] * 2
+
+
+def test_what_is_written_to_standard_output_without_a_stream_is_kept(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = said(tmp_path, "print(os.write(1, b'told '), os.write(2, b'and heard '))")
+    assert lines == [["told and heard 5 10"]] * 2
+    assert "told" not in "".join(capfd.readouterr())

@@ -2,13 +2,14 @@
 
 What a real thread does happens at moments that nobody chose, in the middle of other tasks' steps, so a
 correct store with a thread pool would be accused, and differently each time. An audit hook (PEP 578)
-sees every start of a process; of threads only newer interpreters tell it, so the two functions by which
-Python code starts one are watched besides. Both cost nothing while nobody starts anything, stay for good,
-and do nothing outside of runs.
+sees the starts of processes but for those of ``multiprocessing``; of threads only newer interpreters tell it.
+So the functions by which Python code starts these are watched besides. All of it costs nothing while nobody
+starts anything, stays for good, and does nothing outside of runs.
 """
 
 from __future__ import annotations
 
+import _posixsubprocess
 import _thread
 import sys
 import sysconfig
@@ -25,6 +26,7 @@ from patchstorm.errors import UsageError
 get_ident = _thread.get_ident  # of the machine, whatever it is replaced by for simulated processes
 THREAD: Final = "thread"
 PROCESS: Final = "process"
+_FORK_EXEC: Final = "_posixsubprocess.fork_exec"
 _STARTS: Final = {
     "_thread.start_new_thread": THREAD,
     "_thread.start_joinable_thread": THREAD,
@@ -35,6 +37,7 @@ _STARTS: Final = {
     "os.spawn": PROCESS,
     "os.exec": PROCESS,
     "os.system": PROCESS,
+    _FORK_EXEC: PROCESS,
 }
 Fail = Callable[[BaseException], None]
 _calls: dict[str, Callable[[str], None]] = {}
@@ -87,13 +90,14 @@ def _listen() -> None:
         for name in ("start_new_thread", "start_joinable_thread"):
             for known in (name, f"_{name}"):
                 if (real := getattr(module, known, None)) is not None:
-                    setattr(module, known, _watched(real))
+                    setattr(module, known, _watched(real, "_thread.start_new_thread"))
+    _posixsubprocess.fork_exec = _watched(_posixsubprocess.fork_exec, _FORK_EXEC)
 
 
-def _watched(real: Callable[..., Any]) -> Callable[..., Any]:
+def _watched(real: Callable[..., Any], event: str) -> Callable[..., Any]:
     @wraps(real)
     def start(*given: Any, **named: Any) -> Any:
-        _started("_thread.start_new_thread")
+        _started(event)
         return real(*given, **named)
 
     return start

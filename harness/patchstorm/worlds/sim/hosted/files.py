@@ -218,6 +218,7 @@ OF_DESCRIPTORS: Final = (
     *BY_FD,
 )
 _PAIRS: Final = ("rename", "replace", "link")
+_SPOKEN: Final = (1, 2)  # standard output and error, written to without a stream
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -306,6 +307,9 @@ def _by_fd(name: str, real: Call) -> Call:
             return real(fd, *args, **named)
         number = fd if isinstance(fd, int) else fd.fileno()
         if number < FD_BASE:
+            if name == "write" and number in _SPOKEN:
+                process.output.add(bytes(args[0]).decode(errors="replace"))
+                return len(args[0])
             return real(fd, *args, **named)
         return getattr(process.storages.of(number), name)(number, *args, **named)
 

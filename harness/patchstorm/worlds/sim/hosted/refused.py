@@ -31,6 +31,7 @@ EVENTS: Final = {
     "socket.gethostbyname": "a look-up in the real network (gethostbyname)",
     "socket.gethostbyaddr": "a look-up in the real network (gethostbyaddr)",
     "mmap.__new__": "mmap",
+    "ctypes.dlopen": "a library of C (ctypes)",
     "sqlite3.connect": "sqlite3",
     "shutil.chown": "shutil.chown",
     "pty.spawn": "a program on a terminal (pty.spawn)",
