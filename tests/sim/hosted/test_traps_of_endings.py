@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import subprocess
 import sys
 import weakref
@@ -193,3 +194,28 @@ def test_a_schedule_is_the_same_alone_first_and_after_others() -> None:
     upwards = digests(0, 1, 2)
     assert digests(2, 1, 0) == upwards
     assert digests(1) == {1: upwards[1]}
+
+
+def test_each_process_sets_up_loggers_of_its_own(tmp_path: Path) -> None:
+    """What a start adds to a logger is gone with its process: for its next, other replicas and other runs."""
+    before = {name: list(logging.getLogger(name).handlers) for name in (None, "svc", "deep.er")}
+    probe = """
+        import logging
+        for name in (None, "svc", "deep.er"):
+            log = logging.getLogger(name)
+            log.addHandler(logging.FileHandler(ROOT / "log"))
+            log.setLevel(logging.INFO)
+            log.propagate = False
+        svc = logging.getLogger("svc")
+        svc.info("to the file")
+        print(len(svc.handlers), svc.level, svc.isEnabledFor(10), svc.isEnabledFor(20))
+        made = logging.Logger("alone")
+        made.addFilter(str)
+        print(len(made.filters), made.handlers, made.disabled)
+    """
+    for _ in range(2):
+        lines = said(tmp_path, probe, dies=True)
+        assert len(lines) == 3 and lines == [["1 20 False True", "1 [] False"]] * 3
+    assert {name: logging.getLogger(name).handlers for name in before} == before
+    assert logging.getLogger("svc").level == logging.NOTSET
+    assert logging.getLogger("svc").propagate

@@ -21,11 +21,11 @@ from patchstorm.worlds.sim.hosted import (
     clocks,
     dialling,
     files,
+    logs,
     loop,
     modules,
     once,
     refused,
-    streams,
     threads,
 )
 from patchstorm.worlds.sim.hosted.here import current
@@ -59,7 +59,7 @@ def install() -> None:
         known[id(real)] = (real, call)
         setattr(owner, name, call)
 
-    for part in (files, clocks, chance, threads, loop, dialling, refused, streams, once):
+    for part in (files, clocks, chance, threads, loop, dialling, refused, logs, once):
         part.install(replace)
     _environment()
     modules.install()

@@ -48,6 +48,7 @@ class HostedProcess:
         self.own = own
         self.modules: dict[str, ModuleType] = {}
         self.module_names: list[str] = []
+        self.logs: dict[tuple[Any, str], Any] = {}
         self.module_locks: dict[str, Any] = {}
         self.environment = {
             os.fsencode(key): os.fsencode(text) for key, text in environment.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections import deque
 from collections.abc import Iterable
@@ -66,14 +65,3 @@ class Streams:
             sys.stdout = self._before[0]
         if sys.stderr is self._ours[1]:
             sys.stderr = self._before[1]
-
-
-def install(replace: Any) -> None:
-    """The dead say nothing: what unwinds after a death logs it in many places, which takes long."""
-    plain = logging.Logger.isEnabledFor
-
-    def is_enabled_for(self: logging.Logger, level: int) -> bool:
-        process = current()
-        return (process is None or process.alive) and plain(self, level)
-
-    logging.Logger.isEnabledFor = is_enabled_for  # type: ignore[method-assign]
