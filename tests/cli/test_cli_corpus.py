@@ -88,7 +88,16 @@ def test_a_storm_that_failed_before_is_begun_before_the_others(
 def test_without_the_corpus_it_is_searched_anew_and_nothing_is_kept(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = runs(capsys, "explore", "sequential", "--target", "bug:chunks-left", "--no-corpus")
+    run = runs(
+        capsys,
+        "explore",
+        "sequential",
+        "--target",
+        "bug:chunks-left",
+        "--no-corpus",
+        "--schedules",
+        "6",
+    )
     assert run["verdict"] == "violated"
     assert "failed before and was tried first" not in list(run["notes"])  # type: ignore[call-overload]
     assert [path.name for path in here.iterdir()] == ["patchstorm-runs"]

@@ -54,7 +54,16 @@ def test_a_system_that_is_not_linux_is_told_so(module: str, tmp_path: Path) -> N
 def test_a_replay_that_is_not_finished_says_neither_fixed_nor_violated(
     raising: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = ("explore", "sequential", "--target", "bug:chunks-left", "--jobs", "1")
+    found = (
+        "explore",
+        "sequential",
+        "--target",
+        "bug:chunks-left",
+        "--jobs",
+        "1",
+        "--schedules",
+        "6",
+    )
     assert main([*found, "--out", str(tmp_path)]) == 1
     capsys.readouterr()
     (failure,) = tmp_path.glob("*/failure.json")

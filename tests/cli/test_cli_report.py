@@ -9,7 +9,7 @@ import pytest
 from patchstorm.cli import main
 from patchstorm.commands.places import DEFAULT_OUT
 
-FOUND = ("explore", "sequential", "--target", "bug:chunks-left", "--jobs", "1")
+FOUND = ("explore", "sequential", "--target", "bug:chunks-left", "--jobs", "1", "--schedules", "6")
 
 
 def test_what_explore_left_is_told_again(

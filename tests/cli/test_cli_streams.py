@@ -12,7 +12,16 @@ from cli_fakes import plain_environment
 from sampled import one_in
 
 SAFE = ("run", "sequential", "--world", "sim", "--schedules", "1")
-VIOLATED = ("run", "sequential", "--target", "bug:chunks-left", "--world", "sim")
+VIOLATED = (
+    "run",
+    "sequential",
+    "--target",
+    "bug:chunks-left",
+    "--world",
+    "sim",
+    "--schedules",
+    "6",
+)
 WRONG = ("run", "no-such-storm")
 FULL = "/dev/full"
 CLOSED = "closed"
