@@ -8,6 +8,7 @@ from itertools import count, islice
 
 import msgspec
 
+from patchstorm.campaign.budget import takes_seconds
 from patchstorm.campaign.schedules import Search, Session, Told
 from patchstorm.campaign.single import StormResult, run_storm
 from patchstorm.catalog.model import Bug
@@ -40,6 +41,8 @@ def session(storm: str, target: str, seed: int = SEED) -> Session:
 
 def innocent_schedules(storm: str) -> int:
     """How many schedules an innocent is tried in; each of some storms asks a whole suite and is long."""
+    if takes_seconds(load(storm)):
+        return 1
     suite = any(client.kind == "conformance" for client in load(storm).clients)
     return SUITES if suite else SCHEDULES_OF_THE_INNOCENT
 

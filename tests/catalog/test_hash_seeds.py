@@ -17,6 +17,8 @@ for bug in BUGS:
     targets = [bug.target] + ["innocent:" + bug.name] * (bug.twin is not None)
     for target in targets:
         for storm in bug.storms:
+            if storm == "thousand-chunks" and bug.name != "status-of-a-page":
+                continue  # a schedule takes seconds
             print(target, storm, *digests(storm, target, 2, {SCHEDULES}, None))
 """
 

@@ -203,7 +203,7 @@ def test_real_processes_run_the_plan_again_and_say_how_often_it_failed(
     said = capsys.readouterr().out
     assert said.startswith("STILL FAILS 1 of 1: sequential against bug:no-offset in processes\n")
     assert main(["replay", "--times", "1", "--target", "reference"]) == 0
-    assert capsys.readouterr().out.startswith("FIXED: sequential against bug:no-offset")
+    assert capsys.readouterr().out.startswith("FIXED: sequential against reference")
 
 
 @pytest.mark.slow

@@ -29,10 +29,20 @@ def schedules_default(scenario: Scenario) -> int:
         return SCHEDULES_COMPOSED
     if any(client.kind == CONFORMANCE for client in scenario.clients):
         return SCHEDULES_OF_CASES
-    if not scenario.scale and any(_chunks(spec) > CHUNKS_OF_MANY for spec in scenario.uploads):
+    if takes_seconds(scenario):
         return SCHEDULES_OF_MANY
     uploads = sum(int(spec.count.values[0]) for spec in scenario.uploads)
     return SCHEDULES_OF_A_CROWD if uploads >= CROWD_UPLOADS else SCHEDULES_DEFAULT
+
+
+def takes_seconds(scenario: Scenario) -> bool:
+    """Whether one schedule of it takes as long as hundreds of another storm."""
+    return not scenario.scale and any(_chunks(spec) > CHUNKS_OF_MANY for spec in scenario.uploads)
+
+
+def bounded(scenario: Scenario, schedules: int) -> int:
+    """``schedules``, where storms share a budget; of one whose schedules take seconds no more than one."""
+    return min(schedules, SCHEDULES_OF_MANY) if takes_seconds(scenario) else schedules
 
 
 def _chunks(spec: UploadSpec) -> int:

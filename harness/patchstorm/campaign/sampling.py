@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from patchstorm.campaign.budget import bounded
 from patchstorm.campaign.explore import reason_to_skip
 from patchstorm.campaign.keeping import failure_place, small_of, write_small
 from patchstorm.campaign.schedules import Search, Session, Told
@@ -27,7 +28,7 @@ def sampled(search: Search, schedules: int, folder: Path) -> tuple[RunReport, ..
     reason = reason_to_skip(session)
     if reason is not None:
         return (_report(session, verdict=None, skipped=reason),)
-    told = [session.tell(index) for index in range(schedules)]
+    told = [session.tell(index) for index in range(bounded(search.scenario, schedules))]
     reports = [_of(session, one) for one in told]
     shown = plainest(reports)
     if shown is not None and not headers_alone(reports[shown]):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from patchstorm.campaign.budget import takes_seconds
 from patchstorm.campaign.schedules import MIXED
 from patchstorm.catalog.model import Bug
 from patchstorm.check.registry import CHECKERS
@@ -119,7 +120,8 @@ def _storms(scenarios: Sequence[Scenario], target: Target, storage: str | None) 
 
 
 def _claimed(scenario: Scenario, target: Target, storage: str | None) -> bool:
-    return unclaimed_because(scenario, target, storage) is None
+    """Not a storm whose schedules take seconds: it would cost a hunt more than all others; patrols ask it."""
+    return not takes_seconds(scenario) and (unclaimed_because(scenario, target, storage) is None)
 
 
 def unclaimed_because(scenario: Scenario, target: Target, storage: str | None) -> str | None:

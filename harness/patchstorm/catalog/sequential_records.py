@@ -321,11 +321,10 @@ BUGS = (
         says="an upload is named after its file, so that another upload of that name continues it",
         stands_for="two uploads of one name mix their bytes: ankitpokhrel/tus-php#257",
         storms=("rivals",),
-        caught_by=("bytes", "linearizable"),
+        caught_by=("bytes", "linearizable", "offsets"),
         deed="client PATCH",
         also=(
             "availability",
-            "offsets",
             "protocol",
             "publication",
             "conflict",

@@ -105,6 +105,8 @@ def _not_searched(left: Sequence[Scenario], before: RunReport, reason: str) -> I
 
 def shares_of(request: Request, scenarios: Sequence[Scenario]) -> list[tuple[Scenario, Request]]:
     """All storms, the budget shared: those that compose themselves get the larger share, and come first."""
+    from patchstorm.campaign.budget import bounded
+
     composing = [one for one in scenarios if one.compose is not None]
     others = [one for one in scenarios if one.compose is None]
     schedules = request.schedules
@@ -114,7 +116,9 @@ def shares_of(request: Request, scenarios: Sequence[Scenario]) -> list[tuple[Sce
     for group, permille in ((composing, COMPOSED_PERMILLE), (others, 1000 - COMPOSED_PERMILLE)):
         for scenario in group:
             part = permille / 1000 / len(group)
-            count = None if schedules is None else max(1, round(schedules * part))
+            count = (
+                None if schedules is None else bounded(scenario, max(1, round(schedules * part)))
+            )
             seconds = None if request.seconds is None else request.seconds * part
             shares.append((scenario, replace(request, schedules=count, seconds=seconds)))
     return shares
