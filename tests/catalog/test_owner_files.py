@@ -10,7 +10,7 @@ import pytest
 
 from chunkstore.model import Claims
 from chunkstore.port import OsPort
-from patchstorm.catalog.sequential_locks import OneBreaker
+from patchstorm.catalog.owner_files import OneBreaker
 
 
 def descriptors() -> set[str]:
