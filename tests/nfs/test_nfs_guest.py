@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -58,8 +60,9 @@ class Harness:
     """A storm in a process of its own, whose guest is told from others by ``memory``."""
 
     def __init__(self, place: Path) -> None:
-        self.out, self.memory = place / "out", place / "memory"
-        self.memory.mkdir()
+        self.out = place / "out"
+        # A short path: a socket's has at most 108 bytes (unix(7)), and a kernel goes on without one.
+        self.memory = Path(tempfile.mkdtemp(prefix="guests-"))
         self.process = subprocess.Popen(
             [sys.executable, "-c", STORM, str(self.out)],
             env={**os.environ, "PATCHSTORM_GUEST_MEMORY": str(self.memory)},
@@ -82,6 +85,7 @@ class Harness:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
+        shutil.rmtree(self.memory, ignore_errors=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
