@@ -52,15 +52,11 @@ REFUSED = {
     "library": ("import ctypes\nctypes.CDLL(None)", "a library of C"),
     "spawned": (
         "from multiprocessing import get_context\nget_context('spawn').Process(target=print).start()",
-        "starts a process",
+        "multiprocessing",
     ),
     "forkserver": (
         "from multiprocessing import get_context\nget_context('forkserver').Process(target=print).start()",
-        "starts a process",
-    ),
-    "tracker": (
-        "from multiprocessing import resource_tracker\nresource_tracker.ensure_running()",
-        "starts a process",
+        "multiprocessing",
     ),
     "swallowed": (
         "try:\n    os.mkdir('/var/tmp/patchstorm-nowhere')\nexcept Exception:\n    pass",

@@ -14,6 +14,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
 from patchstorm.worlds.sim.hosted.here import current
@@ -68,6 +69,8 @@ def install(replace: Replace) -> None:
     lock = _refused("a lock between processes (multiprocessing)", real, _WAITS)
     vars(lock).update(SEM_VALUE_MAX=real.SEM_VALUE_MAX, _rebuild=real._rebuild)
     replace(native, "SemLock", lock)
+    # Before anything of it is begun: half a start would be remembered by the whole interpreter.
+    replace(BaseProcess, "start", _refused("a process (multiprocessing)", BaseProcess.start, _WHY))
     for module, (name, what) in _NATIVE.items():
         with suppress(ImportError):  # not every Python is built with all of them
             opens: Any = import_module(module)
