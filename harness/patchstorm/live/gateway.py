@@ -8,9 +8,6 @@ the harness's own here, so that no program reaches a replica past the gateway.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -23,14 +20,14 @@ from patchstorm.dialect.base import Heard
 from patchstorm.dialect.operations import Request
 from patchstorm.errors import UsageError
 from patchstorm.history.model import Completion
+from patchstorm.live.http import SERVER_ADDRESS
+from patchstorm.live.relay import reset
 from patchstorm.scenario import payload
 from patchstorm.scenario.actions import Asked
 from patchstorm.scenario.plan import UploadPlan
 
-ADDRESS: Final = "127.0.0.1"
 ENDPOINT: Final = "/files/"
 READ_BYTES: Final = 256 * 1024
-RESET: Final = struct.pack("ii", 1, 0)
 _NOT_PASSED_ON: Final = frozenset(
     ("host", "connection", "keep-alive", "te", "upgrade", "content-length", "transfer-encoding", "expect",
      "trailer", "proxy-authorization")
@@ -85,7 +82,7 @@ class Gateway:
 
     async def open(self) -> None:
         """Listen, on a port that is free."""
-        self._server = await asyncio.start_server(self._connected, ADDRESS, 0)
+        self._server = await asyncio.start_server(self._connected, SERVER_ADDRESS, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -99,12 +96,12 @@ class Gateway:
     @property
     def endpoint(self) -> str:
         """The creation URL."""
-        return f"http://{ADDRESS}:{self.port}{ENDPOINT}"
+        return f"http://{SERVER_ADDRESS}:{self.port}{ENDPOINT}"
 
     def location(self, upload: str, told: str) -> str:
         """An upload's address here, in the form in which the server ``told`` its own: whole, or a path."""
         path = f"{ENDPOINT}{upload}"
-        return f"http://{ADDRESS}:{self.port}{path}" if "://" in told else path
+        return f"http://{SERVER_ADDRESS}:{self.port}{path}" if "://" in told else path
 
     # ---- connections
 
@@ -115,10 +112,10 @@ class Gateway:
         try:
             await self._serve(_Line(reader, writer))
         except (OSError, h11.RemoteProtocolError, asyncio.CancelledError):
-            _reset(writer)  # nobody waits for this task
+            reset(writer)  # nobody waits for this task
         except UsageError as error:
             self.wrong = error
-            _reset(writer)
+            reset(writer)
         finally:
             self._tasks.discard(task)
             writer.close()
@@ -248,11 +245,3 @@ def _its_own(head: h11.Request) -> tuple[tuple[str, str], ...]:
         for name, value in head.headers.raw_items()
     )
     return tuple(pair for pair in pairs if pair[0].lower() not in _NOT_PASSED_ON)
-
-
-def _reset(writer: asyncio.StreamWriter) -> None:
-    sock = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError):
-        if not writer.is_closing() and sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-    writer.transport.abort()

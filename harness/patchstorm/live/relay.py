@@ -54,7 +54,7 @@ class _Connection:
     def broken(self) -> None:
         """What has not arrived is lost."""
         for writer in (self.near, self.far):
-            _reset(writer)
+            reset(writer)
 
 
 class Relay:
@@ -159,7 +159,7 @@ class Relay:
                 raise ConnectionResetError
             answers, far = await asyncio.open_connection(SERVER_ADDRESS, self._to)
         except BaseException:
-            _reset(writer)
+            reset(writer)
             raise
         connection = _Connection(writer, far)
         self._connections.add(connection)
@@ -219,7 +219,7 @@ def _ended(writer: asyncio.StreamWriter) -> None:
         writer.write_eof()
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
+def reset(writer: asyncio.StreamWriter) -> None:
     """Whoever is at the other end is told that the connection was reset."""
     sock = writer.get_extra_info("socket")
     with contextlib.suppress(OSError):
