@@ -7,13 +7,14 @@ under orders of few deviations, with the deaths and the stale answers that were 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from patchstorm.campaign.ran import Ran, listed, replayed, run_and_judge
 from patchstorm.campaign.schedules import guessed_length
-from patchstorm.check.weight import minor_alone
+from patchstorm.check.model import Finding
+from patchstorm.check.weight import as_grave
 from patchstorm.choice.keeping import Keeping, besides_order
 from patchstorm.choice.odds import Odds
 from patchstorm.choice.pct import Pct
@@ -39,13 +40,13 @@ def near(
     workers: Workers,
     *,
     count: int,
-    weighs: bool,
+    then: Sequence[Finding],
 ) -> tuple[Schedule, int] | None:
     """The first of ``count`` schedules near ``schedule`` that fails, and how many were run; None if none
     does.
 
-    ``weighs``: failing by what is minor does not count. What is tried depends on the plan and the schedule
-    alone.
+    What is less grave than what was found ``then`` does not count. What is tried depends on the plan and the
+    schedule alone.
     """
     prng = Prng("near", plan.seed, plan.scenario, plan.index)
     moved = _moved(schedule.choices, prng)
@@ -55,7 +56,7 @@ def near(
             ran = replayed(plan, subject, _with(schedule, choices), workers)
         else:
             ran = _ordered(plan, schedule, subject, workers, prng, turn)
-        if ran.findings and not (weighs and minor_alone(ran.findings)):
+        if as_grave(then, ran.findings):
             return _with(schedule, ran.outcome.choices), turn + 1
     return None
 

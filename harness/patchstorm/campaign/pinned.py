@@ -11,7 +11,7 @@ from patchstorm.campaign.failure import Failure, read_failure, violation
 from patchstorm.campaign.keeping import story_of
 from patchstorm.campaign.simulated import replay
 from patchstorm.campaign.single import replay_live
-from patchstorm.check.weight import minor_alone, same_cause
+from patchstorm.check.weight import as_grave, same_cause
 from patchstorm.errors import InconclusiveError
 from patchstorm.report.model import RunReport
 from patchstorm.report.story import remark
@@ -51,6 +51,6 @@ def _simulated(
         findings, story = small.ran.findings, story_of(small)
     if not findings and again.ran.unknown is not None:
         raise InconclusiveError(f"{path}: could not be judged: {again.ran.unknown}")
-    if not findings or (minor_alone(findings) and not minor_alone(failure.findings)):
+    if not as_grave(failure.findings, findings):
         return None
     return violation(msgspec.structs.replace(failure, findings=findings, story=story), path)

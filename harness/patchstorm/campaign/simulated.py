@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from patchstorm.campaign.ran import Ran, replayed
 from patchstorm.campaign.replay_target import plan_for, replay_target
 from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.shrinking import Shrunk, shrink
+from patchstorm.check.model import Finding
 from patchstorm.check.verdict import Verdict
-from patchstorm.check.weight import minor_alone, same_cause
+from patchstorm.check.weight import as_grave, same_cause
 from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import NondeterminismError, UsageError
 from patchstorm.scenario.composing.told import composition
@@ -95,10 +96,9 @@ def replay(
     )  # fmt: skip
     story = (*composition(plan), *steps)
     nearby = None
-    weighs = not minor_alone(failure.findings)
-    if near_count and (not ran.findings or (weighs and minor_alone(ran.findings))):
+    if near_count and not as_grave(failure.findings, ran.findings):
         before_near()
-        nearby = _nearby(plan, schedule, subject, workers, near_count, weighs)
+        nearby = _nearby(plan, schedule, subject, workers, near_count, failure.findings)
     choices = len(schedule) + len(schedule.draws or ())
     return Repeated(
         ran=ran,
@@ -112,9 +112,14 @@ def replay(
 
 
 def _nearby(
-    plan: Plan, schedule: Schedule, subject: Subject, workers: Workers, count: int, weighs: bool
+    plan: Plan,
+    schedule: Schedule,
+    subject: Subject,
+    workers: Workers,
+    count: int,
+    then: Sequence[Finding],
 ) -> Nearby:
-    met = near(plan, schedule, subject, workers, count=count, weighs=weighs)
+    met = near(plan, schedule, subject, workers, count=count, then=then)
     if met is None:
         return Nearby(runs=count)
     failing, runs = met

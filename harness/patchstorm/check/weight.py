@@ -26,6 +26,11 @@ def weighty(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(one for one in findings if not minor(one)) or tuple(findings)
 
 
+def as_grave(then: Sequence[Finding], now: Sequence[Finding]) -> bool:
+    """Whether something was found ``now`` that weighs, where something did ``then``."""
+    return bool(now) and (minor_alone(then) or not minor_alone(now))
+
+
 def same_cause(then: Sequence[Finding], now: Sequence[Finding]) -> bool:
     """Whether a checker that had found something of weight finds something of weight again."""
     if not minor_alone(then):
