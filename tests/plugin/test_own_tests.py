@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import patchstorm.pytest_plugin.items  # noqa: F401  once; the sessions below forget what they import
-
 pytest_plugins = "pytester"
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "pytest.md"

@@ -11,7 +11,6 @@ from scenario.storm_texts import NEVER
 
 pytest_plugins = "pytester"
 
-MORE_WORDS = ("CI", "BUILD_NUMBER")  # set, they make pytest repeat a whole failure in its summary
 QUIET = ("-p", "no:cacheprovider")
 STORM = ("--patchstorm-target", "reference", "--patchstorm-scenarios", "sequential")
 WRONG = ("--patchstorm-target", "bug:no-offset", "--patchstorm-scenarios", "sequential")
@@ -26,13 +25,6 @@ command = ["{python}", "-c", "raise SystemExit('no configuration')", "{port}"]
 [wire]
 path = "/files"
 """
-
-
-@pytest.fixture(autouse=True)
-def as_at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sessions below are told of no CI system, so that they print alike everywhere."""
-    for name in MORE_WORDS:
-        monkeypatch.delenv(name, raising=False)
 
 
 def items(result: pytest.RunResult) -> list[str]:

@@ -6,7 +6,8 @@ import pytest
 
 from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.suspects import unclaimed_because
-from patchstorm.scenario import library
+from patchstorm.errors import PatchstormError
+from patchstorm.scenario import library, payload
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.port import SimPort
@@ -43,3 +44,14 @@ def test_a_server_that_fails_every_post_is_told_as_failing(storm) -> None:  # ty
 def test_blanks_round_a_header_are_no_part_of_it() -> None:
     answer = Response(status=204, headers=(("Upload-Offset", " 12\t"), ("Via", "a"), ("via", " b")))
     assert reply_of(answer).headers == {"upload-offset": "12", "via": "a, b"}
+
+
+def test_a_failure_of_ours_is_no_answer_of_the_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was told as the store's 500, "its code raised ImportError", and the store was convicted."""
+
+    def lacking(*_: object) -> bytes:
+        raise ImportError("no numpy here")
+
+    monkeypatch.setattr(payload, "body", lacking)
+    with pytest.raises(PatchstormError, match="could not be made: no numpy here"):
+        Session.of(Search(scenario=library.load("sequential"), target="reference")).tell(0)

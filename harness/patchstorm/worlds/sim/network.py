@@ -15,6 +15,7 @@ from typing import cast
 
 from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.operations import Request
+from patchstorm.errors import PatchstormError
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.run.clients import Clients
 from patchstorm.scenario import described, payload
@@ -209,7 +210,12 @@ class Network:
         request, mischief = delivery.request, delivery.mischief
         assert delivery.head is not None
         length = delivery.head.length
-        whole = self._bytes_of(request, length)
+        try:
+            whole = self._bytes_of(request, length)
+        except (
+            Exception
+        ) as error:  # within the store's task it would pass for the store's answer 500
+            raise PatchstormError(f"the bytes of a request could not be made: {error}") from error
         end = length if mischief.cut_after is None else min(length, max(0, mischief.cut_after))
         pieces = 1 + self._kernel.value("blocks", BLOCKS_MAX, delivery.path)
         marks = sorted({end * i // pieces for i in range(1, pieces + 1)} - {0})

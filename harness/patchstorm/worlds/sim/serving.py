@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from patchstorm.dialect.exchange import Head, Reply
-from patchstorm.errors import TargetError
+from patchstorm.errors import PatchstormError, TargetError
 from patchstorm.worlds.sim.app import Answer, App, Conversation
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.steps import NETWORK
@@ -64,7 +64,11 @@ def serve(
     try:
         conversation = app.exchange(head.method, head.path, head.framed(chunked=chunked))
         answer = _answered(kernel, app, conversation, body, gone, lock_wait_ns)
-    except (Broken, BdbQuit):  # whoever quits a debugger wants no verdict
+    except (
+        Broken,
+        BdbQuit,
+        PatchstormError,
+    ):  # no word of the store's: it quit a debugger, or is ours
         raise
     except SystemExit as ending:
         raise TargetError(
