@@ -42,7 +42,7 @@ def look_closely(failure: Failure, history: History | None) -> Seen:
     schedule = schedule_of(failure)
     ran = replayed(plan_for(failure, subject.target), subject, schedule, pool(), trace=watching)
     if history is None:
-        if schedule.digest not in (None, ran.digest) or not ran.findings:
+        if schedule.digest not in (None, ran.digest) or bool(failure.findings) > bool(ran.findings):
             raise UsageError("today's run of this schedule is another one")
         kept = BytesIO()  # as a reader of the file has it
         write_history(with_steps(ran.history, watching.events()), kept)

@@ -70,13 +70,13 @@ class Corpus:
         self, target: str, *, storage: str | None = None, replicas: int | None = None
     ) -> dict[Where, tuple[Path, ...]]:
         """What was found in ``target``, the smallest first; None: on any storage, of any size."""
-        aim = _whole(target)
+        aim = whole_name(target)
         found: dict[Where, list[Path]] = {}
         for entry in self.entries():
             one = entry.failure
             if (
                 not one.own
-                and _whole(one.target) == aim
+                and whole_name(one.target) == aim
                 and storage in (None, one.plan.storage)
                 and replicas in (None, one.plan.replicas)
             ):
@@ -143,7 +143,7 @@ def cause_of(path: Path) -> str:
     return path.stem if named is None else named[1]
 
 
-def _whole(target: str) -> str:
+def whole_name(target: str) -> str:
     """A target's name, or the path of its file as it is from everywhere, variant included."""
     base, colon, variant = target.partition(":")
     return f"{Path(base).resolve()}{colon}{variant}" if is_path(target) else target

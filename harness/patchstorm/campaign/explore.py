@@ -8,7 +8,6 @@ run everything below it. ``digest`` is SHA-256 over the schedules' history diges
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +16,14 @@ from time import monotonic
 import msgspec
 
 from patchstorm.campaign.cores import cores
+from patchstorm.campaign.corpus import Corpus
 from patchstorm.campaign.explored import Explored, Progress
 from patchstorm.campaign.failure import replay_call
 from patchstorm.campaign.fleet import Fleet, Given
-from patchstorm.campaign.keeping import keep_failure
-from patchstorm.campaign.schedules import MIXED, Search, Session, Told
-from patchstorm.campaign.skipping import unrunnable
+from patchstorm.campaign.keeping import folder_of, keep_failure
+from patchstorm.campaign.schedules import Search, Session, Told
+from patchstorm.campaign.seeds import Recalled, Seeds
+from patchstorm.campaign.skipping import session_skip_reason
 from patchstorm.campaign.steered import Steered
 from patchstorm.check.model import Finding
 from patchstorm.check.tried import gathered
@@ -34,11 +35,9 @@ from patchstorm.report.combine import rules_of
 from patchstorm.report.model import NEVER_KEPT, Pairs, RunReport
 from patchstorm.report.reached import held
 from patchstorm.scenario import library
-from patchstorm.scenario.composing.steering import Steering
+from patchstorm.scenario.composing.steering import BLANK, Steering
 from patchstorm.scenario.composing.table import DIMENSIONS, Table, table_of
 from patchstorm.scenario.model import Scenario
-from patchstorm.target.claims import unclaimed
-from patchstorm.worlds.registry import world_of
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.run import WORLD
 
@@ -67,6 +66,7 @@ def explore(
     out_dir: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     subject: Subject | None = None,
+    corpus: Corpus | None = None,
 ) -> Explored:
     """Explore one storm.
 
@@ -78,8 +78,9 @@ def explore(
     storm unknown, unless ``allow_unreached``. Failures are written below
     ``out_dir``, or below a new temporary directory. Raises UsageError for what was asked wrongly, and
     NondeterminismError when a schedule did not repeat. ``subject`` is the code to simulate where no name
-    stands for it: it stays in this process, unless ``jobs`` says otherwise. Ctrl-C ends the search with
-    what it has; so does a scheduler that goes away, and the storm is unknown then.
+    stands for it: it stays in this process, unless ``jobs`` says otherwise. ``corpus``: where the seeds of a
+    composed storm lie, which are run first, and where those are kept that reached new pairs. Ctrl-C ends the
+    search with what it has; so does a scheduler that goes away, and the storm is unknown then.
     """
     chosen = library.given(scenario)
     if schedules is None and seconds is None:
@@ -89,7 +90,7 @@ def explore(
         replicas=replicas, own=subject is not None,
     )  # fmt: skip
     session = Session.of(search) if subject is None else Session(search, subject)
-    skipped = reason_to_skip(session, claimed_only=claimed_only)
+    skipped = session_skip_reason(session, claimed_only=claimed_only)
     if skipped is not None:
         report = _report(search, session, verdict=None, skipped=skipped)
         return Explored(report=report, coverage=Seen().coverage(), virtual_seconds=0.0)
@@ -102,24 +103,14 @@ def explore(
     if jobs is None:
         jobs = 1 if schedules is not None and schedules <= SMALL_BUDGET else cores()
     run = _Exploration(search, session, schedules, seconds, collect, progress)
+    if corpus is not None and chosen.compose is not None and not search.own:
+        violated = run.begin_with(Seeds(corpus, session), folder_of(out_dir))
+        if violated is not None:
+            return violated
     run.go(Fleet(search, jobs, session, cluster=cluster, subject=subject))
     explored = run.explored(out_dir, minimise)
     report = held(explored.report, allow_unreached=allow_unreached)
     return replace(explored, report=report)
-
-
-def reason_to_skip(session: Session, *, claimed_only: bool = True) -> str | None:
-    """Why this storm is not run against this target in the simulator; None if it is."""
-    target, search = session.subject.target, session.search
-    reason = unrunnable(search.scenario, world_of(WORLD), target, storage=search.storage)
-    if reason is not None:
-        return reason
-    reason = session.skip_reason()
-    if reason is None and claimed_only:
-        plan = session.first_plan
-        kinds = {fault.kind for fault in plan.world_faults}
-        reason = unclaimed(target, plan.storage or MIXED[0], kinds)
-    return reason
 
 
 class _Exploration:
@@ -148,8 +139,27 @@ class _Exploration:
         self._violations = 0
         self._found = ""
         self._at = 0
-        compose = search.scenario.compose
-        session.steered = Steered(None if compose is None else compose.round)
+        self._seeds: Seeds | None = None
+        self._recalled = Recalled()
+        self._before = BLANK
+        self._steer()
+
+    def _steer(self) -> None:
+        compose = self._search.scenario.compose
+        self._session.steered = Steered(None if compose is None else compose.round, self._before)
+
+    def begin_with(self, seeds: Seeds, out_dir: Path) -> Explored | None:
+        """Run ``seeds`` first: one that is violated is the search's result, else they steer the first
+        round."""
+        self._seeds = seeds
+        self._recalled = seeds.recall(out_dir, self._recalling)
+        self._before = Steering().after(self._recalled.met.values())
+        self._steer()
+        return self._recalled.violated
+
+    def _recalling(self, done: int, of: int) -> None:
+        if self._progress is not None:
+            self._progress(replace(self._now(), schedules=done, budget=of))
 
     # -- searching ----------------------------------------------------------------------------------
 
@@ -239,6 +249,7 @@ class _Exploration:
         """The report; failing schedules are shrunk and written down."""
         seconds = monotonic() - self._began
         kept = self._kept()
+        learnt = self._learn(kept)
         if self._progress is not None and minimise and self._violations:
             self._progress(self._now(shrinking=True))
         failures, stories, findings = self._failures(out_dir, minimise)
@@ -249,7 +260,7 @@ class _Exploration:
             self._search, self._session, verdict=verdict, schedules=len(kept),
             steps=sum(told.steps for told in kept), seconds=seconds, digest=_digest(kept),
             findings=findings, unknown=None if findings else unknown,
-            failure=str(failures[0]) if failures else None, notes=self._notes(kept),
+            failure=str(failures[0]) if failures else None, notes=(*learnt, *self._notes(kept)),
             points=gathered(told.points for told in kept), scaled=self._session.scaled,
             rules=rules_of(told.rules for told in kept), pairs=_pairs(table), shrinking_s=shrinking_s,
             replay=replay_call(failures[0]) if failures and self._search.own else msgspec.UNSET,
@@ -269,8 +280,21 @@ class _Exploration:
         """Which pairs met, where the storm composes itself."""
         if self._search.scenario.compose is None:
             return None
-        met = Steering().after(told.met for told in kept)
+        met = self._before.after(told.met for told in kept)
         return table_of(met, self._session.every_ground())
+
+    def _learn(self, kept: list[Told]) -> tuple[str, ...]:
+        """Keep the seeds of what reached new pairs, and say what came of the seeds."""
+        if self._seeds is None or self._interrupted:
+            return ()
+        try:
+            added = self._seeds.learn(kept, self._recalled)
+        except OSError as error:
+            return (f"no seeds were kept: {error.filename}: {error.strerror}",)
+        ran, pairs = len(self._recalled.met), len(self._before.met)
+        return (
+            f"{ran} seeds of the corpus were run first, in which {pairs} pairs met; {added} were added",
+        )
 
     def _kept(self) -> list[Told]:
         """What counts: everything, or everything up to the first violation; without gaps."""
@@ -315,7 +339,7 @@ class _Exploration:
             return (), (), ()
         if not self._collect:
             causes = causes[:1]
-        folder = out_dir or Path(tempfile.mkdtemp(prefix="patchstorm-sim-"))
+        folder = folder_of(out_dir)
         paths: list[Path] = []
         stories: list[tuple[str, ...]] = []
         findings: list[Finding] = []

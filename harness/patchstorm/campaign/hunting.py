@@ -13,7 +13,6 @@ from pathlib import Path
 from time import thread_time
 
 from patchstorm.campaign.deeds import Deed
-from patchstorm.campaign.explore import reason_to_skip
 from patchstorm.campaign.keeping import (
     failure_place,
     keep_failure,
@@ -23,6 +22,7 @@ from patchstorm.campaign.keeping import (
 )
 from patchstorm.campaign.schedules import Search, Session, Told
 from patchstorm.campaign.shrinking import Shrunk
+from patchstorm.campaign.skipping import session_skip_reason
 from patchstorm.campaign.steered import Steered
 from patchstorm.campaign.suspects import Innocent, Suspect
 from patchstorm.errors import NondeterminismError
@@ -84,7 +84,7 @@ class Hunt:
             session = _session(storm, self.suspect.target, self.seed, self.strategy)
             compose = session.search.scenario.compose
             session.steered = Steered(None if compose is None else compose.round)
-            reason = reason_to_skip(session)
+            reason = session_skip_reason(session)
             if reason is None:
                 sessions.append(session)
         return sessions, None if sessions else reason
@@ -157,7 +157,7 @@ class Patrol:
         session = _session(
             self.storm, self.innocent.target, self.seed, storage=self.innocent.storage
         )
-        reason = reason_to_skip(session)
+        reason = session_skip_reason(session)
         if reason is not None:
             return Patrolled(schedules=0, seconds=0.0, skipped=f"{self.storm}: {reason}")
         unknown = None

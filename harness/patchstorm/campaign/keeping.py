@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -64,6 +65,11 @@ def small_of(
     return Shrunk(
         plan=ran.plan, schedule=ran.schedule, ran=again, runs=1, seconds=0.0, complete=False
     )
+
+
+def folder_of(out_dir: Path | None) -> Path:
+    """Where failures go: where it was said, or a new temporary directory."""
+    return out_dir or Path(tempfile.mkdtemp(prefix="patchstorm-sim-"))
 
 
 def failure_place(session: Session, index: int, folder: Path) -> Path:

@@ -76,30 +76,38 @@ def retry_simulated(
             seconds=0.0,
             complete=True,
         )
-        place = failure_place(session, failure.index, out_dir)
-        path, story = write_small(place, search, small, failure.index)
-        report = RunReport(
-            scenario=scenario.name,
-            target=subject.target.name,
-            world=WORLD,
-            seed=failure.seed,
-            verdict="violated",
-            schedules=1,
-            steps=ran.outcome.steps,
-            seconds=monotonic() - began,
-            findings=ran.findings,
-            failure=str(path),
-            story=story,
-            notes=(REMARK,),
-        )
-        return Explored(
-            report=report,
-            coverage=Seen().coverage(),
-            virtual_seconds=0.0,
-            failures=(path,),
-            stories=(story,),
-        )
+        seconds = monotonic() - began
+        return came_back(session, failure.index, small, out_dir, seconds=seconds, remark=REMARK)
     return None
+
+
+def came_back(
+    session: Session, index: int, small: Shrunk, out_dir: Path, *, seconds: float, remark: str
+) -> Explored:
+    """What a storm came to of which ``small``, tried first, is violated; written down with its story."""
+    search, ran = session.search, small.ran
+    path, story = write_small(failure_place(session, index, out_dir), search, small, index)
+    report = RunReport(
+        scenario=search.scenario.name,
+        target=session.subject.target.name,
+        world=WORLD,
+        seed=small.plan.seed,
+        verdict="violated",
+        schedules=1,
+        steps=ran.outcome.steps,
+        seconds=seconds,
+        findings=ran.findings,
+        failure=str(path),
+        story=story,
+        notes=(remark,),
+    )
+    return Explored(
+        report=report,
+        coverage=Seen().coverage(),
+        virtual_seconds=0.0,
+        failures=(path,),
+        stories=(story,),
+    )
 
 
 def run_storm_again(

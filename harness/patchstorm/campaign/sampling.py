@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from patchstorm.campaign.budget import bounded
-from patchstorm.campaign.explore import reason_to_skip
 from patchstorm.campaign.keeping import failure_place, small_of, write_small
 from patchstorm.campaign.schedules import Search, Session, Told
+from patchstorm.campaign.skipping import session_skip_reason
 from patchstorm.report.causes import headers_alone
 from patchstorm.report.matrix import plainest
 from patchstorm.report.model import RunReport
@@ -25,7 +25,7 @@ def sampled(search: Search, schedules: int, folder: Path) -> tuple[RunReport, ..
     The one that a table shows is shrunk, and kept below ``folder``.
     """
     session = Session.of(search)
-    reason = reason_to_skip(session)
+    reason = session_skip_reason(session)
     if reason is not None:
         return (_report(session, verdict=None, skipped=reason),)
     told = [session.tell(index) for index in range(bounded(search.scenario, schedules))]

@@ -6,6 +6,8 @@ plan may still say that this one cannot be run there (:class:`~patchstorm.run.ou
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.runnable import runnable
 from patchstorm.target.claims import unclaimed
@@ -13,6 +15,10 @@ from patchstorm.target.model import Target
 from patchstorm.worlds.base import World
 from patchstorm.worlds.registry import DEFAULT_STORAGE, all_means, not_offered, world_of
 from patchstorm.worlds.sim.app import Subject, subject_of
+from patchstorm.worlds.sim.run import WORLD
+
+if TYPE_CHECKING:
+    from patchstorm.campaign.schedules import Session
 
 
 def reason_to_skip(
@@ -49,14 +55,29 @@ def _searched(
     storage: str | None,
     replicas: int | None,
 ) -> str | None:
-    from patchstorm.campaign.explore import reason_to_skip as of_session
     from patchstorm.campaign.schedules import Search, Session
 
     subject = target if isinstance(target, Subject) else subject_of(target)
     search = Search(
         scenario=scenario, target=subject.target.name, seed=seed, storage=storage, replicas=replicas
     )
-    return of_session(Session(search, subject))
+    return session_skip_reason(Session(search, subject))
+
+
+def session_skip_reason(session: Session, *, claimed_only: bool = True) -> str | None:
+    """Why the storm of ``session`` is not run against its target in the simulator; None if it is."""
+    from patchstorm.campaign.schedules import MIXED
+
+    target, search = session.subject.target, session.search
+    reason = unrunnable(search.scenario, world_of(WORLD), target, storage=search.storage)
+    if reason is not None:
+        return reason
+    reason = session.skip_reason()
+    if reason is None and claimed_only:
+        plan = session.first_plan
+        kinds = {fault.kind for fault in plan.world_faults}
+        reason = unclaimed(target, plan.storage or MIXED[0], kinds)
+    return reason
 
 
 def storage_of(scenario: Scenario, world: World, asked: str | None) -> str:

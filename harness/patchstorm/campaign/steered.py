@@ -14,11 +14,11 @@ from patchstorm.scenario.composing.steering import BLANK, Steering
 
 class Steered:
     """Without a ``round``, a number of schedules, nothing is learnt: every plan is like one of the first
-    round."""
+    round, which ``before`` steers."""
 
-    def __init__(self, round_: int | None = None) -> None:
+    def __init__(self, round_: int | None = None, before: Steering = BLANK) -> None:
         self.round = round_
-        self._rounds: dict[int, Steering] = {0: BLANK}
+        self._rounds: dict[int, Steering] = {0: before}
         self._told: dict[int, dict[int, tuple[Pair, ...]]] = {}
 
     def of(self, index: int) -> Steering:
@@ -39,5 +39,8 @@ class Steered:
     def given(self, round_: int, number: int, met: tuple[tuple[Pair, int], ...]) -> None:
         """What steers round ``number``, where another process knows it."""
         self.round = round_
-        if number not in self._rounds:
+        known = self._rounds.get(number)
+        if (
+            known is None or known.items() != met
+        ):  # a first round may begin with what seeds have met
             self._rounds = {number: Steering(met)}

@@ -157,6 +157,7 @@ def _explore(request: Request, scenario: Scenario, corpus: Corpus | None) -> Exp
             allow_unreached=request.allow_unreached,
             out_dir=request.out or DEFAULT_OUT,
             progress=shown.told,
+            corpus=None if request.corpus is None else corpus,
         )
 
 

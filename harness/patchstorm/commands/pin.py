@@ -9,7 +9,13 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.campaign.failure import Failure, failure_at, read_failure, write_failure
+from patchstorm.campaign.failure import (
+    Failure,
+    failure_at,
+    read_failure,
+    replay_command,
+    write_failure,
+)
 from patchstorm.commands.places import writable_dir
 from patchstorm.errors import UsageError
 from patchstorm.legible import legible_line
@@ -47,6 +53,11 @@ def execute(path: Path, *, output: Path) -> int:
             f"{path}: was found in a store that a program handed in, and no name stands for its code. "
             "Write the test beside that program: `patchstorm.api.came_back(path, subject=...)` is the "
             "story, or None."
+        )
+    if not failure.findings:
+        raise UsageError(
+            f"{path}: is a seed, in which nothing was violated. Pin a failure; what a seed comes to today "
+            f"is told by: {replay_command(path)}"
         )
     writable_dir(output, "--output")
     failure = msgspec.structs.replace(failure, history=None)

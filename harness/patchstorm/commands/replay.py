@@ -72,6 +72,8 @@ def execute(
     if said is not None:
         sys.stderr.write(f"{said}\n")
     if world_of(failure.world).searches:
+        if not failure.findings and near is None:
+            near = 0  # a seed: it tells how the store fares today, and nothing is missed near it
         if times is not None:
             sys.stderr.write("--times is for real processes: a simulated run repeats bit for bit\n")
         if out is not None:
@@ -131,7 +133,7 @@ def _simulated(
         tell_violation(asked_for(violation(found, path), instead), console)
         return 1
     if not again.ran.findings:
-        console.print(_followed(again), soft_wrap=True)
+        console.print(_followed(failure, again), soft_wrap=True)
     if again.nearby is not None and again.nearby.found is not None:
         small = again.nearby.found
         console.print(f"The schedule {again.nearby.runs} near it is violated.\n", soft_wrap=True)
@@ -165,8 +167,10 @@ def _how(failure: Failure, again: Repeated) -> str:
     return f"The violation came back, {same}."
 
 
-def _followed(again: Repeated) -> str:
+def _followed(failure: Failure, again: Repeated) -> str:
     """What became of the recorded schedule, which is not violated."""
+    if not failure.findings and again.ran.unknown is None:
+        return "A seed: nothing was violated in it when it was kept, and nothing is now."
     if again.ran.unknown is not None:
         return f"The recorded schedule could not be judged: {again.ran.unknown}."
     if again.placed == again.choices:

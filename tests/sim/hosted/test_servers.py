@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.campaign.explore import reason_to_skip
 from patchstorm.campaign.keeping import keep_failure, small_of, story_of, write_small
 from patchstorm.campaign.simulated import digests
+from patchstorm.campaign.skipping import session_skip_reason
 from patchstorm.scenario.library import names
 
 from .running import SERVERS, accused, found, needs, session
@@ -59,7 +59,7 @@ def test_its_twin_is_safe_in_every_storm_of_bytes(kind: str) -> None:
     for name in names():
         if not name.startswith("conformance"):
             one = session(f"locked_{kind}", name)
-            if reason_to_skip(one) is None:
+            if session_skip_reason(one) is None:
                 assert (name, one.tell(0).verdict) == (name, "safe")
 
 
