@@ -95,3 +95,26 @@ def test_help_alone_is_help_and_a_mistake_is_one_line(tmp_path: Path) -> None:
     assert code == 2
     assert len(err.splitlines()) == 1
     assert "`patchstorm run --help`" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (SAFE, "--junit"),
+        (SAFE, "--badge"),
+        (("explore", "sequential", "--schedules", "1"), "--junit"),
+        (
+            ("matrix", "--targets", "reference", "--storms", "sequential", "--schedules", "0"),
+            "--html",
+        ),
+    ],
+    ids=["run", "badge", "explore", "matrix"],
+)
+def test_a_file_for_which_there_is_no_room_costs_no_verdict(
+    command: tuple[str, ...], option: str, tmp_path: Path
+) -> None:
+    code, out, err = ended(tmp_path, (*command, option, FULL))
+    assert code == 2 and "safe" in out
+    assert (
+        f"{option} {FULL}: could not be written (No space left on device)" in err.splitlines()[-1]
+    )

@@ -44,11 +44,13 @@ def execute(path: Path, *, junit: Path | None = None, json: bool) -> int:
     began = time.monotonic()
     judgements = judge(history)
     report = _report(history, judgements, seconds=time.monotonic() - began)
-    leave(report, out=None, junit=junit)
+    unwritten = leave(report, out=None, junit=junit)
     if json:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:
         _tell(report)
+    if unwritten is not None:
+        raise unwritten
     return exit_code(report.verdict)
 
 

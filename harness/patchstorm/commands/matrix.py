@@ -17,14 +17,15 @@ import msgspec
 from patchstorm.check.verdict import folded
 from patchstorm.commands.choosing import chosen
 from patchstorm.commands.ending import INTERRUPTED
+from patchstorm.commands.leaving import leave, left
 from patchstorm.commands.made import machine
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty, writable_dir, writable_file
 from patchstorm.commands.run import default_jobs
 from patchstorm.commands.sampling import Sampling
 from patchstorm.commands.storms import Job, Played, play_all, play_away
+from patchstorm.errors import UsageError
 from patchstorm.legible import legible
 from patchstorm.report.combine import combined
-from patchstorm.report.junit import write_junit
 from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.matrix import (
     Cell,
@@ -100,13 +101,11 @@ def execute(request: Request) -> int:
         if name in simulated.rows:
             rows.append(simulated.rows[name])
     matrix = _matrix(tuple(rows), request, time.monotonic() - began)
-    _leave_files(matrix, request)
-    if request.junit is not None:
-        runs = _runs(targets, missing, played, request, scenarios) + simulated.reports
-        write_junit(Report(verdict=overall(runs), runs=runs), request.junit)
-    if request.html is not None:
-        _draw(matrix, request.html)
+    runs = _runs(targets, missing, played, request, scenarios) + simulated.reports
+    unwritten = _leave(matrix, Report(verdict=overall(runs), runs=runs), request)
     _tell(matrix, request)
+    if unwritten is not None:
+        raise unwritten
     if played.interrupted or simulated.interrupted:
         ended = len(played.reports) + len(simulated.reports)
         sys.stderr.write(f"patchstorm: interrupted after {ended} storms\n")
@@ -327,11 +326,19 @@ def _matrix(rows: tuple[Row, ...], request: Request, seconds: float) -> Matrix:
     )
 
 
-def _leave_files(matrix: Matrix, request: Request) -> None:
+def _leave(matrix: Matrix, report: Report, request: Request) -> UsageError | None:
+    """Write what was asked for; what could not be is to be raised when the matrix has been told."""
+    out, html = request.out, request.html
+    unwritten = leave(report, out=None, junit=request.junit)
+    if out is not None:
+        unwritten = left("--out", out, lambda: _leave_files(matrix, out)) or unwritten
+    if html is not None:
+        unwritten = left("--html", html, lambda: _draw(matrix, html)) or unwritten
+    return unwritten
+
+
+def _leave_files(matrix: Matrix, out: Path) -> None:
     """``matrix.json``, ``servers.md`` and a page of stories for each server."""
-    out = request.out
-    if out is None:
-        return
     (out / "matrix.json").write_bytes(msgspec.json.format(msgspec.json.encode(matrix)) + b"\n")
     said = f"{matrix.date}, patchstorm {matrix.patchstorm}, {matrix.machine}, seed {matrix.seed}, "
     said += f"each storm run {matrix.repeat} times and each violated one {matrix.confirm} times"

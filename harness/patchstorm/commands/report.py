@@ -24,7 +24,9 @@ def execute(run_dir: Path, *, output: Path | None, badge: Path | None = None) ->
     report = _found(run_dir)
     if badge is not None:
         writable_file(badge, "--badge")
-        leave(report, out=None, junit=None, badge=badge)
+        unwritten = leave(report, out=None, junit=None, badge=badge)
+        if unwritten is not None:
+            raise unwritten
     if output is None:
         _tell(report, sys.stdout)
     else:

@@ -136,9 +136,11 @@ def execute(request: Request) -> int:
     report = _report(played, time.monotonic() - began, allow_unreached=request.allow_unreached)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
-    leave(report, out=request.out, junit=request.junit, badge=request.badge)
+    unwritten = leave(report, out=request.out, junit=request.junit, badge=request.badge)
     _tell_github(report)
     _tell(report, request, seconds=time.monotonic() - began)
+    if unwritten is not None:
+        raise unwritten
     if played.interrupted:
         sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} of {len(jobs)}\n")
         return INTERRUPTED

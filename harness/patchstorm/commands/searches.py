@@ -67,8 +67,10 @@ def end(
     keep_found(corpus, runs)
     took = sum(run.seconds + run.shrinking_s for run in runs)
     report = Report(verdict=overall(runs), runs=runs, made=made_here(took))
-    leave(report, out=request.out, junit=request.junit)
+    unwritten = leave(report, out=request.out, junit=request.junit)
     _tell(request, report, remarks)
+    if unwritten is not None:
+        raise unwritten
     if interrupted is not None:
         sys.stderr.write(f"patchstorm: interrupted in {interrupted}\n")
         return INTERRUPTED
