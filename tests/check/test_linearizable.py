@@ -11,8 +11,9 @@ from correct_store import correct_history
 
 from patchstorm.case.layout import lay_out
 from patchstorm.check import Budget, judge
+from patchstorm.check.cell_entries import cell_problems
 from patchstorm.check.linearizable import search_of
-from patchstorm.check.upload_entries import Problem, cell_problems, problem_of
+from patchstorm.check.upload_entries import Problem, problem_of
 from patchstorm.check.upload_model import initial, stepper
 from patchstorm.history.model import History, UploadInfo
 

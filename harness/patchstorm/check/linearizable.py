@@ -19,15 +19,10 @@ from dataclasses import dataclass
 
 from patchstorm.case.case import Case, UploadCase
 from patchstorm.case.layout import lay_out
+from patchstorm.check.cell_entries import cell_problems, covering_bytes
 from patchstorm.check.model import Checker, Finding, Judgement
 from patchstorm.check.rule import FINDINGS_MAX, survives_power
-from patchstorm.check.upload_entries import (
-    Problem,
-    TooLargeError,
-    cell_problems,
-    covering_bytes,
-    problem_of,
-)
+from patchstorm.check.upload_entries import Problem, TooLargeError, problem_of
 from patchstorm.check.upload_model import State, UploadOp, initial, stepper, weight
 from patchstorm.check.upload_story import explain
 from patchstorm.check.wgl import Search
