@@ -20,6 +20,7 @@ from typing import Final
 
 from patchstorm.live.docker.engine import Engine, EngineError, call, engine, told
 from patchstorm.live.docker.images import UPDATED, own_image, target_image
+from patchstorm.live.docker.inside import OWN, SHARED
 from patchstorm.live.docker.labels import labels, new_run
 from patchstorm.live.docker.process import started, user
 from patchstorm.live.docker.reaper import remove
@@ -28,8 +29,6 @@ from patchstorm.live.storage import Storage, UnavailableStorage, parse_storage
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 
-SHARED: Final = "/shared"  # the volume that replicas share, in every container
-OWN: Final = "/own"  # the volume with what they do not share
 SUBNET_TRIES: Final = 20
 NETEM: Final = ("tc", "qdisc", "add", "dev", "lo", "root", "netem")
 IDLE: Final = ("sleep", "infinity")

@@ -16,17 +16,16 @@ from typing import Any, Final
 from patchstorm.errors import TargetError
 from patchstorm.live.docker.engine import EngineError, call, told
 from patchstorm.live.docker.images import FIRST, UPDATED, target_image
+from patchstorm.live.docker.inside import HERE, OWN, SHARED
 from patchstorm.live.docker.process import ContainerProcess, logging, unpaused, user
 from patchstorm.live.launch import Order, Running
 from patchstorm.live.replica import Replica
-from patchstorm.target.model import Target
-from patchstorm.worlds.containers.ground import IDLE, OWN, SHARED, Ground
+from patchstorm.worlds.containers.ground import IDLE, Ground
 
 NOTICE_S_MAX: Final = 5.0
 """Within which Docker notices that a container has ended."""
 POLL_S: Final = 0.05
 
-HERE = "/here"  # the directory of the target's file, read-only
 ALIAS = "replica"  # the name under which a balancer finds them all
 
 
@@ -182,16 +181,3 @@ def _memory_used(ground: Ground, container: str) -> int:
     with told():
         stats: dict[str, Any] = ground.daemon.api.stats(container, stream=False, one_shot=True)
     return int(stats["memory_stats"]["usage"])
-
-
-def values(target: Target) -> dict[str, str]:
-    """The placeholders that mean the same in every container of a fleet."""
-    assert target.container is not None
-    return {
-        "python": target.container.python,
-        "root": f"{SHARED}/root",
-        "shared": f"{OWN}/shared",
-        "host": "0.0.0.0",
-        "secret_file": f"{OWN}/secret",
-        "here": HERE,
-    }

@@ -30,6 +30,7 @@ class Fuse(OnTheModel):
     name = "fuse"
     says = "real server processes over a model of the storage; each file-system call waits to be chosen"
     repeats = True
+    contains = True
 
     def means(self) -> Means:
         from patchstorm.worlds.fuse.abilities import Abilities
@@ -85,6 +86,10 @@ class Fuse(OnTheModel):
             return Outcome(log_dir=out_dir, skipped=reason)
         stop = threading.Event()
         try:
+            if target.only_contained:
+                from patchstorm.worlds.fuse.boxes import prepare
+
+                await prepare(target)
             ran = await asyncio.to_thread(
                 shared.keeping.run, plan, target, chooser, out_dir=out_dir, stop=stop
             )
