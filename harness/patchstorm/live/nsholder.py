@@ -76,14 +76,19 @@ def fuse(directory: str, channel: int) -> None:
     sys.stdin.read()
 
 
-def attach(directory: str) -> int:
-    """Mount a FUSE file system on ``directory``, in the namespace of the caller; its descriptor."""
+def attach(directory: str, source: str = "patchstorm") -> int:
+    """Mount a FUSE file system on ``directory``, in the namespace of the caller; its descriptor.
+
+    ``source`` is what a table of mounts shows for it.
+    """
     device = os.open(FUSE_DEVICE, os.O_RDWR | os.O_CLOEXEC)
     data = (
         f"fd={device},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()},allow_other"
     ).encode()
     kind = FUSE_KIND.encode()
-    mounted = _libc.mount(b"patchstorm", os.fsencode(directory), kind, MS_NOSUID | MS_NODEV, data)
+    mounted = _libc.mount(
+        os.fsencode(source), os.fsencode(directory), kind, MS_NOSUID | MS_NODEV, data
+    )
     try:
         _check(mounted, f"mount {FUSE_KIND}")
     except OSError:

@@ -254,7 +254,7 @@ def varied(target: Target, name: str) -> Target:
     variant = target.variants[name]
     start = msgspec.structs.replace(
         target.start,
-        command=target.start.command + variant.arguments,
+        command=target.start.command + variant.arguments if target.start.command else (),
         environment={**target.start.environment, **variant.environment},
     )
     simulate = target.simulate

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import socket
 import sys
@@ -32,15 +31,14 @@ from patchstorm.live.launch import Order, Running
 from patchstorm.live.replica import Replica
 from patchstorm.live.storage import UnavailableStorage
 from patchstorm.target.model import Target
-from patchstorm.worlds.fuse.device import Device, cannot
 from patchstorm.worlds.fuse.ground import Ground
+from patchstorm.worlds.fuse.shown import mounts_of, shown, shows
 
 ROOT: Final = f"{SHARED}/root"
 NOT_ROOT: Final = (
     "replicas in containers need root here: only root can mount what the Docker daemon sees; without it, use "
     "--world containers, or give the target a [start] with a `command`"
 )
-_OCTAL: Final = re.compile(r"\\([0-7]{3})")
 REMEDY: Final = "Correct container.command or the image."
 NOT_SEEN: Final = (
     "the Docker daemon does not see what is mounted here: the harness has to run on its machine, outside of "
@@ -62,21 +60,6 @@ def reachable() -> Engine:
 async def prepare(target: Target) -> None:
     """Build or pull the image. UnavailableStorage or TargetError, with the reason."""
     await target_image(await call(reachable), target)
-
-
-class Shown(Device):
-    """A mount that everybody on this machine may see, as far as they may see its directory."""
-
-    def _unmount(self) -> None:
-        nsholder.detach(str(self.where))
-
-
-def shown(where: Path) -> Shown:
-    """A file system on ``where``, in the harness's own namespace. UnavailableStorage if there can be none."""
-    try:
-        return Shown(where, nsholder.attach(str(where)))
-    except OSError as error:
-        raise UnavailableStorage(cannot(error.strerror or str(error))) from None
 
 
 class Loopback(Host):
@@ -200,7 +183,7 @@ class Box:
             raise TargetError(
                 f"{order.name}: its container does not start: {error}. {REMEDY}"
             ) from None
-        if not shows(pid, ROOT, mounts_of("self")[str(self._where)]):
+        if not shows(pid, ROOT, mounts_of("self")[str(self._where)].device):
             raise UnavailableStorage(NOT_SEEN)
         self.loopback.moves_to(pid)
         return ContainerProcess(daemon, self._container, pid, log)
@@ -229,22 +212,3 @@ class Box:
             working_dir=order.scratch,
             host={"mounts": mounts, "network_mode": "none"},
         )
-
-
-def shows(pid: int, where: str, device: str) -> bool:
-    """Whether that device is what process ``pid`` finds there, or the process is gone already."""
-    found = mounts_of(str(pid))
-    return not found or found.get(where) == device
-
-
-def mounts_of(pid: str) -> dict[str, str]:
-    """Which devices are mounted where for a process (proc(5), mountinfo); no file system is asked for it."""
-    try:
-        lines = Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return {}
-    return {_OCTAL.sub(_letter, fields[4]): fields[2] for line in lines if (fields := line.split())}
-
-
-def _letter(found: re.Match[str]) -> str:
-    return chr(int(found[1], 8))
