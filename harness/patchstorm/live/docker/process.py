@@ -92,11 +92,16 @@ def _with_children(pid: int) -> Iterator[int]:
 
 def logging(daemon: Engine, container: str, log: Path) -> threading.Thread:
     """A thread that copies what the container says to ``log`` until it ends."""
-    with told():
-        stream = daemon.api.attach(container, stdout=True, stderr=True, stream=True)
+    file = open(log, "ab", buffering=0, opener=no_link)  # noqa: SIM115
+    try:
+        with told():
+            stream = daemon.api.attach(container, stdout=True, stderr=True, stream=True)
+    except BaseException:
+        file.close()
+        raise
 
     def copy() -> None:
-        with open(log, "ab", buffering=0, opener=no_link) as file, contextlib.suppress(Exception):
+        with file, contextlib.suppress(Exception):
             for piece in stream:
                 file.write(piece)
 
