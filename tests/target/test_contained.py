@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.fuse.storms import storm
 
 from patchstorm.commands.target import check
 from patchstorm.errors import UsageError
 from patchstorm.target.load import parse_target
 from patchstorm.target.model import varied
+from patchstorm.worlds.fuse.suits import reason_to_skip
 from patchstorm.worlds.registry import world_of
 
 IMAGE = """
@@ -62,3 +64,10 @@ def test_a_check_that_would_start_processes_says_that_there_are_none(tmp_path: P
     file.write_text(IMAGE, encoding="utf-8")
     with pytest.raises(UsageError, match="in containers only"):
         check(str(file), json=False, keep=False)
+
+
+def test_what_replicas_share_is_not_reached_from_containers() -> None:
+    text = IMAGE.replace("[wire]", '[companion]\ncommand = ["redis", "--port", "{port}"]\n[wire]')
+    alone, sharing = (parse_target(one, source="boxed.toml") for one in (IMAGE, text))
+    assert reason_to_skip(storm(), alone) is None
+    assert "which containers cannot reach" in str(reason_to_skip(storm(), sharing))
