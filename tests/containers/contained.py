@@ -14,13 +14,13 @@ import pytest
 
 from patchstorm.dialect.exchange import Head
 from patchstorm.errors import PatchstormError
+from patchstorm.live.docker.engine import Engine, engine
+from patchstorm.live.docker.images import base_image
 from patchstorm.live.http import Client, Delivery
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.schema import parse
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve
-from patchstorm.worlds.containers.engine import Engine, engine
-from patchstorm.worlds.containers.images import base_image
 from patchstorm.worlds.containers.member import Member
 from patchstorm.worlds.containers.stage import CONTAINERS
 

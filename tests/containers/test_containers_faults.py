@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.worlds.containers.engine import call
-from patchstorm.worlds.containers.images import UPDATED
+from patchstorm.live.docker.engine import call
+from patchstorm.live.docker.images import UPDATED
 from patchstorm.worlds.containers.packets import LOSE_NOTHING, losing
 
 from .contained import answers, ask, fleet_of, needs_containers

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.worlds.containers import doctor, labels
-from patchstorm.worlds.containers.engine import Engine, engine
-from patchstorm.worlds.containers.reaper import leftovers, main, remove
+from patchstorm.live.docker import labels
+from patchstorm.live.docker.engine import Engine, engine
+from patchstorm.live.docker.reaper import leftovers, main, remove
+from patchstorm.worlds.containers import doctor
 
 from .contained import needs_containers, patchstorm, things
 

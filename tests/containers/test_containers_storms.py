@@ -9,9 +9,9 @@ import pytest
 from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.single import StormResult, replay_live, run_storm
 from patchstorm.history.events import Fault
+from patchstorm.live.docker.images import OWN
 from patchstorm.scenario.schema import parse
 from patchstorm.target.load import load_target
-from patchstorm.worlds.containers.images import OWN
 
 from .contained import needs_containers
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.worlds.containers.engine import engine
-from patchstorm.worlds.containers.images import base_image
+from patchstorm.live.docker.engine import engine
+from patchstorm.live.docker.images import base_image
 
 from .contained import needs_containers
 

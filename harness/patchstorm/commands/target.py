@@ -75,6 +75,11 @@ def check(name: str, *, json: bool, keep: bool, apply: bool = False) -> int:
             "--keep and --apply: leave the file as it is, or write to it? Give one of them."
         )
     target = resolve(name)
+    if target.only_contained:
+        raise UsageError(
+            f"target {target.name} is run in containers only, and what is probed here are processes: its "
+            "capabilities are taken as they are declared"
+        )
     simulated = simulable(target)
     if not target.start.command:
         return _only_simulated(target, simulated, json=json)

@@ -3,7 +3,8 @@
 Run by path with ``python -I -S``: ``nsholder.py hold DIRECTORY BYTES`` mounts, prints ``ready`` and
 waits for the end of its standard input; ``nsholder.py fuse DIRECTORY SOCKET`` mounts what is served
 through /dev/fuse and passes that descriptor over the socket; ``nsholder.py enter PID COMMAND...`` becomes
-COMMAND inside that namespace. An ordinary user gets a user namespace as well (user_namespaces(7)), in
+COMMAND inside that namespace; ``nsholder.py detach DIRECTORY...`` takes away what :func:`attach` mounted
+in this one. An ordinary user gets a user namespace as well (user_namespaces(7)), in
 which he keeps his own user id, so the server meets the permissions it would meet anywhere.
 """
 
@@ -19,6 +20,8 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 FUSE_DEVICE = "/dev/fuse"
 MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV = 0x4000, 0x40000, 2, 4
+MNT_DETACH, NOFOLLOW = 2, 8
+FUSE_KIND = "fuse.patchstorm"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -62,16 +65,7 @@ def fuse(directory: str, channel: int) -> None:
     """
     _unshare()
     _check(_libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount --make-rprivate")
-    device = os.open(FUSE_DEVICE, os.O_RDWR | os.O_CLOEXEC)
-    data = (
-        f"fd={device},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()},allow_other"
-    ).encode()
-    flags = MS_NOSUID | MS_NODEV
-    kind = b"fuse.patchstorm"
-    _check(
-        _libc.mount(b"patchstorm", os.fsencode(directory), kind, flags, data),
-        f"mount {kind.decode()}",
-    )
+    device = attach(directory)
     with socket.socket(fileno=channel) as sock:
         socket.send_fds(sock, [b"m"], [device])
     os.close(device)  # whoever serves it is the only one to hold it: with him the mount is dead
@@ -82,12 +76,42 @@ def fuse(directory: str, channel: int) -> None:
     sys.stdin.read()
 
 
+def attach(directory: str, source: str = "patchstorm") -> int:
+    """Mount a FUSE file system on ``directory``, in the namespace of the caller; its descriptor.
+
+    ``source`` is what a table of mounts shows for it.
+    """
+    device = os.open(FUSE_DEVICE, os.O_RDWR | os.O_CLOEXEC)
+    data = (
+        f"fd={device},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()},allow_other"
+    ).encode()
+    kind = FUSE_KIND.encode()
+    mounted = _libc.mount(
+        os.fsencode(source), os.fsencode(directory), kind, MS_NOSUID | MS_NODEV, data
+    )
+    try:
+        _check(mounted, f"mount {FUSE_KIND}")
+    except OSError:
+        os.close(device)
+        raise
+    return device
+
+
+def detach(directory: str) -> None:
+    """Take away what is mounted on ``directory``, whoever uses it; nothing if nothing is."""
+    _libc.umount2(os.fsencode(directory), MNT_DETACH | NOFOLLOW)
+
+
+def join(namespace: int) -> None:
+    """Have this thread enter a namespace, by its descriptor."""
+    _check(_libc.setns(namespace, 0), "setns")
+
+
 def enter(holder: int, command: list[str]) -> None:
     """Become ``command`` in the namespaces of ``holder``."""
     same_user = os.readlink(f"/proc/{holder}/ns/user") == os.readlink("/proc/self/ns/user")
     for kind in ("mnt",) if same_user else ("user", "mnt"):
-        descriptor = os.open(f"/proc/{holder}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
-        _check(_libc.setns(descriptor, 0), f"setns {kind}")
+        join(os.open(f"/proc/{holder}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC))
     os.execvp(command[0], command)
 
 
@@ -96,5 +120,8 @@ if __name__ == "__main__":
         hold(sys.argv[2], int(sys.argv[3]))
     elif sys.argv[1] == "fuse":
         fuse(sys.argv[2], int(sys.argv[3]))
+    elif sys.argv[1] == "detach":
+        for path in sys.argv[2:]:
+            detach(path)
     else:
         enter(int(sys.argv[2]), sys.argv[3:])

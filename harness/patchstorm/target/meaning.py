@@ -43,13 +43,14 @@ def check_meaning(target: Target) -> None:
 
 
 def _check_start(target: Target) -> None:
-    if not target.start.command:
+    if not target.start.command and not target.only_contained:
         if target.simulate is not None:
             return
         raise Mistake(
             "start.command",
             "start.command is missing or empty. Give the program and its arguments, or say with [simulate] "
-            "what a server in Python is, to have it in the world sim alone.",
+            "what a server in Python is, to have it in the world sim alone, or with [container] what image "
+            "it is in and the `command` there, to have it in containers alone.",
         )
     _check_templates(target, target.start.command, "start.command")
     _check_templates(target, target.start.lifetime, "start.lifetime", LIFETIME)

@@ -237,6 +237,13 @@ class Target(_Table, frozen=True, kw_only=True):
     origin: str = ""
 
     @property
+    def only_contained(self) -> bool:
+        """Whether an image is all that says how a replica is run."""
+        return (
+            self.container is not None and bool(self.container.command) and not self.start.command
+        )
+
+    @property
     def reading(self) -> Literal["offset-addressed", "sequential"]:
         """Which of the two readings of a storm this target gets."""
         return "offset-addressed" if "offset-addressed" in self.capabilities else "sequential"
@@ -247,7 +254,7 @@ def varied(target: Target, name: str) -> Target:
     variant = target.variants[name]
     start = msgspec.structs.replace(
         target.start,
-        command=target.start.command + variant.arguments,
+        command=target.start.command + variant.arguments if target.start.command else (),
         environment={**target.start.environment, **variant.environment},
     )
     simulate = target.simulate

@@ -104,7 +104,7 @@ class World(ABC):
     ``says`` is one line. ``default``: it is part of a run where nobody names a world. ``searches``: the order
     of steps is the harness's own, so that schedules can be searched, repeated exactly and shrunk.
     ``repeats``: choices are known by name, and a run can be asked to make them again, as far as it can, so
-    that orders can be searched by running them.
+    that orders can be searched by running them. ``contains``: it runs replicas of an image.
     """
 
     name: str
@@ -112,6 +112,7 @@ class World(ABC):
     default: bool = False
     searches: bool = False
     repeats: bool = False
+    contains: bool = False
 
     @abstractmethod
     def means(self) -> Means:
@@ -168,6 +169,15 @@ class World(ABC):
 
         What starts servers needs a command for it.
         """
+        if target.only_contained:
+            return (
+                None
+                if self.contains
+                else (
+                    f"target {target.name} has no [start] with a `command`, and is run in containers only: "
+                    "use --world containers or --world fuse"
+                )
+            )
         if not target.start.command:
             return (
                 f"target {target.name} has no [start], so nothing says how a replica is started; it is "

@@ -6,11 +6,11 @@ import contextlib
 from functools import partial
 
 from patchstorm.live.abilities import Abilities, Pending, at_once, in_turn
+from patchstorm.live.docker.engine import EngineError
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.faults.network import Packets
 from patchstorm.scenario.faults.replicas import Images, Memory
 from patchstorm.scenario.plan import FaultPlan
-from patchstorm.worlds.containers.engine import EngineError
 from patchstorm.worlds.containers.member import Member
 from patchstorm.worlds.containers.packets import DELAY_NOTHING, LOSE_NOTHING, delaying, losing
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from patchstorm.errors import TargetError
+from patchstorm.live.docker.engine import call
+from patchstorm.live.docker.process import logging
 from patchstorm.live.fleet import Front
 from patchstorm.live.replica import answers
 from patchstorm.target.model import Target
-from patchstorm.worlds.containers.engine import call
 from patchstorm.worlds.containers.ground import Ground
-from patchstorm.worlds.containers.member import logging
 
 PORT: Final = 8080
 CONFIG: Final = "/opt/patchstorm/haproxy.cfg"
@@ -36,7 +36,7 @@ async def balancing(ground: Ground, target: Target, log_dir: Path) -> Front:
         host={"network_mode": ground.run},
     )
     log = log_dir / LOG
-    await call(logging, ground, container, log)
+    await call(logging, ground.daemon, container, log)
     await ground.start(container)
     found = await call(ground.daemon.inspect, container)
     address = found["NetworkSettings"]["Networks"][ground.run]["IPAddress"]

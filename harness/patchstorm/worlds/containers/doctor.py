@@ -12,7 +12,7 @@ from patchstorm.errors import PatchstormError
 from patchstorm.worlds.base import Row
 
 if TYPE_CHECKING:
-    from patchstorm.worlds.containers.engine import Engine
+    from patchstorm.live.docker.engine import Engine
 
 WHAT: Final = "world containers"
 REMEDY: Final = "remove them with `python -m patchstorm.worlds.containers.reaper --dead`"
@@ -24,8 +24,8 @@ NO_BASE: Final = (
 
 async def containers() -> AsyncIterator[Row]:
     """A row for the world, and one for what a killed harness left, if it left anything."""
-    from patchstorm.worlds.containers.engine import call, engine
-    from patchstorm.worlds.containers.reaper import leftovers
+    from patchstorm.live.docker.engine import call, engine
+    from patchstorm.live.docker.reaper import leftovers
 
     try:
         daemon = await call(engine)
@@ -41,9 +41,9 @@ async def containers() -> AsyncIterator[Row]:
 
 
 async def _tried(daemon: Engine) -> tuple[Literal["yes", "no"], str]:
-    from patchstorm.worlds.containers.engine import call
+    from patchstorm.live.docker.engine import call
+    from patchstorm.live.docker.images import PUBLIC_BASE, base_image, own_tag
     from patchstorm.worlds.containers.ground import trial
-    from patchstorm.worlds.containers.images import PUBLIC_BASE, base_image, own_tag
 
     version = (await call(daemon.info))["ServerVersion"]
     base = await base_image(daemon)

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from patchstorm.live.docker.inside import OWN, PORT, command_of, values
 from patchstorm.live.fleet import (
     Fleet,
     lifetime_arguments,
@@ -18,10 +19,8 @@ from patchstorm.live.launch import Order, Running
 from patchstorm.live.storage import Storage
 from patchstorm.target.model import Target
 from patchstorm.worlds.containers.balancer import balancing
-from patchstorm.worlds.containers.ground import OWN, Ground
-from patchstorm.worlds.containers.member import Member, values
-
-PORT = 8080  # every replica has an address of its own
+from patchstorm.worlds.containers.ground import Ground
+from patchstorm.worlds.containers.member import Member
 
 
 @contextlib.asynccontextmanager
@@ -52,8 +51,6 @@ async def running(
 def _member(
     target: Target, ground: Ground, index: int, log_dir: Path, lifetime_ms: int | None
 ) -> Member:
-    assert target.container is not None
-    command = target.container.command or target.start.command
 
     async def launch(order: Order) -> Running:
         return await member.run(order)
@@ -61,7 +58,7 @@ def _member(
     member = Member(
         target=target,
         index=index,
-        command=command + lifetime_arguments(target, lifetime_ms),
+        command=command_of(target) + lifetime_arguments(target, lifetime_ms),
         values={
             **values(target),
             **lifetime_values(lifetime_ms),

@@ -18,21 +18,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from patchstorm.live.docker.engine import Engine, EngineError, call, engine, told
+from patchstorm.live.docker.images import UPDATED, own_image, target_image
+from patchstorm.live.docker.inside import OWN, SHARED
+from patchstorm.live.docker.labels import labels, new_run
+from patchstorm.live.docker.process import started, user
+from patchstorm.live.docker.reaper import remove
 from patchstorm.live.guard import guard
 from patchstorm.live.storage import Storage, UnavailableStorage, parse_storage
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
-from patchstorm.worlds.containers.engine import Engine, EngineError, call, engine, told
-from patchstorm.worlds.containers.images import UPDATED, own_image, target_image
-from patchstorm.worlds.containers.labels import labels, new_run
-from patchstorm.worlds.containers.reaper import remove
 
-SHARED: Final = "/shared"  # the volume that replicas share, in every container
-OWN: Final = "/own"  # the volume with what they do not share
 SUBNET_TRIES: Final = 20
 NETEM: Final = ("tc", "qdisc", "add", "dev", "lo", "root", "netem")
 IDLE: Final = ("sleep", "infinity")
-_REAPER: Final = "patchstorm.worlds.containers.reaper"
+_REAPER: Final = "patchstorm.live.docker.reaper"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,17 +77,6 @@ def mounts(run: str) -> dict[str, dict[str, str]]:
 def volume(run: str, place: str) -> str:
     """The name of the volume that is mounted at ``place``."""
     return f"{run}{place.replace('/', '-')}"
-
-
-def user() -> str:
-    """Containers run as whoever runs the harness, so that both may touch the same files."""
-    return f"{os.getuid()}:{os.getgid()}"
-
-
-def started(daemon: Engine, container: str) -> int:
-    with told():
-        daemon.api.start(container)
-    return int(daemon.inspect(container)["State"]["Pid"])
 
 
 async def prepare(plan: Plan, target: Target) -> None:

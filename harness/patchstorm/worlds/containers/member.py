@@ -7,87 +7,26 @@ image at the same address, as in an orchestrator, and be cut off while it runs.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
 import secrets
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from patchstorm.errors import TargetError
-from patchstorm.live.beneath import no_link
+from patchstorm.live.docker.engine import EngineError, call, told
+from patchstorm.live.docker.images import FIRST, UPDATED, target_image
+from patchstorm.live.docker.inside import HERE, OWN, SHARED
+from patchstorm.live.docker.process import ContainerProcess, logging, unpaused, user
 from patchstorm.live.launch import Order, Running
 from patchstorm.live.replica import Replica
-from patchstorm.live.warden import start_time
-from patchstorm.target.model import Target
-from patchstorm.worlds.containers.engine import EngineError, Gone, call, told
-from patchstorm.worlds.containers.ground import IDLE, OWN, SHARED, Ground, user
-from patchstorm.worlds.containers.images import FIRST, UPDATED, target_image
+from patchstorm.worlds.containers.ground import IDLE, Ground
 
 NOTICE_S_MAX: Final = 5.0
 """Within which Docker notices that a container has ended."""
 POLL_S: Final = 0.05
 
-HERE = "/here"  # the directory of the target's file, read-only
 ALIAS = "replica"  # the name under which a balancer finds them all
-UNSEEN = -1  # it ended, and the daemon has not said how
-LOG_S_MAX = 5.0
-
-
-class ContainerProcess:
-    """The processes of one container, from one start to its end."""
-
-    def __init__(self, ground: Ground, container: str, pid: int, log: threading.Thread) -> None:
-        self._ground = ground
-        self._container = container
-        self._pid = pid
-        self._started = start_time(pid)
-        self._log = log
-        self._code: int | None = None
-
-    @property
-    def pid(self) -> int:
-        return self._pid
-
-    def poll(self) -> int | None:
-        if self._code is not None or self._lives():
-            return self._code
-        with contextlib.suppress(EngineError):
-            state = self._ground.daemon.inspect(self._container)["State"]
-            if not state["Running"]:
-                self._code = int(state["ExitCode"])
-        return UNSEEN if self._code is None else self._code
-
-    def _lives(self) -> bool:
-        try:
-            stat = Path(f"/proc/{self._pid}/stat").read_bytes().rpartition(b")")[2].split()
-        except OSError:
-            return False
-        return stat[0] not in (b"Z", b"X") and stat[19].decode() == self._started
-
-    def signal(self, number: signal.Signals) -> None:
-        """To all processes where it stops or continues; else to the leader, whose death ends all."""
-        if not self._lives():
-            return
-        everybody = number in (signal.SIGSTOP, signal.SIGCONT)
-        for pid in _with_children(self._pid) if everybody else (self._pid,):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    async def reap(self) -> None:
-        """A frozen container dies only once it is thawed."""
-        daemon = self._ground.daemon
-        with contextlib.suppress(EngineError):
-            if (await call(daemon.inspect, self._container))["State"]["Paused"]:
-                await call(_unpaused, self._ground, self._container)
-        with contextlib.suppress(Gone):
-            await call(_waited, self._ground, self._container)
-        await asyncio.to_thread(self._log.join, LOG_S_MAX)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,7 +61,7 @@ class Member(Replica):
         """Start the server's container, made anew where there is none."""
         if not self.server:
             self.server = await self._created(order)
-        log = await call(logging, self.ground, self.server, order.log)
+        log = await call(logging, self.ground.daemon, self.server, order.log)
         try:
             pid = await self.ground.start(self.server)
         except EngineError as error:
@@ -130,7 +69,7 @@ class Member(Replica):
             raise TargetError(
                 f"{order.name}: its container does not start: {error}. {remedy}"
             ) from None
-        return ContainerProcess(self.ground, self.server, pid, log)
+        return ContainerProcess(self.ground.daemon, self.server, pid, log)
 
     async def _created(self, order: Order) -> str:
         program, *arguments = order.command
@@ -172,7 +111,7 @@ class Member(Replica):
         if self.frozen:
             self.frozen = False
             with contextlib.suppress(EngineError):
-                await call(_unpaused, self.ground, self.server)
+                await call(unpaused, self.ground.daemon, self.server)
 
     async def disconnect(self) -> None:
         """Take the pod off the network; its connections stay open at both ends, and silent."""
@@ -203,43 +142,9 @@ class Member(Replica):
         return await call(_memory_used, self.ground, self.server)
 
 
-def _with_children(pid: int) -> Iterator[int]:
-    yield pid
-    with contextlib.suppress(OSError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            text = Path(f"/proc/{pid}/task/{task}/children").read_text(encoding="ascii")
-            for child in text.split():
-                yield from _with_children(int(child))
-
-
-def logging(ground: Ground, container: str, log: Path) -> threading.Thread:
-    """A thread that copies what the container says to ``log`` until it ends."""
-    with told():
-        stream = ground.daemon.api.attach(container, stdout=True, stderr=True, stream=True)
-
-    def copy() -> None:
-        with open(log, "ab", buffering=0, opener=no_link) as file, contextlib.suppress(Exception):
-            for piece in stream:
-                file.write(piece)
-
-    thread = threading.Thread(target=copy, name=f"log of {container[:12]}", daemon=True)
-    thread.start()
-    return thread
-
-
-def _waited(ground: Ground, container: str) -> None:
-    with told():
-        ground.daemon.api.wait(container)
-
-
 def _paused(ground: Ground, container: str) -> None:
     with told():
         ground.daemon.api.pause(container)
-
-
-def _unpaused(ground: Ground, container: str) -> None:
-    with told():
-        ground.daemon.api.unpause(container)
 
 
 def _disconnected(ground: Ground, pod: str) -> None:
@@ -276,16 +181,3 @@ def _memory_used(ground: Ground, container: str) -> int:
     with told():
         stats: dict[str, Any] = ground.daemon.api.stats(container, stream=False, one_shot=True)
     return int(stats["memory_stats"]["usage"])
-
-
-def values(target: Target) -> dict[str, str]:
-    """The placeholders that mean the same in every container of a fleet."""
-    assert target.container is not None
-    return {
-        "python": target.container.python,
-        "root": f"{SHARED}/root",
-        "shared": f"{OWN}/shared",
-        "host": "0.0.0.0",
-        "secret_file": f"{OWN}/secret",
-        "here": HERE,
-    }

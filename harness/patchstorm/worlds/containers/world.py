@@ -21,6 +21,7 @@ class Containers(World):
 
     name = "containers"
     says = "containers on a network of their own over a shared tmpfs volume"
+    contains = True
 
     def means(self) -> Means:
         from patchstorm.worlds.containers.abilities import ContainerAbilities

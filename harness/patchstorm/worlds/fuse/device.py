@@ -1,9 +1,10 @@
-"""One mounted file system: its namespace, and the descriptor that carries its requests and answers.
+"""One mounted file system: where it is seen, and the descriptor that carries its requests and answers.
 
-A process of its own holds the mount namespace (``live.nsholder``); replicas enter it. The descriptor is this
-process's alone. So whatever ends the harness ends the rest: with the last descriptor the kernel aborts every
-call under way, the holder ends with its standard input, and a namespace without a process is gone, its mount
-with it. The servers are the warden's (``live.guard``).
+Where servers are processes, nobody else sees it: a process of its own holds the mount namespace
+(``live.nsholder``), and replicas enter it. The descriptor is this process's alone. So whatever ends the
+harness ends the rest: with the last descriptor the kernel aborts every call under way, the holder ends with
+its standard input, and a namespace without a process is gone, its mount with it. The servers are the
+warden's (``live.guard``).
 """
 
 from __future__ import annotations
@@ -36,20 +37,13 @@ MOUNT_S_MAX = 20.0
 
 
 class Device:
-    """The harness's end of one mount, on ``where`` inside the namespace of process ``holder``."""
+    """The harness's end of one mount, on ``where``. What is mounted is taken away by ``_unmount``."""
 
-    def __init__(self, where: Path, fd: int, holder: subprocess.Popen[bytes]) -> None:
+    def __init__(self, where: Path, fd: int) -> None:
         self.where = where
         self.fd = fd
-        self._holder = holder
         os.set_blocking(fd, False)
         self._buffer = bytearray(REQUEST_BYTES_MAX)
-
-    @property
-    def host(self) -> ThisHost:
-        """Where replicas of this mount run."""
-        command = (sys.executable, "-I", "-S", nsholder.__file__)
-        return ThisHost((*command, "enter", str(self._holder.pid)))
 
     def requests(self) -> Iterator[Request]:
         """What has come so far. INIT is answered here; what is only forgotten needs no answer."""
@@ -87,14 +81,34 @@ class Device:
                 raise
 
     def close(self) -> None:
-        """Take the mount away: what is under way fails, and its namespace goes with its last process."""
+        """Take the mount away: what is under way fails."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
-            _dismiss(self._holder)
+            self._unmount()
+
+    def _unmount(self) -> None:
+        raise NotImplementedError
 
 
-def mounted(where: Path) -> Device:
+class Hidden(Device):
+    """A mount inside the namespace of process ``holder``, which goes with its last process."""
+
+    def __init__(self, where: Path, fd: int, holder: subprocess.Popen[bytes]) -> None:
+        super().__init__(where, fd)
+        self._holder = holder
+
+    @property
+    def host(self) -> ThisHost:
+        """Where replicas of this mount run."""
+        command = (sys.executable, "-I", "-S", nsholder.__file__)
+        return ThisHost((*command, "enter", str(self._holder.pid)))
+
+    def _unmount(self) -> None:
+        _dismiss(self._holder)
+
+
+def mounted(where: Path) -> Hidden:
     """A file system on ``where``, in a namespace of its own. UnavailableStorage if there can be none."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -121,7 +135,7 @@ def mounted(where: Path) -> Device:
         except BaseException:
             _dismiss(holder)
             raise
-    return Device(where, fds[0], holder)
+    return Hidden(where, fds[0], holder)
 
 
 def cannot(said: str) -> str:

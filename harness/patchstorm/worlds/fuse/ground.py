@@ -22,6 +22,7 @@ from patchstorm.history.events import Fault
 from patchstorm.history.model import History
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.live.fleet import Fleet, assembled
+from patchstorm.live.host import Host
 from patchstorm.live.storage import Storage
 from patchstorm.target.model import Target
 from patchstorm.worlds.fuse.conductor import Conductor
@@ -46,20 +47,29 @@ class Ground:
         self.storms = 0
         self.devices: list[Device] = []
         self._fleet: Fleet | None = None
+        self._hosts: list[Host] = []
         self._stack = contextlib.ExitStack()
         try:
             self.root, self.scratch = self._stack.enter_context(folders())
-            with ThreadPoolExecutor(replicas) as pool:  # most of a mount is the start of its holder
-                mounting = [pool.submit(mounted, self.root) for _ in range(replicas)]
-            for one in mounting:
-                if one.exception() is None:
-                    self.devices.append(one.result())
-                    self._stack.callback(self.devices[-1].close)
-            for one in mounting:
-                one.result()
+            self._mount(replicas)
         except BaseException:
             self._stack.close()
             raise
+
+    def _mount(self, replicas: int) -> None:
+        """One file system for each."""
+        with ThreadPoolExecutor(replicas) as pool:  # most of a mount is the start of its holder
+            mounting = [pool.submit(mounted, self.root) for _ in range(replicas)]
+        for one in mounting:
+            if one.exception() is None:
+                self._opened(one.result())
+                self._hosts.append(one.result().host)
+        for one in mounting:
+            one.result()
+
+    def _opened(self, device: Device) -> None:
+        self.devices.append(device)
+        self._stack.callback(device.close)
 
     @property
     def warm(self) -> bool:
@@ -78,20 +88,27 @@ class Ground:
         if self._fleet is not None:
             self._fleet.changes_loop()
             return self._fleet
-        storage = Storage(
-            root=self.root,
-            view=self.root,
-            scratch=self.scratch,
-            flavour=flavour,
-            hosts=[device.host for device in self.devices],
-        )
-        fleet = assembled(
-            target, storage, len(self.devices), log_dir=self.scratch if self.keeps else log_dir,
+        fleet = self._assembled(
+            target, flavour, log_dir=self.scratch if self.keeps else log_dir,
             lifetime_ms=lifetime_ms,
         )  # fmt: skip
         if self.keeps:
             self._fleet = fleet
         return fleet
+
+    def _assembled(
+        self, target: Target, flavour: str, *, log_dir: Path, lifetime_ms: int | None
+    ) -> Fleet:
+        storage = Storage(
+            root=self.root,
+            view=self.root,
+            scratch=self.scratch,
+            flavour=flavour,
+            hosts=self._hosts,
+        )
+        return assembled(
+            target, storage, len(self.devices), log_dir=log_dir, lifetime_ms=lifetime_ms
+        )
 
     def close(self) -> None:
         """End everything. Without their mounts no server waits for an answer."""

@@ -23,6 +23,7 @@ from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 from patchstorm.worlds.fuse.choosing import Deciding, Repeating
 from patchstorm.worlds.fuse.ground import Ground
+from patchstorm.worlds.fuse.grounds import ground_of
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 from patchstorm.worlds.fuse.run import run_conducted
 
@@ -114,7 +115,7 @@ class Keeping:
                 misfit = self.idle.pop(0)
         if misfit is not None:
             misfit.ground.close()
-        return kept or Kept(fitting, Ground(fitting[1], keeps=True))
+        return kept or Kept(fitting, ground_of(fitting[0], fitting[1], keeps=True))
 
     def _laid_aside(self, kept: Kept) -> None:
         if kept.ground.fit and self.refused is None:

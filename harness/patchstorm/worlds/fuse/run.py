@@ -45,6 +45,7 @@ from patchstorm.worlds.fuse.conductor import Conductor
 from patchstorm.worlds.fuse.faults import Faults
 from patchstorm.worlds.fuse.fleet import conducted
 from patchstorm.worlds.fuse.ground import Ground, lay_by
+from patchstorm.worlds.fuse.grounds import ground_of
 from patchstorm.worlds.fuse.injection import Injections
 from patchstorm.worlds.fuse.loop import Loop
 from patchstorm.worlds.fuse.member import Held, Member
@@ -92,7 +93,7 @@ def run_conducted(
     make_root(server)
     with ExitStack() as stack:
         if ground is None:
-            ground = Ground(plan.replicas)
+            ground = ground_of(target, plan.replicas)
             stack.callback(ground.close)
         runner = stack.enter_context(asyncio.Runner(loop_factory=Loop))
         loop = runner.get_loop()

@@ -14,6 +14,8 @@ def reason_to_skip(plan: Plan, target: Target) -> str | None:
     """Why this storm cannot be brought about; None if it can."""
     if plan.needs_programs:
         return "a client is a program of its own, which runs in real time; use --world processes"
+    if target.only_contained and target.companion is not None:
+        return f"target {target.name} shares a program among its replicas, which containers cannot reach"
     local = parse_flavour(plan.storage or "tmpfs").nfs is None
     for fault in plan.world_faults:
         reason = _fault(fault, target, local)

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from patchstorm.errors import PatchstormError
 from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.scenario.faults import OF_REQUESTS, TRIGGERS, within
 from patchstorm.scenario.means import Means
@@ -30,6 +29,7 @@ class Fuse(OnTheModel):
     name = "fuse"
     says = "real server processes over a model of the storage; each file-system call waits to be chosen"
     repeats = True
+    contains = True
 
     def means(self) -> Means:
         from patchstorm.worlds.fuse.abilities import Abilities
@@ -85,6 +85,10 @@ class Fuse(OnTheModel):
             return Outcome(log_dir=out_dir, skipped=reason)
         stop = threading.Event()
         try:
+            if target.only_contained:
+                from patchstorm.worlds.fuse.boxes import prepare
+
+                await prepare(target)
             ran = await asyncio.to_thread(
                 shared.keeping.run, plan, target, chooser, out_dir=out_dir, stop=stop
             )
@@ -107,23 +111,10 @@ class Fuse(OnTheModel):
         )
 
     async def doctor(self) -> AsyncIterator[Row]:
-        """A file system is really mounted and taken away again."""
-        from patchstorm.worlds.fuse.device import mounted
-        from patchstorm.worlds.fuse.folders import folders
-        from patchstorm.worlds.fuse.rest import why_not
+        from patchstorm.worlds.fuse.doctor import rows
 
-        what = f"world {self.name}"
-        missing = why_not()
-        if missing is not None:
-            yield Row(what, "no", missing)
-            return
-        try:
-            with folders() as (root, _):
-                mounted(root).close()
-        except (PatchstormError, OSError) as error:
-            yield Row(what, "no", str(error))
-            return
-        yield Row(what, "yes", "/dev/fuse, mounted in a namespace of its own")
+        async for row in rows(f"world {self.name}"):
+            yield row
 
 
 FUSE = Fuse()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 from patchstorm.errors import InconclusiveError, UsageError
-from patchstorm.worlds.containers.labels import RUN
+from patchstorm.live.docker.labels import RUN
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -107,7 +107,7 @@ def engine() -> Engine:
     Raises UsageError where the SDK is missing and EngineError where no daemon answers.
     """
     if importlib.util.find_spec("docker") is None:
-        raise UsageError(f"--world containers: {MISSING}")
+        raise UsageError(f"containers: {MISSING}")
     import docker
 
     try:

@@ -1,4 +1,4 @@
-"""``python -m patchstorm.worlds.containers.build TAG DOCKERFILE [NAME=VALUE...] <CONTEXT.tar``
+"""``python -m patchstorm.live.docker.build TAG DOCKERFILE [NAME=VALUE...] <CONTEXT.tar``
 
 Builds one image from the archive on standard input. A process of its own because a build cannot be
 interrupted from within: when the process is killed, the daemon loses its client and stops building.
@@ -10,7 +10,7 @@ import io
 import sys
 
 from patchstorm.errors import PatchstormError
-from patchstorm.worlds.containers.engine import Engine, EngineError, engine, told
+from patchstorm.live.docker.engine import Engine, EngineError, engine, told
 
 LINES_KEPT = 30
 
