@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from patchstorm.worlds.sim.tracing import StepRecord
+from patchstorm.telling.record import StepRecord
 
 CHANGES = ("write", "pwrite", "ftruncate", "truncate", "replace", "link", "unlink", "rmdir")
 """Calls that change bytes or names; opening a file may make one, closing and locking change neither."""

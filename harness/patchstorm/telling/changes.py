@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from patchstorm.worlds.sim.causes import CHANGES
-from patchstorm.worlds.sim.tracing import StepRecord
+from patchstorm.telling.causes import CHANGES
+from patchstorm.telling.record import StepRecord
 
 O_CREAT = 0o100
 O_TRUNC = 0o1000
