@@ -15,6 +15,8 @@ from patchstorm.history.events import Step
 from patchstorm.history.model import History
 
 Detail = dict[str, Any]
+SWEEPER: Final = "/sweeper"
+"""How tasks are called last that no client asked for."""
 NEVER: Final = "never made"
 """The result of a call before which its replica died."""
 

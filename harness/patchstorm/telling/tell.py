@@ -23,7 +23,7 @@ from patchstorm.telling.causes import granted, in_vain, looked_last, missed, pai
 from patchstorm.telling.changes import began_at, passes, seen
 from patchstorm.telling.lines import Order, Page, Weight
 from patchstorm.telling.phrasing import asked_of, asks, did, likeness, private
-from patchstorm.telling.record import NEVER, Account, StepRecord
+from patchstorm.telling.record import NEVER, SWEEPER, Account, StepRecord
 
 ALIKE_MAX = 3
 SWEPT_TOLD = 3
@@ -33,7 +33,6 @@ PAIRS_MAX = 2
 DIED_MAX = 2
 FINDINGS_MAX = 3
 TRIES_MIN = 4
-SWEEPER = "/sweeper"
 SERVER_ERROR = 500
 _REMOVALS = ("unlink", "rmdir")
 _ABOUT_ANSWERS = ("protocol", "conformance")
@@ -259,7 +258,10 @@ class _Story:
     # -- requests -------------------------------------------------------------------------------------
 
     def findings(self, findings: Sequence[Finding]) -> None:
-        """The requests of the first finding with what they did; those of others where there is room."""
+        """The requests of the first finding with what they did; those of others where there is room.
+
+        One that names all of the first's is about the same deed, and what else it names followed from that.
+        """
         if findings:
             about = findings[0].checker in _ABOUT_ANSWERS
             for op in self._varied(findings[0].operations):
@@ -268,6 +270,8 @@ class _Story:
                 self._failed(op)
                 self._in_vain(op)
         for finding in findings[1:FINDINGS_MAX]:
+            if set(findings[0].operations) <= set(finding.operations):
+                continue
             for op in self._varied(finding.operations):
                 if op not in self._told:
                     self.operation(op, weight=Weight.ASIDE)
@@ -358,7 +362,7 @@ class _Story:
             for one in passes(records):
                 changes = seen(one)
                 for record in changes:
-                    if record.call in ("replace", "link") and not private(record):
+                    if record.call in ("replace", "rename", "link") and not private(record):
                         self._deed(record, Weight.DEED)
                 self._removed(
                     [record for record in changes if record.call in _REMOVALS], Weight.SWEPT

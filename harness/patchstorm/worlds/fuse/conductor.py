@@ -26,6 +26,7 @@ from patchstorm.worlds.fuse.choosing import CLOCK, Chooses, Option, Turn
 from patchstorm.worlds.fuse.holding import Holding
 from patchstorm.worlds.fuse.loop import Events, Selector
 from patchstorm.worlds.fuse.member import Held, Member
+from patchstorm.worlds.fuse.served import Served
 
 STEP_NS: Final = 1_000
 POLL_S: Final = 0.000_05  # between two looks whether all rest; twice as long each time
@@ -58,6 +59,7 @@ class Conductor(Holding):
         self.spun: set[str] = set()
         """Who kept a processor busy while it waited."""
         self.deadline: float = time.monotonic() + 3_600
+        self.served = Served()
         self._turns: list[Turn] = []
         self._serving: dict[int, int] = {}
         self._patient: set[int] = set()
@@ -88,19 +90,26 @@ class Conductor(Holding):
 
     @contextlib.asynccontextmanager
     async def crossing(
-        self, client: str, replica: int | None
+        self, client: str, replica: int | None, op: int
     ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         """A client's request goes out when its turn comes, and so does each block of its body."""
         assert replica is not None, "no balancer stands before these replicas"
         name = f"{client} to r{replica}"
         await self._turn(client, name, replica, False)
+        request = self.served.begins(replica, client, op, turn=name)
         self._serving[replica] = self._serving.get(replica, 0) + 1
         self._engaged.add(replica)
+
+        async def goes_on() -> None:
+            await self._turn(client, f"{name}, goes on", replica, True)
+            self.served.goes_on(replica, request)
+
         try:
-            yield lambda: self._turn(client, f"{name}, goes on", replica, True)
+            yield goes_on
         finally:
             self._serving[replica] -= 1
             self._moving.add(replica)
+            self.served.ends(replica, request)
 
     async def _turn(self, who: str, key: str, replica: int, goes_on: bool) -> None:
         if self.chooses is None or self._real:

@@ -177,7 +177,7 @@ class Holding:
             member.device.fail(held.request, code)
         else:
             member.device.reply(held.request, payload)
-        self.after(held, errno.errorcode.get(code, str(code)) if code else _told(held, payload))
+        self.after(held, answer_of(held, result))
         self.wake()
 
     def performed(self, held: Held) -> tuple[int, bytes] | None:
@@ -221,9 +221,15 @@ class Holding:
         self._moving.add(member.index)
 
 
-def _told(held: Held, payload: bytes) -> str:
+def answer_of(held: Held, result: tuple[int, bytes]) -> str:
+    """What came of a call, in a few characters."""
+    code, payload = result
+    if code:
+        return errno.errorcode.get(code, str(code))
     if held.request.op == Op.READ:
         return f"{len(payload)} bytes"
+    if held.request.op == Op.WRITE:
+        return str(int.from_bytes(payload[:4], "little"))
     at = _SIZE_AT.get(Op(held.request.op)) if held.request.called in Op.__members__ else None
     if at is not None:
         return f"size {int.from_bytes(payload[at : at + 8], 'little')}"
