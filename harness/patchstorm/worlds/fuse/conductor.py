@@ -261,6 +261,9 @@ class Conductor(Holding):
     def _serves(self, replica: int) -> bool:
         return replica in self._engaged
 
+    def _conducts(self) -> bool:
+        return self.chooses is not None and not self._real
+
     def _rests(self) -> bool:
         """Whether all of them sleep. What they asked for before that has come, and is taken in after it."""
         return not any(_moves(one) for one in self._looked_at())
@@ -310,8 +313,9 @@ class Conductor(Holding):
         """What can happen, in the order in which it happens where nobody minds.
 
         What a replica does for nobody, such as a sweep, comes last: it comes again every few milliseconds of
-        real time, of which a conducted storm takes much. What follows an answer, such as the close of a file,
-        is no such thing, whichever of the two is seen first.
+        real time, of which a conducted storm takes much. It comes first where a request of that replica
+        sleeps: that may wait for what the sweep has got hold of, such as a lock in memory. What follows an
+        answer, such as the close of a file, is no such thing, whichever of the two is seen first.
         """
         asking = {one.member.index for one in (*self._held, *self._parked) if not one.own}
         self._engaged = {one for one in self._engaged if self._serving.get(one) or one in asking}
@@ -324,12 +328,19 @@ class Conductor(Holding):
             if not one.member.paused
         ]  # fmt: skip
         calls.sort(key=lambda option: (option.who, option.name))
+        in_the_way = self._in_the_way()
         turns = sorted(self._turns, key=lambda turn: (not turn.goes_on, turn.who, turn.key))
         return [
+            *(one for one in calls if one.held in in_the_way),
             *(one for one in calls if not one.aside),
             *(Option(turn.who, turn.key, None, turn=turn) for turn in turns),
-            *(one for one in calls if one.aside),
+            *(one for one in calls if one.aside and one.held not in in_the_way),
         ]
+
+    def _in_the_way(self) -> list[Held | None]:
+        """Calls of sweeps for which a request of their replica may be waiting."""
+        sleepers = self._sleepers()
+        return [one for one in self._held if one.own and one.member in sleepers]
 
     def _better_waits(self, options: Sequence[Option], timeout: float | None) -> bool:
         """Whether time is to go on first: nobody waits for a sweep, and whether one has come yet is chance.

@@ -96,7 +96,7 @@ class Holding:
             silent = request.op in SILENT or member.bridge.leads_on(request)
             own = not silent and self.chains.own(
                 member.index, request.tid, f"{call.operation} {path}",
-                looks=request.op in LOOKS, serves=self._serves(member.index),
+                looks=request.op in LOOKS, serves=self._serves(member.index), held=self._conducts(),
             )  # fmt: skip
             held = Held(member, request, call, "", own=own)
             held.name = f"{held.who} {told}"
@@ -110,6 +110,10 @@ class Holding:
 
     def _serves(self, replica: int) -> bool:
         """Whether what a replica asks for may be for a client."""
+        return False
+
+    def _conducts(self) -> bool:
+        """Whether calls are held, and time stands still meanwhile."""
         return False
 
     def _passes(self, held: Held) -> bool:

@@ -276,7 +276,7 @@ class _FuseRun(Run):
                 if self._contents.get(path) != now:
                     self._contents[path] = now
                     self.watcher.changed(path)
-        if call.operation == "write" and not result:
+        if call.operation == "write" and result.isdecimal():
             self.triggers.written(member.index, self._path(held))
 
     def _named(self, held: Held) -> None:
