@@ -42,8 +42,13 @@ class Chains:
             begun[thread] = opener in self._openers if held else looks
         return begun[thread]
 
-    def rested(self, replica: int, asking: Container[int]) -> None:
-        """A replica is at rest: chains end, save those of threads that wait for an answer."""
+    def rested(self, replica: int, asking: Container[int], *, busy: bool = False) -> None:
+        """A replica is at rest: chains end, save those of threads that wait for an answer.
+
+        ``busy``: it asks for something for a client. A sweep that sleeps meanwhile may be waiting for that
+        thread, as in CPython for the interpreter's lock, and has not come to its end.
+        """
         begun = self._begun.get(replica, {})
         for thread in [one for one in begun if one not in asking]:
-            del begun[thread]
+            if not (busy and begun[thread]):
+                del begun[thread]

@@ -252,10 +252,9 @@ class Conductor(Holding):
 
     def _all_rest(self) -> None:
         for one in self._looked_at():
-            asking = {
-                held.request.tid for held in (*self._held, *self._parked) if held.member is one
-            }
-            self.chains.rested(one.index, asking)
+            asks = [held for held in (*self._held, *self._parked) if held.member is one]
+            asking = {held.request.tid for held in asks}
+            self.chains.rested(one.index, asking, busy=any(not held.own for held in asks))
         self._moving.clear()
 
     def _serves(self, replica: int) -> bool:
