@@ -49,3 +49,27 @@ def test_a_thread_whose_call_is_held_goes_on_with_its_chain() -> None:
     chains.rested(0, ())
     assert not chains.own(0, 7, "lookup <u0>", looks=True, serves=True)
     assert chains.own(1, 7, "list .", looks=True, serves=True)
+
+
+def test_what_a_server_looks_at_while_it_starts_may_be_what_it_looks_at_for_each_request() -> None:
+    openers: set[str] = set()
+    chains = Chains(openers)
+    assert chains.own(0, 1, "stat .", looks=True, serves=False, held=False)
+    chains.rested(0, ())
+    assert not openers
+    assert chain(chains, 1, ("stat .", *REQUEST), serves=True) == {False}
+
+
+def test_a_sweep_that_is_under_way_when_holding_begins_stays_one() -> None:
+    chains = Chains()
+    assert chains.own(0, 5, "list .", looks=True, serves=False, held=False)
+    assert chains.own(0, 5, "unlink <u0>", looks=False, serves=True)
+
+
+def test_a_sweep_that_sleeps_while_a_request_is_held_has_not_ended() -> None:
+    chains = Chains()
+    assert chains.own(0, 5, "stat .", looks=True, serves=False)
+    assert not chains.own(0, 6, "write <u0>", looks=False, serves=True)
+    chains.rested(0, {6}, busy=True)
+    assert chains.own(0, 5, "list .", looks=True, serves=True)
+    assert not chains.own(0, 6, "unlink <u0>", looks=False, serves=True)

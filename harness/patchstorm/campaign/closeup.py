@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from patchstorm.campaign.failure import Failure
-from patchstorm.campaign.keeping import with_steps
 from patchstorm.campaign.ran import replayed
 from patchstorm.campaign.replay_target import plan_for
 from patchstorm.campaign.simulated import named_subject, schedule_of
@@ -15,6 +14,7 @@ from patchstorm.history import write_history
 from patchstorm.history.events import Step
 from patchstorm.history.model import History
 from patchstorm.history.reader import parse_history
+from patchstorm.telling.record import with_steps
 from patchstorm.worlds.sim.closeup import CloseUp
 from patchstorm.worlds.sim.workers import pool
 

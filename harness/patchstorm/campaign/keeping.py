@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
-
-import msgspec
 
 from patchstorm.campaign.failure import (
     FAILURE_FILE,
@@ -23,13 +20,12 @@ from patchstorm.campaign.shrinking import SECONDS_MAX, Shrunk, shrink
 from patchstorm.check.model import Finding
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import write_history
-from patchstorm.history.events import Step
-from patchstorm.history.model import History
 from patchstorm.run.outcome import HISTORY_FILE
 from patchstorm.scenario.composing.told import composition
 from patchstorm.target.registry import text_of
+from patchstorm.telling.record import with_steps
+from patchstorm.telling.tell import tell
 from patchstorm.worlds.sim.run import WORLD
-from patchstorm.worlds.sim.story import tell
 
 
 def keep_failure(
@@ -85,17 +81,9 @@ def story_of(small: Shrunk) -> tuple[str, ...]:
     """A shrunk failure, told step by step; first what it is made of, where it was composed."""
     ran = small.ran
     assert ran.trace is not None, "a failure is told from a traced run"
-    steps = tell(
-        ran.history, ran.trace.records, small.schedule.choices, ran.outcome.paths, ran.findings,
-        ran.outcome.forced,
-    )  # fmt: skip
+    account = ran.outcome.account(ran.trace.records, small.schedule.choices)
+    steps = tell(ran.history, account, ran.findings)
     return (*composition(small.plan), *steps)
-
-
-def with_steps(history: History, steps: Iterable[Step]) -> History:
-    """``history`` with every step among its events, in order of time."""
-    events = sorted((*history.events, *steps), key=lambda one: one.time_ns)
-    return msgspec.structs.replace(history, events=tuple(events))
 
 
 def write_small(

@@ -27,10 +27,10 @@ from patchstorm.scenario.composing.told import composition
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
+from patchstorm.telling.tell import tell
 from patchstorm.worlds.sim.app import Subject, subject_of
 from patchstorm.worlds.sim.run import WORLD
 from patchstorm.worlds.sim.stepping import Stepping
-from patchstorm.worlds.sim.story import tell
 from patchstorm.worlds.sim.workers import Workers, pool
 
 
@@ -90,10 +90,8 @@ def replay(
     with Stepping(subject.target.phases) as trace:  # a breakpoint() of the store opens a debugger
         ran = replayed(plan, subject, schedule, workers, trace=trace)
     assert ran.trace is not None
-    steps = tell(
-        ran.history, ran.trace.records, schedule.choices, ran.outcome.paths, ran.findings,
-        ran.outcome.forced,
-    )  # fmt: skip
+    account = ran.outcome.account(ran.trace.records, schedule.choices)
+    steps = tell(ran.history, account, ran.findings)
     story = (*composition(plan), *steps)
     nearby = None
     if near_count and not as_grave(failure.findings, ran.findings):

@@ -30,17 +30,21 @@ from patchstorm.check.verdict import Verdict, folded
 from patchstorm.check.weight import minor, same_cause
 from patchstorm.choice.schedule import Schedule
 from patchstorm.errors import OtherPythonError, UsageError
+from patchstorm.history import write_history
 from patchstorm.history.model import History
 from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held
 from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.scenario import library
+from patchstorm.scenario.composing.told import composition
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.workloads.conformance import unasked
 from patchstorm.target import registry
 from patchstorm.target.model import Target
+from patchstorm.telling.record import with_steps
+from patchstorm.telling.tell import tell
 from patchstorm.worlds.registry import world_of
 
 PLAN_FILE = "plan.json"
@@ -276,7 +280,12 @@ def _judged(
     history_path = folder / HISTORY_FILE
     judgements = judge(history)
     findings = tuple(sorted((f for one in judgements for f in one.findings), key=minor))
-    failure = _keep(folder, plan, target, world, findings, outcome) if findings else None
+    told = _told(plan, history, findings, outcome) if findings else ()
+    failure = None
+    if findings:
+        failure = _keep(
+            folder, plan, target, world, findings, schedule=outcome.schedule, story=told
+        )
     skipped = [f"{one.checker} does not apply: {one.skipped}" for one in judgements if one.skipped]
     points, unjudged = points_of(plan, history, outcome.idle)
     notes = [note for one in judgements for note in one.notes]
@@ -292,7 +301,7 @@ def _judged(
         unknown="; ".join(filter(None, (outcome.unknown, unknowns(judgements)))) or None,
         findings=findings,
         failure=None if failure is None else str(failure),
-        story=outcome.story if findings else (),
+        story=told,
         notes=(*outcome.notes, *unjudged, *notes, *skipped),
         points=points,
         scaled=outcome.scaled,
@@ -310,13 +319,27 @@ def _judged(
     )
 
 
+def _told(
+    plan: Plan, history: History, findings: tuple[Finding, ...], outcome: Outcome
+) -> tuple[str, ...]:
+    """The story of a failure, whose steps go to its history as well, where the world knows of steps."""
+    account = outcome.account
+    if account is None:
+        return ()
+    with (outcome.log_dir / HISTORY_FILE).open("wb") as file:
+        write_history(with_steps(history, account.events()), file)
+    return (*composition(plan), *tell(history, account, findings))
+
+
 def _keep(
     folder: Path,
     plan: Plan,
     target: Target,
     world: str,
     findings: tuple[Finding, ...],
-    outcome: Outcome,
+    *,
+    schedule: Schedule | None,
+    story: tuple[str, ...],
 ) -> Path:
     path = folder / FAILURE_FILE
     failure = Failure(
@@ -330,8 +353,8 @@ def _keep(
         plan=plan,
         findings=findings,
         history=HISTORY_FILE,
-        schedule=outcome.schedule,
-        story=outcome.story,
+        schedule=schedule,
+        story=story,
         command=replay_command(path),
         target_text=registry.text_of(target.origin),
         made_by=Maker.here(),

@@ -13,11 +13,11 @@ from patchstorm.campaign.simulated import named_subject, schedule_of
 from patchstorm.choice.holding import Holding
 from patchstorm.dialect.phrases import shortener
 from patchstorm.errors import UsageError
+from patchstorm.telling.record import StepRecord
+from patchstorm.telling.tell import tell as told
 from patchstorm.worlds.sim.agenda import STEP_NS
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.stepping import Stepping, line_of
-from patchstorm.worlds.sim.story import tell as told
-from patchstorm.worlds.sim.tracing import StepRecord
 from patchstorm.worlds.sim.workers import pool
 
 NAMES_TOLD: Final = 6
@@ -70,10 +70,8 @@ def step_through(
         ran = run_and_judge(
             plan, subject, order, workers, observers=(steps,), choosers=listed(schedule.draws)
         )
-    story = told(
-        ran.history, steps.records, ran.outcome.choices, ran.outcome.paths, ran.findings,
-        ran.outcome.forced,
-    )  # fmt: skip
+    account = ran.outcome.account(steps.records, ran.outcome.choices)
+    story = told(ran.history, account, ran.findings)
     return Stepped(ran=ran, story=story, missed=tuple(sorted(set(breaks) - steps.stopped)))
 
 

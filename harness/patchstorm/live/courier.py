@@ -30,8 +30,10 @@ from patchstorm.scenario.machine import Machine, Step
 from patchstorm.scenario.plan import Plan, UploadPlan
 
 FETCH_BYTES_MORE = 1 << 20
-Crossing = Callable[[str, int | None], AbstractAsyncContextManager[Turn | None]]
-"""Of a client, and of the replica that it asks: entered before the request goes out, left when it is over."""
+Crossing = Callable[[str, int | None, int], AbstractAsyncContextManager[Turn | None]]
+"""Of a client, of the replica that it asks, and of the operation: entered before the request goes out, left
+when it is over.
+"""
 
 
 class Courier:
@@ -83,11 +85,12 @@ class Courier:
 
     async def _send(self, step: Step, send: Send) -> Answer:
         replica = self._replica(send.request)
+        assert step.op is not None, "what is sent has a number"
         head = self._clients.begin(step, send, replica)
         if head is None:
             delivery = Delivery(reply=None, sent=0, error=NoAnswer.NO_URL)
         else:
-            async with self.crossing(step.client, replica) as turn:
+            async with self.crossing(step.client, replica, step.op) as turn:
                 delivery = await self._across(step, send, replica, head, turn)
             if delivery.reply is None:
                 self.on_silence()
@@ -180,7 +183,7 @@ def _nothing() -> None:
 
 
 @contextlib.asynccontextmanager
-async def _at_once(_: str, __: int | None) -> AsyncIterator[None]:
+async def _at_once(_: str, __: int | None, ___: int) -> AsyncIterator[None]:
     yield None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from patchstorm.choice.schedule import Schedule
 from patchstorm.history.model import History
+from patchstorm.telling.record import Account
 
 HISTORY_FILE = "history.jsonl"
 """What a history is called in the directory of its run."""
@@ -20,7 +21,7 @@ class Outcome:
     ids of faults that were in force and hit nothing; ``scaled`` says which sizes the world made smaller.
     ``missed`` are ids of faults whose moment came and was over before they could strike: the same plan, run
     again, may hit. ``schedule`` are the choices made, in worlds whose runs can be repeated by them,
-    and ``story`` tells the steps around them.
+    and ``account`` says which steps there were, for a story.
     """
 
     log_dir: Path
@@ -33,4 +34,4 @@ class Outcome:
     missed: tuple[str, ...] = ()
     scaled: tuple[str, ...] = ()
     schedule: Schedule | None = None
-    story: tuple[str, ...] = ()
+    account: Account | None = None

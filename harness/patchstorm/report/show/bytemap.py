@@ -121,7 +121,7 @@ class _Files:
 
     def follow(self, row: Row) -> None:
         """The effect of one step that did not fail."""
-        if row.call == "open":
+        if row.call in ("open", "create"):
             self._opened[row.task, row.path] = self._named(row.path)
         elif row.call in ("write", "pwrite") and row.length > 0:
             file = self._meant(row)

@@ -38,7 +38,7 @@ from patchstorm.report.show.words import (
 
 CHANGING: Final = frozenset({
     "write", "pwrite", "writev", "truncate", "ftruncate", "replace", "rename", "link", "symlink", "unlink",
-    "mkdir", "rmdir", "fallocate", "copy_file_range",
+    "mkdir", "rmdir", "fallocate", "copy_file_range", "copy", "create",
 })  # fmt: skip
 _FAILED: Final = re.compile(r"E[A-Z0-9]{2,15}", re.ASCII)  # errno(3)
 
@@ -65,6 +65,11 @@ class _Layout:
         steps_made = (event for event in history.events if isinstance(event, Step))
         self._places = {id(step): place for step, place in zip(steps_made, places, strict=False)}
         self._step_ns = step_ns
+        self._made = sorted(
+            event.time_ns
+            for event in history.events
+            if isinstance(event, Step) and event.step is not None and step_ns is None
+        )
         befell = [mark for mark in told if mark.step is not None and mark.fault]
         self._befell: Mapping[int | None, Mark] = _strongest(befell, lambda mark: mark.step)
         steps = [mark for mark in told if mark.step is not None and not mark.fault]
@@ -186,7 +191,7 @@ class _Layout:
         )
 
     def _step(self, step: Step) -> Row:
-        number = self._number(step.time_ns)
+        number = self._number(step.time_ns, step.step)
         mark = self._steps.get(number) if number >= 0 else None
         failed = _FAILED.fullmatch(step.result) is not None
         changes = step.call in CHANGING and not failed
@@ -212,9 +217,16 @@ class _Layout:
             place=self._places.get(id(step), ""),
         )
 
-    def _number(self, time_ns: int) -> int:
-        """The number by which stories call this moment; -1 where they tell the time."""
-        return -1 if self._step_ns is None else time_ns // self._step_ns
+    def _number(self, time_ns: int, step: int | None = None) -> int:
+        """The number by which stories call this moment, or this step; -1 where they tell the time.
+
+        Where no clock moves by steps it is that of the last step that was made by then.
+        """
+        if self._step_ns is not None:
+            return time_ns // self._step_ns
+        if not self._made:
+            return -1
+        return bisect_right(self._made, time_ns) if step is None else step
 
     def _told(self, event: Event) -> tuple[str, int, bool]:
         """Words, lane, and whether it is always shown."""

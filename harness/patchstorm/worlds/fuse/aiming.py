@@ -98,7 +98,7 @@ def deaths_of(ran: FuseOutcome) -> list[Death]:
     """A death before, and one after, each call that changes something."""
     found: list[Death] = []
     for step in ran.trace[ran.storm_from :]:
-        call, path, detail = _words(step.told)
+        call, path, detail = words_of(step.told)
         if step.number == NO_STEP or not step.footprint.writes or call in LEAVES_NOTHING:
             continue
         dies = Choice(step.name, step.number, STRIKE, PROCESS_DIES)
@@ -110,7 +110,7 @@ def deaths_of(ran: FuseOutcome) -> list[Death]:
     return found
 
 
-def _words(told: str) -> tuple[str, str, str]:
+def words_of(told: str) -> tuple[str, str, str]:
     """Operation, path or paths, and the rest of what is said of a call."""
     words = told.split(" ")
     end = 4 if words[2:3] == ["->"] else 2

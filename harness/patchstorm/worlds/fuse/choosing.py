@@ -148,11 +148,13 @@ class Naming:
         self._asked[key] += 1
         return key if not times else (key[0], key[1], f"{kind}~{times}")
 
-    def happened(self, option: Option) -> Option:
-        """Write down that it happens now."""
+    def happened(self, option: Option, *, dull: bool = False) -> Option:
+        """Write down that it happens now. A sweep for which nobody decided is in nobody's way: whoever acted
+        before it goes on after it."""
         self.order.append(self.key(option))
         self._seen[option.name] += 1
-        self.last = option.who
+        if not dull or option.held is None or not option.held.own:
+            self.last = option.who
         return option
 
 
@@ -200,7 +202,7 @@ class Deciding(Naming):
         if self._entered != task.path or self.steps >= self._due:
             self._entered = task.path
             self._due = self._strategy.due(self.steps, task, task.local)
-        return self.happened(chosen)
+        return self.happened(chosen, dull=chosen is dull)
 
     def minds(self, name: str) -> bool:
         return self.steps + 1 >= self._due
@@ -290,7 +292,7 @@ class Repeating(Naming):
         choice = self._listed(dull, goes_on, len(options) > 1 or timer)
         found = None if choice is None else self._found(choice, options, timer)
         if choice is None or found is None:
-            return self.happened(dull)
+            return self.happened(dull, dull=True)
         self._used.add(choice.key)
         self.taken.append(choice)
         if choice.kind == HOLD:

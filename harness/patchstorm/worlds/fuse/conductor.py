@@ -26,6 +26,7 @@ from patchstorm.worlds.fuse.choosing import CLOCK, Chooses, Option, Turn
 from patchstorm.worlds.fuse.holding import Holding
 from patchstorm.worlds.fuse.loop import Events, Selector
 from patchstorm.worlds.fuse.member import Held, Member
+from patchstorm.worlds.fuse.served import Served
 
 STEP_NS: Final = 1_000
 POLL_S: Final = 0.000_05  # between two looks whether all rest; twice as long each time
@@ -58,6 +59,7 @@ class Conductor(Holding):
         self.spun: set[str] = set()
         """Who kept a processor busy while it waited."""
         self.deadline: float = time.monotonic() + 3_600
+        self.served = Served()
         self._turns: list[Turn] = []
         self._serving: dict[int, int] = {}
         self._patient: set[int] = set()
@@ -88,19 +90,26 @@ class Conductor(Holding):
 
     @contextlib.asynccontextmanager
     async def crossing(
-        self, client: str, replica: int | None
+        self, client: str, replica: int | None, op: int
     ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         """A client's request goes out when its turn comes, and so does each block of its body."""
         assert replica is not None, "no balancer stands before these replicas"
         name = f"{client} to r{replica}"
         await self._turn(client, name, replica, False)
+        request = self.served.begins(replica, client, op, turn=name)
         self._serving[replica] = self._serving.get(replica, 0) + 1
         self._engaged.add(replica)
+
+        async def goes_on() -> None:
+            await self._turn(client, f"{name}, goes on", replica, True)
+            self.served.goes_on(replica, request)
+
         try:
-            yield lambda: self._turn(client, f"{name}, goes on", replica, True)
+            yield goes_on
         finally:
             self._serving[replica] -= 1
             self._moving.add(replica)
+            self.served.ends(replica, request)
 
     async def _turn(self, who: str, key: str, replica: int, goes_on: bool) -> None:
         if self.chooses is None or self._real:
@@ -243,14 +252,16 @@ class Conductor(Holding):
 
     def _all_rest(self) -> None:
         for one in self._looked_at():
-            asking = {
-                held.request.tid for held in (*self._held, *self._parked) if held.member is one
-            }
-            self.chains.rested(one.index, asking)
+            asks = [held for held in (*self._held, *self._parked) if held.member is one]
+            asking = {held.request.tid for held in asks}
+            self.chains.rested(one.index, asking, busy=any(not held.own for held in asks))
         self._moving.clear()
 
     def _serves(self, replica: int) -> bool:
         return replica in self._engaged
+
+    def _conducts(self) -> bool:
+        return self.chooses is not None and not self._real
 
     def _rests(self) -> bool:
         """Whether all of them sleep. What they asked for before that has come, and is taken in after it."""
@@ -301,8 +312,9 @@ class Conductor(Holding):
         """What can happen, in the order in which it happens where nobody minds.
 
         What a replica does for nobody, such as a sweep, comes last: it comes again every few milliseconds of
-        real time, of which a conducted storm takes much. What follows an answer, such as the close of a file,
-        is no such thing, whichever of the two is seen first.
+        real time, of which a conducted storm takes much. It comes first where a request of that replica
+        sleeps: that may wait for what the sweep has got hold of, such as a lock in memory. What follows an
+        answer, such as the close of a file, is no such thing, whichever of the two is seen first.
         """
         asking = {one.member.index for one in (*self._held, *self._parked) if not one.own}
         self._engaged = {one for one in self._engaged if self._serving.get(one) or one in asking}
@@ -315,12 +327,19 @@ class Conductor(Holding):
             if not one.member.paused
         ]  # fmt: skip
         calls.sort(key=lambda option: (option.who, option.name))
+        in_the_way = self._in_the_way()
         turns = sorted(self._turns, key=lambda turn: (not turn.goes_on, turn.who, turn.key))
         return [
+            *(one for one in calls if one.held in in_the_way),
             *(one for one in calls if not one.aside),
             *(Option(turn.who, turn.key, None, turn=turn) for turn in turns),
-            *(one for one in calls if one.aside),
+            *(one for one in calls if one.aside and one.held not in in_the_way),
         ]
+
+    def _in_the_way(self) -> list[Held | None]:
+        """Calls of sweeps for which a request of their replica may be waiting."""
+        sleepers = self._sleepers()
+        return [one for one in self._held if one.own and one.member in sleepers]
 
     def _better_waits(self, options: Sequence[Option], timeout: float | None) -> bool:
         """Whether time is to go on first: nobody waits for a sweep, and whether one has come yet is chance.

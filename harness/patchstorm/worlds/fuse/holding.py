@@ -96,7 +96,7 @@ class Holding:
             silent = request.op in SILENT or member.bridge.leads_on(request)
             own = not silent and self.chains.own(
                 member.index, request.tid, f"{call.operation} {path}",
-                looks=request.op in LOOKS, serves=self._serves(member.index),
+                looks=request.op in LOOKS, serves=self._serves(member.index), held=self._conducts(),
             )  # fmt: skip
             held = Held(member, request, call, "", own=own)
             held.name = f"{held.who} {told}"
@@ -110,6 +110,10 @@ class Holding:
 
     def _serves(self, replica: int) -> bool:
         """Whether what a replica asks for may be for a client."""
+        return False
+
+    def _conducts(self) -> bool:
+        """Whether calls are held, and time stands still meanwhile."""
         return False
 
     def _passes(self, held: Held) -> bool:
@@ -177,7 +181,7 @@ class Holding:
             member.device.fail(held.request, code)
         else:
             member.device.reply(held.request, payload)
-        self.after(held, errno.errorcode.get(code, str(code)) if code else _told(held, payload))
+        self.after(held, answer_of(held, result))
         self.wake()
 
     def performed(self, held: Held) -> tuple[int, bytes] | None:
@@ -221,9 +225,15 @@ class Holding:
         self._moving.add(member.index)
 
 
-def _told(held: Held, payload: bytes) -> str:
+def answer_of(held: Held, result: tuple[int, bytes]) -> str:
+    """What came of a call, in a few characters."""
+    code, payload = result
+    if code:
+        return errno.errorcode.get(code, str(code))
     if held.request.op == Op.READ:
         return f"{len(payload)} bytes"
+    if held.request.op == Op.WRITE:
+        return str(int.from_bytes(payload[:4], "little"))
     at = _SIZE_AT.get(Op(held.request.op)) if held.request.called in Op.__members__ else None
     if at is not None:
         return f"size {int.from_bytes(payload[at : at + 8], 'little')}"

@@ -24,7 +24,18 @@ class Held:
     """
 
     __slots__ = (
-        *("call", "chosen", "member", "name", "own", "passed", "request", "struck", "until_ns"),
+        *(
+            "call",
+            "chosen",
+            "member",
+            "name",
+            "own",
+            "old",
+            "passed",
+            "request",
+            "struck",
+            "until_ns",
+        ),
     )
 
     def __init__(
@@ -38,6 +49,8 @@ class Held:
         self.until_ns: int | None = None
         self.struck = ""
         """The fault that hit this very call."""
+        self.old = ""
+        """The choice of the storage model in which a fault had it answered with something old."""
         self.chosen = False
         """Whether it is a step of the order; the others are answered as they come."""
         self.passed = False

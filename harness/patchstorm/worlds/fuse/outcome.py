@@ -16,7 +16,8 @@ class Step(NamedTuple):
     """One call that was made: by whom, under which name, what came of it, and what it touched.
 
     ``number`` is NO_STEP where it did not matter when it was made, and nobody was asked. ``fault`` is what
-    hit this one call.
+    hit this one call, and ``old`` the choice of the model in which one had it answered with something old.
+    ``requests`` are those that its replica served just then, the one that was let go last first.
     """
 
     time_ns: int
@@ -27,6 +28,13 @@ class Step(NamedTuple):
     footprint: Footprint
     number: int = 0
     fault: str = ""
+    old: str = ""
+    requests: tuple[str, ...] = ()
+
+    @property
+    def who(self) -> str:
+        """The replica, or what it does of its own accord."""
+        return self.name.partition(" ")[0]
 
     @property
     def key(self) -> str:
@@ -41,6 +49,8 @@ class FuseOutcome:
     ``storm_steps`` counts the calls between the storm's first request and its last; ``order`` names all
     that was chosen in it, and ``possible`` since when there each turn of a client could have been taken.
     What of ``trace`` comes before ``storm_from`` was done before the storm, where nobody is struck.
+    ``paths`` maps what requests are called to their operations, and ``turns`` the names of clients' turns
+    to requests.
     """
 
     history: History
@@ -55,4 +65,6 @@ class FuseOutcome:
     storm_from: int = 0
     order: tuple[str, ...] = ()
     possible: dict[str, int] = field(default_factory=dict)
+    paths: dict[str, int] = field(default_factory=dict)
+    turns: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0

@@ -35,6 +35,7 @@ from patchstorm.storage.server import Server
 from patchstorm.storage.settings import ManualClock
 from patchstorm.target.model import Target
 from patchstorm.target.places import Places
+from patchstorm.telling.record import NEVER
 from patchstorm.worlds.fuse.abilities import Abilities
 from patchstorm.worlds.fuse.bodies import in_blocks
 from patchstorm.worlds.fuse.bridge import Bridge
@@ -46,6 +47,7 @@ from patchstorm.worlds.fuse.faults import Faults
 from patchstorm.worlds.fuse.fleet import conducted
 from patchstorm.worlds.fuse.ground import Ground, lay_by
 from patchstorm.worlds.fuse.grounds import ground_of
+from patchstorm.worlds.fuse.holding import answer_of
 from patchstorm.worlds.fuse.injection import Injections
 from patchstorm.worlds.fuse.loop import Loop
 from patchstorm.worlds.fuse.member import Held, Member
@@ -57,7 +59,6 @@ WORLD: Final = "fuse"
 STORM_S_MAX: Final = 180.0
 REST_POLL_S: Final = 0.01
 TRACE_MAX: Final = 100_000
-_DIES: Final = "died at this call"
 
 
 class Chooser(Chooses, Protocol):
@@ -234,6 +235,7 @@ class _FuseRun(Run):
         if self.conductor.chooses is None:
             return 0
         if acting is not None and self.injections.stale(kind, acting.member.index):
+            acting.old = kind
             return n - 1
         name = "storage" if acting is None else acting.name
         return self.chooser.value(name, kind, n)
@@ -256,9 +258,10 @@ class _FuseRun(Run):
         strike = self.chooser.strike(Option(held.who, held.name, None, held=held))
         if not strike:
             return True
+        result = None
         if self.chooser.value(held.name, "die-after", 2):
-            self.conductor.performed(held)
-        self._note(held, _DIES)
+            result = self.conductor.performed(held)
+        self._note(held, NEVER if result is None else answer_of(held, result))
         self.faults.sudden(strike, held.member.index)
         return False
 
@@ -274,7 +277,7 @@ class _FuseRun(Run):
                 if self._contents.get(path) != now:
                     self._contents[path] = now
                     self.watcher.changed(path)
-        if call.operation == "write" and not result:
+        if call.operation == "write" and result.isdecimal():
             self.triggers.written(member.index, self._path(held))
 
     def _named(self, held: Held) -> None:
@@ -299,7 +302,8 @@ class _FuseRun(Run):
             self.trace.append(
                 Step(
                     self.stamp(), held.member.index, held.name, words, result,
-                    held.call.footprint, number, held.struck,
+                    held.call.footprint, number, held.struck, held.old,
+                    self.conductor.served.by(held.member.index),
                 )
             )  # fmt: skip
 
@@ -392,6 +396,8 @@ class _FuseRun(Run):
             storm_from=self._storm_from,
             order=tuple(self.chooser.order),
             possible=dict(self.chooser.possible),
+            paths=self.conductor.served.paths,
+            turns=self.conductor.served.turns,
             seconds=seconds,
         )
 

@@ -77,7 +77,7 @@ class Fuse(OnTheModel):
         from patchstorm.history import write_history
         from patchstorm.live.storage import UnavailableStorage
         from patchstorm.worlds.fuse.searching import schedule_of
-        from patchstorm.worlds.fuse.story import told
+        from patchstorm.worlds.fuse.story import account_of
         from patchstorm.worlds.fuse.suits import reason_to_skip
 
         reason = reason_to_skip(plan, target)
@@ -107,7 +107,7 @@ class Fuse(OnTheModel):
             seconds=ran.seconds,
             idle=ran.idle,
             schedule=schedule_of(ran),
-            story=told(ran),
+            account=account_of(ran),
         )
 
     async def doctor(self) -> AsyncIterator[Row]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from patchstorm.choice.schedule import Choice
 from patchstorm.history.model import History
 from patchstorm.history.recorder import Recorder
+from patchstorm.telling.record import Account, StepRecord
+from patchstorm.worlds.sim.agenda import STEP_NS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,3 +38,9 @@ class SimOutcome:
     @property
     def history(self) -> History:
         return self.recorder.history()
+
+    def account(self, steps: Sequence[StepRecord], choices: Sequence[Choice]) -> Account:
+        """What a story is told of: ``steps`` of a traced run, and ``choices`` that led to it."""
+        return Account(
+            steps=steps, choices=choices, paths=self.paths, forced=self.forced, step_ns=STEP_NS
+        )

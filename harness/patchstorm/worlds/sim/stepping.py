@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import patchstorm
 from patchstorm.choice.strategy import Footprint
+from patchstorm.telling.phrasing import did
+from patchstorm.telling.record import StepRecord
 from patchstorm.worlds.sim.agenda import STEP_NS
-from patchstorm.worlds.sim.phrasing import did
-from patchstorm.worlds.sim.tracing import StepRecord, Trace
+from patchstorm.worlds.sim.tracing import Trace
 from patchstorm.worlds.sim.watched import Detail
 
 _HARNESS: Final = tuple(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from patchstorm.choice.strategy import Footprint
 from patchstorm.history.events import Step
 from patchstorm.run.truth import ROOT
 from patchstorm.storage.server import Server
 from patchstorm.target.patterns import matches
+from patchstorm.telling.record import StepRecord
 from patchstorm.worlds.sim.agenda import STEP_NS
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.watched import Detail, Observer
@@ -18,47 +18,6 @@ from patchstorm.worlds.sim.watched import Detail, Observer
 _VARIABLE = re.compile(r"[0-9a-f]{8,}|\d+")
 STEPS_MAX = 200_000
 """A trace longer than this ends early; the story needs far fewer."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepRecord:
-    """One file-system call: what it was asked, what came of it, and what it touched.
-
-    ``request`` is the path of the delivery for which it was made, where that is not the task's own, and
-    ``place`` the line of a server that led to it.
-    """
-
-    step: int
-    time_ns: int
-    task: str
-    local: int
-    replica: int
-    call: str
-    path: str
-    detail: Detail
-    result: str
-    footprint: Footprint
-    request: str = ""
-    place: str = ""
-
-    @property
-    def doer(self) -> str:
-        """What a person knows it by: the request, or else the task."""
-        return self.request or self.task
-
-    @property
-    def failed(self) -> bool:
-        """Whether the call was answered with an error; a reply that was lost looks like one as well."""
-        return self.result.isupper() and self.result.startswith("E")
-
-    def event(self, phase: str) -> Step:
-        """The step as a history has it."""
-        detail = self.detail
-        return Step(
-            time_ns=self.time_ns, replica=self.replica, call=self.call, path=self.path,
-            task=self.task, step=self.step, to=detail.get("to"), offset=detail.get("offset"),
-            length=detail.get("length"), size=detail.get("size"), result=self.result, phase=phase,
-        )  # fmt: skip
 
 
 class Trace(Observer):
@@ -183,4 +142,4 @@ def virtual_ms(step_time_ns: int) -> str:
     return f"{step_time_ns / 1e6:.2f} ms"
 
 
-__all__ = ["STEP_NS", "Pairs", "StepRecord", "Trace", "shown", "virtual_ms"]
+__all__ = ["STEP_NS", "Pairs", "Trace", "shown", "virtual_ms"]

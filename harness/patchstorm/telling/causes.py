@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from patchstorm.worlds.sim.tracing import StepRecord
+from patchstorm.telling.record import StepRecord
 
-CHANGES = ("write", "pwrite", "ftruncate", "truncate", "replace", "link", "unlink", "rmdir")
+CHANGES = (
+    "write", "pwrite", "ftruncate", "truncate", "fallocate", "copy", "replace", "rename", "link", "unlink",
+    "rmdir",
+)  # fmt: skip
 """Calls that change bytes or names; opening a file may make one, closing and locking change neither."""
-_OPENINGS = ("open", "mkdir")
-_READING = ("pread", "read", "listdir", "scandir")
+_OPENINGS = ("open", "create", "mkdir")
+_READING = ("pread", "read", "listdir", "scandir", "list")
 _HANDLING = ("open", "close", "flock", "lockf")
 
 

@@ -1,4 +1,4 @@
-"""The lines of a simulator's story: in order of time, at most a screen, ids told apart.
+"""The lines of a story: in order of time, at most a screen, ids told apart.
 
 What goes first where there are too many lines is what a reader misses least: what requests that are told
 did on the storage, then answers, the ends of faults, requests, and who was held up. Causes go last, the
@@ -7,11 +7,11 @@ earliest first, and faults after them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
 from patchstorm.dialect.phrases import shortened
-from patchstorm.worlds.sim.agenda import STEP_NS
 
 LINES_MAX = 24
 PLAIN, CAUSE = "   ", "-> "
@@ -48,9 +48,10 @@ class Line:
 
 
 class Page:
-    """Lines as they come."""
+    """Lines as they come; ``number`` says what a moment is called."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: Callable[[int], int]) -> None:
+        self._number = number
         self._lines: dict[tuple[int, int, str], Line] = {}
 
     def add(
@@ -65,7 +66,7 @@ class Page:
         where = "" if replica is None else f"replica {replica}"
         mark = CAUSE if weight >= Weight.CAUSE else PLAIN
         line = Line(
-            time_ns, order, f"{mark}step {time_ns // STEP_NS:>5}  {where:<10} {text}", weight
+            time_ns, order, f"{mark}step {self._number(time_ns):>5}  {where:<10} {text}", weight
         )
         key = (time_ns, order, text.partition("   <- ")[0])
         known = self._lines.get(key)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from patchstorm.dialect.phrases import headers_told
 from patchstorm.dialect.words import Words
 from patchstorm.history.model import Operation
-from patchstorm.worlds.sim.changes import O_TRUNC, began_at
-from patchstorm.worlds.sim.tracing import StepRecord
+from patchstorm.telling.changes import O_TRUNC, began_at
+from patchstorm.telling.record import StepRecord
 
 
 def private(record: StepRecord) -> bool:

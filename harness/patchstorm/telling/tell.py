@@ -8,7 +8,7 @@ changed meanwhile. When a cache answered with something old, the pair is that an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from patchstorm.check.model import Finding
 from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
@@ -18,14 +18,12 @@ from patchstorm.dialect.registry import words_of
 from patchstorm.history.events import Damage, Fault, Standstill
 from patchstorm.history.model import History
 from patchstorm.history.no_answer import NoAnswer
-from patchstorm.run.single_calls import STALE
-from patchstorm.worlds.sim.agenda import STEP_NS
-from patchstorm.worlds.sim.causes import granted, in_vain, looked_last, missed, pair, relied
-from patchstorm.worlds.sim.changes import began_at, passes, seen
-from patchstorm.worlds.sim.injection import INJECTED
-from patchstorm.worlds.sim.page import Order, Page, Weight
-from patchstorm.worlds.sim.phrasing import asked_of, asks, did, likeness, private
-from patchstorm.worlds.sim.tracing import StepRecord
+from patchstorm.scenario.faults import FAULTS
+from patchstorm.telling.causes import granted, in_vain, looked_last, missed, pair, relied
+from patchstorm.telling.changes import began_at, passes, seen
+from patchstorm.telling.lines import Order, Page, Weight
+from patchstorm.telling.phrasing import asked_of, asks, did, likeness, private
+from patchstorm.telling.record import NEVER, SWEEPER, Account, StepRecord
 
 ALIKE_MAX = 3
 SWEPT_TOLD = 3
@@ -35,28 +33,17 @@ PAIRS_MAX = 2
 DIED_MAX = 2
 FINDINGS_MAX = 3
 TRIES_MIN = 4
-SWEEPER = "/sweeper"
 SERVER_ERROR = 500
 _REMOVALS = ("unlink", "rmdir")
 _ABOUT_ANSWERS = ("protocol", "conformance")
 
 
-def tell(
-    history: History,
-    steps: Sequence[StepRecord],
-    choices: Sequence[Choice],
-    paths: Mapping[str, int],
-    findings: Sequence[Finding],
-    forced: Sequence[Choice] = (),
-) -> tuple[str, ...]:
-    """The story's lines, first to last; the causal ones begin with ``->``.
-
-    ``forced`` are choices that a fault made, and calls that one made fail.
-    """
-    story = _Story(history, steps, paths)
-    for choice in choices:
+def tell(history: History, account: Account, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The story's lines, first to last; the causal ones begin with ``->``."""
+    story = _Story(history, account)
+    for choice in account.choices:
         story.choice(choice)
-    story.forced(forced, findings)
+    story.forced(account.forced, findings)
     story.findings(findings)
     story.faults()
     if not findings or findings[0].checker not in _ABOUT_ANSWERS:
@@ -65,10 +52,10 @@ def tell(
 
 
 class _Story:
-    def __init__(
-        self, history: History, steps: Sequence[StepRecord], paths: Mapping[str, int]
-    ) -> None:
-        self.page = Page()
+    def __init__(self, history: History, account: Account) -> None:
+        steps, paths = account.steps, account.paths
+        self._numbering = account.numbering()
+        self.page = Page(self._numbering.number)
         self._history = history
         self._operations = history.operations
         self._words = words_of(history.header.dialect)
@@ -158,7 +145,9 @@ class _Story:
 
     def _struck(self, choice: Choice) -> None:
         """The fault itself is in the history, as those of the plan are."""
-        before, _ = self._around(choice.task, choice.step)
+        before, after = self._around(choice.task, choice.step)
+        if after and after[0].result == NEVER:
+            self._step(after[0], "it dies before this call")
         if before:
             self._step(before[-1], "its last step")
 
@@ -208,7 +197,7 @@ class _Story:
                     continue  # what was damaged stands beside it
                 if event.deadly and not event.ends:
                     self._last_steps(event)
-                single = event.fault in INJECTED and event.fault not in STALE
+                single = event.fault in FAULTS and FAULTS[event.fault].of_calls
                 if event.ends and (single or event.op is not None or self._at_once(event)):
                     continue
                 if single and event.fault in self._struck_by:
@@ -225,7 +214,8 @@ class _Story:
             for one in self._operations
             if one.end is not None
             and one.end.error is NoAnswer.RESET
-            and abs(one.end.time_ns - death.time_ns) < STEP_NS
+            and one.call.time_ns <= death.time_ns
+            and self._numbering.ended_by(death.time_ns, one.end.time_ns)
             and death.replica in (None, one.call.replica)
         ]
         for one in died[:DIED_MAX]:
@@ -251,7 +241,7 @@ class _Story:
     def _at_once(self, end: Fault) -> bool:
         """Whether a fault was over as soon as it had begun."""
         began = self._begin_of(end)
-        return began is None or end.time_ns - began.time_ns < STEP_NS
+        return began is None or self._numbering.at_once(began.time_ns, end.time_ns)
 
     def _begin_of(self, end: Fault) -> Fault | None:
         key = (end.fault, end.id, end.replica)
@@ -268,7 +258,10 @@ class _Story:
     # -- requests -------------------------------------------------------------------------------------
 
     def findings(self, findings: Sequence[Finding]) -> None:
-        """The requests of the first finding with what they did; those of others where there is room."""
+        """The requests of the first finding with what they did; those of others where there is room.
+
+        One that names all of the first's is about the same deed, and what else it names followed from that.
+        """
         if findings:
             about = findings[0].checker in _ABOUT_ANSWERS
             for op in self._varied(findings[0].operations):
@@ -277,6 +270,8 @@ class _Story:
                 self._failed(op)
                 self._in_vain(op)
         for finding in findings[1:FINDINGS_MAX]:
+            if set(findings[0].operations) <= set(finding.operations):
+                continue
             for op in self._varied(finding.operations):
                 if op not in self._told:
                     self.operation(op, weight=Weight.ASIDE)
@@ -367,7 +362,7 @@ class _Story:
             for one in passes(records):
                 changes = seen(one)
                 for record in changes:
-                    if record.call in ("replace", "link") and not private(record):
+                    if record.call in ("replace", "rename", "link") and not private(record):
                         self._deed(record, Weight.DEED)
                 self._removed(
                     [record for record in changes if record.call in _REMOVALS], Weight.SWEPT

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from patchstorm.worlds.sim.causes import CHANGES
-from patchstorm.worlds.sim.tracing import StepRecord
+from patchstorm.telling.causes import CHANGES
+from patchstorm.telling.record import StepRecord
 
 O_CREAT = 0o100
 O_TRUNC = 0o1000
@@ -28,16 +28,18 @@ def passes(records: Sequence[StepRecord]) -> Iterator[list[StepRecord]]:
 def seen(records: Sequence[StepRecord]) -> list[StepRecord]:
     """The changes that others can see: not those of files that a task made for itself and took away."""
     made = {
-        one.path for one in records if one.call == "open" and one.detail.get("flags", 0) & O_CREAT
+        one.path
+        for one in records
+        if one.call in ("open", "create") and one.detail.get("flags", 0) & O_CREAT
     }
-    gone = {one.path for one in records if one.call in ("replace", "unlink")}
+    gone = {one.path for one in records if one.call in ("replace", "rename", "unlink")}
     own = made & gone
     return [
         one
         for one in records
         if (one.call in CHANGES or _truncates(one))
         and one.footprint.writes
-        and (one.path not in own or one.call in ("replace", "link"))
+        and (one.path not in own or one.call in ("replace", "rename", "link"))
     ]
 
 
