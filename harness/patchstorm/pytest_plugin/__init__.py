@@ -19,7 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from patchstorm.api import Explored, Ruled, StormResult
+    from patchstorm.api import Explored, Ruled, RunReport, StormResult
 
 SEED_FIRST = 1
 USUAL = "processes"
@@ -30,6 +30,8 @@ ROOT = "patchstorm"
 """What the id of every storm begins with."""
 PUT: Final = pytest.StashKey[tuple["Ruled", ...]]()
 """Of an item that has stormed: the rules of the protocol that were put."""
+JUDGED: Final = pytest.StashKey[tuple["RunReport", str | None]]()
+"""Of a test that has stormed by its marker: what came of it, and the verdict that it expects."""
 _OUT = "patchstorm-runs"
 _MARKER = (
     "storm(scenario, *, target, world, seed, schedules, storage, replicas, verdict): what the fixture "
@@ -125,6 +127,15 @@ def pytest_collection_modifyitems(
         collector = Storms.from_parent(session, name=ROOT, nodeid=ROOT)
         # As everything else is collected, so that others see it and the numbers are right.
         items.extend(session.genitems(collector))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Fail a test whose storm came to another verdict than it expects, before its own code is run."""
+    if JUDGED in item.stash:
+        from patchstorm.pytest_plugin.marked import judge
+
+        judge(*item.stash[JUDGED])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ import pytest
 from patchstorm.api import (
     Explored,
     PatchstormError,
+    RunReport,
     Scenario,
     StormResult,
     Subject,
@@ -21,7 +22,7 @@ from patchstorm.api import (
     load_target,
     world,
 )
-from patchstorm.pytest_plugin import PUT, SEED_FIRST, SIMULATOR
+from patchstorm.pytest_plugin import JUDGED, PUT, SEED_FIRST, SIMULATOR
 from patchstorm.pytest_plugin.asked import settings, worlds
 from patchstorm.pytest_plugin.judged import NotSafe, judged
 from patchstorm.pytest_plugin.storming import stormed
@@ -46,28 +47,35 @@ class Marked:
 
 
 def result_of(request: pytest.FixtureRequest) -> Explored | StormResult:
-    """Storm, and fail the test unless the verdict is the one that it expects.
-
-    A test that looks at a history alone would pass after a storm that tried nothing.
-    """
+    """Storm. What the verdict is to be goes along to :func:`judge`: it fails the test, not its setup."""
     try:
-        return _stormed(request)
-    except NotSafe as error:
-        said = str(error)
+        marked = _marked(request.node.get_closest_marker("storm"))
+        wanted = _wanted(marked, request.config)
+        result = stormed(wanted, settings(request.config), retry=True)
     except PatchstormError as error:
         said = f"{type(error).__name__}: {error}"
+    else:
+        if marked.verdict == SAFE:  # else what is broken may be what the test is for
+            request.node.stash[PUT] = result.report.rules
+        judged(result.report, None)  # a storm that was not run has nothing to give
+        request.node.stash[JUDGED] = (result.report, marked.verdict)
+        return result
     # Not where it is handled: pytest would tell the same story twice, once as what it came from.
     pytest.fail(said, pytrace=False)
 
 
-def _stormed(request: pytest.FixtureRequest) -> Explored | StormResult:
-    marked = _marked(request.node.get_closest_marker("storm"))
-    wanted = _wanted(marked, request.config)
-    result = stormed(wanted, settings(request.config), retry=True)
-    if marked.verdict == SAFE:  # else what is broken may be what the test is for
-        request.node.stash[PUT] = result.report.rules
-    judged(result.report, marked.verdict)
-    return result
+def judge(report: RunReport, verdict: str | None) -> None:
+    """Fail the test unless the verdict is the one that it expects.
+
+    A test that looks at a history alone would pass after a storm that tried nothing.
+    """
+    try:
+        judged(report, verdict)
+    except NotSafe as error:
+        said = str(error)
+    else:
+        return
+    pytest.fail(said, pytrace=False)
 
 
 def _marked(mark: pytest.Mark | None) -> Marked:
