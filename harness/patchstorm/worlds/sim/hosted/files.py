@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from patchstorm.worlds.sim.hosted.here import current
+from patchstorm.worlds.sim.hosted.streams import SPOKEN
 from patchstorm.worlds.sim.port import SimPort
 from patchstorm.worlds.sim.shim_os import DirEntry, Scan, SimOs
 
@@ -68,6 +69,10 @@ class HostedOs(SimOs):
     def close(self, fd: int) -> None:
         self._opened.pop(fd, None)
         self._port.close(self._fd(fd))
+
+    def writev(self, fd: int, buffers: Any) -> int:
+        """One write, as writev(2) is."""
+        return self.write(fd, b"".join(buffers))
 
     def dup(self, fd: int) -> int:
         return self.base + super().dup(self._fd(fd))
@@ -215,10 +220,18 @@ OF_DESCRIPTORS: Final = (
     "posix_fallocate",
     "copy_file_range",
     "fstatvfs",
+    "writev",
     *BY_FD,
 )
 _PAIRS: Final = ("rename", "replace", "link")
-_SPOKEN: Final = (1, 2)  # standard output and error, written to without a stream
+_STREAM_MAX: Final = 2
+_OF_STREAMS: Final[dict[str, Call]] = {
+    "write": lambda process, fd, data: process.output.add_bytes(data),
+    "writev": lambda process, fd, pieces: process.output.add_bytes(b"".join(pieces)),
+    "close": lambda process, fd: None,
+    "dup": lambda process, fd: fd,
+}
+"""Calls for standard streams by their number: the terminal's, which no replica writes to or closes."""
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -232,6 +245,7 @@ def install(replace: Callable[[Any, str, Call], None]) -> None:
         replace(os, name, _by_fd(name, getattr(os, name)))
     replace(os, "open", _opening(os.open))
     replace(os, "sendfile", _sending(os.sendfile))
+    replace(os, "dup2", _onto(os.dup2))
     for name in ("flock", "lockf", "fcntl"):
         replace(fcntl, name, _by_fd(name, getattr(fcntl, name)))
     replace(os, "getcwd", _in_process(os.getcwd, lambda process: process.shared.cwd))
@@ -307,9 +321,8 @@ def _by_fd(name: str, real: Call) -> Call:
             return real(fd, *args, **named)
         number = fd if isinstance(fd, int) else fd.fileno()
         if number < FD_BASE:
-            if name == "write" and number in _SPOKEN:
-                process.output.add(bytes(args[0]).decode(errors="replace"))
-                return len(args[0])
+            if number <= _STREAM_MAX and name in _OF_STREAMS:
+                return _OF_STREAMS[name](process, number, *args)
             return real(fd, *args, **named)
         return getattr(process.storages.of(number), name)(number, *args, **named)
 
@@ -327,6 +340,15 @@ def _sending(real: Call) -> Call:
     return sendfile
 
 
+def _onto(real: Call) -> Call:
+    """What a server puts in the place of a standard stream takes the place of nobody's."""
+
+    def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
+        return int(real(fd, fd2, inheritable)) if current() is None or fd2 > _STREAM_MAX else fd2
+
+    return dup2
+
+
 def _opening(real: Call) -> Call:
     def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: Any = None) -> int:  # noqa: A001
         process = current()
@@ -337,7 +359,7 @@ def _opening(real: Call) -> Call:
         system = process.storages.of(path)
         if system is not None:
             return int(system.open(path, flags, mode))
-        if flags & _WRITES:
+        if flags & _WRITES and path != os.devnull:
             process.refuse_outside("open", path)
         return int(real(path, flags, mode, dir_fd=dir_fd))
 
@@ -353,8 +375,11 @@ def _built_in(real: Call) -> Call:
         opener = named.get("opener", args[5] if len(args) > 5 else None)
         if system is not None or opener is not None:
             return process.open(file, mode, *args, **named)
-        if any(letter in mode for letter in "wax+") and not isinstance(file, int):
-            process.refuse_outside("open", file)
+        if any(letter in mode for letter in "wax+"):
+            if (file if isinstance(file, int) else os.fsdecode(file)) in SPOKEN:
+                return process.output.opened(mode)
+            if not isinstance(file, int) and os.fsdecode(file) != os.devnull:
+                process.refuse_outside("open", file)
         return real(file, mode, *args, **named)
 
     return open

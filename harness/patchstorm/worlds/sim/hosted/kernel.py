@@ -8,19 +8,18 @@ task what they would see in a thread of a process of its own.
 from __future__ import annotations
 
 import concurrent.futures.thread as pools
-import contextvars
 import gc
 import sys
 from asyncio import events
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import PurePath
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from patchstorm.choice.strategy import Strategy
 from patchstorm.storage.server import Server
 from patchstorm.worlds.sim.hosted import here, once
+from patchstorm.worlds.sim.hosted.here import REQUEST
+from patchstorm.worlds.sim.hosted.lines import line_of
 from patchstorm.worlds.sim.hosted.modules import Modules
 from patchstorm.worlds.sim.hosted.streams import Streams
 from patchstorm.worlds.sim.kernel import Kernel
@@ -31,10 +30,6 @@ if TYPE_CHECKING:
     from patchstorm.worlds.sim.hosted.beside import Beside
     from patchstorm.worlds.sim.hosted.loop import SimLoop
     from patchstorm.worlds.sim.hosted.process import HostedProcess
-
-
-REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("patchstorm-request", default="")
-"""The delivery for which a piece of a server runs, as far as its contexts tell."""
 
 
 class HostedKernel(Kernel):
@@ -185,13 +180,3 @@ def _forget_threads() -> None:
     for thread in list(known):
         if hasattr(thread, "_simulated"):
             del known[thread]
-
-
-def line_of(process: HostedProcess) -> str:
-    """The innermost line of the server's own code that runs now, as ``FILE:LINE``; "" where there is none."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_globals.get("__name__", "") in process.own:
-            return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
-        frame = frame.f_back
-    return ""

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from patchstorm.worlds.sim.hosted.connection import PORT, Listener, Transport
 from patchstorm.worlds.sim.hosted.dialling import dial, dialled
 from patchstorm.worlds.sim.hosted.here import current, task_here
-from patchstorm.worlds.sim.hosted.kernel import REQUEST
+from patchstorm.worlds.sim.hosted.lines import on_behalf
+from patchstorm.worlds.sim.hosted.process import APPLICATION
 
 if TYPE_CHECKING:
     from patchstorm.worlds.sim.hosted.kernel import HostedKernel
@@ -136,7 +137,7 @@ class SimLoop(_Base):  # type: ignore[misc]
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """asyncio's own; the thread is told for which request it works, which a story wants to know."""
-        return super().run_in_executor(executor, _on_behalf, REQUEST.get(), func, *args)
+        return super().run_in_executor(executor, on_behalf(self._process, func), *args)
 
     def create_future(self) -> asyncio.Future[Any]:
         return SimFuture(loop=self)
@@ -169,7 +170,9 @@ class SimLoop(_Base):  # type: ignore[misc]
         return listener
 
     async def create_unix_server(self, *_: Any, **__: Any) -> Any:
-        self._process.refuse("a server on a Unix socket", "is reached by no client of a storm")
+        self._process.refuse(
+            "a server on a Unix socket", "is reached by no client of a storm", APPLICATION
+        )
 
     async def create_connection(
         self, protocol_factory: Callable[[], Any], host: Any = None, port: Any = None, *,
@@ -216,14 +219,6 @@ class SimLoop(_Base):  # type: ignore[misc]
 def _tell_opened(opened: asyncio.Future[Any]) -> None:
     if not opened.done():
         opened.set_result(None)
-
-
-def _on_behalf(request: str, func: Callable[..., Any], *args: Any) -> Any:
-    token = REQUEST.set(request)
-    try:
-        return func(*args)
-    finally:
-        REQUEST.reset(token)
 
 
 def _make_task(loop: Any, coro: Any, **named: Any) -> Any:

@@ -52,6 +52,7 @@ def carry(process: HostedProcess, delivery: Delivery, body: Iterator[bytes]) -> 
         if delivery.gone:
             raise Broken
     assert delivery.head is not None
+    process.requests[delivery.path] = f"{delivery.head.method} {delivery.head.path}"
     connection = Connection(process, delivery.path, lambda: kernel.wake(delivery))
     process.accept(connection)
     return _Exchange(delivery, delivery.head, connection).run(body)
