@@ -15,7 +15,7 @@ from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
 from patchstorm.choice.schedule import Choice
 from patchstorm.dialect.phrases import answer_headers, befell
 from patchstorm.dialect.registry import words_of
-from patchstorm.history.events import Damage, Fault, Standstill
+from patchstorm.history.events import Damage, Exit, Fault, Standstill
 from patchstorm.history.model import History
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.faults import FAULTS
@@ -190,7 +190,9 @@ class _Story:
         for event in self._history.events:
             if isinstance(event, Damage):
                 self.page.add(event.time_ns, None, befell(event), Weight.FAULT)
-            elif isinstance(event, Standstill) and event.op in self._told:
+            elif isinstance(event, Exit) or (
+                isinstance(event, Standstill) and event.op in self._told
+            ):
                 self.page.add(event.time_ns, event.replica, befell(event), Weight.FAULT)
             elif isinstance(event, Fault) and (event.op is None or event.op in self._told):
                 if event.fault in ("damage", "record-damage"):

@@ -95,7 +95,7 @@ class Abilities(
         self._injected: dict[str, Callable[[], None]] = {}
         self._room: dict[str, int | None] = {}
         for replica in replicas:
-            replica.on_exit = self._exited
+            replica.on_exits, replica.on_exit = self._exits, self._wake_lock_waiters
 
     def heal(self) -> None:
         """Every replica is up and can be reached, and nobody is asked to stop any more."""
@@ -116,11 +116,9 @@ class Abilities(
             replica.die()
         self._wake_lock_waiters()
 
-    def _exited(self, replica: Replica, code: int, said: str) -> None:
-        """A process ended by itself, which is nobody's fault but its own."""
+    def _exits(self, replica: Replica, code: int, said: str) -> None:
+        """A process ends by itself, which is nobody's fault but its own."""
         self._recorder.add(Exit(time_ns=self._stamp(), replica=replica.index, code=code, said=said))
-        replica.die()
-        self._wake_lock_waiters()
 
     def start(self, hit: Hit) -> None:
         for replica in self._each(hit):

@@ -19,11 +19,11 @@ from patchstorm.worlds.sim.hosted import once
 from patchstorm.worlds.sim.hosted.beside import Beside
 from patchstorm.worlds.sim.hosted.connection import HOST, PORT
 from patchstorm.worlds.sim.hosted.ending import code_of, last_words, why_it_listens_not
-from patchstorm.worlds.sim.hosted.here import current
+from patchstorm.worlds.sim.hosted.here import current, task_here
 from patchstorm.worlds.sim.hosted.install import check_python, install
 from patchstorm.worlds.sim.hosted.interpreter import check_interpreter
 from patchstorm.worlds.sim.hosted.kernel import HostedKernel
-from patchstorm.worlds.sim.hosted.kinds import serve
+from patchstorm.worlds.sim.hosted.kinds import serve, wind_up
 from patchstorm.worlds.sim.hosted.lines import place_of
 from patchstorm.worlds.sim.hosted.modules import Own
 from patchstorm.worlds.sim.hosted.process import SCRATCH, HostedProcess
@@ -151,7 +151,16 @@ class PythonHost:
             if not process.listened:
                 self._failed(process, error)
             else:
-                replica.exit(code_of(error), last_words(process, error))
+                self._ends(process, replica, error)
+
+    def _ends(self, process: HostedProcess, replica: Replica, error: BaseException) -> None:
+        """It is on record before it is wound up, as clients then meet what ends already."""
+        replica.exits(code_of(error), last_words(process, error))
+        task = task_here()
+        loop = None if task is None else task.loop
+        if loop is not None and not loop.is_closed():
+            wind_up(loop)
+        replica.exit()
 
     def _app(self) -> Any:
         place, _, name = self._simulate.app.partition(":")

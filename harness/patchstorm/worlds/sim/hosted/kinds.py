@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 
 from patchstorm.errors import TargetError
 from patchstorm.worlds.sim.hosted.connection import HOST, PORT
-from patchstorm.worlds.sim.hosted.here import current
 from patchstorm.worlds.sim.hosted.process import HostedProcess
 
 Kind = Literal["aiohttp", "asgi", "wsgi", "listens", "factory"]
@@ -86,17 +85,11 @@ def _run(main: Callable[[], Awaitable[Any]]) -> None:
     """Run a loop until the process dies; what ``main`` raises is raised here."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(_served(main))
-        loop.run_forever()
-    except (Exception, SystemExit):
-        process = current()
-        if process is not None and process.alive and process.listened:
-            _wind_up(loop)
-        raise
+    loop.run_until_complete(_served(main))
+    loop.run_forever()
 
 
-def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
+def wind_up(loop: asyncio.AbstractEventLoop) -> None:
     """What ``asyncio.run`` does once its program has ended, so that each task's ``finally`` is run."""
     with suppress(SystemExit):  # one more of them changes nothing
         asyncio.runners._cancel_all_tasks(loop)  # type: ignore[attr-defined]
