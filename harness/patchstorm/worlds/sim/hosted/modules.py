@@ -19,6 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from patchstorm.worlds.sim.hosted.frameworks import DJANGO, made_for_django, uses_django
 from patchstorm.worlds.sim.hosted.here import current, kernel_here, outside, task_here
 
 if TYPE_CHECKING:
@@ -31,28 +32,34 @@ _codes: dict[str, tuple[int, int, CodeType]] = {}
 
 
 class Own:
-    """Which top-level names are a server's own: those that are named, and what lies in ``here``."""
+    """Which top-level names are a server's own: those that are named, and what lies in ``here``.
+
+    Of a server that uses Django, that and what is made for it are so, too.
+    """
 
     def __init__(self, named: Sequence[str], here: str) -> None:
         self.here = here
         self._known = dict.fromkeys(named, True) | dict.fromkeys(NEVER_OWN, False)
+        self._django = DJANGO in named or uses_django(here, named, sys.path)
 
     def __contains__(self, module: object) -> bool:
         assert isinstance(module, str)
         top = module.partition(".")[0]
         known = self._known.get(top)
         if known is None:
-            known = self._known[top] = self._beside(top)
+            known = self._known[top] = self._found_own(top)
         return known
 
     def there(self, top: str) -> bool:
         """Whether the top-level module can be found at all."""
         return PathFinder.find_spec(top, [self.here, *sys.path]) is not None
 
-    def _beside(self, top: str) -> bool:
+    def _found_own(self, top: str) -> bool:
         with outside():
             place = Path(self.here, top)
-            return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
+            if place.with_suffix(".py").is_file() or (place / "__init__.py").is_file():
+                return True
+            return self._django and made_for_django(top, tuple(sys.path))
 
 
 class Modules:
