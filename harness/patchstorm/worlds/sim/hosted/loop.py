@@ -237,6 +237,8 @@ def install(replace: Callable[[Any, str, Any], None]) -> None:
     modules: tuple[Any, ...] = (events, asyncio)
     for module in modules:
         module.new_event_loop = _new(events.new_event_loop)
+    selecting: Any = asyncio.SelectorEventLoop
+    selecting.__new__ = _made
     policy.new_event_loop = _new_of(policy.new_event_loop)
     policy.get_event_loop = _got(policy.get_event_loop)
     policy.set_event_loop = _set(policy.set_event_loop)
@@ -263,6 +265,14 @@ def _new(real: Callable[[], Any]) -> Callable[[], Any]:
         return real() if process is None else SimLoop(process)
 
     return new_event_loop
+
+
+def _made(cls: Any, *_: Any, **__: Any) -> Any:
+    """What ``asyncio.SelectorEventLoop()`` gives, which uvicorn asks for by its name."""
+    process = current()
+    if process is None or cls is not asyncio.SelectorEventLoop:
+        return object.__new__(cls)
+    return SimLoop(process)
 
 
 def _new_of(real: Callable[[Any], Any]) -> Callable[[Any], Any]:
