@@ -55,8 +55,12 @@ def how(process: HostedProcess, error: BaseException) -> str:
 
 def line_in(process: HostedProcess, error: BaseException) -> Line | None:
     """The innermost line of the server's own that ``error`` came through."""
-    own = [line for frame, line in _frames(error) if frame.f_globals.get("__name__") in process.own]
+    own = [line for frame, line in _frames(error) if _wrote(process, frame)]
     return own[-1] if own else None
+
+
+def _wrote(process: HostedProcess, frame: FrameType) -> bool:
+    return process.own.wrote(frame.f_globals.get("__name__", ""))
 
 
 def _request(error: BaseException) -> str:
@@ -121,7 +125,7 @@ def _shown(process: HostedProcess, error: BaseException) -> str:
         for index, frame in enumerate(frames)
         if not frame.f_code.co_filename.startswith((_HARNESS, "<frozen"))
     ]
-    own = [one for one in outer if frames[one].f_globals.get("__name__") in process.own]
+    own = [one for one in outer if _wrote(process, frames[one])]
     chosen = sorted({*own[-1:], *outer[-1:]})
     lines = traceback.format_list([stack[one] for one in chosen])
     head = ["Traceback (most recent call last):\n"] if lines else []

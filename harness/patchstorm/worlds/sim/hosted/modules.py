@@ -40,6 +40,7 @@ class Own:
     def __init__(self, named: Sequence[str], here: str) -> None:
         self.here = here
         self._known = dict.fromkeys(named, True) | dict.fromkeys(NEVER_OWN, False)
+        self._written = dict(self._known)
         self._django = DJANGO in named or uses_django(here, named, sys.path)
 
     def __contains__(self, module: object) -> bool:
@@ -50,16 +51,28 @@ class Own:
             known = self._known[top] = self._found_own(top)
         return known
 
+    def wrote(self, module: str) -> bool:
+        """Whether it is the server's code, and no framework's that is only its own."""
+        top = module.partition(".")[0]
+        known = self._written.get(top)
+        if known is None:
+            known = self._written[top] = self._beside(top)
+        return known
+
     def there(self, top: str) -> bool:
         """Whether the top-level module can be found at all."""
         return PathFinder.find_spec(top, [self.here, *sys.path]) is not None
 
     def _found_own(self, top: str) -> bool:
+        if self._beside(top):
+            return True
+        with outside():
+            return self._django and made_for_django(top, tuple(sys.path))
+
+    def _beside(self, top: str) -> bool:
         with outside():
             place = Path(self.here, top)
-            if place.with_suffix(".py").is_file() or (place / "__init__.py").is_file():
-                return True
-            return self._django and made_for_django(top, tuple(sys.path))
+            return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
 
 
 class Modules:
