@@ -371,12 +371,17 @@ class _Story:
                 )
 
     def _removed(self, removals: Sequence[StepRecord], weight: Weight) -> None:
-        if removals:
-            first = removals[0]
-            more = len(removals) - SWEPT_TOLD
+        if not removals:
+            return
+        first, more = removals[0], len(removals) - SWEPT_TOLD
+        if len(removals) == 1:
+            text = did(first)
+        else:
             names = ", ".join(record.path for record in removals[:SWEPT_TOLD])
-            text = f"{first.task} {first.call} {names}" + f" and {more} more" * (more > 0)
-            self.page.add(first.time_ns, first.replica, text, weight)
+            text = f"{first.doer} {first.call} {names}" + f" and {more} more" * (more > 0)
+            places = dict.fromkeys(one.place for one in removals if one.place)
+            text += f" ({', '.join(list(places)[:SWEPT_TOLD])})" * bool(places)
+        self.page.add(first.time_ns, first.replica, text, weight)
 
     def _step(self, record: StepRecord, remark: str, weight: Weight = Weight.CAUSE) -> None:
         self.page.add(record.time_ns, record.replica, f"{did(record)}   <- {remark}", weight)

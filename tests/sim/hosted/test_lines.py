@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from patchstorm.campaign.keeping import small_of, story_of
+from patchstorm.campaign.schedules import Search, Session
 from patchstorm.choice.strategy import Dull
 from patchstorm.errors import TargetError, UsageError
+from patchstorm.scenario.library import load
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.run import run_schedule
 from patchstorm.worlds.sim.tracing import Trace
@@ -16,7 +20,7 @@ from patchstorm.worlds.sim.workers import Workers
 
 from ..conftest import small_plan
 from .probing import RememberingHost, said, target_of
-from .running import needs
+from .running import SERVERS, needs
 
 REMOVES = {
     "called": "os.unlink(place)  # here",
@@ -137,3 +141,47 @@ def test_a_module_that_is_missing_where_the_server_can_do_without_it_is_no_matte
 ) -> None:
     code = "try:\n    import surely_not_there\nexcept ImportError:\n    print('without')"
     assert said(tmp_path, code) == [["without"]] * 2
+
+
+REMOVING = """
+import asyncio, os
+from aiohttp import web
+from race_aiohttp import make as make_safe, places
+
+
+@web.middleware
+async def removing(request, handler):
+    answer = await handler(request)
+    if request.method == "PATCH":
+        part, size, done = places(request.match_info["ident"])
+        for one in (part, size)[:{count}]:
+            await asyncio.to_thread(os.unlink, one)  # here
+    return answer
+
+
+def make():
+    app = make_safe()
+    app.middlewares.append(removing)
+    return app
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_story_tells_what_a_request_removed_with_the_request_and_the_line(
+    count: int, tmp_path: Path
+) -> None:
+    (tmp_path / "race_aiohttp.py").write_text((SERVERS / "race_aiohttp.py").read_text())
+    text = REMOVING.format(count=count)
+    (tmp_path / "removing.py").write_text(text)
+    toml = (SERVERS / "locked_aiohttp.toml").read_text()
+    (tmp_path / "removing.toml").write_text(toml.replace("race_aiohttp:make", "removing:make"))
+    target = str(tmp_path / "removing.toml")
+    one = Session.of(Search(scenario=load("sequential"), target=target, seed=1, storage="tmpfs"))
+    told = one.tell(0)
+    assert told.findings
+    story = story_of(small_of(one, told, minimise=False))
+    marked = next(number for number, line in enumerate(text.splitlines(), 1) if "# here" in line)
+    removals = [line for line in story if " unlink " in line]
+    assert removals
+    for line in removals:
+        assert re.search(rf"(c0|closing\S*)#\d+ unlink .*\(removing.py:{marked}\)", line), line

@@ -331,3 +331,29 @@ def test_a_thread_that_waits_again_after_its_death_ends(tmp_path: Path) -> None:
         print("up")
     """
     assert said(tmp_path, code, replicas=1, dies=True) == [["up"], ["up"]]
+
+
+def test_generators_that_are_let_go_end_on_the_loop_that_began_them(tmp_path: Path) -> None:
+    """Threads have one pair of hooks for them, and other replicas' loops run meanwhile."""
+    code = """
+        import asyncio, threading
+        async def numbers(loop):
+            try:
+                await asyncio.to_thread(int)
+                yield 1
+            finally:
+                print(asyncio.get_running_loop() is loop)
+        async def main():
+            loop = asyncio.get_running_loop()
+            for _ in range(3):
+                await asyncio.sleep(0.001)
+                async for _ in numbers(loop):
+                    break
+            await asyncio.sleep(0.001)
+        asyncio.run(main())
+        one = threading.Thread(target=asyncio.run, args=(main(),))
+        one.start()
+        one.join()
+        print("done")
+    """
+    assert said(tmp_path, code, replicas=3) == [["True"] * 6 + ["done"]] * 3

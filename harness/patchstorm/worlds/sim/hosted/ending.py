@@ -60,7 +60,7 @@ def line_in(process: HostedProcess, error: BaseException) -> Line | None:
 
 
 def _wrote(process: HostedProcess, frame: FrameType) -> bool:
-    return process.own.wrote(frame.f_globals.get("__name__", ""))
+    return process.own.written[frame.f_globals.get("__name__", "")]
 
 
 def _request(error: BaseException) -> str:

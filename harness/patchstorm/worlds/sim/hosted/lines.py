@@ -85,8 +85,9 @@ def on_behalf(process: HostedProcess, call: Call) -> Call:
 
 def on_stack(process: HostedProcess, frame: FrameType | None) -> Line | None:
     """The innermost line of the server's own on the stack of ``frame``."""
+    written = process.own.written
     while frame is not None:
-        if process.own.wrote(frame.f_globals.get("__name__", "")):
+        if written[frame.f_globals.get("__name__", "")]:
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return None
@@ -118,7 +119,7 @@ def _waits_for(process: HostedProcess, future: Any) -> Line | None:
         if isinstance(task, asyncio.Task):
             found = None
             for inner in _suspended(task.get_coro()):
-                if process.own.wrote(inner.f_globals.get("__name__", "")):
+                if process.own.written[inner.f_globals.get("__name__", "")]:
                     found = inner.f_code.co_filename, inner.f_lineno
             return found
     return None

@@ -118,7 +118,8 @@ class SimLoop(_Base):  # type: ignore[misc]
         assert task is not None
         self._kernel.loops[task.number] = self
         try:
-            super().run_forever()
+            with self._kernel.hooked_by(self):
+                super().run_forever()
         finally:
             self._kernel.loops.pop(task.number, None)
             if not self._process.alive:
