@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from patchstorm.check.model import Finding
 from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
 from patchstorm.choice.schedule import Choice
-from patchstorm.dialect.phrases import answer_headers, befell
+from patchstorm.dialect.phrases import answer_headers, befell, quoted
 from patchstorm.dialect.registry import words_of
 from patchstorm.history.events import Damage, Exit, Fault, Standstill
 from patchstorm.history.model import History
@@ -65,7 +65,7 @@ class _Story:
             self._by_task.setdefault(record.task, []).append(record)
             self._by_doer.setdefault(record.doer, []).append(record)
         self._steps = steps
-        self._paths = paths
+        self._paths, self._said = paths, account.said
         self._tasks = {op: task for task, op in paths.items()}
         self._told: set[int] = set()
         self._counted: set[int] = set()
@@ -311,6 +311,8 @@ class _Story:
             text = f"op {op} is answered {end.error if end.status is None else end.status}"
             if end.offset is not None:
                 text += f", {self._words.offset} {end.offset}"
+            if op in self._said:
+                text += f"; the server said {quoted(self._said[op])}"
             if headers:
                 text += answer_headers(self._words, operation)
             lighter = min(weight, Weight.ANSWER)

@@ -10,6 +10,7 @@ from patchstorm.campaign.keeping import small_of, story_of
 from patchstorm.campaign.schedules import Search, Session, Told
 from patchstorm.choice.strategy import Dull
 from patchstorm.errors import TargetError
+from patchstorm.history import encode_record, records_of
 from patchstorm.scenario.library import load
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.run import run_schedule
@@ -34,7 +35,7 @@ leftovers = ["*.size", "*.new"]
 """
 LEAVES = {
     "in_handler": ("code 3", "SystemExit(3) at leaving_aiohttp.py:14 while it served"),
-    "in_task": ("code 1", "it had enough | SystemExit('it had enough') at leaving_aiohttp.py:19"),
+    "in_task": ("code 1", "SystemExit('it had enough') at leaving_aiohttp.py:19 while it served"),
     "in_executor": ("code 0", "SystemExit(None) at leaving_aiohttp.py:25 while it served"),
 }
 
@@ -97,3 +98,27 @@ def test_tasks_of_a_server_that_ends_run_their_finally(tmp_path: Path) -> None:
     subject = Subject(target=session.subject.target, host=host, sweep_ms=0)
     run_schedule(small_plan(subject, replicas=1), subject, Dull(), Workers(), steps_max=2_000_000)
     assert host.started[0].output.text == "wound up\n"
+
+
+def test_an_answer_of_500_is_told_with_what_the_server_said_of_it(tmp_path: Path) -> None:
+    session, found = told("in_error", tmp_path)
+    story = story_of(small_of(session, found, minimise=False))
+    assert any(
+        'answered 500; the server said "LookupError: nothing there"' in line for line in story
+    )
+
+
+def test_what_a_server_says_is_no_part_of_the_history(tmp_path: Path) -> None:
+    """It may name addresses, and a history is the same in every run."""
+    session, found = told("in_error", tmp_path)
+    ran = small_of(session, found, minimise=False).ran
+    assert "nothing there" in "".join(ran.outcome.said.values())
+    assert not any(b"nothing there" in encode_record(one) for one in records_of(ran.history))
+
+
+def test_other_answers_are_told_without_what_the_server_writes(tmp_path: Path) -> None:
+    session, found = told("in_conflict", tmp_path)
+    assert accused([found])
+    story = story_of(small_of(session, found, minimise=False))
+    assert any("answered 409" in line for line in story)
+    assert not any("said" in line for line in story)

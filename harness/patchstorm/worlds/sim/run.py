@@ -400,6 +400,7 @@ class _SimRun(Run):
             stuck=tuple(task.path for task in kernel.stuck),
             storm_steps=self.storm_steps,
             paths=self.network.paths,
+            said=self.network.said,
             forced=(*self.forced, *self.injections.struck),
             idle=(*self.abilities.missed, *self.injections.idle),
         )

@@ -1,4 +1,4 @@
-"""The small server on aiohttp, which ends itself at every PATCH but the first: ``LEAVES`` names how."""
+"""The small server on aiohttp, which ends itself or fails at every PATCH but the first: ``LEAVES`` is how."""
 
 import asyncio
 import os
@@ -35,6 +35,16 @@ async def caught():
         sys.exit(7)
 
 
+async def in_error():
+    print("LookupError: nothing there", file=sys.stderr)
+    raise LookupError("nothing there")
+
+
+async def in_conflict():
+    print("no way")
+    raise web.HTTPConflict(headers={"Tus-Resumable": "1.0.0"})
+
+
 async def linger():
     try:
         await asyncio.sleep(3600)
@@ -43,7 +53,10 @@ async def linger():
 
 
 LINGERS = []
-LEAVE = {one.__name__: one for one in (in_handler, in_task, in_executor, in_thread, caught)}
+LEAVE = {
+    one.__name__: one
+    for one in (in_handler, in_task, in_executor, in_thread, caught, in_error, in_conflict)
+}
 
 
 @web.middleware

@@ -22,10 +22,13 @@ class Said:
     def __init__(self) -> None:
         self._pieces: deque[str] = deque()
         self._length = 0
+        self.total = 0
+        """How many characters it wrote in all."""
 
     def add(self, text: str) -> None:
         self._pieces.append(text)
         self._length += len(text)
+        self.total += len(text)
         while self._length > SAID_CHARS_MAX and len(self._pieces) > 1:
             self._length -= len(self._pieces.popleft())
 
@@ -38,6 +41,12 @@ class Said:
     @property
     def text(self) -> str:
         return "".join(self._pieces)
+
+    def last_line_since(self, total: int) -> str:
+        """The last line that says anything, of what was written since there were ``total`` characters."""
+        fresh = self.total - total
+        lines = self.text[-fresh:].split("\n") if fresh else []
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def opened(self, mode: str) -> Any:
         """What ``open`` gives for one of ``SPOKEN``; every write is heard at once."""
