@@ -19,8 +19,9 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, Final
 
+from patchstorm.worlds.sim.hosted.dates import dated, of_storage
 from patchstorm.worlds.sim.hosted.here import current
-from patchstorm.worlds.sim.hosted.streams import SPOKEN
+from patchstorm.worlds.sim.hosted.streams import OF_STREAMS, SPOKEN, STREAM_MAX, onto
 from patchstorm.worlds.sim.port import SimPort
 from patchstorm.worlds.sim.shim_os import DirEntry, Scan, SimOs
 
@@ -69,6 +70,20 @@ class HostedOs(SimOs):
     def close(self, fd: int) -> None:
         self._opened.pop(fd, None)
         self._port.close(self._fd(fd))
+
+    def stat(self, path: Any, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> Any:
+        return dated(super().stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks))
+
+    def lstat(self, path: Any, *, dir_fd: int | None = None) -> Any:
+        return dated(super().lstat(path, dir_fd=dir_fd))
+
+    def fstat(self, fd: Any) -> Any:
+        return dated(super().fstat(self._fd(fd)))
+
+    def utime(self, path: Any, times: Any = None, *, ns: Any = None, **_: Any) -> None:
+        if times is not None:
+            ns = (int(times[0] * 1e9), int(times[1] * 1e9))
+        super().utime(path, ns=of_storage(ns))
 
     def writev(self, fd: int, buffers: Any) -> int:
         """One write, as writev(2) is."""
@@ -203,8 +218,17 @@ def _with_fd(name: str) -> Call:
     return call
 
 
-BY_FD: Final = ("read", "write", "pread", "pwrite", "preadv", "lseek", "fsync", "fdatasync", "ftruncate",
-                "fstat")  # fmt: skip
+BY_FD: Final = (
+    "read",
+    "write",
+    "pread",
+    "pwrite",
+    "preadv",
+    "lseek",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+)
 for _name in BY_FD:
     setattr(HostedOs, _name, _with_fd(_name))
 
@@ -219,19 +243,12 @@ OF_DESCRIPTORS: Final = (
     "fchmod",
     "posix_fallocate",
     "copy_file_range",
+    "fstat",
     "fstatvfs",
     "writev",
     *BY_FD,
 )
 _PAIRS: Final = ("rename", "replace", "link")
-_STREAM_MAX: Final = 2
-_OF_STREAMS: Final[dict[str, Call]] = {
-    "write": lambda process, fd, data: process.output.add_bytes(data),
-    "writev": lambda process, fd, pieces: process.output.add_bytes(b"".join(pieces)),
-    "close": lambda process, fd: None,
-    "dup": lambda process, fd: fd,
-}
-"""Calls for standard streams by their number: the terminal's, which no replica writes to or closes."""
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -245,7 +262,7 @@ def install(replace: Callable[[Any, str, Call], None]) -> None:
         replace(os, name, _by_fd(name, getattr(os, name)))
     replace(os, "open", _opening(os.open))
     replace(os, "sendfile", _sending(os.sendfile))
-    replace(os, "dup2", _onto(os.dup2))
+    replace(os, "dup2", onto(os.dup2))
     for name in ("flock", "lockf", "fcntl"):
         replace(fcntl, name, _by_fd(name, getattr(fcntl, name)))
     replace(os, "getcwd", _in_process(os.getcwd, lambda process: process.shared.cwd))
@@ -321,8 +338,8 @@ def _by_fd(name: str, real: Call) -> Call:
             return real(fd, *args, **named)
         number = fd if isinstance(fd, int) else fd.fileno()
         if number < FD_BASE:
-            if number <= _STREAM_MAX and name in _OF_STREAMS:
-                return _OF_STREAMS[name](process, number, *args)
+            if number <= STREAM_MAX and name in OF_STREAMS:
+                return OF_STREAMS[name](process, number, *args)
             return real(fd, *args, **named)
         return getattr(process.storages.of(number), name)(number, *args, **named)
 
@@ -338,15 +355,6 @@ def _sending(real: Call) -> Call:
         return process.shared.sendfile()
 
     return sendfile
-
-
-def _onto(real: Call) -> Call:
-    """What a server puts in the place of a standard stream takes the place of nobody's."""
-
-    def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
-        return int(real(fd, fd2, inheritable)) if current() is None or fd2 > _STREAM_MAX else fd2
-
-    return dup2
 
 
 def _opening(real: Call) -> Call:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from patchstorm.worlds.sim.hosted.here import current
@@ -13,6 +13,14 @@ from patchstorm.worlds.sim.hosted.here import current
 SAID_CHARS_MAX: Final = 20_000
 SPOKEN: Final = (1, 2, "/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2")
 """What leads to the standard streams where it is opened: descriptors and paths."""
+STREAM_MAX: Final = 2
+OF_STREAMS: Final[dict[str, Callable[..., Any]]] = {
+    "write": lambda process, fd, data: process.output.add_bytes(data),
+    "writev": lambda process, fd, pieces: process.output.add_bytes(b"".join(pieces)),
+    "close": lambda process, fd: None,
+    "dup": lambda process, fd: fd,
+}
+"""Calls for standard streams by their number: the terminal's, which no replica writes to or closes."""
 _NAMES: Final = ("stdout", "stderr", "__stdout__", "__stderr__")
 
 
@@ -117,3 +125,12 @@ class Streams:
 def terminal() -> tuple[Any, Any]:
     """Standard input and output of whoever runs Patchstorm, within a run as well."""
     return sys.__stdin__, getattr(sys.__stdout__, "real", sys.__stdout__)
+
+
+def onto(real: Callable[..., Any]) -> Callable[..., Any]:
+    """What a server puts in the place of a standard stream takes the place of nobody's."""
+
+    def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
+        return int(real(fd, fd2, inheritable)) if current() is None or fd2 > STREAM_MAX else fd2
+
+    return dup2
