@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from patchstorm.check.model import Finding
 from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
 from patchstorm.choice.schedule import Choice
-from patchstorm.dialect.phrases import answer_headers, befell
+from patchstorm.dialect.phrases import answer_headers, befell, quoted
 from patchstorm.dialect.registry import words_of
-from patchstorm.history.events import Damage, Fault, Standstill
+from patchstorm.history.events import Damage, Exit, Fault, Standstill
 from patchstorm.history.model import History
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.faults import FAULTS
@@ -65,7 +65,7 @@ class _Story:
             self._by_task.setdefault(record.task, []).append(record)
             self._by_doer.setdefault(record.doer, []).append(record)
         self._steps = steps
-        self._paths = paths
+        self._paths, self._said = paths, account.said
         self._tasks = {op: task for task, op in paths.items()}
         self._told: set[int] = set()
         self._counted: set[int] = set()
@@ -190,7 +190,9 @@ class _Story:
         for event in self._history.events:
             if isinstance(event, Damage):
                 self.page.add(event.time_ns, None, befell(event), Weight.FAULT)
-            elif isinstance(event, Standstill) and event.op in self._told:
+            elif isinstance(event, Exit) or (
+                isinstance(event, Standstill) and event.op in self._told
+            ):
                 self.page.add(event.time_ns, event.replica, befell(event), Weight.FAULT)
             elif isinstance(event, Fault) and (event.op is None or event.op in self._told):
                 if event.fault in ("damage", "record-damage"):
@@ -309,6 +311,8 @@ class _Story:
             text = f"op {op} is answered {end.error if end.status is None else end.status}"
             if end.offset is not None:
                 text += f", {self._words.offset} {end.offset}"
+            if op in self._said:
+                text += f"; the server said {quoted(self._said[op])}"
             if headers:
                 text += answer_headers(self._words, operation)
             lighter = min(weight, Weight.ANSWER)
@@ -369,12 +373,17 @@ class _Story:
                 )
 
     def _removed(self, removals: Sequence[StepRecord], weight: Weight) -> None:
-        if removals:
-            first = removals[0]
-            more = len(removals) - SWEPT_TOLD
+        if not removals:
+            return
+        first, more = removals[0], len(removals) - SWEPT_TOLD
+        if len(removals) == 1:
+            text = did(first)
+        else:
             names = ", ".join(record.path for record in removals[:SWEPT_TOLD])
-            text = f"{first.task} {first.call} {names}" + f" and {more} more" * (more > 0)
-            self.page.add(first.time_ns, first.replica, text, weight)
+            text = f"{first.doer} {first.call} {names}" + f" and {more} more" * (more > 0)
+            places = dict.fromkeys(one.place for one in removals if one.place)
+            text += f" ({', '.join(list(places)[:SWEPT_TOLD])})" * bool(places)
+        self.page.add(first.time_ns, first.replica, text, weight)
 
     def _step(self, record: StepRecord, remark: str, weight: Weight = Weight.CAUSE) -> None:
         self.page.add(record.time_ns, record.replica, f"{did(record)}   <- {remark}", weight)

@@ -65,21 +65,13 @@ class RememberingHost(PythonHost):
         return process
 
 
-def said(
-    here: Path,
-    probe: str,
-    *,
-    replicas: int = 2,
-    dies: bool = False,
-    services: tuple[str, ...] = (),
-) -> list[list[str]]:
-    """The lines that each start of a replica prints, in their order, in the plainest schedule.
-
-    ``dies``: the first one is killed soon after its start, and the replica started again.
-    """
+def target_of(
+    here: Path, probe: str, *, services: tuple[str, ...] = (), own: tuple[str, ...] = ()
+) -> Target:
+    """A server that does ``probe`` at each start, and then listens."""
     text = SERVER.format(probe=textwrap.indent(textwrap.dedent(probe), "    "))
     (here / "probed.py").write_text(text)
-    target = Target(
+    return Target(
         name="probed",
         capabilities=("sequential", "creation"),
         start=Start(command=("probed",)),
@@ -88,10 +80,27 @@ def said(
         simulate=Simulate(
             app="probed:make",
             services=services,
+            own=own,
             environment={"UPLOADS": "{root}", "REPLICA": "{replica}"},
         ),
         here=str(here),
     )
+
+
+def said(
+    here: Path,
+    probe: str,
+    *,
+    replicas: int = 2,
+    dies: bool = False,
+    services: tuple[str, ...] = (),
+    own: tuple[str, ...] = (),
+) -> list[list[str]]:
+    """The lines that each start of a replica prints, in their order, in the plainest schedule.
+
+    ``dies``: the first one is killed soon after its start, and the replica started again.
+    """
+    target = target_of(here, probe, services=services, own=own)
     host = RememberingHost(target, dies=dies)
     subject = Subject(target=target, host=host, sweep_ms=0)
     plan = small_plan(subject, replicas=replicas)

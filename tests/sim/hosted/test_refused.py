@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sqlite3
 import sys
@@ -13,6 +14,7 @@ from patchstorm.errors import UsageError
 from patchstorm.worlds.sim.hosted.install import check_python
 
 from .probing import said
+from .running import needs
 
 REFUSED = {
     "subprocess": ("import subprocess, sys\nsubprocess.run([sys.executable, '-c', ''])", "process"),
@@ -107,9 +109,93 @@ def test_what_belongs_to_the_machine_can_be_read(tmp_path: Path) -> None:
     assert lines == [["as it was written"]] * 2
 
 
-def test_what_is_written_to_standard_output_without_a_stream_is_kept(
+BINDS = {
+    "uvicorn's workers": "import uvicorn\nuvicorn.run('probed:app', workers=2)",
+    "uvicorn's socket": "import uvicorn\nuvicorn.Config(None, port=0).bind_socket()",
+    "wsgiref": "from wsgiref.simple_server import make_server\nmake_server('', 0, app)",
+    "a socket": "import socket\nsocket.create_server(('127.0.0.1', 0))",
+    "a path": "import socket\nsocket.socket(socket.AF_UNIX).bind(str(ROOT / 's'))",
+}
+
+
+@pytest.mark.parametrize("how", BINDS)
+def test_who_listens_on_a_socket_of_its_own_is_told_to_name_the_application(
+    how: str, tmp_path: Path
+) -> None:
+    if "uvicorn" in how:
+        needs("uvicorn")
+    with pytest.raises(UsageError) as refused:
+        said(tmp_path, BINDS[how])
+    message = str(refused.value)
+    assert message.startswith(f"{tmp_path / 'probed.py'}:11")
+    assert "(bind)" in message
+    assert 'app = "module:app" in [simulate]' in message
+
+
+def test_a_connection_that_is_refused_is_no_reason_to_name_an_application(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        said(tmp_path, "import socket\nsocket.create_connection(('127.0.0.1', 9))")
+    assert "module:app" not in str(refused.value)
+
+
+def test_uvicorn_without_workers_listens_in_the_simulator(tmp_path: Path) -> None:
+    needs("uvicorn")
+    code = """
+        import threading
+        import uvicorn
+        async def served(scope, receive, send):
+            pass
+        def work():
+            uvicorn.run(served, log_level="critical", lifespan="off")
+        threading.Thread(target=work).start()
+        print("goes on")
+    """
+    assert said(tmp_path, code) == [["goes on"]] * 2
+
+
+SPOKEN = {
+    "os.write": "print(os.write(1, b'told\\n'), os.write(2, b'heard\\n'))",
+    "os.writev": "print(os.writev(1, [b'to', b'ld\\n']), os.writev(2, [b'heard\\n']))",
+    "__stdout__": "print('told', file=sys.__stdout__); print('heard', file=sys.__stderr__); print('5 6')",
+    "buffer": "sys.stdout.buffer.write(b'told\\n'); sys.stderr.buffer.write(b'heard\\n'); print('5 6')",
+    "open": "print('told', file=open(1, 'w')); open(2, 'wb').write(b'heard\\n'); print('5 6')",
+    "fdopen": "print('told', file=os.fdopen(os.dup(1), 'w')); os.write(os.dup(2), b'heard\\n'); print('5 6')",
+    "device": "print('told', file=open('/dev/stdout', 'w')); open('/dev/stderr', 'ab').write(b'heard\\n')\n"
+    "print('5 6')",
+    "path": "from pathlib import Path\nPath('/dev/stdout').write_text('told\\n')\n"
+    "Path('/dev/fd/2').write_bytes(b'heard\\n'); print('5 6')",
+    "logging": "import logging\nlog = logging.Logger('own')\n"
+    "log.addHandler(logging.FileHandler('/dev/stdout'))\nlog.error('told'); log.error('heard'); print('5 6')",
+}
+
+
+@pytest.mark.parametrize("how", SPOKEN)
+def test_what_is_written_to_standard_streams_is_kept_by_whatever_way(
+    how: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = said(tmp_path, f"import sys\n{SPOKEN[how]}")
+    assert lines == [["told", "heard", "5 6"]] * 2
+    assert "told" not in "".join(capfd.readouterr())
+
+
+def test_standard_streams_stay_open_whatever_a_server_does(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    lines = said(tmp_path, "print(os.write(1, b'told '), os.write(2, b'and heard '))")
-    assert lines == [["told and heard 5 10"]] * 2
-    assert "told" not in "".join(capfd.readouterr())
+    """They are those of whoever runs Patchstorm."""
+    code = """
+        import sys
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        os.close(1)
+        sys.stdout.close()
+        sys.stdout.reconfigure(write_through=True)
+        with open(os.devnull, "w") as nowhere:
+            print("nobody reads it", file=nowhere)
+        print("goes on")
+    """
+    assert said(tmp_path, code) == [["goes on"]] * 2
+    os.write(1, b"is seen\n")
+    print("as well")
+    assert capfd.readouterr().out == "is seen\nas well\n"
+    assert "simulated" not in repr(sys.__stdout__)

@@ -331,3 +331,58 @@ def test_a_thread_that_waits_again_after_its_death_ends(tmp_path: Path) -> None:
         print("up")
     """
     assert said(tmp_path, code, replicas=1, dies=True) == [["up"], ["up"]]
+
+
+def test_generators_that_are_let_go_end_on_the_loop_that_began_them(tmp_path: Path) -> None:
+    """Threads have one pair of hooks for them, and other replicas' loops run meanwhile."""
+    code = """
+        import asyncio, threading
+        async def numbers(loop):
+            try:
+                await asyncio.to_thread(int)
+                yield 1
+            finally:
+                print(asyncio.get_running_loop() is loop)
+        async def main():
+            loop = asyncio.get_running_loop()
+            for _ in range(3):
+                await asyncio.sleep(0.001)
+                async for _ in numbers(loop):
+                    break
+            await asyncio.sleep(0.001)
+        asyncio.run(main())
+        one = threading.Thread(target=asyncio.run, args=(main(),))
+        one.start()
+        one.join()
+        print("done")
+    """
+    assert said(tmp_path, code, replicas=3) == [["True"] * 6 + ["done"]] * 3
+
+
+def test_a_file_is_as_old_as_the_clock_says(tmp_path: Path) -> None:
+    """Servers sweep away what is older than some days by its time."""
+    code = """
+        import shutil, stat, time
+        place = ROOT / f"dated-{REPLICA}"
+        for one in (place, Path("/scratch/dated")):
+            one.write_text("x")
+            time.sleep(5)
+            looks = [one.stat(), one.lstat(), os.stat(one)]
+            with open(one) as file:
+                looks.append(os.fstat(file.fileno()))
+            looks += [entry.stat() for entry in os.scandir(one.parent) if entry.name == one.name]
+            print([round(time.time() - look.st_mtime, 1) for look in looks])
+            print([int(time.time()) - look[stat.ST_MTIME] in (5, 6) for look in looks])
+            print(len(looks[0]), list(looks[0])[6], looks[0][0] == looks[0].st_mode)
+        os.utime(place, (1_700_000_000, 1_700_000_001))
+        print(os.path.getatime(place), os.path.getmtime(place))
+        os.utime(place, ns=(1_700_000_000_000_000_001, 1_700_000_000_000_000_002))
+        print(place.stat().st_mtime_ns)
+        os.utime(place)
+        print(abs(time.time() - place.stat().st_mtime) < 1)
+        copy = shutil.copy2(place, place.with_suffix(".copy"))
+        print(os.stat(copy).st_mtime_ns == place.stat().st_mtime_ns)
+    """
+    looked = ["[5.0, 5.0, 5.0, 5.0, 5.0]", "[True, True, True, True, True]", "10 1 True"]
+    set_ = ["1700000000.0 1700000001.0", "1700000000000000002", "True", "True"]
+    assert said(tmp_path, code) == [[*looked, *looked, *set_]] * 2

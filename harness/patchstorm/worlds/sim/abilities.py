@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from patchstorm.history.events import Damage as Damaged
+from patchstorm.history.events import Exit
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.damage import Damage, owned, pattern_of
 from patchstorm.run.spoiling import spoilt
@@ -93,6 +94,8 @@ class Abilities(
         self._kept: dict[str, tuple[str, str, bytes]] = {}
         self._injected: dict[str, Callable[[], None]] = {}
         self._room: dict[str, int | None] = {}
+        for replica in replicas:
+            replica.on_exits, replica.on_exit = self._exits, self._wake_lock_waiters
 
     def heal(self) -> None:
         """Every replica is up and can be reached, and nobody is asked to stop any more."""
@@ -112,6 +115,10 @@ class Abilities(
         for replica in self._each(hit):
             replica.die()
         self._wake_lock_waiters()
+
+    def _exits(self, replica: Replica, code: int, said: str) -> None:
+        """A process ends by itself, which is nobody's fault but its own."""
+        self._recorder.add(Exit(time_ns=self._stamp(), replica=replica.index, code=code, said=said))
 
     def start(self, hit: Hit) -> None:
         for replica in self._each(hit):

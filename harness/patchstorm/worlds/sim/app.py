@@ -91,6 +91,9 @@ class Host(Protocol):
     def start(self, replica: Replica, port: SimPort, root: str) -> HostedProcess:
         """Begin a process of ``replica``, whose domain is made."""
 
+    def place(self) -> str | None:
+        """The line of a server that led to what is done now; None where none runs."""
+
     def reason_to_skip(self, plan: Plan) -> str | None:
         """Why the server cannot be asked for what this plan takes; None if it can."""
 

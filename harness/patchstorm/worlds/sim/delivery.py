@@ -9,7 +9,10 @@ from patchstorm.worlds.sim.timers import Timer
 
 
 class Delivery:
-    """One request on its way. ``gone``: the client does not listen any more."""
+    """One request on its way. ``gone``: the client does not listen any more.
+
+    ``said`` is the last line that a whole server wrote while it came to an answer of 500 or more.
+    """
 
     __slots__ = (
         "gone",
@@ -20,6 +23,7 @@ class Delivery:
         "patience",
         "replica",
         "request",
+        "said",
         "send",
         "sent",
         "step",
@@ -33,6 +37,7 @@ class Delivery:
         self.op = op
         self.path = path
         self.sent = 0
+        self.said = ""
         self.gone = False
         self.replica: int = 0
         self.head: Head | None = None

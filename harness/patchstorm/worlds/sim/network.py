@@ -36,7 +36,8 @@ BLOCKS_MAX = 3
 class Network:
     """Everything between the clients of one run and its replicas.
 
-    ``paths`` maps the paths of deliveries' tasks to their operations. ``away`` are replicas that clients
+    ``paths`` maps the paths of deliveries' tasks to their operations. ``said`` is, by operation, what a whole
+    server wrote of an error. ``away`` are replicas that clients
     cannot reach. ``on_bytes`` is told of body bytes as they go. ``describes``: long bodies are ropes.
     """
 
@@ -49,6 +50,7 @@ class Network:
         on_bytes: Callable[[int], None],
     ) -> None:
         self.paths: dict[str, int] = {}
+        self.said: dict[int, str] = {}
         self.away: set[int] = set()
         self.describes = False
         self._clients = clients
@@ -179,6 +181,8 @@ class Network:
         except Garbled:
             self._finish(delivery, None, NoAnswer.GARBLED)
             return
+        if delivery.said:
+            self.said[delivery.op] = delivery.said
         if delivery.gone:
             return
         if delivery.mischief.drop_response:

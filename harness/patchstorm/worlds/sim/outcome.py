@@ -18,7 +18,8 @@ class SimOutcome:
 
     ``paths`` maps the paths of deliveries' tasks to their operations. ``forced`` are choices that a fault
     of the plan made, and no strategy, and under the fault's own kind the calls that it struck. ``idle`` are
-    ids of faults that were in force and hit nothing.
+    ids of faults that were in force and hit nothing. ``said`` is what a whole server wrote of an error, by
+    operation: no part of the history, as it may name addresses and what logs of the harness's take away.
     """
 
     recorder: Recorder
@@ -32,6 +33,7 @@ class SimOutcome:
     stuck: tuple[str, ...] = ()
     storm_steps: int = 0
     paths: dict[str, int] = field(default_factory=dict)
+    said: dict[int, str] = field(default_factory=dict)
     forced: tuple[Choice, ...] = ()
     idle: tuple[str, ...] = ()
 
@@ -42,5 +44,6 @@ class SimOutcome:
     def account(self, steps: Sequence[StepRecord], choices: Sequence[Choice]) -> Account:
         """What a story is told of: ``steps`` of a traced run, and ``choices`` that led to it."""
         return Account(
-            steps=steps, choices=choices, paths=self.paths, forced=self.forced, step_ns=STEP_NS
-        )
+            steps=steps, choices=choices, paths=self.paths, forced=self.forced, said=self.said,
+            step_ns=STEP_NS,
+        )  # fmt: skip

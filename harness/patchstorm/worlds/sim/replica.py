@@ -52,6 +52,8 @@ class Replica:
         self.describes = False
         self.pool = Pool(kernel, 0)
         self.sweeps_drawn: SweepPlan | None = None
+        self.on_exits: Callable[[Replica, int, str], None] | None = None
+        self.on_exit: Callable[[], None] | None = None
         self._kernel = kernel
         self._server = server
         self._subject = subject
@@ -96,6 +98,17 @@ class Replica:
         """The process dies without warning; the host's kernel lives and closes its descriptors."""
         if self._end():
             self.client.kill()
+
+    def exits(self, code: int, said: str) -> None:
+        """The process is about to end by itself, with a code as a shell has it and its last words."""
+        if self.on_exits is not None:
+            self.on_exits(self, code, said)
+
+    def exit(self) -> None:
+        """It has ended."""
+        self.die()
+        if self.on_exit is not None:
+            self.on_exit()
 
     def lose_power(self) -> None:
         """The host dies, with all it had not sent."""

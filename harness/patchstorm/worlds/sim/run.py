@@ -92,7 +92,7 @@ def run_schedule(
     collects = gc.isenabled()
     gc.disable()  # a run makes no garbage worth stopping for, and ends within milliseconds
     try:
-        with sealed(kernel.fail, whole=subject.host is not None):
+        with sealed(kernel.fail, None if subject.host is None else subject.host.place):
             run.go()
         return run.outcome()
     finally:
@@ -400,6 +400,7 @@ class _SimRun(Run):
             stuck=tuple(task.path for task in kernel.stuck),
             storm_steps=self.storm_steps,
             paths=self.network.paths,
+            said=self.network.said,
             forced=(*self.forced, *self.injections.struck),
             idle=(*self.abilities.missed, *self.injections.idle),
         )

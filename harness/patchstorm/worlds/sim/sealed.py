@@ -40,23 +40,24 @@ _STARTS: Final = {
     _FORK_EXEC: PROCESS,
 }
 Fail = Callable[[BaseException], None]
+Place = Callable[[], str | None]
 _calls: dict[str, Callable[[str], None]] = {}
 """Who is told of which audit event."""
-_running: dict[int, tuple[Fail, bool]] = {}
+_running: dict[int, tuple[Fail, Place | None]] = {}
 """By the thread in which the simulated code runs: other threads may start what they like."""
 
 
 @contextmanager
-def sealed(fail: Fail, *, whole: bool = False) -> Iterator[None]:
+def sealed(fail: Fail, place: Place | None = None) -> Iterator[None]:
     """Within it, a start in this thread is told to ``fail`` and raised where it was tried.
 
-    Both, because the code under test may swallow what is raised. ``whole``: it is a whole server, which no
-    adapter of one's own stands before.
+    Both, because the code under test may swallow what is raised. ``place``: it is a whole server, which
+    no adapter of one's own stands before, and this tells which of its lines it was.
     """
     _listen()
     me = get_ident()
     before = _running.get(me)
-    _running[me] = (fail, whole)
+    _running[me] = (fail, place)
     try:
         yield
     finally:
@@ -66,14 +67,14 @@ def sealed(fail: Fail, *, whole: bool = False) -> Iterator[None]:
             _running[me] = before
 
 
-def refuse(what: str, fail: Fail, *, whole: bool = False) -> None:
+def refuse(what: str, fail: Fail, place: Place | None = None) -> None:
     """Raise the UsageError that names ``what`` was started and where; ``fail`` is told first."""
-    place = place_of(sys._getframe(1))
+    at = (None if place is None else place()) or place_of(sys._getframe(1))
     error = UsageError(
-        f"{place}: the server starts a {what}, which would run beside the simulation at moments that nobody "
+        f"{at}: the server starts a {what}, which would run beside the simulation at moments that nobody "
         "chose, and cannot be simulated. Run this server in the world processes."
-        if whole
-        else f"{place}: the store starts a {what}, and what it does there cannot be simulated: its steps "
+        if place is not None
+        else f"{at}: the store starts a {what}, and what it does there cannot be simulated: its steps "
         "would come at moments that nobody chose. Requests of one replica run beside each other as they "
         "are, so give the simulator an adapter that calls the store directly (docs/adapting-a-store.md), "
         "or run it in the world processes."
@@ -117,7 +118,7 @@ def _heard(event: str, _: tuple[Any, ...], known: Mapping[str, Any] = _calls) ->
 
 def _started(event: str) -> None:
     if (running := _running.get(get_ident())) is not None:
-        refuse(_STARTS[event], running[0], whole=running[1])
+        refuse(_STARTS[event], *running)
 
 
 def place_of(frame: FrameType | None = None) -> str:

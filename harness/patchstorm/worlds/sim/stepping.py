@@ -18,6 +18,7 @@ from patchstorm.choice.strategy import Footprint
 from patchstorm.telling.phrasing import did
 from patchstorm.telling.record import StepRecord
 from patchstorm.worlds.sim.agenda import STEP_NS
+from patchstorm.worlds.sim.hosted.streams import terminal
 from patchstorm.worlds.sim.tracing import Trace
 from patchstorm.worlds.sim.watched import Detail
 
@@ -120,7 +121,8 @@ class _Debugger(pdb.Pdb):
 
     def __init__(self, on_quit: Callable[[], object]) -> None:
         # A server's own streams are not the user's: what it prints is kept from the terminal.
-        super().__init__(skip=_SKIPPED, stdin=sys.__stdin__, stdout=sys.__stdout__)
+        stdin, stdout = terminal()
+        super().__init__(skip=_SKIPPED, stdin=stdin, stdout=stdout)
         self._on_quit = on_quit
 
     def open_in(self, frame: FrameType) -> None:

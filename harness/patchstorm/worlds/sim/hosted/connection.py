@@ -12,7 +12,7 @@ import contextvars
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from patchstorm.worlds.sim.hosted.kernel import REQUEST
+from patchstorm.worlds.sim.hosted.here import REQUEST
 
 if TYPE_CHECKING:
     from patchstorm.worlds.sim.hosted.loop import SimLoop

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from patchstorm.worlds.sim.hosted.here import current
+from patchstorm.worlds.sim.hosted.process import APPLICATION
 from patchstorm.worlds.sim.hosted.sockets import SimSocket
 
 if TYPE_CHECKING:
@@ -152,10 +153,10 @@ class Dialled(socket.socket):
             self._wire.close()
 
     def bind(self, address: Any) -> None:
-        self._process.refuse("a real socket (bind)", WHY)
+        self._process.refuse("a real socket (bind)", WHY, APPLICATION)
 
     def listen(self, backlog: int = 0) -> None:
-        self._process.refuse("a real socket (listen)", WHY)
+        self._process.refuse("a real socket (listen)", WHY, APPLICATION)
 
     def sendto(self, *_: Any) -> int:
         self._process.refuse("a real socket (sendto)", WHY)

@@ -19,7 +19,9 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, Final
 
+from patchstorm.worlds.sim.hosted.dates import dated, of_storage
 from patchstorm.worlds.sim.hosted.here import current
+from patchstorm.worlds.sim.hosted.streams import OF_STREAMS, SPOKEN, STREAM_MAX, onto
 from patchstorm.worlds.sim.port import SimPort
 from patchstorm.worlds.sim.shim_os import DirEntry, Scan, SimOs
 
@@ -68,6 +70,24 @@ class HostedOs(SimOs):
     def close(self, fd: int) -> None:
         self._opened.pop(fd, None)
         self._port.close(self._fd(fd))
+
+    def stat(self, path: Any, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> Any:
+        return dated(super().stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks))
+
+    def lstat(self, path: Any, *, dir_fd: int | None = None) -> Any:
+        return dated(super().lstat(path, dir_fd=dir_fd))
+
+    def fstat(self, fd: Any) -> Any:
+        return dated(super().fstat(self._fd(fd)))
+
+    def utime(self, path: Any, times: Any = None, *, ns: Any = None, **_: Any) -> None:
+        if times is not None:
+            ns = (int(times[0] * 1e9), int(times[1] * 1e9))
+        super().utime(path, ns=of_storage(ns))
+
+    def writev(self, fd: int, buffers: Any) -> int:
+        """One write, as writev(2) is."""
+        return self.write(fd, b"".join(buffers))
 
     def dup(self, fd: int) -> int:
         return self.base + super().dup(self._fd(fd))
@@ -198,8 +218,17 @@ def _with_fd(name: str) -> Call:
     return call
 
 
-BY_FD: Final = ("read", "write", "pread", "pwrite", "preadv", "lseek", "fsync", "fdatasync", "ftruncate",
-                "fstat")  # fmt: skip
+BY_FD: Final = (
+    "read",
+    "write",
+    "pread",
+    "pwrite",
+    "preadv",
+    "lseek",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+)
 for _name in BY_FD:
     setattr(HostedOs, _name, _with_fd(_name))
 
@@ -214,11 +243,12 @@ OF_DESCRIPTORS: Final = (
     "fchmod",
     "posix_fallocate",
     "copy_file_range",
+    "fstat",
     "fstatvfs",
+    "writev",
     *BY_FD,
 )
 _PAIRS: Final = ("rename", "replace", "link")
-_SPOKEN: Final = (1, 2)  # standard output and error, written to without a stream
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -232,6 +262,7 @@ def install(replace: Callable[[Any, str, Call], None]) -> None:
         replace(os, name, _by_fd(name, getattr(os, name)))
     replace(os, "open", _opening(os.open))
     replace(os, "sendfile", _sending(os.sendfile))
+    replace(os, "dup2", onto(os.dup2))
     for name in ("flock", "lockf", "fcntl"):
         replace(fcntl, name, _by_fd(name, getattr(fcntl, name)))
     replace(os, "getcwd", _in_process(os.getcwd, lambda process: process.shared.cwd))
@@ -307,9 +338,8 @@ def _by_fd(name: str, real: Call) -> Call:
             return real(fd, *args, **named)
         number = fd if isinstance(fd, int) else fd.fileno()
         if number < FD_BASE:
-            if name == "write" and number in _SPOKEN:
-                process.output.add(bytes(args[0]).decode(errors="replace"))
-                return len(args[0])
+            if number <= STREAM_MAX and name in OF_STREAMS:
+                return OF_STREAMS[name](process, number, *args)
             return real(fd, *args, **named)
         return getattr(process.storages.of(number), name)(number, *args, **named)
 
@@ -337,7 +367,7 @@ def _opening(real: Call) -> Call:
         system = process.storages.of(path)
         if system is not None:
             return int(system.open(path, flags, mode))
-        if flags & _WRITES:
+        if flags & _WRITES and path != os.devnull:
             process.refuse_outside("open", path)
         return int(real(path, flags, mode, dir_fd=dir_fd))
 
@@ -353,8 +383,11 @@ def _built_in(real: Call) -> Call:
         opener = named.get("opener", args[5] if len(args) > 5 else None)
         if system is not None or opener is not None:
             return process.open(file, mode, *args, **named)
-        if any(letter in mode for letter in "wax+") and not isinstance(file, int):
-            process.refuse_outside("open", file)
+        if any(letter in mode for letter in "wax+"):
+            if (file if isinstance(file, int) else os.fsdecode(file)) in SPOKEN:
+                return process.output.opened(mode)
+            if not isinstance(file, int) and os.fsdecode(file) != os.devnull:
+                process.refuse_outside("open", file)
         return real(file, mode, *args, **named)
 
     return open

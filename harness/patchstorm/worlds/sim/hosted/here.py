@@ -6,6 +6,7 @@ code between the tasks of a run, are in none.
 
 from __future__ import annotations
 
+import contextvars
 from _thread import get_ident
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 real_ident = get_ident
 """``get_ident`` before it was replaced: the thread of the machine."""
+REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("patchstorm-request", default="")
+"""The delivery for which a piece of a server runs, as far as its contexts tell."""
 _kernels: dict[int, HostedKernel] = {}
 
 

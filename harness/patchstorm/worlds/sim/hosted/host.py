@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import sys
-import traceback
 from collections.abc import Iterator
-from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, cast
 
@@ -20,10 +18,13 @@ from patchstorm.worlds.sim.delivery import Delivery
 from patchstorm.worlds.sim.hosted import once
 from patchstorm.worlds.sim.hosted.beside import Beside
 from patchstorm.worlds.sim.hosted.connection import HOST, PORT
+from patchstorm.worlds.sim.hosted.ending import code_of, last_words, why_it_listens_not
+from patchstorm.worlds.sim.hosted.here import current, task_here
 from patchstorm.worlds.sim.hosted.install import check_python, install
 from patchstorm.worlds.sim.hosted.interpreter import check_interpreter
 from patchstorm.worlds.sim.hosted.kernel import HostedKernel
-from patchstorm.worlds.sim.hosted.kinds import serve
+from patchstorm.worlds.sim.hosted.kinds import serve, wind_up
+from patchstorm.worlds.sim.hosted.lines import place_of
 from patchstorm.worlds.sim.hosted.modules import Own
 from patchstorm.worlds.sim.hosted.process import SCRATCH, HostedProcess
 from patchstorm.worlds.sim.hosted.service import check_service
@@ -87,7 +88,7 @@ class PythonHost:
         replica.domain.process = process
         kernel.spawn(
             f"{process.name}/main",
-            lambda: contextvars.Context().run(self._main, process),
+            lambda: contextvars.Context().run(self._main, process, replica),
             replica.domain,
         )
         return process
@@ -132,7 +133,11 @@ class PythonHost:
         given = {key: text.format(**values) for key, text in own.items()}
         return {**ALWAYS, "HOME": SCRATCH, "TMPDIR": SCRATCH, **given}
 
-    def _main(self, process: HostedProcess) -> None:
+    def place(self) -> str | None:
+        process = current()
+        return None if process is None else place_of(process)
+
+    def _main(self, process: HostedProcess, replica: Replica) -> None:
         try:
             app = self._app()
             once.of_frameworks()
@@ -140,10 +145,22 @@ class PythonHost:
             serve(process, app)
         except (UsageError, TargetError):
             raise
-        except Exception as error:
-            self._failed(process, error)
-        except SystemExit as ending:
-            self._failed(process, ending)
+        except (Exception, SystemExit) as error:
+            if not process.alive:
+                return
+            if not process.listened:
+                self._failed(process, error)
+            else:
+                self._ends(process, replica, error)
+
+    def _ends(self, process: HostedProcess, replica: Replica, error: BaseException) -> None:
+        """It is on record before it is wound up, as clients then meet what ends already."""
+        replica.exits(code_of(error), last_words(process, error))
+        task = task_here()
+        loop = None if task is None else task.loop
+        if loop is not None and not loop.is_closed():
+            wind_up(loop)
+        replica.exit()
 
     def _app(self) -> Any:
         place, _, name = self._simulate.app.partition(":")
@@ -156,11 +173,4 @@ class PythonHost:
         """A server that does not come up concludes nothing about it, unless a fault of the storm was why."""
         if isinstance(error, OSError) and process.starts_late:
             return
-        lines = traceback.format_exception(error)
-        with suppress(IndexError):
-            lines = [*lines[:1], *lines[-2:]]
-        raise TargetError(
-            f"target {self._target.name}: {self._simulate.app} did not come to listen in the simulator.\n"
-            + "".join(lines).rstrip()
-            + (f"\n{process.output.text.rstrip()}" if process.output.text else "")
-        )
+        raise TargetError(why_it_listens_not(process, error, self._target))

@@ -8,19 +8,18 @@ task what they would see in a thread of a process of its own.
 from __future__ import annotations
 
 import concurrent.futures.thread as pools
-import contextvars
 import gc
 import sys
 from asyncio import events
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import PurePath
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from patchstorm.choice.strategy import Strategy
 from patchstorm.storage.server import Server
 from patchstorm.worlds.sim.hosted import here, once
+from patchstorm.worlds.sim.hosted.here import REQUEST
+from patchstorm.worlds.sim.hosted.lines import line_of
 from patchstorm.worlds.sim.hosted.modules import Modules
 from patchstorm.worlds.sim.hosted.streams import Streams
 from patchstorm.worlds.sim.kernel import Kernel
@@ -33,14 +32,13 @@ if TYPE_CHECKING:
     from patchstorm.worlds.sim.hosted.process import HostedProcess
 
 
-REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("patchstorm-request", default="")
-"""The delivery for which a piece of a server runs, as far as its contexts tell."""
+_UNKNOWN: Final = object()
 
 
 class HostedKernel(Kernel):
     """``process`` is whose code runs now; ``loops`` are the event loops that run, by their task's number."""
 
-    __slots__ = ("_modules", "_streams", "beside", "loops", "process", "scratches")
+    __slots__ = ("_hooked", "_modules", "_streams", "beside", "loops", "process", "scratches")
 
     def __init__(
         self, strategy: Strategy, workers: Workers, *, steps_max: int, patience_ns: int
@@ -52,6 +50,8 @@ class HostedKernel(Kernel):
         """The services that the replicas share."""
         self.scratches: dict[tuple[int, int], Server] = {}
         """The directories of hosts' own, by replica and how often it had lost power."""
+        self._hooked: object = _UNKNOWN
+        """The loop whose hooks for asynchronous generators are set: audit hooks are told of each change."""
         self._modules = Modules()
         self._streams: Streams | None = None
         gc.freeze()  # what is there already is no run's, and is not looked at in the end
@@ -144,7 +144,13 @@ class HostedKernel(Kernel):
         self.process = process
         if process is not None:
             self._modules.belong_to(process)
-        self.runs_loop(self.loops.get(task.number))
+        loop = self.loops.get(task.number)
+        if loop is None and task.ended is not None:
+            events._set_running_loop(
+                None
+            )  # a delivery: the harness's code, which runs no generators
+        else:
+            self.runs_loop(loop)
 
     def _leave(self, task: Task) -> None:
         super()._leave(task)
@@ -152,14 +158,25 @@ class HostedKernel(Kernel):
 
     def runs_loop(self, loop: SimLoop | None) -> None:
         """The thread's running loop is ``loop``, with its hooks."""
-        if events._get_running_loop() is not loop:
-            events._set_running_loop(loop)
+        events._set_running_loop(loop)
+        if self._hooked is not loop:
+            self._hooked = loop
             sys.set_asyncgen_hooks(*((None, None) if loop is None else loop.hooks))
+
+    @contextmanager
+    def hooked_by(self, loop: SimLoop) -> Iterator[None]:
+        """Within it ``loop`` begins to run and ends: asyncio itself sets its hooks, and those before."""
+        before, self._hooked = self._hooked, loop
+        try:
+            yield
+        finally:
+            self._hooked = before
 
     @contextmanager
     def _between_tasks(self) -> Iterator[None]:
         """The harness itself may be run by an event loop: afterwards that one goes on."""
         outer, hooks = events._get_running_loop(), sys.get_asyncgen_hooks()
+        self._hooked = _UNKNOWN
         try:
             yield
         finally:
@@ -185,13 +202,3 @@ def _forget_threads() -> None:
     for thread in list(known):
         if hasattr(thread, "_simulated"):
             del known[thread]
-
-
-def line_of(process: HostedProcess) -> str:
-    """The innermost line of the server's own code that runs now, as ``FILE:LINE``; "" where there is none."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_globals.get("__name__", "") in process.own:
-            return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
-        frame = frame.f_back
-    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 from patchstorm.errors import TargetError
@@ -23,6 +24,8 @@ def serve(process: HostedProcess, app: Any) -> None:
     kind = kind_of(app)
     if kind == "factory":
         made = app()
+        if made is None and process.listened:
+            return  # what it began goes on in threads
         if made is None:
             raise TargetError(
                 f"the function {_called(app)} returned and listens nowhere; `simulate.app` has to name "
@@ -84,6 +87,14 @@ def _run(main: Callable[[], Awaitable[Any]]) -> None:
     asyncio.set_event_loop(loop)
     loop.run_until_complete(_served(main))
     loop.run_forever()
+
+
+def wind_up(loop: asyncio.AbstractEventLoop) -> None:
+    """What ``asyncio.run`` does once its program has ended, so that each task's ``finally`` is run."""
+    with suppress(SystemExit):  # one more of them changes nothing
+        asyncio.runners._cancel_all_tasks(loop)  # type: ignore[attr-defined]
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
 
 
 async def _served(main: Callable[[], Awaitable[Any]]) -> None:

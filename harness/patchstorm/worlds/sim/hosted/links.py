@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from patchstorm.choice.strategy import Footprint
-from patchstorm.worlds.sim.hosted.kernel import REQUEST, line_of
+from patchstorm.worlds.sim.hosted.here import REQUEST
+from patchstorm.worlds.sim.hosted.lines import line_of
 from patchstorm.worlds.sim.hosted.service import Asked, Session
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from patchstorm.worlds.sim.hosted.connection import PORT, Listener, Transport
 from patchstorm.worlds.sim.hosted.dialling import dial, dialled
 from patchstorm.worlds.sim.hosted.here import current, task_here
-from patchstorm.worlds.sim.hosted.kernel import REQUEST
+from patchstorm.worlds.sim.hosted.lines import on_behalf
+from patchstorm.worlds.sim.hosted.process import APPLICATION
 
 if TYPE_CHECKING:
     from patchstorm.worlds.sim.hosted.kernel import HostedKernel
@@ -117,7 +118,8 @@ class SimLoop(_Base):  # type: ignore[misc]
         assert task is not None
         self._kernel.loops[task.number] = self
         try:
-            super().run_forever()
+            with self._kernel.hooked_by(self):
+                super().run_forever()
         finally:
             self._kernel.loops.pop(task.number, None)
             if not self._process.alive:
@@ -136,7 +138,7 @@ class SimLoop(_Base):  # type: ignore[misc]
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """asyncio's own; the thread is told for which request it works, which a story wants to know."""
-        return super().run_in_executor(executor, _on_behalf, REQUEST.get(), func, *args)
+        return super().run_in_executor(executor, on_behalf(self._process, func), *args)
 
     def create_future(self) -> asyncio.Future[Any]:
         return SimFuture(loop=self)
@@ -169,7 +171,9 @@ class SimLoop(_Base):  # type: ignore[misc]
         return listener
 
     async def create_unix_server(self, *_: Any, **__: Any) -> Any:
-        self._process.refuse("a server on a Unix socket", "is reached by no client of a storm")
+        self._process.refuse(
+            "a server on a Unix socket", "is reached by no client of a storm", APPLICATION
+        )
 
     async def create_connection(
         self, protocol_factory: Callable[[], Any], host: Any = None, port: Any = None, *,
@@ -218,14 +222,6 @@ def _tell_opened(opened: asyncio.Future[Any]) -> None:
         opened.set_result(None)
 
 
-def _on_behalf(request: str, func: Callable[..., Any], *args: Any) -> Any:
-    token = REQUEST.set(request)
-    try:
-        return func(*args)
-    finally:
-        REQUEST.reset(token)
-
-
 def _make_task(loop: Any, coro: Any, **named: Any) -> Any:
     return SimTask(coro, loop=loop, **named)
 
@@ -242,6 +238,8 @@ def install(replace: Callable[[Any, str, Any], None]) -> None:
     modules: tuple[Any, ...] = (events, asyncio)
     for module in modules:
         module.new_event_loop = _new(events.new_event_loop)
+    selecting: Any = asyncio.SelectorEventLoop
+    selecting.__new__ = _made
     policy.new_event_loop = _new_of(policy.new_event_loop)
     policy.get_event_loop = _got(policy.get_event_loop)
     policy.set_event_loop = _set(policy.set_event_loop)
@@ -268,6 +266,14 @@ def _new(real: Callable[[], Any]) -> Callable[[], Any]:
         return real() if process is None else SimLoop(process)
 
     return new_event_loop
+
+
+def _made(cls: Any, *_: Any, **__: Any) -> Any:
+    """What ``asyncio.SelectorEventLoop()`` gives, which uvicorn asks for by its name."""
+    process = current()
+    if process is None or cls is not asyncio.SelectorEventLoop:
+        return object.__new__(cls)
+    return SimLoop(process)
 
 
 def _new_of(real: Callable[[Any], Any]) -> Callable[[Any], Any]:

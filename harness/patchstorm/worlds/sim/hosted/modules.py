@@ -19,6 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from patchstorm.worlds.sim.hosted.frameworks import DJANGO, made_for_django, uses_django
 from patchstorm.worlds.sim.hosted.here import current, kernel_here, outside, task_here
 
 if TYPE_CHECKING:
@@ -30,24 +31,46 @@ _real_stat = os.stat
 _codes: dict[str, tuple[int, int, CodeType]] = {}
 
 
+class _Known(dict[str, bool]):
+    """An answer for each module, decided once for its top-level name: every import and line asks."""
+
+    def __init__(self, known: dict[str, bool], decide: Callable[[str], bool]) -> None:
+        super().__init__(known)
+        self._decide = decide
+
+    def __missing__(self, module: str) -> bool:
+        top = module.partition(".")[0]
+        found = self[module] = self._decide(top) if top == module else self[top]
+        return found
+
+
 class Own:
-    """Which top-level names are a server's own: those that are named, and what lies in ``here``."""
+    """Which top-level names are a server's own: those that are named, and what lies in ``here``.
+
+    Of a server that uses Django, that and what is made for it are so, too.
+    """
 
     def __init__(self, named: Sequence[str], here: str) -> None:
         self.here = here
-        self._known = dict.fromkeys(named, True) | dict.fromkeys(NEVER_OWN, False)
+        known = dict.fromkeys(named, True) | dict.fromkeys(("", *NEVER_OWN), False)
+        self.known = _Known(known, self._found_own)
+        self.written = _Known(known, self._beside)
+        """Which modules are the server's code, and no framework's that is only its own."""
+        self._django = DJANGO in named or uses_django(here, named, sys.path)
 
     def __contains__(self, module: object) -> bool:
         assert isinstance(module, str)
-        top = module.partition(".")[0]
-        known = self._known.get(top)
-        if known is None:
-            known = self._known[top] = self._beside(top)
-        return known
+        return self.known[module]
 
     def there(self, top: str) -> bool:
         """Whether the top-level module can be found at all."""
         return PathFinder.find_spec(top, [self.here, *sys.path]) is not None
+
+    def _found_own(self, top: str) -> bool:
+        if self._beside(top):
+            return True
+        with outside():
+            return self._django and made_for_django(top, tuple(sys.path))
 
     def _beside(self, top: str) -> bool:
         with outside():
@@ -80,7 +103,8 @@ class Modules:
         if before is process:
             return
         if before is None:
-            self._aside = _taken([name for name in sys.modules if name in process.own])
+            known = process.own.known
+            self._aside = _taken([name for name in list(sys.modules) if known[name]])
         else:
             before.modules.update(_taken(before.module_names))
         self.shown = process

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from patchstorm.errors import UsageError
 from patchstorm.worlds.sim.hosted.files import FD_BASE, HostedOs, Storages
 from patchstorm.worlds.sim.hosted.kernel import HostedKernel
+from patchstorm.worlds.sim.hosted.lines import place_of
 from patchstorm.worlds.sim.hosted.modules import Own
 from patchstorm.worlds.sim.hosted.streams import Said
 from patchstorm.worlds.sim.port import SimPort
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
 
 SCRATCH: Final = "/scratch"
 """Where a process finds the directory of its host's own; its temporary files lie there, too."""
+REMEDY: Final = (
+    "Run this server in the world processes, or see docs/your-python-server.md for what can be done "
+    "about it."
+)
+APPLICATION: Final = (
+    "If a program listens here for an application, as uvicorn, hypercorn and gunicorn do, name the "
+    'application itself: app = "module:app" in [simulate] has it served without a socket '
+    "(docs/your-python-server.md). A server without one runs in the world processes."
+)
+"""What to do about a server that listens on sockets of its own."""
 
 
 class HostedProcess:
@@ -64,6 +75,10 @@ class HostedProcess:
         self.thread_count = self.future_count = 0
         self.shared_locks: dict[Any, Any] = {}
         self.accept: Callable[[Connection], None] | None = None
+        self.listened = False
+        """Whether it has come to listen at all."""
+        self.requests: dict[str, str] = {}
+        """Of each delivery that reached it, the method and the path."""
         self.callers: list[object] = []
         """Deliveries that came before the server listened."""
         self.domain: Domain | None = None
@@ -87,7 +102,7 @@ class HostedProcess:
         """The server takes connections from now on; the first place where it listens counts."""
         if self.accept is not None:
             return
-        self.accept = accept
+        self.accept, self.listened = accept, True
         callers, self.callers = self.callers, []
         for one in callers:
             self.kernel.wake(one)
@@ -107,13 +122,10 @@ class HostedProcess:
             "lies outside of the storm's directory and the replica's own",
         )
 
-    def refuse(self, what: str, why: str) -> None:
+    def refuse(self, what: str, why: str, remedy: str = "") -> None:
         """End the run with the name of what was tried, and where; raises UsageError there as well."""
-        from patchstorm.worlds.sim.sealed import place_of
-
         error = UsageError(
-            f"{place_of()}: {what} {why}, and cannot be simulated. Run this server in the world "
-            "processes, or see docs/your-python-server.md for what can be done about it."
+            f"{place_of(self)}: {what} {why}, and cannot be simulated. {remedy or REMEDY}"
         )
         self.kernel.fail(error)
         raise error

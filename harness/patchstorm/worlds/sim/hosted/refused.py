@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
 from patchstorm.worlds.sim.hosted.here import current
+from patchstorm.worlds.sim.hosted.process import APPLICATION
 from patchstorm.worlds.sim.sealed import hear_also
 
 Call = Callable[..., Any]
@@ -85,7 +86,7 @@ def install(replace: Replace) -> None:
 def _heard(event: str) -> None:
     process = current()
     if process is not None:
-        process.refuse(EVENTS[event], _WHY)
+        process.refuse(EVENTS[event], _WHY, APPLICATION if event == "socket.bind" else "")
 
 
 def _refused(what: str, real: Call, why: str = _ENDING) -> Call:

@@ -15,9 +15,11 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent import futures
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from patchstorm.worlds.sim.hosted.here import current, real_ident, task_here
+from patchstorm.worlds.sim.hosted.lines import Line, on_behalf, own_line
 from patchstorm.worlds.sim.hosted.locks import Local, Lock, RLock, SharedLock
 from patchstorm.worlds.sim.task import Died
 
@@ -33,9 +35,11 @@ Replace = Callable[[Any, str, Any], None]
 class SimThread:
     """How a thread of a simulated process stands."""
 
-    __slots__ = ("process", "running", "thread")
+    __slots__ = ("line", "process", "running", "thread")
 
-    def __init__(self, process: HostedProcess, thread: threading.Thread) -> None:
+    def __init__(self, process: HostedProcess, thread: threading.Thread, line: Line | None) -> None:
+        self.line = line
+        """Of the server's own, which started it."""
         self.process = process
         self.thread = thread
         self.running = True
@@ -45,7 +49,7 @@ def start(process: HostedProcess, thread: threading.Thread) -> None:
     """Begin ``thread`` as a task of ``process``."""
     if not process.alive:
         raise Died(process.name)
-    state = SimThread(process, thread)
+    state = SimThread(process, thread, own_line(process, sys._getframe(1)))
     thread._simulated = state  # type: ignore[attr-defined]
     kernel = process.kernel
 
@@ -99,6 +103,7 @@ def install(replace: Replace) -> None:
     for name in ("cpu_count", "process_cpu_count"):
         if hasattr(os, name):
             replace(os, name, _cpus(getattr(os, name)))
+    executors.ThreadPoolExecutor.submit = _submitting(executors.ThreadPoolExecutor.submit)
     thread: Any = threading.Thread
     results: Any = futures.Future
     for kind in (thread, results):  # sets of them are walked in the same order in every run
@@ -174,6 +179,15 @@ def _starting(real: Call) -> Call:
         start(process, self)
 
     return thread_start
+
+
+def _submitting(real: Call) -> Call:
+    @wraps(real)
+    def submit(self: Any, fn: Call, /, *args: Any, **named: Any) -> Any:
+        process = current()
+        return real(self, fn if process is None else on_behalf(process, fn), *args, **named)
+
+    return submit
 
 
 def _joining(real: Call) -> Call:

@@ -25,6 +25,7 @@ from patchstorm.worlds.sim.steps import NETWORK
 _ARRIVES, _BLOCK, _ANSWERS = NETWORK["request"], NETWORK["body"], NETWORK["answer"]
 _RESET, _FIN = range(2)
 _DIGITS_MAX: Final = 10
+_SERVER_ERROR: Final = 500
 CONTINUE_NS = 1_000_000_000
 """How long a client waits for 100 (Continue) before it sends the body all the same (RFC 9110, 10.1.1)."""
 
@@ -52,6 +53,7 @@ def carry(process: HostedProcess, delivery: Delivery, body: Iterator[bytes]) -> 
         if delivery.gone:
             raise Broken
     assert delivery.head is not None
+    process.requests[delivery.path] = f"{delivery.head.method} {delivery.head.path}"
     connection = Connection(process, delivery.path, lambda: kernel.wake(delivery))
     process.accept(connection)
     return _Exchange(delivery, delivery.head, connection).run(body)
@@ -64,6 +66,8 @@ class _Exchange:
         self._connection = connection
         self._kernel = connection.process.kernel
         self._answer = _Coming(head)
+        self._output = connection.process.output
+        self._written = self._output.total
         assert connection.peer is not None
         self._feed: Callable[[bytes | None], None] = connection.peer.feed
 
@@ -83,6 +87,8 @@ class _Exchange:
             self._feed(None)
         if reply is None:
             raise HungUp
+        if reply.status >= _SERVER_ERROR:  # what it logs of its errors tells more than the answer
+            self._delivery.said = self._output.last_line_since(self._written)
         return reply
 
     def _send(self, body: Iterator[bytes]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler
 
 from patchstorm.worlds.sim.hosted.connection import CLIENT_PORT, HOST, PORT, Connection
-from patchstorm.worlds.sim.hosted.kernel import REQUEST
+from patchstorm.worlds.sim.hosted.here import REQUEST
 from patchstorm.worlds.sim.hosted.process import HostedProcess
 from patchstorm.worlds.sim.hosted.sockets import SimSocket
 from patchstorm.worlds.sim.hosted.threads import start
