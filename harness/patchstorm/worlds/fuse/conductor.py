@@ -74,18 +74,17 @@ class Conductor(Holding):
     @contextlib.asynccontextmanager
     async def real(self, *members: Member) -> AsyncIterator[None]:
         """Time is real inside, nothing is chosen, and what these replicas ask is answered at once."""
-        before = [member.free for member in members]
         for member in members:
-            member.free = True
+            member.loose += 1
         self._real += 1
         self._last_ns = time.monotonic_ns()
-        self._serve_free()
+        self.serve_free()
         try:
             yield
         finally:
             self._real -= 1
-            for member, free in zip(members, before, strict=True):
-                member.free = free
+            for member in members:
+                member.loose -= 1
                 self._moving.add(member.index)
 
     @contextlib.asynccontextmanager
@@ -154,6 +153,8 @@ class Conductor(Holding):
         """An error in here would end the loop, and with it what takes everything down again."""
         self.failure = failure
         self.chooses = None
+        for member in self.members:
+            member.conducted = False  # a process with a call that nobody answers does not even die
         if self.task is not None:
             self.task.cancel()
 
@@ -161,13 +162,14 @@ class Conductor(Holding):
         """Real time: answer who is free, as it comes."""
         wait = at_most if timeout is None else min(timeout, at_most)
         self._pump(wait)
-        self._serve_free()
+        self.serve_free()
         now_ns = time.monotonic_ns()
         self.clock.now_ns += now_ns - self._last_ns
         self._last_ns = now_ns
         return self._selector.come()
 
-    def _serve_free(self) -> None:
+    def serve_free(self) -> None:
+        """Answer what has come from those of whom nothing is held."""
         while any(held.member.free for held in self._held):
             for held in [one for one in self._held if one.member.free]:
                 self._held.remove(held)

@@ -158,6 +158,7 @@ async def lay_by(conductor: Conductor, ground: Ground, fleet: Fleet, history: Hi
         conductor.withdraw(gone)
         for member in gone:
             await fleet.replicas[member.index].kill()
+        conductor.serve_free()  # a sweep may have begun since: what was taken in nobody else would answer
     ground.storms += 1
     ground.fit = True
 

@@ -63,8 +63,9 @@ class Held:
 
 
 class Member:
-    """Replica ``index``. ``watch`` is None while it is down; ``free``: nothing of it is held.
+    """Replica ``index``. ``watch`` is None while it is down.
 
+    ``conducted``: its calls are held, but for times in which they are not, of which ``loose`` are under way.
     ``dying``: it was killed, and the kernel closes what it had open.
     """
 
@@ -74,13 +75,19 @@ class Member:
         self.device = device
         self.bridge = bridge
         self.watch: Watch | None = None
-        self.free = True
+        self.conducted = False
+        self.loose = 0
         self.paused = False
         self.dying = False
         self.local = 0
         """How many steps it has made."""
         self._server = server
         self._lives = 1
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing of it is held."""
+        return not self.conducted or self.loose > 0
 
     def up(self, pid: int) -> None:
         """It runs, as process ``pid``."""

@@ -210,7 +210,7 @@ class _FuseRun(Run):
         conductor.before = self._before
         conductor.after = self._after
         for member in conductor.members:
-            member.free = False
+            member.conducted = True
 
     # -- time and names -------------------------------------------------------------------------------
 
