@@ -28,6 +28,16 @@ def sudden(number: int, strike: int, replica: int) -> FaultPlan:
     )
 
 
+def lasts_ns(fault: FaultPlan, *, now_ns: int, grace_until_ns: int) -> int:
+    """How much longer a fault that has a length lasts.
+
+    An NFS server comes back with a grace period, in which it gives no new locks: part of its absence
+    (RFC 8881, 8.4.2).
+    """
+    own_ns = (fault.for_ms or 0) * 1_000_000
+    return max(own_ns, grace_until_ns - now_ns) if FAULTS[fault.kind].brings_grace else own_ns
+
+
 def hit_by(
     fault: FaultPlan, replicas: int, acting: Callable[[], int | None], *, one_machine: bool = False
 ) -> Hit:

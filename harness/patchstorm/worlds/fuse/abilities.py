@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.network import Network
 from patchstorm.run.damage import Damage
+from patchstorm.run.strikes import lasts_ns
 from patchstorm.run.truth import make_root, walk
 from patchstorm.scenario.faults.calls import Calls
 from patchstorm.scenario.faults.deed import Hit
@@ -67,8 +68,13 @@ class Abilities(Processes, Reach, Mounts, FileServer, Room, Power, Caches, Locks
 
     async def last(self, fault: FaultPlan) -> None:
         """Until the fault is over, or healing begins."""
+        lasts = lasts_ns(
+            fault,
+            now_ns=self.conductor.clock.now_ns,
+            grace_until_ns=self._server.grace_until_ns,
+        )
         try:
-            async with asyncio.timeout(None if fault.for_ms is None else fault.for_ms / 1_000):
+            async with asyncio.timeout(None if fault.for_ms is None else lasts / 1e9):
                 await self.healing.wait()
         except TimeoutError:
             return

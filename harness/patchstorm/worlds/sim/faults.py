@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from patchstorm.errors import UsageError
 from patchstorm.history.recorder import Recorder
-from patchstorm.run.strikes import hit_by, note, sudden
+from patchstorm.run.strikes import hit_by, lasts_ns, note, sudden
 from patchstorm.run.triggers import Seen
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.faults.deed import LAST, Hit, Steps, Together
@@ -19,7 +19,6 @@ from patchstorm.scenario.plan import FaultPlan
 from patchstorm.storage.server import Server
 from patchstorm.worlds.sim.abilities import Abilities
 from patchstorm.worlds.sim.kernel import Kernel
-from patchstorm.worlds.sim.replica import MS
 from patchstorm.worlds.sim.stamps import Stamps
 from patchstorm.worlds.sim.timers import Timer
 
@@ -72,19 +71,15 @@ class Faults:
         fault = carried.fault
         timer = None
         if fault.for_ms is not None:
-            timer = self._kernel.after(self._lasts_ns(fault), lambda: self._go_on(carried))
+            lasts = lasts_ns(
+                fault, now_ns=self._kernel.now_ns, grace_until_ns=self._server.grace_until_ns
+            )
+            timer = self._kernel.after(lasts, lambda: self._go_on(carried))
         self._lasting[carried] = timer
 
     def _go_on(self, carried: Carried) -> None:
         del self._lasting[carried]
         carried.go_on()
-
-    def _lasts_ns(self, fault: FaultPlan) -> int:
-        """An NFS server comes back with a grace period, which is part of its absence."""
-        lasts_ns = (fault.for_ms or 0) * MS
-        if FAULTS[fault.kind].brings_grace and self._server.flavour.nfs is not None:
-            return max(lasts_ns, self._server.grace_until_ns - self._kernel.now_ns)
-        return lasts_ns
 
     def sudden(self, strike: int, replica: int) -> None:
         """A strike that the strategy chose and no plan has: the replica dies at this very step."""
