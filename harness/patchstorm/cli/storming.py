@@ -263,6 +263,10 @@ def matrix(
             metavar="N", help="Schedules in sim of servers that have [simulate]; 0: none."
         ),
     ] = 20,
+    conducted: Annotated[
+        int,
+        typer.Option(metavar="N", help="Search each storm in fuse, so many runs at most; 0: none."),
+    ] = 0,
     replicas: Replicas = None,
     jobs: StormsAtOnce = None,
     cluster: Cluster = None,
@@ -287,6 +291,7 @@ def matrix(
             repeat=repeat,
             confirm=confirm,
             schedules=schedules,
+            conducted=conducted,
             replicas=replicas,
             jobs=jobs,
             cluster=cluster,

@@ -16,6 +16,7 @@ import msgspec
 
 from patchstorm.check.verdict import folded
 from patchstorm.commands.choosing import chosen
+from patchstorm.commands.conducted_rows import Conducted
 from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.commands.leaving import leave, left
 from patchstorm.commands.made import machine
@@ -56,6 +57,7 @@ class Request:
     repeat: int
     confirm: int
     schedules: int
+    conducted: int
     replicas: int | None
     jobs: int | None
     cluster: str | None
@@ -93,21 +95,23 @@ def execute(request: Request) -> int:
     began = time.monotonic()
     played = _all_played(request, there, scenarios)
     simulated = _sampling(request, scenarios).sampled({} if played.interrupted else targets)
+    stopped = played.interrupted or simulated.interrupted
+    conducted = _conducted(request, scenarios).searched({} if stopped else there)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
     rows: list[Row] = []
     for name, target in targets.items():
         rows.append(_row(name, target, missing[name], scenarios, played, request))
-        if name in simulated.rows:
-            rows.append(simulated.rows[name])
+        rows += [more.rows[name] for more in (conducted, simulated) if name in more.rows]
     matrix = _matrix(tuple(rows), request, time.monotonic() - began)
-    runs = _runs(targets, missing, played, request, scenarios) + simulated.reports
+    runs = _runs(targets, missing, played, request, scenarios)
+    runs += (*conducted.reports, *simulated.reports)
     unwritten = _leave(matrix, Report(verdict=overall(runs), runs=runs), request)
     _tell(matrix, request)
     if unwritten is not None:
         raise unwritten
-    if played.interrupted or simulated.interrupted:
-        ended = len(played.reports) + len(simulated.reports)
+    if stopped or conducted.interrupted:
+        ended = len(played.reports) + len(simulated.reports) + len(conducted.reports)
         sys.stderr.write(f"patchstorm: interrupted after {ended} storms\n")
         return INTERRUPTED
     return exit_code(matrix.verdict)
@@ -118,6 +122,7 @@ def _check(request: Request) -> None:
     between("--repeat", request.repeat, 1, SCHEDULES_MAX)
     between("--confirm", request.confirm, 0, SCHEDULES_MAX)
     between("--schedules", request.schedules, 0, SCHEDULES_MAX)
+    between("--conducted", request.conducted, 0, SCHEDULES_MAX)
     check_bounds(None, request.replicas, request.jobs)
     for option, file in (("--junit", request.junit), ("--html", request.html)):
         if file is not None:
@@ -233,6 +238,14 @@ def _sampling(request: Request, scenarios: Sequence[Scenario]) -> Sampling:
         scenarios=scenarios, schedules=request.schedules, seed=request.seed,
         replicas=request.replicas, jobs=request.jobs or default_jobs(),
         cluster=request.cluster, allow_unreached=request.allow_unreached, out_dir=_kept(request),
+        loudness=request.loudness,
+    )  # fmt: skip
+
+
+def _conducted(request: Request, scenarios: Sequence[Scenario]) -> Conducted:
+    return Conducted(
+        scenarios=scenarios, runs=request.conducted, seed=request.seed,
+        replicas=request.replicas, allow_unreached=request.allow_unreached, out_dir=_kept(request),
         loudness=request.loudness,
     )  # fmt: skip
 

@@ -31,6 +31,7 @@ STRUCK_MAX = 8
 DEEDS_MAX = 10
 PAIRS_MAX = 2
 DIED_MAX = 2
+CHOICES_MAX = 12
 FINDINGS_MAX = 3
 TRIES_MIN = 4
 SERVER_ERROR = 500
@@ -41,7 +42,7 @@ _ABOUT_ANSWERS = ("protocol", "conformance")
 def tell(history: History, account: Account, findings: Sequence[Finding]) -> tuple[str, ...]:
     """The story's lines, first to last; the causal ones begin with ``->``."""
     story = _Story(history, account)
-    for choice in account.choices:
+    for choice in _told_of(account, findings):
         story.choice(choice)
     story.forced(account.forced, findings)
     story.findings(findings)
@@ -49,6 +50,21 @@ def tell(history: History, account: Account, findings: Sequence[Finding]) -> tup
     if not findings or findings[0].checker not in _ABOUT_ANSWERS:
         story.swept()
     return story.page.lines()
+
+
+def _told_of(account: Account, findings: Sequence[Finding]) -> Sequence[Choice]:
+    """Of the many choices of an order that was not made smaller, those about the first finding's requests."""
+    if len(account.choices) <= CHOICES_MAX or not findings:
+        return account.choices
+    named = set(findings[0].operations)
+    about = [
+        one
+        for one in account.choices
+        if one.kind == STRIKE
+        or account.paths.get(one.task) in named
+        or account.paths.get(one.target or "") in named
+    ]
+    return about or account.choices
 
 
 class _Story:
