@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from patchstorm.campaign import single
-from patchstorm.campaign.single import AIMS_MAX, StormResult, run_storm
+from patchstorm.campaign.concluded import StormResult
+from patchstorm.campaign.single import AIMS_MAX, run_storm
 from patchstorm.check.tried import Point
 from patchstorm.check.verdict import Verdict
 from patchstorm.report.model import RunReport

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.failure import Failure, read_failure, write_failure
 from patchstorm.campaign.live_shrinking import FIRST_TRIES, TRIES, LiveSearch
-from patchstorm.campaign.single import StormResult
 from patchstorm.check.model import Finding
 from patchstorm.cli import main
 from patchstorm.errors import InconclusiveError

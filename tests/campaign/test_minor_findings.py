@@ -10,6 +10,7 @@ import pytest
 from chunkstore.server import Exchange
 from chunkstore.store import Store
 from chunkstore.variants import VARIANTS
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.conducted import Asked
 from patchstorm.campaign.conducted import Search as ConductedSearch
 from patchstorm.campaign.explore import explore
@@ -17,7 +18,6 @@ from patchstorm.campaign.explored import Explored
 from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.pinned import came_back
 from patchstorm.campaign.simulated import replay
-from patchstorm.campaign.single import StormResult
 from patchstorm.catalog.wire import MetadataOfTheBegun
 from patchstorm.check.model import Finding, Remedy
 from patchstorm.check.weight import minor_alone, same_cause, weighty

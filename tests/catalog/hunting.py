@@ -9,8 +9,9 @@ from itertools import count, islice
 import msgspec
 
 from patchstorm.campaign.budget import takes_seconds
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.schedules import Search, Session, Told
-from patchstorm.campaign.single import StormResult, run_storm
+from patchstorm.campaign.single import run_storm
 from patchstorm.catalog.model import Bug
 from patchstorm.catalog.table import BY_NAME
 from patchstorm.scenario.draw import draw_plan

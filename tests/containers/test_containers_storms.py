@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.failure import read_failure
-from patchstorm.campaign.single import StormResult, replay_live, run_storm
+from patchstorm.campaign.single import replay_live, run_storm
 from patchstorm.history.events import Fault
 from patchstorm.live.docker.images import OWN
 from patchstorm.scenario.schema import parse

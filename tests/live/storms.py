@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from patchstorm.campaign.single import StormResult, run_storm
+from patchstorm.campaign.concluded import StormResult
+from patchstorm.campaign.single import run_storm
 from patchstorm.history.events import Fault, Phase
 from patchstorm.scenario.model import Scenario
 from patchstorm.scenario.schema import parse

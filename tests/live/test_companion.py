@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from patchstorm.campaign.single import StormResult, run_storm
+from patchstorm.campaign.concluded import StormResult
+from patchstorm.campaign.single import run_storm
 from patchstorm.scenario.library import load
 from patchstorm.scenario.runnable import runnable
 from patchstorm.scenario.schema import parse

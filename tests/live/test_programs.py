@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.campaign.single import StormResult
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.dialect.registry import dialect_of
 from patchstorm.errors import UsageError
 from patchstorm.history.events import ProgramEnd

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.campaign.single import StormResult, run_storm
+from patchstorm.campaign.concluded import StormResult
+from patchstorm.campaign.single import run_storm
 from patchstorm.history.events import Fault, Phase
 from patchstorm.history.model import Completion, Invocation
 from patchstorm.scenario.model import Scenario

@@ -42,11 +42,12 @@ from patchstorm.api._storms import (
     world,
     worlds,
 )
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.corpus import DEFAULT_CORPUS
 from patchstorm.campaign.explored import Explored
 from patchstorm.campaign.failure import Failure
 from patchstorm.campaign.simulated import Repeated
-from patchstorm.campaign.single import Replayed, StormResult
+from patchstorm.campaign.single import Replayed
 from patchstorm.check.model import Finding, Judgement, Ruled
 from patchstorm.check.verdict import Verdict
 from patchstorm.dialect.wire import Wire

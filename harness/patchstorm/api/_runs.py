@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from patchstorm.api._storms import check_options
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.explored import Explored
-from patchstorm.campaign.single import StormResult
 from patchstorm.errors import UsageError
 from patchstorm.scenario.model import Scenario
 from patchstorm.target.model import Target

@@ -20,10 +20,11 @@ from typing import TypeAlias
 
 import msgspec
 
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.conducted_shrinking import shrink_conducted
 from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.far import Far, Shown, looked_at
-from patchstorm.campaign.single import StormResult, run_plan
+from patchstorm.campaign.single import run_plan
 from patchstorm.campaign.skipping import unrunnable
 from patchstorm.check.tried import gathered
 from patchstorm.check.verdict import folded

@@ -15,9 +15,10 @@ from time import monotonic
 
 import msgspec
 
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.failure import Failure, read_failure, replay_command, write_failure
 from patchstorm.campaign.replay_target import plan_for, replay_target
-from patchstorm.campaign.single import StormResult, run_plan
+from patchstorm.campaign.single import run_plan
 from patchstorm.check.weight import same_cause
 from patchstorm.choice.schedule import Choice, Schedule
 from patchstorm.choice.shrink import fewer

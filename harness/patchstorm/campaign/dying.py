@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.conducted import (
     Asked,
     Search,
@@ -22,7 +23,6 @@ from patchstorm.campaign.conducted import (
     without_deaths,
 )
 from patchstorm.campaign.conducted_shrinking import TRIES
-from patchstorm.campaign.single import StormResult
 from patchstorm.choice.schedule import Schedule
 from patchstorm.report.model import CrashPoint, RunReport
 from patchstorm.worlds.base import Death

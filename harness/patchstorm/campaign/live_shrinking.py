@@ -17,6 +17,7 @@ from time import monotonic
 
 import msgspec
 
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.failure import Failure, read_failure, replay_command, write_failure
 from patchstorm.campaign.plan_edits import (
     fewer_chunks,
@@ -26,7 +27,7 @@ from patchstorm.campaign.plan_edits import (
     without_uploads,
 )
 from patchstorm.campaign.replay_target import plan_for, replay_target
-from patchstorm.campaign.single import StormResult, run_plan
+from patchstorm.campaign.single import run_plan
 from patchstorm.check.weight import same_cause
 from patchstorm.errors import InconclusiveError
 from patchstorm.history import read_history, write_history

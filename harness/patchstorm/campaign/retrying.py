@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.corpus import Corpus
 from patchstorm.campaign.explored import Explored
 from patchstorm.campaign.failure import Failure, read_failure
@@ -25,7 +26,7 @@ from patchstorm.campaign.ran import replayed
 from patchstorm.campaign.replay_target import plan_for
 from patchstorm.campaign.schedules import MIXED, Search, Session
 from patchstorm.campaign.shrinking import Shrunk
-from patchstorm.campaign.single import StormResult, run_plan
+from patchstorm.campaign.single import run_plan
 from patchstorm.check.weight import minor_alone
 from patchstorm.choice.coverage import Seen
 from patchstorm.choice.schedule import VERSION
