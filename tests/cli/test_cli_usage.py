@@ -18,7 +18,10 @@ WRONG = [
     (["run", "--world", "cloud"], "Worlds: sim, processes"),
     (["run", "--storage", "tmps"], "tmpfs"),
     (["run", "--world", "processes", "--storage", "nfs4"], "In processes: tmpfs"),
-    (["run", "--world", "containers", "--storage", "nfs4.2"], "--world nfs --storage nfs4.2"),
+    (
+        ["run", "--world", "containers", "--storage", "nfs4.2,kernel=6.12"],
+        "the kernel that is installed",
+    ),
     (["run", "--world", "sim", "--storage", "dir:."], "list storages"),
     (["run", "--storage", "nfs4,actimeo=x"], "actimeo"),
     (["run", "--seed", "-1"], "from 0"),

@@ -66,9 +66,10 @@ def _absent(row: Fault, means: Means, world: str, target: Target, storage: str) 
         reason = None if of_requests else simulated.reason_to_skip((fault,), _is_local(storage))
         if reason is not None:
             return reason
-    if unclaimed(target, storage, {row.name}) is not None:
-        return f"not claimed on {storage}"
-    return None
+    elif row.needs_server and _is_local(storage):
+        return "local storage has no server"
+    claimed = unclaimed(target, storage, {row.name}) is None
+    return None if claimed else f"not claimed on {storage}"
 
 
 _OF_MOUNTS = ("stale-attributes", "stale-entries", "estale", "lost-reply", "silly-rename")

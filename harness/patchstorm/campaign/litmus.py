@@ -12,6 +12,7 @@ from patchstorm.errors import InconclusiveError, UsageError
 from patchstorm.live.litmus.bench import Bench, runnable
 from patchstorm.live.litmus.haste import LEASE, hastened, patience_s
 from patchstorm.live.litmus.stand import LocalStand
+from patchstorm.live.nfs.mounts import parse_mounting
 from patchstorm.live.storage import UnavailableStorage, opened
 from patchstorm.storage.litmus.catalogue import PROGRAMS
 from patchstorm.storage.litmus.judge import Judged, applies, judge
@@ -22,7 +23,6 @@ from patchstorm.worlds.nfs.guest import MEMORY_MIB
 from patchstorm.worlds.nfs.guests import Guests
 from patchstorm.worlds.nfs.litmus import EVENTS_HERE
 from patchstorm.worlds.nfs.machine import find_machine
-from patchstorm.worlds.nfs.mounts import parse_mounting
 
 DIRECTORY: Final = "dir:"
 LOCAL: Final = "tmpfs"

@@ -26,6 +26,11 @@ TMPFS_STORAGES: Final[Mapping[str, str]] = {
 """What worlds of real replicas on one kernel have to share."""
 
 
+def of_nfs() -> dict[str, str]:
+    """The flavours of NFS, for worlds with real mounts."""
+    return {name: text for name, text in SUMMARY.items() if name.startswith("nfs")}
+
+
 def is_tmpfs(storage: str) -> bool:
     """Whether a flavour is tmpfs, of whatever size; not, where it is misspelt or a world's own word."""
     flavour = flavour_of(storage)

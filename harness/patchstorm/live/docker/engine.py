@@ -19,6 +19,7 @@ from patchstorm.live.docker.labels import RUN
 P = ParamSpec("P")
 R = TypeVar("R")
 PATIENCE_S = 60
+STOP_S = 10
 CONNECTIONS_MAX = 64
 MISSING = "the Docker SDK for Python is not installed; pip install 'patchstorm[containers]'"
 NO_DAEMON = (
@@ -89,6 +90,11 @@ class Engine:
             ]
             volumes = self.api.volumes(filters=filters)["Volumes"] or []
             return found + [("volume", one["Name"], one["Labels"] or {}) for one in volumes]
+
+    def stop(self, container: str) -> None:
+        """Have its program end by itself; nothing if it is gone, and by force where it does not."""
+        with contextlib.suppress(Gone), told():
+            self.api.stop(container, timeout=STOP_S)
 
     def remove(self, kind: str, ident: str) -> None:
         """Remove a thing of that kind, running or not; nothing if it is gone."""

@@ -36,6 +36,7 @@ LOCAL_BASE = "patchstorm-base:latest"
 PUBLIC_BASE = "python:3.12-slim"
 BASE_VARIABLE = "PATCHSTORM_BASE_IMAGE"
 DOCKERFILE = "ci/containers/Dockerfile"
+FILES_DOCKERFILE = "nfs.Dockerfile"
 BUILD_S_MAX = 900
 PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 SKIPPED = ("__pycache__",)
@@ -78,6 +79,24 @@ async def own_image(daemon: Engine, release: int = FIRST) -> str:
                 f"Docker registry run ci/containers/base.sh, or name a Debian with Python 3.11 "
                 f"and pip in {BASE_VARIABLE}."
             ) from None
+    return tag
+
+
+async def files_image(daemon: Engine) -> str:
+    """That of the file server, built on the harness's own if it is not here."""
+    own = await own_image(daemon)
+    recipe = recipe_folder() / FILES_DOCKERFILE
+    context = await call(_packed, {FILES_DOCKERFILE: recipe})
+    tag = f"patchstorm-files:{hashlib.sha256(context + own.encode()).hexdigest()[:16]}"
+    async with _turn():
+        if await call(daemon.image_id, tag) is None:
+            try:
+                await _built(context, tag, FILES_DOCKERFILE, {"BASE": own})
+            except EngineError as error:
+                raise UnavailableStorage(
+                    f"the image of the file server could not be built: {error}. It takes Debian's package "
+                    f"nfs-kernel-server; name a base that has it in {BASE_VARIABLE}"
+                ) from None
     return tag
 
 

@@ -16,6 +16,8 @@ from patchstorm.live.warden import start_time
 RUN = "patchstorm.run"
 OWNER = "patchstorm.owner"
 ROLE = "patchstorm.role"
+FILES = "files"
+"""The role of who serves files to the others: it goes last, in order."""
 NAME_PREFIX = "patchstorm"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

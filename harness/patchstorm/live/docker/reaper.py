@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from patchstorm.errors import PatchstormError
 from patchstorm.live.docker.engine import Engine, EngineError, engine
-from patchstorm.live.docker.labels import OWNER, RUN, owner_lives
+from patchstorm.live.docker.labels import FILES, OWNER, ROLE, RUN, owner_lives
 
 TRIES = 40
 POLL_S = 0.1
@@ -56,14 +56,22 @@ def remove(daemon: Engine, run: str, *, quiet_times: int = 1) -> None:
         quiet = 0 if things else quiet + 1
         if quiet >= quiet_times:
             return
-        for kind, ident, _labels in things:  # containers first: they hold the rest
+        for kind, ident, labels in sorted(things, key=_last):
             try:
+                if labels.get(ROLE) == FILES:
+                    daemon.stop(ident)
                 daemon.remove(kind, ident)
             except EngineError as error:
                 refused = error
         if quiet or refused is not None:
             time.sleep(POLL_S)
     raise EngineError(f"{run} could not be removed whole: {refused}")
+
+
+def _last(thing: tuple[str, str, dict[str, str]]) -> int:
+    """Containers first: they hold the rest. A mount goes before its server, without which it could not."""
+    kind, _, labels = thing
+    return (kind != "container") + (kind != "container" or labels.get(ROLE) == FILES)
 
 
 def main(arguments: list[str]) -> int:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import partial
 
 from patchstorm.live.abilities import Abilities, Pending, at_once, in_turn
-from patchstorm.live.docker.engine import EngineError
+from patchstorm.live.docker.engine import EngineError, call
+from patchstorm.live.fleet import Fleet
+from patchstorm.live.network import Network
+from patchstorm.live.nfs.keeper import keeping_open
+from patchstorm.live.storage import Storage
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.faults.network import Packets
 from patchstorm.scenario.faults.replicas import Images, Memory
+from patchstorm.scenario.faults.storage import Caches, FileServer, Locks, Mounts
 from patchstorm.scenario.plan import FaultPlan
+from patchstorm.worlds.containers.files import NfsGround
 from patchstorm.worlds.containers.member import Member
 from patchstorm.worlds.containers.packets import DELAY_NOTHING, LOSE_NOTHING, delaying, losing
 
@@ -86,3 +93,52 @@ class ContainerAbilities(Abilities, Images, Memory, Packets):
                 member.expected_down = False
 
         return lifted
+
+
+class NfsContainerAbilities(ContainerAbilities, Mounts, FileServer, Caches, Locks):
+    """Those over replicas that mount the storage from a file server in a container."""
+
+    @property
+    def _nfs(self) -> NfsGround:
+        assert isinstance(self.storage, NfsGround)
+        return self.storage
+
+    async def last(self, fault: FaultPlan) -> None:
+        if fault.kind == "stale-entries":
+            # Names are believed by themselves; what they lead to has to be served, too.
+            async with keeping_open(self.storage.view):
+                await super().last(fault)
+        else:
+            await super().last(fault)
+
+    def cut_storage(self, hit: Hit) -> None:
+        for replica in hit:
+            self._nfs.order("cut", replica=replica)
+
+    def rejoin_storage(self, hit: Hit) -> None:
+        for replica in hit:
+            self._nfs.order("join", replica=replica)
+
+    def stop_server(self) -> Pending:
+        return lambda: call(self._nfs.order, "stop")
+
+    def start_server(self) -> Pending:
+        return lambda: call(self._nfs.order, "available")
+
+    def age_caches(self, fault: FaultPlan, hit: Hit) -> None:
+        """Real caches are as old as their mount allows at any time: nothing has to be done about it."""
+
+    def refresh_caches(self, fault: FaultPlan) -> None:
+        """Nor has it to be taken back."""
+
+    def lose_locks(self, fault: FaultPlan, hit: Hit) -> None:
+        for replica in hit:
+            self._nfs.order("expire", replica=replica)
+
+
+def abilities(
+    fleet: Fleet, storage: Storage, network: Network, spoil: Callable[[FaultPlan], None]
+) -> ContainerAbilities:
+    """What can be done to a fleet on that storage."""
+    kind = NfsContainerAbilities if isinstance(storage, NfsGround) else ContainerAbilities
+    return kind(fleet, storage, network, spoil)

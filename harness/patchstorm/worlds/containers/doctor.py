@@ -52,4 +52,19 @@ async def _tried(daemon: Engine) -> tuple[Literal["yes", "no"], str]:
     if await call(daemon.image_id, await own_tag(daemon)) is None:
         return "yes", f"Docker {version}; the first storm builds its image on {base}"
     delays = "netem" if await trial(daemon) else "no netem: storms that delay packets are skipped"
-    return "yes", f"Docker {version}, {delays}"
+    return "yes", f"Docker {version}, {delays}; {await _nfs(daemon)}"
+
+
+async def _nfs(daemon: Engine) -> str:
+    """Whether containers can share a directory over NFS: tried, where the kernel has it."""
+    from patchstorm.worlds.containers.files import try_out
+    from patchstorm.worlds.containers.machine import kernel_lacks
+
+    lacks = kernel_lacks()
+    if lacks is not None:
+        return f"storages of NFS are skipped: {lacks}"
+    try:
+        await try_out(daemon)
+    except PatchstormError as error:
+        return f"storages of NFS are skipped: {error}"
+    return "storages of NFS"

@@ -51,9 +51,17 @@ class Ground(Storage):
     keeper: str
     balanced: bool = False
 
-    def mounts(self) -> dict[str, dict[str, str]]:
-        """Both volumes, for a container's configuration."""
+    def mounts(self, replica: int) -> dict[str, dict[str, str]]:
+        """Both volumes of a replica, for a container's configuration."""
         return mounts(self.run)
+
+    def held(self, replica: int) -> dict[str, dict[str, str]]:
+        """What is mounted as long as a replica's pod is there, whether the replica lives or not."""
+        return {}
+
+    async def start_pod(self, pod: str, replica: int) -> None:
+        """Start the pod of a replica, and with it mount what it holds."""
+        await self.start(pod)
 
     async def container(self, role: str, image: str, **config: object) -> str:
         """Create a container of this storm; its id."""
@@ -101,19 +109,27 @@ async def opened(spec: str, plan: Plan, target: Target) -> AsyncIterator[Ground]
     kind, size_bytes = parse_storage(spec)
     if kind != "tmpfs":
         raise UnavailableStorage(
-            f"storage `{spec}` is not one that containers share here; use `tmpfs` or `tmpfs,size=16MiB`, "
-            "or `--world nfs` for real NFS"
+            f"storage `{spec}` is not one that containers share here; use `tmpfs`, `tmpfs,size=16MiB` or a "
+            "flavour of NFS such as `nfs4.2`"
         )
+    async with laid_for(plan, size_bytes) as ground:
+        yield ground
+
+
+@contextlib.asynccontextmanager
+async def laid_for(plan: Plan, size_bytes: int | None) -> AsyncIterator[Ground]:
+    """A ground with a tmpfs of that size, on which all faults of ``plan`` can be brought about."""
     daemon = await _daemon()
     image = await own_image(daemon)
-    async with _laid(daemon, image, size_bytes) as ground:
+    async with laid(daemon, image, size_bytes) as ground:
         await call(_check_tools, ground, {fault.kind for fault in plan.world_faults})
         ground.balanced = plan.balancer
         yield ground
 
 
 @contextlib.asynccontextmanager
-async def _laid(daemon: Engine, image: str, size_bytes: int | None) -> AsyncIterator[Ground]:
+async def laid(daemon: Engine, image: str, size_bytes: int | None) -> AsyncIterator[Ground]:
+    """A ground of which nothing is left afterwards."""
     run = new_run()
     guard.adopt_call(run, [sys.executable, "-m", _REAPER, run])
     try:
@@ -206,6 +222,9 @@ def _network(daemon: Engine, run: str) -> str:
     refused: EngineError | None = None
     for _ in range(SUBNET_TRIES):
         subnet = f"10.{random.randrange(128, 256)}.{random.randrange(256)}.0/24"
+        lower_half = subnet.replace(
+            "/24", "/25"
+        )  # Docker's own; the rest is for whoever wants more
         if _routed(subnet):
             continue
         try:
@@ -214,7 +233,7 @@ def _network(daemon: Engine, run: str) -> str:
                     run,
                     driver="bridge",
                     labels=labels(run, "network"),
-                    ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)]),
+                    ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, iprange=lower_half)]),
                     check_duplicate=True,
                 )
                 return str(made["Id"])
@@ -242,7 +261,7 @@ async def trial(daemon: Engine) -> bool:
 
     UnavailableStorage or EngineError where it cannot be made. The image has to be there.
     """
-    async with _laid(daemon, await own_image(daemon), None) as ground:
+    async with laid(daemon, await own_image(daemon), None) as ground:
         code, _ = await call(daemon.run, ground.keeper, list(NETEM))
         return code == 0
 

@@ -46,10 +46,14 @@ class Member(Replica):
             self.ground.image,
             entrypoint=list(IDLE),
             hostname=f"replica-{self.index}",
-            host={"network_mode": self.ground.run, "cap_add": ["NET_ADMIN"]},
+            host={
+                "binds": self.ground.held(self.index),
+                "network_mode": self.ground.run,
+                "cap_add": ["NET_ADMIN"],
+            },
             networking_config={"EndpointsConfig": {self.ground.run: {"Aliases": [ALIAS]}}},
         )
-        await self.ground.start(self.pod)
+        await self.ground.start_pod(self.pod, self.index)
         await self._learn_address()
         (self.ground.own / f"replica-{self.index}").mkdir()
 
@@ -74,7 +78,7 @@ class Member(Replica):
     async def _created(self, order: Order) -> str:
         program, *arguments = order.command
         image = await target_image(self.ground.daemon, self.target, self.release)
-        binds = self.ground.mounts()
+        binds = self.ground.mounts(self.index)
         if any(HERE in part for part in order.command):
             binds[self.target.here] = {"bind": HERE, "mode": "ro"}
         try:

@@ -6,41 +6,43 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from patchstorm.errors import UsageError
 from patchstorm.run.outcome import Outcome
 from patchstorm.scenario.faults import OF_REQUESTS, within
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.claims import DIRECTORY
 from patchstorm.target.model import Target
-from patchstorm.worlds.base import TMPFS_STORAGES, Row, World, flavour_of, is_tmpfs
+from patchstorm.worlds.base import TMPFS_STORAGES, Row, World, is_tmpfs, of_nfs
 
 
 class Containers(World):
     """Docker containers and what they share."""
 
     name = "containers"
-    says = "containers on a network of their own over a shared tmpfs volume"
+    says = "containers on a network of their own over a shared volume, tmpfs or NFS"
     contains = True
 
     def means(self) -> Means:
-        from patchstorm.worlds.containers.abilities import ContainerAbilities
+        from patchstorm.worlds.containers.abilities import NfsContainerAbilities
 
-        return Means(faults=OF_REQUESTS | within(ContainerAbilities), balancer=True)
+        return Means(faults=OF_REQUESTS | within(NfsContainerAbilities), balancer=True)
 
     def storages(self) -> Mapping[str, str]:
-        return TMPFS_STORAGES
+        return {**TMPFS_STORAGES, **of_nfs()}
 
     def offers(self, storage: str) -> bool:
-        return not storage.startswith(DIRECTORY) and is_tmpfs(storage)
+        from patchstorm.live.nfs.mounts import is_nfs
+
+        return not storage.startswith(DIRECTORY) and (is_tmpfs(storage) or is_nfs(storage))
+
+    def storages_in_words(self) -> str:
+        return f"{', '.join(TMPFS_STORAGES)}, or a flavour of NFS, as in `nfs4.2,actimeo=1`"
 
     def check_storage(self, storage: str) -> None:
-        flavour = flavour_of(storage)
-        if flavour is not None and flavour.nfs is not None:
-            raise UsageError(
-                f"--storage {storage}: containers share a tmpfs volume, and no volume of NFS, in this "
-                f"release; write `--world nfs --storage {storage}` for real NFS on any Linux machine"
-            )
+        from patchstorm.live.nfs.mounts import is_nfs, parse_mounting
+
+        if is_nfs(storage):
+            parse_mounting(storage)
 
     async def run(self, plan: Plan, target: Target, *, out_dir: Path, shared: Any) -> Outcome:
         from patchstorm.live.run import run_live

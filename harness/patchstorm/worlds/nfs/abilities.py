@@ -8,12 +8,12 @@ from typing import NoReturn
 from patchstorm.live.abilities import Abilities, Pending, at_once, in_turn
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.network import Network
+from patchstorm.live.nfs.keeper import keeping_open
 from patchstorm.live.storage import Storage
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.faults.storage import Caches, FileServer, Locks, Mounts, Power
 from patchstorm.scenario.plan import FaultPlan
 from patchstorm.worlds.nfs.hosts import Host
-from patchstorm.worlds.nfs.keeper import keeping_open
 from patchstorm.worlds.nfs.storage import NfsStorage
 
 Lights = Callable[[FaultPlan], NoReturn]
@@ -100,4 +100,4 @@ class NfsAbilities(Abilities, Mounts, FileServer, Power, Caches, Locks):
 
     def lose_locks(self, fault: FaultPlan, hit: Hit) -> None:
         for host in self._hosts(hit):
-            self._nfs.server.expire(host.address)
+            self._nfs.server.expire(f"{host.address}:", host.gateway)

@@ -15,9 +15,9 @@ import socket
 from typing import Final
 
 from patchstorm.errors import InconclusiveError
-from patchstorm.worlds.nfs.commands import ProgramFailed, run
+from patchstorm.live.nfs.commands import ProgramFailed, run
+from patchstorm.live.nfs.links import set_address, set_link
 from patchstorm.worlds.nfs.init import BASE
-from patchstorm.worlds.nfs.links import set_address, set_link
 from patchstorm.worlds.nfs.namespaces import hold, network_of
 
 SHARED: Final = f"{BASE}/shared"
@@ -43,6 +43,11 @@ class Host:
     @property
     def address(self) -> str:
         return f"{self.network}.2"
+
+    @property
+    def gateway(self) -> str:
+        """The server's address in the network of this host."""
+        return f"{self.network}.1"
 
     @property
     def cable(self) -> str:
@@ -80,7 +85,7 @@ class Host:
             "ip", "link", "add", self.cable, "type", "veth",
             "peer", "name", "e0", "netns", str(self.pid),
         )  # fmt: skip
-        set_address(self.cable, f"{self.network}.1")
+        set_address(self.cable, self.gateway)
         set_link(self.cable, up=True)
         with network_of(self.pid):
             set_link("lo", up=True)
@@ -92,7 +97,7 @@ class Host:
         if locks_by_daemon and not self._daemons:
             await run(*self.enter("sh", "-c", _DAEMONS))
             self._daemons = True
-        source = f"{self.network}.1:{path}"
+        source = f"{self.gateway}:{path}"
         await run(*self.enter("mount.nfs", source, SHARED, "-o", options))
         self.mounted = True
 

@@ -34,8 +34,14 @@ async def _litmus(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]
     return await litmus(site, order, say)
 
 
+async def _program(site: Site, order: dict[str, Any], say: Say) -> dict[str, Any]:
+    from patchstorm.worlds.nfs.program import program
+
+    return await program(site, order, say)
+
+
 TRACEBACK_CHARACTERS: Final = 2_000
-JOBS: Final[dict[str, Job]] = {"storm": _storm, "litmus": _litmus}
+JOBS: Final[dict[str, Job]] = {"storm": _storm, "litmus": _litmus, "program": _program}
 
 
 class Agent:

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
+from patchstorm.live.nfs.knfsd import state_of_daemons
 from patchstorm.worlds.nfs.init import DAEMONS_WRITE, MS_PRIVATE, MS_REC, mount
 
 CLONE_NEWNS: Final = 0x00020000
@@ -58,15 +59,6 @@ def _hold(name: str, tell: int) -> NoReturn:
             signal.pause()
     finally:
         os._exit(1)
-
-
-def state_of_daemons() -> None:
-    """The files that statd, mountd and knfsd want to find in ``/var/lib/nfs``."""
-    for directory in ("sm", "sm.bak", "rpc_pipefs", "v4recovery", "nfsdcltrack"):
-        os.makedirs(f"/var/lib/nfs/{directory}")
-    for name in ("etab", "rmtab", "state"):
-        with open(f"/var/lib/nfs/{name}", "xb"):
-            pass
 
 
 @contextlib.contextmanager

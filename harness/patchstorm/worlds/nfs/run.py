@@ -18,6 +18,7 @@ from patchstorm.history.model import Completion, Header, Invocation, Record
 from patchstorm.history.reader import read_history
 from patchstorm.history.writer import encode_record
 from patchstorm.live.aftermath import aftermath
+from patchstorm.live.nfs.mounts import storage_of
 from patchstorm.live.storage import UnavailableStorage
 from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.scenario.plan import Plan
@@ -25,7 +26,6 @@ from patchstorm.scenario.strikes import struck
 from patchstorm.target.model import Target
 from patchstorm.worlds.nfs.guest import Guest, GuestGone
 from patchstorm.worlds.nfs.guests import Guests
-from patchstorm.worlds.nfs.mounts import storage_of
 from patchstorm.worlds.nfs.storming import STORM_S_MAX
 
 POWER_LOSS: Final = "power-loss"

@@ -14,14 +14,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from patchstorm.live.nfs.commands import ProgramFailed, run
+from patchstorm.live.nfs.knfsd import Knfsd, export, unexport
+from patchstorm.live.nfs.mounts import Mounting, parse_mounting
 from patchstorm.live.storage import Storage
-from patchstorm.storage.parse import KERNELS, kernel_like
-from patchstorm.worlds.nfs.commands import ProgramFailed, run
 from patchstorm.worlds.nfs.hosts import SHARED, Host
 from patchstorm.worlds.nfs.init import BASE
-from patchstorm.worlds.nfs.mounts import Mounting, parse_mounting
-from patchstorm.worlds.nfs.server import EXPORTS, NfsServer, export, unexport
-from patchstorm.worlds.nfs.site import Site
+from patchstorm.worlds.nfs.site import EXPORTS, Site
 
 DISK = "/dev/ubda"
 
@@ -31,7 +30,7 @@ class NfsStorage(Storage):
     """A storage whose hosts have cables that can be cut, and whose server can be restarted."""
 
     mounting: Mounting
-    server: NfsServer
+    server: Knfsd
     nfs_hosts: tuple[Host, ...]
     number: int
     _settled: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -84,7 +83,7 @@ async def opened(
             flavour=mounting.flavour,
             hosts=clients,
             fillable=export_path / "fill",
-            dated=not _dates_later(mounting),
+            dated=not mounting.dates_later,
             mounting=mounting,
             server=site.server,
             nfs_hosts=clients,
@@ -95,15 +94,6 @@ async def opened(
         yield storage
     finally:
         await asyncio.shield(_removed(site, clients, export_path, scratch))
-
-
-def _dates_later(mounting: Mounting) -> bool:
-    """With a delegation of a file its client says when it was changed, at the latest when it gives it back
-    (RFC 9754).
-
-    A file that was published meanwhile gets a new time stamp then.
-    """
-    return mounting.version == "4.2" and kernel_like(os.uname().release) == KERNELS[-1]
 
 
 async def _made(path: Path, mounting: Mounting, *, on_disk: bool, keep_disk: bool) -> None:

@@ -13,10 +13,9 @@ from patchstorm.run.outcome import Outcome
 from patchstorm.scenario.faults import OF_REQUESTS, within
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
-from patchstorm.storage.catalogue import SUMMARY
 from patchstorm.target.claims import DIRECTORY
 from patchstorm.target.model import Target
-from patchstorm.worlds.base import Row, World, flavour_of
+from patchstorm.worlds.base import Row, World, of_nfs
 
 
 class RealNfs(World):
@@ -31,21 +30,23 @@ class RealNfs(World):
         return Means(faults=OF_REQUESTS | within(NfsAbilities), own_disk=True)
 
     def storages(self) -> Mapping[str, str]:
-        return {name: text for name, text in SUMMARY.items() if name.startswith("nfs")}
+        return of_nfs()
 
     def offers(self, storage: str) -> bool:
+        from patchstorm.live.nfs.mounts import is_nfs
+
         return not storage.startswith(DIRECTORY) and is_nfs(storage)
 
     def storages_in_words(self) -> str:
         return "a flavour of NFS, as in `nfs4.2,actimeo=1`"
 
     def storage_for(self, asked: str | None, wanted: str | None) -> str | None:
-        from patchstorm.worlds.nfs.mounts import storage_of
+        from patchstorm.live.nfs.mounts import storage_of
 
         return storage_of(asked or wanted)
 
     def check_storage(self, storage: str) -> None:
-        from patchstorm.worlds.nfs.mounts import parse_mounting
+        from patchstorm.live.nfs.mounts import parse_mounting
 
         if self.offers(storage):
             parse_mounting(storage)
@@ -78,12 +79,6 @@ class RealNfs(World):
             yield Row(what, "no", str(error))
             return
         yield Row(what, "yes", said)
-
-
-def is_nfs(storage: str) -> bool:
-    """Whether a flavour is one of NFS."""
-    flavour = flavour_of(storage)
-    return flavour is not None and flavour.nfs is not None
 
 
 NFS = RealNfs()

@@ -1,18 +1,19 @@
-"""From a storage flavour, as in ``nfs4.2,actimeo=1``, to what the guest is told: mount options, export.
+"""From a storage flavour, as in ``nfs4.2,actimeo=1``, to what real kernels are told: mount options, export.
 
 The flavours are those of the storage model, so that one text means one thing in every world. Options that
-describe a kernel rather than ask it for something (``kernel``, ``tick``, ...) are refused here: the guest has
-the kernel it has.
+describe a kernel rather than ask it for something (``kernel``, ``tick``, ...) are refused here: a guest, or a
+machine, has the kernel it has.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Final
 
 from patchstorm.errors import UsageError
 from patchstorm.storage.flavour import Flavour
-from patchstorm.storage.parse import FlavourError, parse_flavour
+from patchstorm.storage.parse import KERNELS, FlavourError, kernel_like, parse_flavour
 
 DEFAULT: Final = "nfs4.2"
 SIZE_BYTES: Final = 64 << 20
@@ -20,10 +21,10 @@ LEASE_S_MAX: Final = 3_600
 LEASE_S_MIN: Final = 10
 _OURS: Final = frozenset(("size", "lease", "grace", "export"))
 _OF_A_KERNEL: Final = {
-    "kernel": "the guest boots the kernel that is installed",
-    "server_serves_unlinked_by_handle": "that is decided by the guest's kernel",
-    "tick": "the guest's clock has the tick of its kernel",
-    "noalignwrite": "it needs a kernel of 6.13 or later in the guest",
+    "kernel": "mounts are made by the kernel that is installed",
+    "server_serves_unlinked_by_handle": "that is decided by the kernel of the server",
+    "tick": "the clock has the tick of its kernel",
+    "noalignwrite": "it needs a kernel of 6.13 or later",
 }
 _SOFT: Final = "timeo=20,retrans=1"
 """A soft mount gives up after timeo * (1 + 2 + ..) tenths of a second; the default is three minutes."""
@@ -45,6 +46,20 @@ class Mounting:
         """Version 3 has its locks from lockd and statd, unless they are local."""
         return self.version == "3" and "nolock" not in self.options.split(",")
 
+    @property
+    def one_client(self) -> bool:
+        """Mounts of one host are one client to the server, whatever addresses it has (RFC 8881, 2.10.5)."""
+        return self.version in ("4.1", "4.2")
+
+    @property
+    def dates_later(self) -> bool:
+        """With a delegation of a file its client says when it was changed, at the latest when it gives it
+        back (RFC 9754).
+
+        A file that was published meanwhile gets a new time stamp then.
+        """
+        return self.version == "4.2" and kernel_like(os.uname().release) == KERNELS[-1]
+
 
 def parse_mounting(spec: str) -> Mounting:
     """What ``spec`` asks of a guest. UsageError for what is misspelt or not to be had here."""
@@ -55,7 +70,7 @@ def parse_mounting(spec: str) -> Mounting:
     mount = flavour.nfs
     if mount is None:
         raise UsageError(
-            f"storage `{spec}`: the world nfs has NFS only; write nfs3, nfs4.0, nfs4.1 or nfs4.2, "
+            f"storage `{spec}`: real mounts of NFS have NFS only; write nfs3, nfs4.0, nfs4.1 or nfs4.2, "
             "with options as in `nfs4.2,actimeo=1`"
         )
     words = spec.split(",")[1:]
@@ -78,6 +93,14 @@ def parse_mounting(spec: str) -> Mounting:
     )
 
 
+def is_nfs(storage: str) -> bool:
+    """Whether a flavour is one of NFS; not, where it is misspelt or no flavour at all."""
+    try:
+        return parse_flavour(storage).nfs is not None
+    except FlavourError:
+        return False
+
+
 def storage_of(wanted: str | None) -> str:
     """What a storm gets that asks for ``wanted``: NFS, of the size it wanted its disk to have."""
     try:
@@ -95,7 +118,9 @@ def _lease_s(flavour: Flavour, words: list[str]) -> int:
     names = {word.partition("=")[0].strip() for word in words}
     assert flavour.nfs is not None
     if "grace" in names and flavour.nfs.grace_ns != flavour.nfs.lease_ns and "lease" in names:
-        raise UsageError(f"storage `{flavour.name}`: in the world nfs lease and grace are the same")
+        raise UsageError(
+            f"storage `{flavour.name}`: on real kernels lease and grace are the same here"
+        )
     asked = flavour.nfs.lease_ns if "lease" in names else flavour.nfs.grace_ns
     seconds = round(asked / 1e9) if names & {"lease", "grace"} else LEASE_S_MIN
     if not LEASE_S_MIN <= seconds <= LEASE_S_MAX:

@@ -1,4 +1,4 @@
-"""The guest's NFS server: knfsd in the first network namespace, its exports, its restarts.
+"""The kernel's NFS server in one network namespace: its daemons, exports, leases and restarts.
 
 Leases and grace are ten seconds, the least that knfsd takes (``fs/nfsd/nfsctl.c``), so that a storm can
 outlive them. The kernel's lockd finds rpcbind through a socket in the file system it was started from,
@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from patchstorm.errors import InconclusiveError
-from patchstorm.worlds.nfs.commands import run, start_daemon
-from patchstorm.worlds.nfs.init import BASE, mount
-from patchstorm.worlds.nfs.links import set_link
-from patchstorm.worlds.nfs.namespaces import state_of_daemons
+from patchstorm.live.nfs.commands import run, start_daemon
+from patchstorm.live.nfs.links import set_link
 
 CONTROL: Final = Path("/proc/fs/nfsd")
-EXPORTS: Final = f"{BASE}/exports"
+LOCKD_GRACE: Final = Path("/proc/sys/fs/nfs/nlm_grace_period")
+STATE: Final = Path("/var/lib/nfs")
+PIPES: Final = STATE / "rpc_pipefs"
 THREADS: Final = "8"
 LEASE_S_MIN: Final = 10
 READY_S_MAX: Final = 20.0
@@ -30,33 +30,54 @@ POLL_S: Final = 0.02
 RPCBIND_SOCKETS: Final = ("/run/rpcbind.sock", "/run/rpcbind/rpcbind.sock")
 
 
-class NfsServer:
-    """knfsd. ``lease_s`` is both the lease and the grace period."""
+class Knfsd:
+    """What is exported to everybody as the root of version 4 is ``root``, a path.
 
-    lease_s: int = LEASE_S_MIN
+    ``lease_s`` is both the lease and the grace period. ``contained``: it is in a container, so its files are
+    no other's, and neither are its sockets. There a daemon writes down which clients may reclaim their locks
+    after a restart (nfsdcld(8)): only in the first network namespace the kernel does that itself.
+    """
 
-    async def start(self) -> None:
-        """Bring daemons and kernel threads up; no grace period, since nobody can hold anything."""
-        os.makedirs(EXPORTS)
-        state_of_daemons()
-        mount("nfsd", str(CONTROL), "nfsd")
+    def __init__(self, root: str, *, contained: bool = False) -> None:
+        self.root = root
+        self.lease_s = LEASE_S_MIN
+        self._contained = contained
+
+    async def start(self, *, stable: bool = True) -> None:
+        """Bring daemons and kernel threads up; no grace period, since nobody can hold anything.
+
+        Not ``stable``: the root's export acknowledges before data are on disk.
+        """
+        await run("mount", "-t", "nfsd", "nfsd", str(CONTROL))
         set_link("lo", up=True)
         await start_daemon("rpcbind")
-        forget_rpcbind_socket()
+        if not self._contained:
+            forget_rpcbind_socket()
         await start_daemon("rpc.statd", "--no-notify")
-        await export(EXPORTS, number=0)
+        if self._contained:
+            await run("mount", "-t", "rpc_pipefs", "pipes", str(PIPES))
+            await start_daemon("nfsdcld", "-p", str(PIPES))
+        await export(self.root, number=0, stable=stable)
         await start_daemon("rpc.mountd")
-        self._tell_times(grace_s=1)
-        await run("rpc.nfsd", THREADS)
+        await self._begin(grace_s=1)
         await self.end_grace()
 
-    def _tell_times(self, *, grace_s: int) -> None:
-        """knfsd takes no less than its minimum; lockd has a grace period of its own."""
+    async def _begin(self, *, grace_s: int) -> None:
+        """Start the threads. knfsd takes no less than its minimum; lockd has a grace period of its own.
+
+        That of lockd is a setting of the whole machine, read when lockd starts, and put back then.
+        """
         least = str(max(LEASE_S_MIN, self.lease_s))
         for name in ("nfsv4leasetime", "nfsv4gracetime"):
             (CONTROL / name).write_text(least)
-        with contextlib.suppress(FileNotFoundError):
-            Path("/proc/sys/fs/nfs/nlm_grace_period").write_text(str(grace_s))
+        before = LOCKD_GRACE.read_text() if LOCKD_GRACE.exists() else None
+        if before is not None:
+            LOCKD_GRACE.write_text(str(grace_s))
+        try:
+            await run("rpc.nfsd", THREADS)
+        finally:
+            if before is not None:
+                LOCKD_GRACE.write_text(before)
 
     async def end_grace(self) -> None:
         """Cut the grace period short, which can be done once, and wait until it is over."""
@@ -79,8 +100,7 @@ class NfsServer:
     async def available(self) -> None:
         """Come up again after :meth:`stop`, with a grace period in which clients reclaim."""
         if (CONTROL / "threads").read_text().strip() == "0":
-            self._tell_times(grace_s=self.lease_s)
-            await run("rpc.nfsd", THREADS)
+            await self._begin(grace_s=self.lease_s)
             await run("sm-notify", "-f")
 
     async def lease(self, seconds: int) -> None:
@@ -92,25 +112,38 @@ class NfsServer:
         await self.available()
         await self.end_grace()
 
-    def expire(self, address: str) -> int:
-        """Forget all that the client at ``address`` holds, locks first; how many clients that were.
+    def expire(self, mark: str, own_address: str) -> int:
+        """Forget all that one client holds, locks first; how many clients of version 4 that were.
 
-        Version 4 keeps a directory for each client, version 3 has ``unlock_ip`` (nfsd(7)).
+        ``mark`` is in what version 4 knows of this client. Version 3 has ``unlock_ip`` (nfsd(7)), which takes
+        the address of ours that the client knows.
         """
         expired = 0
-        for folder in CONTROL.glob("clients/*"):
+        for folder, info in self.clients().items():
             with contextlib.suppress(OSError):
-                if f"{address}:" in (folder / "info").read_text():
+                if mark in info:
                     (folder / "ctl").write_text("expire\n")
                     expired += 1
         with contextlib.suppress(OSError):
-            (CONTROL / "unlock_ip").write_text(f"{self.own_address(address)}\n")
+            (CONTROL / "unlock_ip").write_text(f"{own_address}\n")
         return expired
 
     @staticmethod
-    def own_address(address: str) -> str:
-        """The server's address in the network of the client at ``address``."""
-        return f"{address.rpartition('.')[0]}.1"
+    def clients() -> dict[Path, str]:
+        """A directory for each client of version 4 that there is, with what is known of it."""
+        found = {}
+        for folder in CONTROL.glob("clients/*"):
+            with contextlib.suppress(OSError):
+                found[folder] = (folder / "info").read_text()
+        return found
+
+
+def state_of_daemons() -> None:
+    """The files that statd, mountd and knfsd want to find in an empty ``/var/lib/nfs``."""
+    for directory in ("sm", "sm.bak", "rpc_pipefs", "v4recovery", "nfsdcltrack", "nfsdcld"):
+        (STATE / directory).mkdir()
+    for name in ("etab", "rmtab", "state"):
+        (STATE / name).touch(exist_ok=False)
 
 
 def forget_rpcbind_socket() -> None:

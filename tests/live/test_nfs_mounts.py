@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from patchstorm.errors import UsageError
-from patchstorm.worlds.nfs.mounts import DEFAULT, SIZE_BYTES, parse_mounting, storage_of
+from patchstorm.live.nfs.mounts import DEFAULT, SIZE_BYTES, parse_mounting, storage_of
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_only_version_3_has_its_locks_from_a_daemon() -> None:
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("tmpfs", "has NFS only"),
+        ("tmpfs", "have NFS only"),
         ("nfs5", "unknown flavour"),
         ("nfs4.2,actime=1", "actimeo"),
         ("nfs4.2,kernel=6.12", "the kernel that is installed"),
