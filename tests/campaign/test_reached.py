@@ -9,10 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from patchstorm.campaign.conducted import Asked, Search
 from patchstorm.campaign.explore import explore
-from patchstorm.campaign.single import run_storm
+from patchstorm.campaign.single import StormResult, run_storm
+from patchstorm.check.tried import Point
 from patchstorm.report.combine import combined
 from patchstorm.report.model import RunReport
+from patchstorm.report.reached import held
 from patchstorm.scenario.schema import parse
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve
@@ -113,3 +116,28 @@ def test_what_one_of_several_runs_reached_the_storm_tried(tmp_path: Path) -> Non
     assert (whole.verdict, whole.unknown) == ("safe", None)
     assert combined([missed, missed]).verdict == "unknown"
     assert combined([missed, missed]).unknown == missed.unknown
+
+
+def test_what_one_run_of_a_search_reached_no_other_is_said_to_have_missed(tmp_path: Path) -> None:
+    missed = Point(name="fault-struck", reached=False, why="it never happened")
+    reached = Point(name="fault-struck", reached=True)
+    asked = Asked(
+        scenario=parse(TINY, name="tiny", file="tiny.toml"), target=resolve("reference"),
+        world="fuse", out_dir=tmp_path,
+    )  # fmt: skip
+
+    def whole(*runs: Point) -> RunReport:
+        search = Search(asked)
+        for point in runs:
+            report = RunReport(
+                scenario="tiny", target="reference", world="fuse", seed=0, verdict="safe",
+                points=(point,), notes=("a remark",),
+            )  # fmt: skip
+            search.took(StormResult(report=held(report, allow_unreached=True)))
+        return held(search.report())
+
+    found = whole(missed, reached)
+    assert (found.verdict, found.notes) == ("safe", ("a remark",))
+    never = whole(missed, missed)
+    assert (never.verdict, never.notes) == ("unknown", ("a remark",))
+    assert never.unknown is not None and never.unknown.count("not reached") == 1

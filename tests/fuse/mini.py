@@ -7,7 +7,8 @@ bytes, and only then writes down the offset that it believes; ``hasty`` believes
 ``fresh`` is ``locked`` and opens a file before it says how long it is; ``holds`` has the record open while it
 replaces it, and believes that nothing is there where it is missing; ``waits`` looks again; ``marks`` makes
 a file for each KiB and counts those that it sees; ``undoes`` takes the bytes back when a rename fails;
-``sweeps`` is ``locked`` and looks at all files every 20 ms, under a lock in memory that a PATCH needs, too.
+``sweeps`` is ``locked`` and looks at all files every 20 ms, under a lock in memory that a PATCH needs, too;
+``ends`` ends when it is asked for a PATCH.
 """
 
 from __future__ import annotations
@@ -80,6 +81,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         offset = int(self.headers["Upload-Offset"])
         while MOOD == "busy":
             pass
+        if MOOD == "ends":
+            print("enough", file=sys.stderr, flush=True)
+            os._exit(3)
         if not os.path.exists(path):
             return self.said(404)
         with opened(path) as file:

@@ -22,9 +22,14 @@ from patchstorm.errors import InconclusiveError
 from patchstorm.history.events import Fault
 from patchstorm.live.replica import Replica
 from patchstorm.live.warden import marked
+from patchstorm.storage.parse import parse_flavour
+from patchstorm.storage.server import Server
+from patchstorm.storage.settings import ManualClock
 from patchstorm.worlds.fuse import conductor
+from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.choosing import Deciding, Repeating
 from patchstorm.worlds.fuse.holding import Holding
+from patchstorm.worlds.fuse.loop import Selector
 from patchstorm.worlds.fuse.member import Member
 from patchstorm.worlds.fuse.outcome import NO_STEP, FuseOutcome
 from patchstorm.worlds.fuse.rest import Watch
@@ -323,3 +328,19 @@ def test_a_replica_that_is_killed_is_offered_to_no_client_from_that_moment_on(
     for dying in (False, True):
         holding.members = [cast(Member, SimpleNamespace(dying=dying))]
         assert holding.offers(replica) is not dying
+
+
+def test_a_storm_that_takes_too_long_names_who_kept_a_processor_busy() -> None:
+    clock = ManualClock(0)
+    model = Server(parse_flavour("tmpfs"), clock=clock)
+    with contextlib.closing(Selector()) as selector:
+        late = conductor.Conductor(model, clock, selector, Chains())
+        with contextlib.closing(late):
+            late.deadline = time.monotonic()
+            late.conduct(None)
+            assert str(late.failure) == "the storm did not end in time"
+            late.failure = None
+            late.spun = {"r2", "r0"}
+            late.conduct(None)
+    assert isinstance(late.failure, InconclusiveError)
+    assert "r0, r2 kept a processor busy" in str(late.failure)

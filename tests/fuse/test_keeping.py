@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,10 +17,12 @@ import pytest
 from patchstorm.choice.replay import SWITCH
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull
+from patchstorm.errors import TargetError
 from patchstorm.history.events import Fault
 from patchstorm.history.model import History
 from patchstorm.live.storage import UnavailableStorage
 from patchstorm.scenario.plan import Plan
+from patchstorm.target.load import parse_target
 from patchstorm.target.model import Target
 from patchstorm.worlds.fuse import keeping as keeping_module
 from patchstorm.worlds.fuse.bridge import Bridge
@@ -29,7 +32,7 @@ from patchstorm.worlds.fuse.keeping import First, Keeping, Kept, unlike
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 
 from .mounts import mounts, start, until_ended, until_said
-from .storms import mini, run, served, storm
+from .storms import HERE, mini, run, served, storm, target_text
 
 OVERTAKES = Choice("r1 write <u0> 0+1024", 0, SWITCH, 1, "c0.1 to r0#0")
 CRASH = '[[fault]]\nkind = "crash"\nwhom = "acting"\nwhen = { op = "write", path = "*" }'
@@ -207,3 +210,27 @@ def test_what_is_open_of_the_old_storage_is_stale_and_the_new_one_has_nothing_of
         said = until_ended([one], process)[0].splitlines()
         assert said == ["ESTALE"] * 8 + ["False []", "['file'] 0"]
         assert list(server.tree.root.entries or {}) == ["file"]
+
+
+def test_logs_of_servers_that_are_kept_are_named_where_they_stay(
+    keeping: Keeping, tmp_path: Path
+) -> None:
+    text = target_text("locked", stateless=True).replace("mini.py", "nothing.py")
+    target = parse_target(text, source="mini.toml", here=str(HERE))
+    with mounts(), pytest.raises(TargetError) as failed:
+        keeping.run(storm(), target, Deciding(Dull()), out_dir=tmp_path)
+    said = re.search(r"\((/\S+\.log)\)", str(failed.value))
+    assert said is not None and Path(said[1]).parent == tmp_path
+    assert "nothing.py" in Path(said[1]).read_text()
+
+
+def test_who_ended_by_itself_is_told_with_a_log_that_stays(
+    keeping: Keeping, tmp_path: Path
+) -> None:
+    text = target_text("ends", stateless=True)
+    target = parse_target(text, source="mini.toml", here=str(HERE))
+    with mounts():
+        ran = keeping.run(storm("sequential"), target, Deciding(Dull()), out_dir=tmp_path)
+    (note, *_) = [note for note in ran.notes if "ended by itself" in note]
+    assert str(tmp_path / "replica-") in note
+    assert "enough" in Path(note.rpartition("see ")[2]).read_text()

@@ -33,7 +33,7 @@ from patchstorm.choice.portfolio import ONE_PLAN, check_name
 from patchstorm.choice.schedule import Schedule
 from patchstorm.errors import InconclusiveError
 from patchstorm.report.model import RunReport
-from patchstorm.report.reached import held
+from patchstorm.report.reached import held, released
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.model import Scenario
@@ -275,11 +275,11 @@ class Search:
 
     def report(self) -> RunReport:
         """One line for all runs; a violation stands for itself."""
-        reports = [result.report for result in self.results]
+        reports = [released(one.report) for one in self.results]  # what one reached, all have tried
         if not reports:
             why = "interrupted before one run was through"
             return _report(self.asked, verdict="unknown", unknown=why)
-        last = reports[-1] if self.fails is None else self.fails.report
+        last = reports[-1] if self.fails is None else released(self.fails.report)
         if last.skipped is not None:
             return last
         count = len(reports)

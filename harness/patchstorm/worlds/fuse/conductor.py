@@ -137,7 +137,7 @@ class Conductor(Holding):
         if self.stop.is_set():
             raise InconclusiveError("the run was called off")
         if time.monotonic() > self.deadline:
-            raise InconclusiveError("the storm did not end in time")
+            raise InconclusiveError(f"the storm did not end in time{self._who_spun()}")
         if self._real or self.chooses is None:
             return self._let_time_pass(timeout)
         events = self._settle()
@@ -148,6 +148,12 @@ class Conductor(Holding):
             return self._nothing_else(timeout)
         self._take(options, timeout)
         return []
+
+    def _who_spun(self) -> str:
+        """What may have taken the time: each step waits anew until they have had theirs."""
+        names = ", ".join(sorted(self.spun))
+        busy = f": {names} kept a processor busy all the while; use --world processes"
+        return busy if names else ""
 
     def _give_up(self, failure: Exception) -> None:
         """An error in here would end the loop, and with it what takes everything down again."""

@@ -34,14 +34,18 @@ async def conducted(
     flavour = conductor.server.flavour.name
     fleet = ground.fleet(target, flavour, log_dir=log_dir, lifetime_ms=lifetime_ms)
     with _mapping_explained():
-        async with (
-            standing(conductor, ground, fleet) if ground.keeps else _for_one(conductor, fleet)
-        ):
-            try:
+        try:
+            async with (
+                standing(conductor, ground, fleet) if ground.keeps else _for_one(conductor, fleet)
+            ):
                 yield fleet
-            finally:
-                if ground.keeps:
-                    _copy_logs(fleet, log_dir)
+        except TargetError as error:
+            if not ground.keeps:
+                raise
+            raise TargetError(where_kept(str(error), ground, log_dir)) from None
+        finally:
+            if ground.keeps:
+                _copy_logs(fleet, log_dir)
 
 
 @contextlib.asynccontextmanager
@@ -62,6 +66,11 @@ async def _for_one(conductor: Conductor, fleet: Fleet) -> AsyncIterator[None]:
                 replica.kill_now()
             conductor.withdraw(members)
             await stack.enter_async_context(conductor.real(*members))
+
+
+def where_kept(said: str, ground: Ground, log_dir: Path) -> str:
+    """The same with logs named where they stay: a ground's own place goes with it."""
+    return said.replace(str(ground.scratch), str(log_dir)) if ground.keeps else said
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -44,7 +45,7 @@ from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.choosing import Chooses, Deciding, Option, Repeating
 from patchstorm.worlds.fuse.conductor import Conductor
 from patchstorm.worlds.fuse.faults import Faults
-from patchstorm.worlds.fuse.fleet import conducted
+from patchstorm.worlds.fuse.fleet import conducted, where_kept
 from patchstorm.worlds.fuse.ground import Ground, lay_by
 from patchstorm.worlds.fuse.grounds import ground_of
 from patchstorm.worlds.fuse.holding import answer_of
@@ -132,7 +133,10 @@ def run_conducted(
                 await run.go()
                 if ground.keeps:
                     await lay_by(conductor, ground, fleet, run.history())
-                return run.outcome(time.monotonic() - began)
+                ran = run.outcome(time.monotonic() - began)
+                return replace(
+                    ran, notes=tuple(where_kept(note, ground, out_dir) for note in ran.notes)
+                )
 
         return runner.run(storm())
 
