@@ -126,18 +126,20 @@ def test_what_one_run_of_a_search_reached_no_other_is_said_to_have_missed(tmp_pa
         world="fuse", out_dir=tmp_path,
     )  # fmt: skip
 
-    def whole(*runs: Point) -> RunReport:
+    def whole(*runs: Point, notes: tuple[str, ...] = ("a remark",)) -> RunReport:
         search = Search(asked)
         for point in runs:
             report = RunReport(
                 scenario="tiny", target="reference", world="fuse", seed=0, verdict="safe",
-                points=(point,), notes=("a remark",),
+                points=(point,), notes=notes if point is runs[0] else ("a remark",),
             )  # fmt: skip
             search.took(StormResult(report=held(report, allow_unreached=True)))
         return held(search.report())
 
     found = whole(missed, reached)
     assert (found.verdict, found.notes) == ("safe", ("a remark",))
+    once = whole(missed, reached, notes=("never triggered: crash-0 (crash)", "a remark"))
+    assert once.notes == ("a remark",)
     never = whole(missed, missed)
     assert (never.verdict, never.notes) == ("unknown", ("a remark",))
     assert never.unknown is not None and never.unknown.count("not reached") == 1

@@ -6,12 +6,19 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from patchstorm.campaign import single
+from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.explore import explore
+from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.ran import replayed
 from patchstorm.campaign.schedules import Search, Session
+from patchstorm.campaign.single import Replayed
 from patchstorm.cli import main
+from patchstorm.commands import replay
+from patchstorm.report.model import RunReport
 from patchstorm.scenario import library
 
 
@@ -200,3 +207,21 @@ def test_a_recorded_schedule_is_the_run_that_it_was_recorded_of(storm: str) -> N
         again = replayed(first.plan, session.subject, first.schedule, session.workers)
         assert (again.digest, again.unplaced) == (first.digest, ()), index
         assert again.outcome.choices == first.outcome.choices
+
+
+def test_runs_that_could_not_tell_are_not_counted_as_safe(
+    found: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Five of five that could not tell were told as "came back in 0 of 5 runs"."""
+    failure = read_failure(found)
+    lost = RunReport(scenario="s", target="t", world="processes", seed=1, verdict="unknown")
+    safe = msgspec.structs.replace(lost, verdict="safe")
+    for reports, code, said in (
+        ((lost, lost), 2, "Nobody can say whether the violation is gone."),
+        ((lost, safe, safe), 0, "The violation came back in 0 of 2 runs."),
+    ):
+        results = tuple(StormResult(report=one) for one in reports)
+        replayed = Replayed(repeats=len(results), reproduced=0, results=results)
+        monkeypatch.setattr(single, "replay_live", lambda *_, _told=replayed, **__: _told)
+        assert replay._live(failure, found, None, None, 2, None) == code
+        assert said in capsys.readouterr().out

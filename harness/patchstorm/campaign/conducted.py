@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -34,6 +34,7 @@ from patchstorm.choice.schedule import Schedule
 from patchstorm.errors import InconclusiveError
 from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held, released
+from patchstorm.run.triggers import UNSPENT
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.model import Scenario
@@ -278,20 +279,27 @@ class Search:
         reports = [released(one.report) for one in self.results]  # what one reached, all have tried
         if not reports:
             why = "interrupted before one run was through"
-            return _report(self.asked, verdict="unknown", unknown=why)
+            seconds = monotonic() - self._began
+            return _report(self.asked, verdict="unknown", unknown=why, seconds=seconds)
         last = reports[-1] if self.fails is None else released(self.fails.report)
         if last.skipped is not None:
             return last
         count = len(reports)
         unsure = [one for one in reports if one.verdict == "unknown"]
-        notes = tuple(dict.fromkeys(note for one in reports for note in one.notes))
         verdict = folded([one.verdict for one in reports])
         return msgspec.structs.replace(
             last, verdict=verdict, schedules=count, seconds=monotonic() - self._began,
             steps=sum(one.steps for one in reports),
             unknown=None if self.fails is not None or not unsure else unsure[0].unknown,
-            points=gathered(one.points for one in reports), notes=notes,
+            points=gathered(one.points for one in reports), notes=_notes(reports),
         )  # fmt: skip
+
+
+def _notes(reports: Sequence[RunReport]) -> tuple[str, ...]:
+    """Each remark once; that a fault was never due, where it was in no run."""
+    said = dict.fromkeys(note for one in reports for note in one.notes)
+    everywhere = set(said).intersection(*(one.notes for one in reports))
+    return tuple(note for note in said if not note.startswith(UNSPENT) or note in everywhere)
 
 
 def _report(asked: Asked, **rest: object) -> RunReport:

@@ -203,11 +203,15 @@ def _tell(replayed: Replayed, failure: Failure, path: Path, instead: str | None)
     if inconclusive:
         said = f"{len(inconclusive)} runs could not tell: {remark(inconclusive[0])}"
         console.print(said, soft_wrap=True)
+    if len(inconclusive) == len(reports):
+        console.print("Nobody can say whether the violation is gone.", soft_wrap=True)
+        return 2
+    told = len(reports) - len(inconclusive)
     console.print(
-        f"The violation came back in {replayed.reproduced} of {len(reports)} runs.", soft_wrap=True
+        f"The violation came back in {replayed.reproduced} of {told} runs.", soft_wrap=True
     )
     if not replayed.reproduced:
-        return 2 if len(inconclusive) == len(reports) else 0
+        return 0
     again = next(report for report in reports if same_cause(failure.findings, report.findings))
     console.print()
     tell_violation(asked_for(msgspec.structs.replace(again, failure=str(path)), instead), console)

@@ -279,7 +279,7 @@ class _LiveRun(Run):
         missed = {**self.damage.missed, **self.abilities.nothing_hit(self.plan.faults)}
         notes = [*self.notes, *self.fleet.said(), *self._programs.failed, *missed.values()]
         if self.triggers.waiting and self.triggers.armed_once:
-            notes.append(f"never triggered: {self.triggers.unspent}")
+            notes.append(self.triggers.unspent)
         return Outcome(
             log_dir=log_dir,
             history=self.recorder.history() if whole else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.model import Target
@@ -11,6 +11,9 @@ from patchstorm.target.model import Target
 VANISHES, WRITTEN = "-", "~"
 After = Callable[[int, Callable[[], None]], Callable[[], None]]
 """Call something so many milliseconds from now; gives what calls it off."""
+
+UNSPENT: Final = "never triggered: "
+"""What the note of a run begins with that tells of them."""
 
 
 class Seen(NamedTuple):
@@ -50,8 +53,9 @@ class Triggers:
 
     @property
     def unspent(self) -> str:
-        """The faults whose trigger was never seen, as a person reads them; empty where none is left."""
-        return ", ".join(f"{fault.id} ({fault.kind})" for fault in self.waiting)
+        """The note about faults whose trigger was never seen; empty where none is left."""
+        names = ", ".join(f"{fault.id} ({fault.kind})" for fault in self.waiting)
+        return f"{UNSPENT}{names}" if names else ""
 
     def arm(self) -> None:
         """The storm begins: counts and times run from now on."""

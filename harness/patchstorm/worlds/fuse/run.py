@@ -386,7 +386,7 @@ class _FuseRun(Run):
                 f"{names} kept a processor busy while waiting, so this order may not come back exactly"
             )
         if self.triggers.waiting and self.triggers.armed_once:
-            notes.append(f"never triggered: {self.triggers.unspent}")
+            notes.append(self.triggers.unspent)
         return FuseOutcome(
             history=self.history(),
             choices=tuple(self.chooser.taken),

@@ -387,7 +387,7 @@ class _SimRun(Run):
         kernel = self.kernel
         notes = list(self.abilities.missed.values())
         if self.triggers.waiting:
-            notes.append(f"never triggered: {self.triggers.unspent}")
+            notes.append(self.triggers.unspent)
         return SimOutcome(
             recorder=self.recorder,
             steps=kernel.steps,
