@@ -25,7 +25,7 @@ from patchstorm.live.warden import marked
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.storage.server import Server
 from patchstorm.storage.settings import ManualClock
-from patchstorm.worlds.fuse import conductor
+from patchstorm.worlds.fuse import conductor, resting
 from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.choosing import Deciding, Repeating
 from patchstorm.worlds.fuse.holding import Holding
@@ -200,7 +200,7 @@ def _served_from(place: Path) -> list[str]:
 def test_a_server_that_never_rests_cannot_be_conducted_and_is_gone_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(conductor, "REST_S_MAX", 0.5)
+    monkeypatch.setattr(resting, "REST_S_MAX", 0.5)
     with pytest.raises(InconclusiveError, match="did not come to rest"):
         run(storm("sequential"), mini("busy"), Deciding(Dull()))
     assert not [one for one in _commands() if "mini.py" in one and one.endswith("busy")]
