@@ -68,7 +68,7 @@ class Trial:
 
     def __init__(self, asked: dict[str, Any]) -> None:
         from patchstorm.campaign.budget import SCHEDULES_DEFAULT, schedules_default
-        from patchstorm.campaign.explore import reason_to_skip
+        from patchstorm.campaign.skipping import session_skip_reason
         from patchstorm.campaign.schedules import Search, Session
         from patchstorm.scenario.library import load
 
@@ -81,7 +81,7 @@ class Trial:
         for name in asked["scenarios"]:
             scenario = load(name)
             session = Session.of(Search(scenario=scenario, target="reference", seed=self._seed))
-            if reason_to_skip(session, claimed_only=True) is None:
+            if session_skip_reason(session, claimed_only=True) is None:
                 self._sessions[name] = session
                 crowd = schedules_default(scenario) < SCHEDULES_DEFAULT
                 self._most[name] = schedules_default(scenario) if crowd else sum(self._passes)

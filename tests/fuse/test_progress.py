@@ -49,6 +49,7 @@ def searched(folder: Path, mood: str, monkeypatch: pytest.MonkeyPatch, *more: st
 def test_it_tells_runs_violations_and_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(searching, "TERMINAL_EVERY_S", 0.0)  # the search may be over before that
     told = searched(tmp_path, "bare", monkeypatch, "--schedules", "6")
     lines = [ESCAPES.sub("", one) for one in re.split("[\r\n]+", told) if one]
     assert any(

@@ -95,15 +95,8 @@ class Corpus:
         if path.exists():
             os.utime(path)
             return path
-        self.folder.mkdir(parents=True, exist_ok=True)
-        new = self.folder / f".{path.name}.{os.getpid()}"
-        try:
-            write_failure(new, slim, called=path.name)
-            if new.stat().st_size > ENTRY_BYTES_MAX:
-                return None
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
+        if not put(path, slim):
+            return None
         self._bound(path)
         return path
 
@@ -115,6 +108,20 @@ class Corpus:
 
     def _others(self, newest: Path) -> list[Path]:
         return [path for path in self.files() if path != newest]
+
+
+def put(path: Path, failure: Failure) -> bool:
+    """Have ``failure`` lie at ``path``, whole or not at all; False where it is too large to be kept."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write_failure(new, failure, called=path.name)
+        if new.stat().st_size > ENTRY_BYTES_MAX:
+            return False
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    return True
 
 
 def name_of(failure: Failure, folder: Path) -> str:

@@ -6,6 +6,8 @@ import re
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from patchstorm.campaign.failure import (
     FAILURE_FILE,
     Failure,
@@ -18,10 +20,12 @@ from patchstorm.campaign.ran import replayed
 from patchstorm.campaign.schedules import Search, Session, Told
 from patchstorm.campaign.shrinking import SECONDS_MAX, Shrunk, shrink
 from patchstorm.check.model import Finding
+from patchstorm.choice.schedule import Schedule
 from patchstorm.errors import NondeterminismError
 from patchstorm.history import write_history
 from patchstorm.run.outcome import HISTORY_FILE
 from patchstorm.scenario.composing.told import composition
+from patchstorm.scenario.plan import Plan
 from patchstorm.target.registry import text_of
 from patchstorm.telling.record import with_steps
 from patchstorm.telling.tell import tell
@@ -98,23 +102,31 @@ def write_small(
     beside = HISTORY_FILE if file == FAILURE_FILE else f"{Path(file).stem}.jsonl"
     with open(place / beside, "wb") as out:
         write_history(history, out)
-    failure = Failure(
+    failure = msgspec.structs.replace(
+        failure_of(search, small.plan, small.schedule, index),
+        findings=ran.findings,
+        history=beside,
+        story=story,
+        command=replay_call(path) if search.own else replay_command(path),
+    )
+    write_failure(path, failure)
+    return path, story
+
+
+def failure_of(search: Search, plan: Plan, schedule: Schedule, index: int) -> Failure:
+    """What is kept of a schedule of ``search``, before anything was found in it."""
+    return Failure(
         world=WORLD,
         scenario=search.scenario.name,
         target=search.target,
         seed=search.seed,
         index=index,
-        replicas=small.plan.replicas,
-        storage=small.plan.storage,
-        plan=small.plan,
-        findings=ran.findings,
-        history=beside,
-        schedule=small.schedule,
-        story=story,
-        command=replay_call(path) if search.own else replay_command(path),
+        replicas=plan.replicas,
+        storage=plan.storage,
+        plan=plan,
+        findings=(),
+        schedule=schedule,
         own=search.own,
         target_text=None if search.own else text_of(search.target),
         made_by=Maker.here(),
     )
-    write_failure(path, failure)
-    return path, story

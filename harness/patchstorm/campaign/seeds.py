@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,15 +21,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from patchstorm.campaign.corpus import ENTRY_BYTES_MAX, Corpus, whole_name
+from patchstorm.campaign.corpus import Corpus, put, whole_name
 from patchstorm.campaign.explored import Explored
-from patchstorm.campaign.failure import (
-    Failure,
-    Maker,
-    read_failure,
-    replay_command,
-    write_failure,
-)
+from patchstorm.campaign.failure import Failure, read_failure, replay_command
+from patchstorm.campaign.keeping import failure_of
 from patchstorm.campaign.ran import replayed
 from patchstorm.campaign.replay_target import plan_for
 from patchstorm.campaign.retrying import came_back
@@ -41,7 +35,6 @@ from patchstorm.choice.schedule import VERSION
 from patchstorm.errors import UsageError
 from patchstorm.scenario.composing.features import Pair
 from patchstorm.scenario.composing.met import met
-from patchstorm.target.registry import text_of
 from patchstorm.worlds.sim.run import WORLD
 
 REMARK: Final = "was safe before: a seed of the corpus, which was run first"
@@ -132,34 +125,12 @@ class Seeds:
     def _keep(self, index: int) -> Path | None:
         """Write schedule ``index`` down; None for one too large to be kept."""
         search, ran = self.session.search, self.session.recorded(index)
-        failure = Failure(
-            world=WORLD,
-            scenario=search.scenario.name,
-            target=search.target,
-            seed=search.seed,
-            index=index,
-            replicas=ran.plan.replicas,
-            storage=ran.plan.storage,
-            plan=ran.plan,
-            findings=(),
-            schedule=ran.schedule,
-            target_text=text_of(search.target),
-            made_by=Maker.here(),
-        )
+        kept = failure_of(search, ran.plan, ran.schedule, index)
         unsigned = msgspec.structs.replace(ran.schedule, digest=None)
         said = msgspec.json.encode((ran.plan, unsigned), order="deterministic")
         path = self.folder / f"{_prefix(self.session)}-{sha256(said).hexdigest()[:12]}.json"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        new = self.folder / f".{path.name}.{os.getpid()}"
-        try:
-            failure = msgspec.structs.replace(failure, command=replay_command(path))
-            write_failure(new, failure, called=path.name)
-            if new.stat().st_size > ENTRY_BYTES_MAX:
-                return None
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
-        return path
+        kept = msgspec.structs.replace(kept, command=replay_command(path))
+        return path if put(path, kept) else None
 
 
 def _prefix(session: Session) -> str:

@@ -16,6 +16,7 @@ from patchstorm.report.layout import line
 from patchstorm.report.loudness import NORMAL, QUIET, Loudness
 
 PIPE_EVERY_S = 10.0
+TERMINAL_EVERY_S = 0.2
 
 
 class Sighted(Protocol):
@@ -46,7 +47,7 @@ class Searching:
         self._violations = 0
         self._causes: set[str] = set()
         self._terminal = sys.stderr.isatty()
-        self._next_s = 0.2 if self._terminal else PIPE_EVERY_S
+        self._next_s = TERMINAL_EVERY_S if self._terminal else PIPE_EVERY_S
         self._written = False
 
     def __enter__(self) -> Searching:
@@ -73,7 +74,7 @@ class Searching:
                 self._tell_violation(now)
         if now.seconds < self._next_s and not now.shrinking:
             return
-        self._next_s = now.seconds + (0.2 if self._terminal else PIPE_EVERY_S)
+        self._next_s = now.seconds + (TERMINAL_EVERY_S if self._terminal else PIPE_EVERY_S)
         self._show(now)
 
     def _tell_violation(self, now: Sighted) -> None:

@@ -18,6 +18,7 @@ from patchstorm.errors import UnreadableError
 from patchstorm.live import beneath, tree
 from patchstorm.live.tree import Change
 from patchstorm.live.watch import TreeWatch
+from patchstorm.scenario.plan import FaultPlan
 
 FILES_MAX: Final = 256
 
@@ -53,8 +54,12 @@ class Keeper:
 
 
 @contextlib.asynccontextmanager
-async def keeping_open(view: Path) -> AsyncIterator[None]:
-    """Files below ``view`` are open as long as this lasts."""
+async def served_while(fault: FaultPlan, view: Path) -> AsyncIterator[None]:
+    """As long as this lasts, what names in old caches lead to is served, where ``fault`` has them believed:
+    files below ``view`` are open."""
+    if fault.kind != "stale-entries":
+        yield
+        return
     watch = TreeWatch(view)
     keeper = Keeper(view)
     watch.listen(keeper.saw)

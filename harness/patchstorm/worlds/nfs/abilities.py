@@ -8,7 +8,7 @@ from typing import NoReturn
 from patchstorm.live.abilities import Abilities, Pending, at_once, in_turn
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.network import Network
-from patchstorm.live.nfs.keeper import keeping_open
+from patchstorm.live.nfs.keeper import served_while
 from patchstorm.live.storage import Storage
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.faults.storage import Caches, FileServer, Locks, Mounts, Power
@@ -45,11 +45,7 @@ class NfsAbilities(Abilities, Mounts, FileServer, Power, Caches, Locks):
         return [hosts[index % len(hosts)] for index in hit]
 
     async def last(self, fault: FaultPlan) -> None:
-        if fault.kind == "stale-entries":
-            # Names are believed by themselves; what they lead to has to be served, too.
-            async with keeping_open(self.storage.view):
-                await super().last(fault)
-        else:
+        async with served_while(fault, self.storage.view):
             await super().last(fault)
 
     def cut_storage(self, hit: Hit) -> None:
