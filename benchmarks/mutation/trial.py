@@ -68,8 +68,8 @@ class Trial:
 
     def __init__(self, asked: dict[str, Any]) -> None:
         from patchstorm.campaign.budget import SCHEDULES_DEFAULT, schedules_default
-        from patchstorm.campaign.skipping import session_skip_reason
         from patchstorm.campaign.schedules import Search, Session
+        from patchstorm.campaign.skipping import session_skip_reason
         from patchstorm.scenario.library import load
 
         self._seed: int = asked["seed"]
