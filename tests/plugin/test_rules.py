@@ -114,7 +114,7 @@ def test_a_wish_that_did_not_hold_is_told_and_fails_only_where_the_storm_is_stri
     pytester.makepyfile(WISH)
     arguments = asked(pytester, "reference", strict=strict)[:-2]
     pytester.runpytest_subprocess(*arguments).assert_outcomes(
-        **{"errors" if strict else "passed": 1}
+        **{"failed" if strict else "passed": 1}
     )
     rule = cases(pytester)["patch.content-type"]
     assert (rule.find("failure") is not None) is strict
@@ -141,7 +141,7 @@ def test_a_test_of_ones_own_has_its_rules_too_unless_it_expects_them_broken(
 ) -> None:
     arguments = asked(pytester, "reference")[:-2]
     pytester.makepyfile(OWN.format(more=""))
-    pytester.runpytest_subprocess(*arguments).assert_outcomes(errors=1)
+    pytester.runpytest_subprocess(*arguments).assert_outcomes(failed=1)
     assert cases(pytester)["head.no-store"].find("failure") is not None
     pytester.makepyfile(OWN.format(more=', verdict="violated"'))
     pytester.runpytest_subprocess(*arguments).assert_outcomes(passed=1)
