@@ -22,6 +22,7 @@ from patchstorm.worlds.nfs import guest as guest_module
 from patchstorm.worlds.nfs import init
 from patchstorm.worlds.nfs.channel import PIECE_CHARACTERS, Lines, Whole, pieces
 from patchstorm.worlds.nfs.guest import Guest, GuestGone
+from patchstorm.worlds.nfs.program import run_in_guest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PATIENCE_S = 180.0
@@ -235,3 +236,11 @@ def test_a_guest_that_is_killed_is_told_of(machine_that_can: None) -> None:
     finally:
         guest.kill()
     assert folder is not None and not folder.exists()
+
+
+def test_its_file_server_remembers_its_clients_over_a_restart(machine_that_can: None) -> None:
+    """Else no client may reclaim its locks, they exclude nobody any more, and a correct store that held one
+    loses bytes: it was the reference that was accused now and then."""
+    said: list[str] = []
+    assert asyncio.run(run_in_guest(["dmesg"], said.append)) == 0
+    assert "NFSD: Using nfsdcld client tracking operations" in "".join(said)

@@ -34,8 +34,9 @@ class Knfsd:
     """What is exported to everybody as the root of version 4 is ``root``, a path.
 
     ``lease_s`` is both the lease and the grace period. ``contained``: it is in a container, so its files are
-    no other's, and neither are its sockets. There a daemon writes down which clients may reclaim their locks
-    after a restart (nfsdcld(8)): only in the first network namespace the kernel does that itself.
+    no other's, and neither are its sockets. A daemon writes down which clients may reclaim their locks after
+    a restart (nfsdcld(8)). Without it nobody may, so locks that were held would exclude nobody any more:
+    kernels do it themselves no longer (CONFIG_NFSD_LEGACY_CLIENT_TRACKING).
     """
 
     def __init__(self, root: str, *, contained: bool = False) -> None:
@@ -54,9 +55,8 @@ class Knfsd:
         if not self._contained:
             forget_rpcbind_socket()
         await start_daemon("rpc.statd", "--no-notify")
-        if self._contained:
-            await run("mount", "-t", "rpc_pipefs", "pipes", str(PIPES))
-            await start_daemon("nfsdcld", "-p", str(PIPES))
+        await run("mount", "-t", "rpc_pipefs", "pipes", str(PIPES))
+        await start_daemon("nfsdcld", "-p", str(PIPES))
         await export(self.root, number=0, stable=stable)
         await start_daemon("rpc.mountd")
         await self._begin(grace_s=1)

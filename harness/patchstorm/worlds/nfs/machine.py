@@ -27,6 +27,7 @@ PROGRAMS: Final = {
     "rpc.statd": "nfs-common",
     "sm-notify": "nfs-common",
     "exportfs": "nfs-kernel-server",
+    "nfsdcld": "nfs-kernel-server",
     "rpc.mountd": "nfs-kernel-server",
     "rpc.nfsd": "nfs-kernel-server",
 }
