@@ -13,7 +13,9 @@ from patchstorm.campaign.corpus import Corpus
 from patchstorm.campaign.explore import explore
 from patchstorm.campaign.explored import Explored
 from patchstorm.campaign.failure import read_failure
+from patchstorm.campaign.retrying import retry_simulated
 from patchstorm.cli import main
+from patchstorm.scenario.library import load
 
 INNOCENT, BUG = "innocent:sequential", "bug:published-executable"
 SCHEDULES = 12
@@ -85,12 +87,15 @@ def test_a_seed_that_is_violated_now_is_the_result(tmp_path: Path) -> None:
     for path in files(corpus):
         named = path.with_name(path.name.replace("reference", "bug-published-executable"))
         named.write_text(path.read_text().replace('"reference"', f'"{BUG}"'))
-    found = searched(corpus, BUG, out_dir=tmp_path)
+    found = searched(corpus, BUG, out_dir=tmp_path, seed=9)
     assert (found.report.verdict, found.report.schedules) == ("violated", 1)
+    assert found.report.shrinking_s > 0
     assert found.report.findings[0].checker == "publication"
     assert found.report.notes == (module.REMARK,)
     again = read_failure(found.failures[0])
     assert again.findings and len(found.stories[0]) < 25
+    assert again.seed == again.plan.seed == found.report.seed == 7
+    assert f"-sim-7-{again.index}" in found.failures[0].parent.name
 
 
 @pytest.mark.parametrize("asked", [{"storage": "xfs"}, {"replicas": 5}, {"target": "reference"}])
@@ -114,7 +119,29 @@ def test_there_is_an_end_to_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     searched(corpus)
     assert len(files(corpus)) == 3
     searched(corpus, seed=8)
+    searched(corpus, storage="btrfs")
     assert len(files(corpus)) == 3
+
+
+def test_what_asks_for_what_is_not_to_be_had_is_passed_over(
+    corpus: Corpus, tmp_path: Path, appending_failure: Path
+) -> None:
+    """It ended the search, whose fault it was not, with exit code 2."""
+    seed = files(corpus)[0]
+    change(seed, "storage", "mars")
+    found = searched(corpus, schedules=1)
+    assert found.report.verdict == "safe" and seed.exists()
+    entry = corpus.folder / "mine.json"
+    entry.write_text(appending_failure.read_text())
+    change(entry, "storage", "mars")
+    again = retry_simulated([entry], load("replaying"), "reference:append", out_dir=tmp_path)
+    assert again is None
+
+
+def change(path: Path, key: str, value: str) -> None:
+    read = json.loads(path.read_text())
+    read[key] = read["plan"][key] = value
+    path.write_text(json.dumps(read))
 
 
 def test_few_make_a_cover() -> None:

@@ -66,7 +66,10 @@ def retry_simulated(
         search = Search(scenario=scenario, target=target, seed=failure.seed, storage=plan.storage)
         session = Session(search, subject)
         began = monotonic()
-        ran = replayed(plan, subject, schedule, session.workers, traced=True)
+        try:
+            ran = replayed(plan, subject, schedule, session.workers, traced=True)
+        except UsageError:  # what it asks for, as a storage, is not to be had any more
+            continue
         if not ran.findings or minor_alone(ran.findings):
             continue  # what is minor is met by every schedule, and nothing is searched after a retry
         small = Shrunk(
@@ -97,6 +100,7 @@ def came_back(
         schedules=1,
         steps=ran.outcome.steps,
         seconds=seconds,
+        shrinking_s=small.seconds,
         findings=ran.findings,
         failure=str(path),
         story=story,
@@ -173,10 +177,13 @@ async def retry_live(
 ) -> StormResult | None:
     """The run of the first of ``entries`` whose plan is violated again by one run; or None."""
     for _, plan in _fitting(entries, target, claimed_only=claimed_only):
-        result = await run_plan(
-            plan, target, out_dir=out_dir, keep_safe=False, world=world, shared=shared,
-            allow_unreached=True,
-        )  # fmt: skip
+        try:
+            result = await run_plan(
+                plan, target, out_dir=out_dir, keep_safe=False, world=world, shared=shared,
+                allow_unreached=True,
+            )  # fmt: skip
+        except UsageError:
+            continue
         if result.report.verdict == "violated" and not minor_alone(result.report.findings):
             notes = (REMARK, *result.report.notes)
             return replace(result, report=msgspec.structs.replace(result.report, notes=notes))

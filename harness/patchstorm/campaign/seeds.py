@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import heapq
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
@@ -71,21 +71,25 @@ class Seeds:
         A seed of another target, storage or number of replicas than the search's stays where it is and says
         nothing; so does one that this release cannot read or repeat.
         """
-        files = sorted(self.folder.glob(f"{_prefix(self.session)}-*.json"))
+        files = self._files()
         found: dict[Path, tuple[Pair, ...]] = {}
+        subject, workers = self.session.subject, self.session.workers
         for number, (path, failure) in enumerate(self._fitting(files)):
             progress(number, len(files))
             assert failure.schedule is not None
             began = monotonic()
-            plan = plan_for(failure, self.session.subject.target)
-            subject, workers = self.session.subject, self.session.workers
-            ran = replayed(plan, subject, failure.schedule, workers)
+            plan = plan_for(failure, subject.target)
+            try:
+                ran = replayed(plan, subject, failure.schedule, workers)
+            except UsageError:  # what it asks for, as a storage, is not to be had any more
+                continue
             if ran.findings and not minor_alone(ran.findings):
+                seconds = monotonic() - began
                 small = shrink(plan, failure.schedule, subject, workers)
+                there = Session(replace(self.session.search, seed=failure.seed), subject, workers)
                 violated = came_back(
-                    self.session, failure.index, small, out_dir, seconds=monotonic() - began,
-                    remark=REMARK,
-                )  # fmt: skip
+                    there, failure.index, small, out_dir, seconds=seconds, remark=REMARK
+                )
                 return Recalled(met=found, violated=violated)
             found[path] = met(plan, ran.history, ran.outcome.idle)
         return Recalled(met=found)
@@ -104,7 +108,18 @@ class Seeds:
         for path in recalled.met:
             if path not in cover and path not in added:
                 path.unlink(missing_ok=True)
+        self._bound({*added, *(one for one in cover if isinstance(one, Path))})
         return len(added)
+
+    def _bound(self, mine: Set[Path]) -> None:
+        """Where there are too many, the oldest go of those that this search has not run, as on other storages."""
+        others = [path for path in self._files() if path not in mine]
+        others.sort(key=lambda path: -path.stat().st_mtime)
+        for path in others[max(0, SEEDS_MAX - len(mine)) :]:
+            path.unlink(missing_ok=True)
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{_prefix(self.session)}-*.json"))
 
     def _fitting(self, files: Sequence[Path]) -> Iterator[tuple[Path, Failure]]:
         search = self.session.search
