@@ -112,7 +112,7 @@ class Seeds:
         return len(added)
 
     def _bound(self, mine: Set[Path]) -> None:
-        """Where there are too many, the oldest go of those that this search has not run, as on other storages."""
+        """Where there are too many, the oldest go of those that this search, on its storage, has not run."""
         others = [path for path in self._files() if path not in mine]
         others.sort(key=lambda path: -path.stat().st_mtime)
         for path in others[max(0, SEEDS_MAX - len(mine)) :]:
