@@ -50,7 +50,7 @@ def test_it_tells_runs_violations_and_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "TERMINAL_EVERY_S", 0.0)  # the search may be over before that
-    told = searched(tmp_path, "bare", monkeypatch, "--schedules", "6")
+    told = searched(tmp_path, "bare", monkeypatch, "--schedules", "6", "--jobs", "1")
     lines = [ESCAPES.sub("", one) for one in re.split("[\r\n]+", told) if one]
     assert any(
         re.match(r"\d+/6 schedules, 0 violated, \d+ s, \d+ a second: small", one) for one in lines

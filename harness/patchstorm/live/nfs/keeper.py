@@ -16,6 +16,7 @@ from typing import Final
 
 from patchstorm.errors import UnreadableError
 from patchstorm.live import beneath, tree
+from patchstorm.live.storage import Storage
 from patchstorm.live.tree import Change
 from patchstorm.live.watch import TreeWatch
 from patchstorm.scenario.plan import FaultPlan
@@ -54,14 +55,14 @@ class Keeper:
 
 
 @contextlib.asynccontextmanager
-async def served_while(fault: FaultPlan, view: Path) -> AsyncIterator[None]:
+async def served_while(fault: FaultPlan, storage: Storage) -> AsyncIterator[None]:
     """As long as this lasts, what names in old caches lead to is served, where ``fault`` has them believed:
-    files below ``view`` are open."""
+    the files of ``storage`` are open."""
     if fault.kind != "stale-entries":
         yield
         return
-    watch = TreeWatch(view)
-    keeper = Keeper(view)
+    watch = TreeWatch(storage.view)
+    keeper = Keeper(storage.view)
     watch.listen(keeper.saw)
     try:
         async with watch:

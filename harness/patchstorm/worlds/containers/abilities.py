@@ -104,7 +104,7 @@ class NfsContainerAbilities(ContainerAbilities, Mounts, FileServer, Caches, Lock
         return self.storage
 
     async def last(self, fault: FaultPlan) -> None:
-        async with served_while(fault, self.storage.view):
+        async with served_while(fault, self.storage):
             await super().last(fault)
 
     def cut_storage(self, hit: Hit) -> None:

@@ -45,7 +45,7 @@ class NfsAbilities(Abilities, Mounts, FileServer, Power, Caches, Locks):
         return [hosts[index % len(hosts)] for index in hit]
 
     async def last(self, fault: FaultPlan) -> None:
-        async with served_while(fault, self.storage.view):
+        async with served_while(fault, self.storage):
             await super().last(fault)
 
     def cut_storage(self, hit: Hit) -> None:
