@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from cli.cli_fakes import Terminal
 from patchstorm.cli import main
-from patchstorm.report import searching
 
 from .mounts import mounts
 from .storms import HERE, STORM, target_text
 
+SEARCHING = "patchstorm.report.searching"  # by name: sessions within other tests forget modules
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -49,11 +50,12 @@ def searched(folder: Path, mood: str, monkeypatch: pytest.MonkeyPatch, *more: st
 def test_it_tells_runs_violations_and_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "TERMINAL_EVERY_S", 0.0)  # the search may be over before that
+    monkeypatch.setattr(import_module(SEARCHING), "TERMINAL_EVERY_S", 0.0)
     told = searched(tmp_path, "bare", monkeypatch, "--schedules", "6", "--jobs", "1")
     lines = [ESCAPES.sub("", one) for one in re.split("[\r\n]+", told) if one]
     assert any(
-        re.match(r"\d+/6 schedules, 0 violated, \d+ s, \d+ a second: small", one) for one in lines
+        re.match(r"\d+/6 schedules, [01] violated, \d+ s, \d+ a second: small", one)
+        for one in lines
     )
     assert any(one.startswith("violated small: conflict: ") for one in lines)
     assert any("1 violated" in one and "making it small" in one for one in lines)
@@ -70,7 +72,7 @@ def test_a_log_gets_whole_lines_and_a_strategy_of_deaths_tells_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Terminal, "isatty", lambda _: False)
-    monkeypatch.setattr(searching, "PIPE_EVERY_S", 0.0)
+    monkeypatch.setattr(import_module(SEARCHING), "PIPE_EVERY_S", 0.0)
     asked = ("--strategy", "crash-points", "--schedules", "4")
     lines = searched(tmp_path, "locked", monkeypatch, *asked).splitlines()
     assert re.match(r"4/4 schedules, 0 violated, \d+ s, \d+ a second: small", lines[-1])
