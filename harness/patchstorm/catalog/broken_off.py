@@ -160,6 +160,7 @@ class _LaggingBody(_KeepingBody):
 
 class KeptUnhashed(Store):
     body_type = _LaggingBody
+    wants_bytes = True
 
 
 class _CaughtUpBody(_LaggingBody):
@@ -173,6 +174,7 @@ class _CaughtUpBody(_LaggingBody):
 
 class KeptHashed(Store):
     body_type = _CaughtUpBody
+    wants_bytes = True
 
 
 class _UncomparedPrefix(_KeepingBody):

@@ -16,6 +16,8 @@ WIDER_S = 0.002  # real processes need a wider window; the simulator does not
 class AppendedThenRecorded(SequentialStore):
     """Appends, and records the length afterwards: killed in between, the resume appends again."""
 
+    wants_bytes = True
+
     def put(self, paths: Paths, offset: int, data: bytes) -> None:
         with self.files.opened(paths.of("bin"), os.O_WRONLY | os.O_APPEND) as fd:
             rest = memoryview(data)

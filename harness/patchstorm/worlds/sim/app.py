@@ -200,4 +200,5 @@ def _planted(target: Target, name: str) -> Subject:
 
     code = planted(name)
     build = partial(ChunkstoreApp, code.store, code.exchange)
-    return Subject(target=target, build=build, describes=True)
+    describes = not getattr(code.store, "wants_bytes", False)  # it holds whole bodies, as bytes
+    return Subject(target=target, build=build, describes=describes)
