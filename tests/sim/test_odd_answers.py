@@ -6,7 +6,7 @@ import pytest
 
 from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.suspects import unclaimed_because
-from patchstorm.errors import PatchstormError
+from patchstorm.errors import InconclusiveError, PatchstormError
 from patchstorm.scenario import library, payload
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import Subject
@@ -55,3 +55,17 @@ def test_a_failure_of_ours_is_no_answer_of_the_stores(monkeypatch: pytest.Monkey
     monkeypatch.setattr(payload, "body", lacking)
     with pytest.raises(PatchstormError, match="could not be made: no numpy here"):
         Session.of(Search(scenario=library.load("sequential"), target="reference")).tell(0)
+
+
+def test_a_store_that_wants_gigabytes_as_bytes_is_not_accused() -> None:
+    """Content that stands for them was asked for whole: two correct stores were convicted of their 500."""
+
+    def build(port: SimPort, root: str) -> WholeRequests:
+        def handle(request: Request) -> Response:
+            raise MemoryError("4,294,967,296 bytes of a large upload at once")
+
+        return WholeRequests(handle)
+
+    search = Search(scenario=library.load("sequential"), target=TARGET.name)
+    with pytest.raises(InconclusiveError, match="wants real bytes"):
+        Session(search, Subject(target=TARGET, build=build, sweep_ms=0)).tell(0)
