@@ -8,6 +8,7 @@ from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.suspects import unclaimed_because
 from patchstorm.errors import InconclusiveError, PatchstormError
 from patchstorm.scenario import library, payload
+from patchstorm.storage.rope import TooMuchAtOnceError
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.port import SimPort
@@ -57,15 +58,25 @@ def test_a_failure_of_ours_is_no_answer_of_the_stores(monkeypatch: pytest.Monkey
         Session.of(Search(scenario=library.load("sequential"), target="reference")).tell(0)
 
 
-def test_a_store_that_wants_gigabytes_as_bytes_is_not_accused() -> None:
-    """Content that stands for them was asked for whole: two correct stores were convicted of their 500."""
+def out_of_memory(error: type[MemoryError]) -> Session:
+    """A session with a store that meets ``error`` at each request."""
 
     def build(port: SimPort, root: str) -> WholeRequests:
         def handle(request: Request) -> Response:
-            raise MemoryError("4,294,967,296 bytes of a large upload at once")
+            raise error("4,294,967,296 bytes of a large upload at once")
 
         return WholeRequests(handle)
 
     search = Search(scenario=library.load("sequential"), target=TARGET.name)
+    return Session(search, Subject(target=TARGET, build=build, sweep_ms=0))
+
+
+def test_a_store_that_wants_gigabytes_as_bytes_is_not_accused() -> None:
+    """Content that stands for them was asked for whole: two correct stores were convicted of their 500."""
     with pytest.raises(InconclusiveError, match="wants real bytes"):
-        Session(search, Subject(target=TARGET, build=build, sweep_ms=0)).tell(0)
+        out_of_memory(TooMuchAtOnceError).tell(0)
+
+
+def test_a_store_that_runs_out_of_memory_by_itself_is_accused() -> None:
+    told = out_of_memory(MemoryError).tell(0)
+    assert "availability" in {finding.checker for finding in told.findings}

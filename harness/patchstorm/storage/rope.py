@@ -23,6 +23,10 @@ HELD_BYTES_MAX: Final = 64 << 20
 """Who wants more than this at once is out of memory, as a small machine would be."""
 
 
+class TooMuchAtOnceError(MemoryError):
+    """More of a description was wanted as bytes than is ever made."""
+
+
 class Source(Protocol):
     """Where bytes come from. Those of equal sources are equal."""
 
@@ -125,9 +129,9 @@ class Rope:
             index += 1
 
     def held(self, start: int, end: int) -> bytes:
-        """The bytes of a range, for real. Raises MemoryError where that is too much."""
+        """The bytes of a range, for real. Raises TooMuchAtOnceError where that is too much."""
         if end - start > HELD_BYTES_MAX:
-            raise MemoryError(f"{end - start:,} bytes of a large upload at once")
+            raise TooMuchAtOnceError(f"{end - start:,} bytes of a large upload at once")
         return b"".join(read(piece, 0, piece[2]) for piece in self.between(start, end))
 
     def __bytes__(self) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from patchstorm.dialect.exchange import Head, Reply
 from patchstorm.errors import InconclusiveError, PatchstormError, TargetError
+from patchstorm.storage.rope import TooMuchAtOnceError
 from patchstorm.worlds.sim.app import Answer, App, Conversation
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.steps import NETWORK
@@ -76,7 +77,7 @@ def serve(
             f"{head.path}. A simulated store must not: raise what its server would answer with 500, and "
             "leave crashes to the storm."
         ) from None
-    except MemoryError as error:  # content that stands for gigabytes was wanted as bytes
+    except TooMuchAtOnceError as error:  # content that stands for gigabytes was wanted as bytes
         said = f"the store wants real bytes, and these do not fit: {error}"
         raise InconclusiveError(said) from error
     except Exception as error:
