@@ -193,9 +193,7 @@ def _shared(
     """The placeholders that mean the same for every replica, and what they stand for, made."""
     common = storage.scratch / "shared"
     common.mkdir(exist_ok=True)
-    secret_file = storage.scratch / "secret"
-    secret_file.write_text(secret or new_secret(), encoding="ascii")
-    secret_file.chmod(0o600)
+    secret_file = write_secret(storage.scratch, secret)
     return {
         "python": sys.executable,
         "root": str(storage.root),
@@ -236,9 +234,12 @@ def _replicas(
     ]
 
 
-def new_secret() -> str:
-    """What the replicas of one storm share and nobody else knows."""
-    return secrets.token_hex(32)
+def write_secret(folder: Path, secret: str | None = None) -> Path:
+    """The file of what the replicas of one storm share and nobody else knows; a new one unless given."""
+    file = folder / "secret"
+    file.write_text(secret or secrets.token_hex(32), encoding="ascii")
+    file.chmod(0o600)
+    return file
 
 
 def lifetime_arguments(target: Target, lifetime_ms: int | None) -> tuple[str, ...]:

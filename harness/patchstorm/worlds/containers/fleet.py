@@ -7,14 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from patchstorm.live.docker.inside import OWN, PORT, command_of, values
-from patchstorm.live.fleet import (
-    Fleet,
-    lifetime_arguments,
-    lifetime_values,
-    new_secret,
-    started,
-)
+from patchstorm.live.docker.inside import PORT, command_of, values
+from patchstorm.live.fleet import Fleet, started, write_secret
 from patchstorm.live.launch import Order, Running
 from patchstorm.live.storage import Storage
 from patchstorm.target.model import Target
@@ -35,9 +29,7 @@ async def running(
     """``count`` started replicas on a :class:`Ground`; the ground removes what is left of them."""
     assert isinstance(storage, Ground)
     (storage.own / "shared").mkdir()
-    secret_file = storage.own / "secret"
-    secret_file.write_text(new_secret(), encoding="ascii")
-    secret_file.chmod(0o600)
+    secret_file = write_secret(storage.own)
     log_dir.mkdir(parents=True, exist_ok=True)
     members = [_member(target, storage, index, log_dir, lifetime_ms) for index in range(count)]
     await asyncio.gather(*(member.settle() for member in members))
@@ -58,13 +50,8 @@ def _member(
     member = Member(
         target=target,
         index=index,
-        command=command_of(target) + lifetime_arguments(target, lifetime_ms),
-        values={
-            **values(target),
-            **lifetime_values(lifetime_ms),
-            "replica": str(index),
-            "scratch": f"{OWN}/replica-{index}",
-        },
+        command=command_of(target, lifetime_ms),
+        values=values(target, index, lifetime_ms),
         log=log_dir / f"replica-{index}.log",
         launch=launch,
         port=PORT,

@@ -24,7 +24,7 @@ from patchstorm.live.docker.images import target_image
 from patchstorm.live.docker.inside import HERE, OWN, PORT, SHARED, command_of, values
 from patchstorm.live.docker.labels import labels, new_run
 from patchstorm.live.docker.process import ContainerProcess, logging, started, user
-from patchstorm.live.fleet import Fleet, lifetime_arguments, lifetime_values, new_secret
+from patchstorm.live.fleet import Fleet, write_secret
 from patchstorm.live.guard import guard
 from patchstorm.live.host import Host
 from patchstorm.live.launch import Order, Running
@@ -127,9 +127,7 @@ class Boxes(Ground):
     ) -> Fleet:
         log_dir.mkdir(parents=True, exist_ok=True)
         (self.scratch / "shared").mkdir()
-        secret_file = self.scratch / "secret"
-        secret_file.write_text(new_secret(), encoding="ascii")
-        secret_file.chmod(0o600)
+        secret_file = write_secret(self.scratch)
         replicas = []
         for index in range(len(self.devices)):
             (self.scratch / f"replica-{index}").mkdir()
@@ -139,13 +137,8 @@ class Boxes(Ground):
                 Replica(
                     target=target,
                     index=index,
-                    command=command_of(target) + lifetime_arguments(target, lifetime_ms),
-                    values={
-                        **values(target),
-                        **lifetime_values(lifetime_ms),
-                        "replica": str(index),
-                        "scratch": f"{OWN}/replica-{index}",
-                    },
+                    command=command_of(target, lifetime_ms),
+                    values=values(target, index, lifetime_ms),
                     log=log_dir / f"replica-{index}.log",
                     launch=box.launched,
                     host=box.loopback,
