@@ -106,6 +106,17 @@ def test_a_choice_that_finds_no_step_cannot_tell(
     assert "patchstorm explore replaying --target reference:append" in said
 
 
+def test_a_schedule_whose_choices_were_deleted_cannot_tell(
+    found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All that are left find their step, which is not to be taken for the violation being gone."""
+    path = edited(found, tmp_path, lambda failure: failure["schedule"].update(choices=[]))
+    assert main(["replay", str(path), "--near", "0"]) == 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert "somebody has changed them" in said
+    assert "Cannot tell" in said
+
+
 @pytest.mark.parametrize("key", ["choises", None])
 def test_a_schedule_without_choices_is_refused(
     key: str | None, found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -53,7 +53,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     asked for, None for the world's default. ``command`` replays the file. ``schedule`` is what the
     simulator's world repeats bit for bit, and ``story`` tells the steps that mattered in it. ``own``: the
     target is a store that a program handed in, and no name stands for its code. ``made_by``: None in files
-    that earlier releases left.
+    that earlier releases left. ``mark`` is that of the schedule when the file was written.
     """
 
     format: str = FORMAT
@@ -74,6 +74,14 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     own: bool = False
     target_text: str | None = None
     made_by: Maker | None = None
+    mark: str | None = None
+
+    @property
+    def edited(self) -> bool:
+        """Whether choices were changed in the file, so that it says nothing of what was recorded."""
+        if self.mark is None or self.schedule is None:
+            return False
+        return self.schedule.mark != self.mark
 
 
 def replay_call(path: Path) -> str:
@@ -89,7 +97,8 @@ def write_failure(path: Path, failure: Failure, *, called: str | None = None) ->
     command = failure.command
     if command.startswith(_REPLAY):
         command = f"{_REPLAY}{shlex.quote(called or path.name)}"
-    kept = msgspec.structs.replace(failure, target=target, command=command)
+    mark = None if failure.schedule is None else failure.schedule.mark
+    kept = msgspec.structs.replace(failure, target=target, command=command, mark=mark)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
 
 

@@ -50,7 +50,8 @@ class Repeated:
 
     ``reproduced``: the recorded schedule was violated again by one of the same checkers. ``exact``: its
     history is the same, bit for bit. ``placed`` of ``choices`` recorded choices were made; without all of
-    them it was another run. ``nearby`` is None where none were asked for or needed.
+    them, or where the file was ``edited``, it was another run. ``nearby`` is None where none were asked for
+    or needed.
     """
 
     ran: Ran
@@ -59,6 +60,7 @@ class Repeated:
     story: tuple[str, ...]
     choices: int = 0
     placed: int = 0
+    edited: bool = False
     nearby: Nearby | None = None
 
     @property
@@ -66,7 +68,7 @@ class Repeated:
         """``violated`` by that schedule or one near it, ``safe`` if it was the same run, else ``unknown``."""
         if self.ran.findings or (self.nearby is not None and self.nearby.found is not None):
             return "violated"
-        same = self.placed == self.choices and self.ran.unknown is None
+        same = self.placed == self.choices and not self.edited and self.ran.unknown is None
         return "safe" if same else "unknown"
 
 
@@ -105,6 +107,7 @@ def replay(
         story=story,
         choices=choices,
         placed=choices - len(ran.unplaced),
+        edited=failure.edited,
         nearby=nearby,
     )
 

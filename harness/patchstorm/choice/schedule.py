@@ -10,6 +10,7 @@ names the task that was chosen: where that task cannot run, the dull choice is t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 import msgspec
@@ -51,6 +52,12 @@ class Schedule(
 
     def __len__(self) -> int:
         return len(self.choices)
+
+    @property
+    def mark(self) -> str:
+        """A short digest of all choices, by which a file tells that somebody has changed them."""
+        listed = msgspec.json.encode([self.choices, self.draws])
+        return hashlib.sha256(listed).hexdigest()[:16]
 
 
 def check_version(found: object, what: str) -> None:

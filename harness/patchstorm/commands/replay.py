@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 TIMES_DEFAULT: Final = 5
 TIMES_MAX: Final = 10_000
 NEAR_FILE: Final = "nearby.json"
+EDITED: Final = (
+    "The choices in the file are not those that were recorded: somebody has changed them, so this was "
+    "another run. Take the file as it was written."
+)
 
 
 def execute(
@@ -173,6 +177,8 @@ def _followed(failure: Failure, again: Repeated) -> str:
         return "A seed: nothing was violated in it when it was kept, and nothing is now."
     if again.ran.unknown is not None:
         return f"The recorded schedule could not be judged: {again.ran.unknown}."
+    if again.edited and again.placed == again.choices:
+        return f"The violation did not come back. {EDITED}"
     if again.placed == again.choices:
         return "The violation did not come back: every recorded choice found its step."
     return (
@@ -211,6 +217,9 @@ def _tell(replayed: Replayed, failure: Failure, path: Path, instead: str | None)
         f"The violation came back in {replayed.reproduced} of {told} runs.", soft_wrap=True
     )
     if not replayed.reproduced:
+        if failure.edited:
+            console.print(EDITED, soft_wrap=True)
+            return 2
         return 0
     again = next(report for report in reports if same_cause(failure.findings, report.findings))
     console.print()

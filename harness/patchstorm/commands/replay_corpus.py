@@ -95,6 +95,8 @@ def _simulated(entry: Entry, target: str | None, near: int) -> tuple[State, str]
         return "FIXED", ""
     if again.ran.unknown is not None:
         return "NO LONGER FITS", f"could not be judged: {again.ran.unknown}"
+    if again.edited:
+        return "NO LONGER FITS", "its choices were changed in the file"
     steps = f"{again.placed} of {again.choices} choices found their step"
     more = "" if again.nearby is None else f", and none of {again.nearby.runs} near it fails"
     return "NO LONGER FITS", steps + more
@@ -109,7 +111,7 @@ def _live(entry: Entry, target: str | None, times: int, out: Path | None) -> tup
     if done.reproduced:
         return "STILL FAILS", f"{done.reproduced} of {done.repeats}"
     told = [one.report for one in done.results if one.report.verdict not in (None, "unknown")]
-    if told:
+    if told and not entry.failure.edited:
         return "FIXED", f"{len(told)} runs"
     report = done.results[0].report
     return "NO LONGER FITS", report.skipped or report.unknown or "no run could tell"
