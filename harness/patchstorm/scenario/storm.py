@@ -8,6 +8,7 @@ replay or to shrink.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 import msgspec
 from msgspec.structs import replace
@@ -22,6 +23,8 @@ from patchstorm.scenario.workloads import WORKLOADS
 from patchstorm.scenario.workloads.base import Context
 from patchstorm.scenario.workloads.client import Move, advance, head
 from patchstorm.scenario.workloads.resuming import send_missing, status
+from patchstorm.storage.guarantees import guarantees
+from patchstorm.storage.parse import parse_flavour
 
 CLOSING_TRIES = 24
 CONTESTED_TRIES = 6  # who lost the name is told 423 for as long as it asks
@@ -98,7 +101,14 @@ def context(plan: Plan, choices: Chooser, client: str, uploads: Iterable[UploadP
         capabilities=frozenset(plan.capabilities),
         reading=plan.reading,
         replicas=plan.replicas,
+        names_lag=_names_lag(plan.storage),
     )
+
+
+@cache
+def _names_lag(storage: str | None) -> bool:
+    """Whether a storage, None for the world's own, does not promise that hosts see each other's names."""
+    return storage is not None and "coherent-names" not in guarantees(parse_flavour(storage))
 
 
 def client_workload(

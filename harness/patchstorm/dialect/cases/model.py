@@ -71,7 +71,8 @@ class Step:
     what is expected holds, at most so long. ``wait_ms``: let time pass first. ``silence``: no answer is one
     too, as where HTTP lets a server close the connection. ``odd``: HTTP itself may refuse it, so what
     the dialect demands of every answer need not be demanded. ``stays``: this request goes to the replica of
-    the one before, even where they are to change. ``acts``: the method that counts, where
+    the one before, even where they are to change; ``by_name``: it does so where hosts may not know yet which
+    names others have made, since it asks for one. ``acts``: the method that counts, where
     a header names another than the one that is sent. ``expects`` empty: it prepares, and has to succeed.
     """
 
@@ -91,6 +92,7 @@ class Step:
     silence: bool = False
     odd: bool = False
     stays: bool = False
+    by_name: bool = False
     acts: str | None = None
 
     @property

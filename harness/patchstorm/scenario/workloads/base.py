@@ -28,7 +28,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     that starts others gives each its own (``part``), so that the order in which they happen to run
     does not shift anybody's choices. ``tries`` bounds attempts without progress, and a pause
     between two of them lasts ``pause_ms`` at first and ``pause_ms_max`` at last. ``dialect`` is
-    the name of the target's.
+    the name of the target's. ``names_lag``: a host may believe that a name is free which another has made.
     """
 
     client: str
@@ -39,6 +39,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading
     replicas: int
     dialect: str = "tus"
+    names_lag: bool = False
     tries: int = 8
     pause_ms: int = 20
     pause_ms_max: int = 320

@@ -1,11 +1,12 @@
 """conformance: a protocol request by request, each case with resources of its own.
 
 The cases are those of the suite that the target's dialect brings. Its first asks what the server announces;
-that, and what the target's description claims, decides which others apply. They are sent in a few lanes, each
-case in order, and last the plan's own upload goes through as a plain client sends it. With ``across`` every
-request of a case goes to the next replica, since their state is shared; without it a case stays with one. A
-case that got no answer where one was owed is begun anew, with new resources: a reset is no answer, and what
-was applied is not known.
+that, and what the target's description claims, decides which others apply. They are sent in a few lanes,
+each case in order, and last the plan's own upload goes through as a plain client sends it. With ``across``
+every request of a case goes to the next replica, since their state is shared, but for those that ask for
+another's name where hosts may see that late; without it a case stays with one. A case that got no answer
+where one was owed is begun anew, with new resources: a reset is no answer, and what was applied is not
+known.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ def _attempt(asking: _Asking) -> Move[list[Seen]]:
     for at, step in enumerate(asking.case.steps):
         if step.wait_ms:
             yield Sleep(ms=step.wait_ms)
-        hops += asking.options.across and at > 0 and not step.stays
+        stays = step.stays or (step.by_name and asking.ctx.names_lag)
+        hops += asking.options.across and at > 0 and not stays
         view = yield from _until_content(asking, at, step, hops, tuple(seen))
         seen.append(view.here)
         if stopped(view) is not None:

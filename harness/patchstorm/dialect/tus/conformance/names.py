@@ -78,8 +78,8 @@ _BELOW = Expect(rule=OWNED, claim=client_refusal)
 
 
 def _try(expect: Expect, more: dict[str, str | None]) -> Step:
-    """A creation after which the case goes on, refused or not."""
-    return replace(create("", expect, more=more), creates=None)
+    """A creation after which the case goes on, refused or not, for a name that another upload has made."""
+    return replace(create("", expect, more=more), creates=None, by_name=True)
 
 
 CASES = (
