@@ -55,7 +55,7 @@ def test_a_sample_of_all_innocents_storms_and_storages_accuses_nobody(
 
 
 def test_every_cell_that_applies_gets_a_schedule_and_all_others_a_reason() -> None:
-    applying, skipped = every_cell(NAMES)
+    applying, skipped = every_cell(NAMES, 1)
     given = counts(applying, 20_000, seed=1)
 
     assert len(given) == len(applying) and sum(given.values()) == 20_000
@@ -66,7 +66,7 @@ def test_every_cell_that_applies_gets_a_schedule_and_all_others_a_reason() -> No
 
 
 def test_a_sample_is_drawn_from_the_seed() -> None:
-    applying, _ = every_cell(NAMES[:1])
+    applying, _ = every_cell(NAMES[:1], 1)
 
     samples = [set(counts(applying, 50, seed)) for seed in (1, 1, 2)]
     assert samples[0] == samples[1] != samples[2]

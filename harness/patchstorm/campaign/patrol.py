@@ -15,6 +15,7 @@ from time import monotonic
 
 from patchstorm.campaign.errands import errands
 from patchstorm.campaign.hunting import Patrol, Patrolled
+from patchstorm.campaign.skipping import reason_to_skip
 from patchstorm.campaign.suspects import Innocent, unclaimed_because
 from patchstorm.choice.prng import Prng
 from patchstorm.errors import ClusterLostError
@@ -23,6 +24,8 @@ from patchstorm.report.progress import Progress
 from patchstorm.scenario import library
 from patchstorm.storage.catalogue import SUMMARY
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.sim.app import subject_of
+from patchstorm.worlds.sim.run import WORLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +55,26 @@ class Cell:
     storage: str
 
 
-def every_cell(targets: Sequence[str]) -> tuple[tuple[Cell, ...], tuple[tuple[Cell, str], ...]]:
-    """The cells that apply, and those that do not with the reason; innocent by innocent."""
+def every_cell(
+    targets: Sequence[str], seed: int
+) -> tuple[tuple[Cell, ...], tuple[tuple[Cell, str], ...]]:
+    """The cells that apply, and those that do not with the reason; innocent by innocent.
+
+    What a first plan tells is asked here as well, so that no schedule is given to a cell that runs none.
+    """
     apply: list[Cell] = []
     skipped: list[tuple[Cell, str]] = []
     scenarios = library.load_all()
     place = 0
     for name in targets:
-        target = resolve(name)
+        subject = subject_of(resolve(name))
         for storage in SUMMARY:
             for scenario in scenarios:
                 cell = Cell(place, name, scenario.name, storage)
-                reason = unclaimed_because(scenario, target, storage)
+                reason = unclaimed_because(scenario, subject.target, storage)
+                reason = reason or reason_to_skip(
+                    scenario, subject, WORLD, seed=seed, storage=storage
+                )
                 if reason is None:
                     apply.append(cell)
                 else:
@@ -89,7 +100,7 @@ def patrol(asked: Asked, shown_for: Callable[[int], Progress]) -> Patrols:
     ``shown_for`` makes the display for so many groups, each an innocent on one storage.
     """
     began = monotonic()
-    applying, skipped = every_cell(asked.targets)
+    applying, skipped = every_cell(asked.targets, asked.seed)
     tasks = _tasks(applying, asked)
     work = _Work(asked, skipped, tasks, shown_for)
     interrupted, lost = False, None
