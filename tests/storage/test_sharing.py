@@ -113,6 +113,21 @@ SEEN = {
         ],
         (None, None, "abcd", None, "abcd", None, "abcd"),
     ),
+    "version 3 learns the size with the page that it reads before it writes a part of it": (
+        ("nfs3",),
+        ["A w f a*5000", "B open p f rw", "A open p f w,creat,trunc", "B = pwrite p c 0", "B = read p 20000"],
+        (None, None, None, 1, "c"),
+    ),
+    "who opens for writing what is open here already keeps the page that another's append has made old": (
+        ("nfs4.2",),
+        ["B ap f b*4", "B open p f r", "A ap f d*4096", "B open q f rw", "B = rd f"],
+        (None, None, None, None, "b*4+0*4092+d*4"),
+    ),
+    "with a delegation a link of one's own makes no page old": (
+        ("nfs4.2,kernel=7.2",),
+        ["B ap f b*4", "B link f g", "B open p f r", "A ap g d*4096", "B open q g rw", "B = rd f"],
+        (None, None, None, None, None, "b*4+0*4092+d*4"),
+    ),
     "with a delegation flock and fcntl do not see each other": (
         RECENT4,
         ["A open p f rw,creat", "A = lock p", "A = range p"],

@@ -162,7 +162,11 @@ class NfsFiles(NfsLocks):
         return inode
 
     def _open_existing(self, inode: Inode, flags: int) -> None:
-        """Close-to-open: the attributes are asked for, and old pages dropped."""
+        """Close-to-open: the attributes are asked for, and old pages dropped.
+
+        Version 4 asks with its OPEN, when the kernel counts the new descriptor among those that write already
+        (do_dentry_open, nfs4_file_open): a host that had the file open may take a change for its own.
+        """
         kernel = self.kernel
         kernel.refuse_in_grace()
         node = kernel.node(inode)
@@ -170,7 +174,10 @@ class NfsFiles(NfsLocks):
             if inode.writers is not None:
                 self.server.observe(inode, kernel)
             kernel.contact()
+            early = not kernel.mount.is_v3 and node.opens > 0 and bool(flags & c.O_ACCMODE)
+            node.writing += early
             kernel.absorb(node)
+            node.writing -= early
         node.stale = False
         node.reopened = node.blind
         node.opened_by_handle = inode.nlink == 0

@@ -320,7 +320,15 @@ class NameCache(PageCache):
         node.timeo_ns = self._shortest(directory)
         self.absorb(node)
         if inode is not None:
-            self.absorb(self.node(inode))
+            self._absorb_links(self.node(inode))
+
+    def _absorb_links(self, node: CachedNode) -> None:
+        """With a delegation a link of one's own makes no page old (seen with 4.2 on 7.2)."""
+        pages, true = node.pages, node.data_change == node.inode.data_change
+        self.absorb(node)
+        dropped = true and self.mount.delegates_files and len(pages) > len(node.pages)
+        if dropped and self.settings.choose("nfs.delegated", 2) == 1:
+            node.pages = pages
 
     def _misses_foreign_change(self, node: CachedNode, key: tuple[int, int, int]) -> bool:
         if not self.mount.is_v3 or node.key != key or not node.names:

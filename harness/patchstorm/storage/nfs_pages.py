@@ -185,9 +185,14 @@ class PageCache(WriteBack):
             raise failure(errno.ENOSPC)
 
     def _read_before_write(self, node: CachedNode, index: int) -> None:
+        """Version 3 answers READ with attributes (RFC 1813, section 3.3.6): the size is believed at once."""
         if index not in node.pages and index not in node.patches and index * PAGE_BYTES < node.size:
             if node.inode.nlink == 0:
                 self.check_handle(node, True)
+            if self.mount.is_v3:
+                self.absorb(node)
+                if index * PAGE_BYTES >= node.size:
+                    return
             node.pages[index] = node.inode.pages.get(index, b"")
 
     def _write_page(
