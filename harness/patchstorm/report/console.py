@@ -84,6 +84,10 @@ def tell(
     ``QUIET`` leaves the sum and of each violation what was found and the command; ``VERBOSE`` adds remarks.
     """
     runs = report.runs
+    if isinstance(report.nothing, str):
+        line(console, report.nothing)
+    if not runs:
+        return
     if loudness == QUIET:
         _tell_in_brief(runs, console, took)
         return
