@@ -86,11 +86,20 @@ def tell(
     runs = report.runs
     if isinstance(report.nothing, str):
         line(console, report.nothing)
-    if not runs:
-        return
-    if loudness == QUIET:
+    if loudness == QUIET and runs:
         _tell_in_brief(runs, console, took)
-        return
+    elif runs:
+        _tell_in_full(runs, console, took=took, remarks=remarks, loudness=loudness)
+
+
+def _tell_in_full(
+    runs: Sequence[RunReport],
+    console: Console,
+    *,
+    took: str,
+    remarks: Sequence[str],
+    loudness: Loudness,
+) -> None:
     console.print(table(runs, width=console.width))
     console.print()
     idle = idle_checkers(runs)
