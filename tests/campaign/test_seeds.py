@@ -80,13 +80,18 @@ def test_without_a_corpus_nothing_is_learnt(grown: tuple[Corpus, Explored]) -> N
     assert searched(None).report.digest == grown[1].report.digest
 
 
-def test_a_seed_that_is_violated_now_is_the_result(tmp_path: Path) -> None:
-    """As where a store has got worse since."""
-    corpus = Corpus(tmp_path / "corpus")
+def of_a_store_that_got_worse(folder: Path) -> Corpus:
+    """Seeds that were safe, of a target that has a bug since."""
+    corpus = Corpus(folder)
     searched(corpus, "reference", schedules=6)
     for path in files(corpus):
         named = path.with_name(path.name.replace("reference", "bug-published-executable"))
         named.write_text(path.read_text().replace('"reference"', f'"{BUG}"'))
+    return corpus
+
+
+def test_a_seed_that_is_violated_now_is_the_result(tmp_path: Path) -> None:
+    corpus = of_a_store_that_got_worse(tmp_path / "corpus")
     found = searched(corpus, BUG, out_dir=tmp_path, seed=9)
     assert (found.report.verdict, found.report.schedules) == ("violated", 1)
     assert found.report.shrinking_s > 0
@@ -185,3 +190,50 @@ def test_a_seed_is_a_file_like_any_other(
     assert main([*asked[:1], str(files(corpus)[0]), *asked[1:]]) == code
     told = capsys.readouterr()
     assert said in told.out + told.err
+
+
+def hurried(monkeypatch: pytest.MonkeyPatch, name: str, at: int) -> None:
+    """Have Ctrl-C come at the ``at``-th call of what seeds use."""
+    calls = iter(range(1, 10_000))
+    whole = getattr(module, name)
+
+    def call(*given: object, **asked: object) -> object:
+        if next(calls) == at:
+            raise KeyboardInterrupt
+        return whole(*given, **asked)
+
+    monkeypatch.setattr(module, name, call)
+
+
+def test_who_is_in_a_hurry_among_the_seeds_is_told_what_had_ended(
+    corpus: Corpus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = files(corpus)
+    assert len(before) > 2
+    hurried(monkeypatch, "replayed", 3)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PATCHSTORM_NO_CORPUS", raising=False)
+    asked = ("explore", "composed", "--target", INNOCENT, "--corpus", str(corpus.folder), "--json")
+    assert main([*asked, "--schedules", "3", "--jobs", "1"]) == 130
+    told = capsys.readouterr()
+    (run,) = json.loads(told.out)["runs"]
+    assert (run["verdict"], run["schedules"]) == ("unknown", 0)
+    assert run["unknown"] == "interrupted before one schedule was through"
+    assert any(note.startswith("2 seeds of the corpus were run first") for note in run["notes"])
+    assert any(met for *_, met, _ in run["pairs"]["cells"]), "and what met in them"
+    assert "interrupted in search 1 of 1" in told.err
+    assert files(corpus) == before
+
+
+def test_a_violated_seed_is_told_also_to_who_will_not_wait_until_it_is_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = of_a_store_that_got_worse(tmp_path / "corpus")
+    hurried(monkeypatch, "shrink", 1)
+    found = searched(corpus, BUG, out_dir=tmp_path / "out", seed=9)
+    assert found.interrupted and found.report.verdict == "violated"
+    (path,) = found.failures
+    assert read_failure(path).findings and found.report.story

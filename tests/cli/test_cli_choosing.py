@@ -67,10 +67,14 @@ def test_shards_are_a_partition_and_even() -> None:
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-@pytest.mark.parametrize("share", ["0/4", "5/4", "1", "1/0", "a/b", "1/4/2", "-1/4", "9999/9999"])
+@pytest.mark.parametrize("share", ["0/4", "5/4", "1", "1/0", "a/b", "1/4/2", "-1/4", "99999/99999"])
 def test_a_shard_that_is_none_is_an_error(share: str) -> None:
     with pytest.raises(UsageError, match="--shard"):
         shard(jobs(), share)
+
+
+def test_a_share_beyond_the_last_storm_is_empty() -> None:
+    assert shard(jobs(), "9999/9999") == []
 
 
 def test_enough_is_a_violation_or_a_time() -> None:

@@ -91,6 +91,43 @@ def test_the_manifest_is_what_the_operator_takes() -> None:
     assert [error.message for error in reads.iter_errors(wrong)] != []
 
 
+def closed(schema: Any) -> Any:
+    """``schema`` of a resource, as an API server takes it that is strict: nothing that it does not name."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    told = {name: closed(one) for name, one in schema.items()}
+    free = "additionalProperties" in told or told.get("x-kubernetes-preserve-unknown-fields")
+    if isinstance(told.get("properties"), dict) and "type" in told and not free:
+        told["additionalProperties"] = False
+    if told.pop("x-kubernetes-int-or-string", False):
+        told["type"] = ["integer", "string"]
+    return told
+
+
+def test_an_api_server_that_is_strict_takes_the_manifest_whole() -> None:
+    """By the definition of the resource that the operator installs, which has pods and services in full."""
+    found = importlib.util.find_spec("dask_kubernetes")
+    if found is None or found.origin is None:
+        pytest.skip("dask-kubernetes is not installed")
+    (file,) = (Path(found.origin).parent / "operator" / "deployment").rglob("crds/daskcluster.yaml")
+    definition = yaml.safe_load(file.read_text())["spec"]
+    told = manifest()
+    assert told["kind"] == definition["names"]["kind"]
+    (version,) = definition["versions"]
+    assert told["apiVersion"] == f"{definition['group']}/{version['name']}"
+    whole = version["schema"]["openAPIV3Schema"]
+    resource = {"spec": told["spec"]}
+    reads = jsonschema.Draft202012Validator(closed(whole))
+    assert [error.message for error in reads.iter_errors(resource)] == []
+    for part, wrong in (("worker", "replica"), ("scheduler", "services")):
+        spec = {**told["spec"], part: {**told["spec"][part], wrong: 1}}
+        assert [error.message for error in reads.iter_errors({"spec": spec})] != []
+    told["spec"]["worker"]["spec"]["containers"][0]["comand"] = []
+    assert [error.message for error in reads.iter_errors(resource)] != []
+
+
 @pytest.mark.slow
 def test_the_recipe_for_batch_systems_searches_with_the_jobs_that_it_submits(
     tmp_path: Path,

@@ -17,7 +17,7 @@ import msgspec
 
 from patchstorm.campaign.cores import cores
 from patchstorm.campaign.corpus import Corpus
-from patchstorm.campaign.explored import Explored, Progress
+from patchstorm.campaign.explored import Explored, Progress, pairs_of
 from patchstorm.campaign.failure import replay_call
 from patchstorm.campaign.fleet import Fleet, Given
 from patchstorm.campaign.keeping import folder_of, keep_failure
@@ -32,11 +32,11 @@ from patchstorm.check.weight import minor, minor_alone
 from patchstorm.choice.coverage import Seen
 from patchstorm.errors import ClusterLostError, UsageError
 from patchstorm.report.combine import rules_of
-from patchstorm.report.model import NEVER_KEPT, Pairs, RunReport
+from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held
 from patchstorm.scenario import library
 from patchstorm.scenario.composing.steering import BLANK, Steering
-from patchstorm.scenario.composing.table import DIMENSIONS, Table, table_of
+from patchstorm.scenario.composing.table import Table, table_of
 from patchstorm.scenario.model import Scenario
 from patchstorm.worlds.sim.app import Subject
 from patchstorm.worlds.sim.run import WORLD
@@ -150,11 +150,12 @@ class _Exploration:
 
     def begin_with(self, seeds: Seeds, out_dir: Path) -> Explored | None:
         """Run ``seeds`` first: one that is violated is the search's result, else they steer the first
-        round."""
+        round. Ctrl-C among them ends the search."""
         self._seeds = seeds
         self._recalled = seeds.recall(out_dir, self._recalling)
         self._before = Steering().after(self._recalled.met.values())
         self._steer()
+        self._interrupted = self._recalled.interrupted
         return self._recalled.violated
 
     def _recalling(self, done: int, of: int) -> None:
@@ -167,7 +168,7 @@ class _Exploration:
         """Run until the budget is spent or, unless collecting, until a violation."""
         try:
             with fleet:
-                while not self._spent():
+                while not self._interrupted and not self._spent():
                     self._round(fleet)
         except KeyboardInterrupt:
             self._interrupted = True
@@ -262,7 +263,7 @@ class _Exploration:
             findings=findings, unknown=None if findings else unknown,
             failure=str(failures[0]) if failures else None, notes=(*learnt, *self._notes(kept)),
             points=gathered(told.points for told in kept), scaled=self._session.scaled,
-            rules=rules_of(told.rules for told in kept), pairs=_pairs(table), shrinking_s=shrinking_s,
+            rules=rules_of(told.rules for told in kept), pairs=pairs_of(table), shrinking_s=shrinking_s,
             replay=replay_call(failures[0]) if failures and self._search.own else msgspec.UNSET,
             story=stories[0] if stories else (), others=tuple(map(str, failures[1:])),
         )  # fmt: skip
@@ -285,16 +286,17 @@ class _Exploration:
 
     def _learn(self, kept: list[Told]) -> tuple[str, ...]:
         """Keep the seeds of what reached new pairs, and say what came of the seeds."""
-        if self._seeds is None or self._interrupted:
+        if self._seeds is None:
             return ()
+        ran, pairs = len(self._recalled.met), len(self._before.met)
+        said = f"{ran} seeds of the corpus were run first, in which {pairs} pairs met"
+        if self._interrupted:
+            return (f"{said}; none were added",)
         try:
             added = self._seeds.learn(kept, self._recalled)
         except OSError as error:
             return (f"no seeds were kept: {error.filename}: {error.strerror}",)
-        ran, pairs = len(self._recalled.met), len(self._before.met)
-        return (
-            f"{ran} seeds of the corpus were run first, in which {pairs} pairs met; {added} were added",
-        )
+        return (f"{said}; {added} were added",)
 
     def _kept(self) -> list[Told]:
         """What counts: everything, or everything up to the first violation; without gaps."""
@@ -312,6 +314,8 @@ class _Exploration:
                 return f"schedule {told.index}: {told.unknown or 'no checker applied'}"
         if self._lost is not None:
             return self._lost
+        if not kept and self._interrupted:
+            return "interrupted before one schedule was through"
         if not kept:
             return "the budget was spent before one schedule was through"
         return None
@@ -364,20 +368,6 @@ class _Exploration:
 
 
 _NOTHING = Seen().coverage()
-
-
-def _pairs(table: Table | None) -> Pairs | msgspec.UnsetType:
-    """The table as reports keep it."""
-    if table is None:
-        return msgspec.UNSET
-    return Pairs(
-        dimensions=DIMENSIONS,
-        cells=tuple((*of, *counts) for of, counts in table.cells.items()),
-        never=table.never[:NEVER_KEPT],
-        never_all=len(table.never),
-        apart=table.apart,
-        absent=table.absent,
-    )
 
 
 def _digest(kept: list[Told]) -> str:

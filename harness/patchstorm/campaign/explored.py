@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from patchstorm.choice.coverage import Coverage
-from patchstorm.report.model import RunReport
-from patchstorm.scenario.composing.table import Table
+from patchstorm.report.model import NEVER_KEPT, Pairs, RunReport
+from patchstorm.scenario.composing.table import DIMENSIONS, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +50,17 @@ class Explored:
     stories: tuple[tuple[str, ...], ...] = ()
     interrupted: bool = False
     table: Table | None = None
+
+
+def pairs_of(table: Table | None) -> Pairs | msgspec.UnsetType:
+    """The table as reports keep it."""
+    if table is None:
+        return msgspec.UNSET
+    return Pairs(
+        dimensions=DIMENSIONS,
+        cells=tuple((*of, *counts) for of, counts in table.cells.items()),
+        never=table.never[:NEVER_KEPT],
+        never_all=len(table.never),
+        apart=table.apart,
+        absent=table.absent,
+    )

@@ -25,7 +25,7 @@ from patchstorm.campaign.keeping import failure_place, write_small
 from patchstorm.campaign.ran import replayed
 from patchstorm.campaign.replay_target import plan_for
 from patchstorm.campaign.schedules import MIXED, Search, Session
-from patchstorm.campaign.shrinking import Shrunk
+from patchstorm.campaign.shrinking import Shrunk, unshrunk
 from patchstorm.campaign.single import run_plan
 from patchstorm.check.weight import minor_alone
 from patchstorm.choice.coverage import Seen
@@ -72,14 +72,7 @@ def retry_simulated(
             continue
         if not ran.findings or minor_alone(ran.findings):
             continue  # what is minor is met by every schedule, and nothing is searched after a retry
-        small = Shrunk(
-            plan=plan,
-            schedule=msgspec.structs.replace(schedule, digest=ran.digest),
-            ran=ran,
-            runs=1,
-            seconds=0.0,
-            complete=True,
-        )
+        small = unshrunk(plan, schedule, ran)
         seconds = monotonic() - began
         return came_back(session, failure.index, small, out_dir, seconds=seconds, remark=REMARK)
     return None

@@ -29,12 +29,13 @@ from patchstorm.campaign.ran import replayed
 from patchstorm.campaign.replay_target import plan_for
 from patchstorm.campaign.retrying import came_back
 from patchstorm.campaign.schedules import Session, Told
-from patchstorm.campaign.shrinking import shrink
+from patchstorm.campaign.shrinking import Shrunk, shrink, unshrunk
 from patchstorm.check.weight import minor_alone
-from patchstorm.choice.schedule import VERSION
+from patchstorm.choice.schedule import VERSION, Schedule
 from patchstorm.errors import UsageError
 from patchstorm.scenario.composing.features import Pair
 from patchstorm.scenario.composing.met import met
+from patchstorm.scenario.plan import Plan
 from patchstorm.worlds.sim.run import WORLD
 
 REMARK: Final = "was safe before: a seed of the corpus, which was run first"
@@ -47,10 +48,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """What the seeds came to: the pairs that met, by file, or the violation that ended it."""
+    """What the seeds came to: the pairs that met, by file, or the violation that ended it.
+
+    ``interrupted``: somebody was in a hurry, and the seeds after these were not run.
+    """
 
     met: Mapping[Path, tuple[Pair, ...]] = field(default_factory=dict)
     violated: Explored | None = None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +88,28 @@ class Seeds:
                 ran = replayed(plan, subject, failure.schedule, workers)
             except UsageError:  # what it asks for, as a storage, is not to be had any more
                 continue
+            except KeyboardInterrupt:
+                return Recalled(met=found, interrupted=True)
             if ran.findings and not minor_alone(ran.findings):
                 seconds = monotonic() - began
-                small = shrink(plan, failure.schedule, subject, workers)
+                small, hurried = self._small(plan, failure.schedule)
                 there = Session(replace(self.session.search, seed=failure.seed), subject, workers)
                 violated = came_back(
                     there, failure.index, small, out_dir, seconds=seconds, remark=REMARK
                 )
+                violated = replace(violated, interrupted=hurried)
                 return Recalled(met=found, violated=violated)
             found[path] = met(plan, ran.history, ran.outcome.idle)
         return Recalled(met=found)
+
+    def _small(self, plan: Plan, schedule: Schedule) -> tuple[Shrunk, bool]:
+        """A violated seed, smaller; as it is, and True, for who is in a hurry."""
+        subject, workers = self.session.subject, self.session.workers
+        try:
+            return shrink(plan, schedule, subject, workers), False
+        except KeyboardInterrupt:
+            ran = replayed(plan, subject, schedule, workers, traced=True)
+            return unshrunk(plan, schedule, ran), True
 
     def learn(self, told: Sequence[Told], recalled: Recalled) -> int:
         """Keep what ``told`` adds to ``recalled``, and remove what adds nothing any more.

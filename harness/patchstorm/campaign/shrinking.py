@@ -86,6 +86,18 @@ class Shrunk:
     complete: bool
 
 
+def unshrunk(plan: Plan, schedule: Schedule, ran: Ran) -> Shrunk:
+    """A run as it was found, for who has no time to have it made small."""
+    return Shrunk(
+        plan=plan,
+        schedule=msgspec.structs.replace(schedule, digest=ran.digest),
+        ran=ran,
+        runs=1,
+        seconds=0.0,
+        complete=False,
+    )
+
+
 class _Spent(Exception):
     """The bound is reached; what is best so far has to do."""
 

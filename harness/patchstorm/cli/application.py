@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from patchstorm.cli import failing, naming, proving, storming, targets
-from patchstorm.cli.completing import asked
+from patchstorm.cli.completing import asked, for_a_shell
 from patchstorm.commands.ending import code_of
 from patchstorm.commands.streams import code_when_told, forgiving_streams
 from patchstorm.errors import OtherPythonError, UsageError
@@ -28,6 +28,11 @@ class _Commands(TyperGroup):
             return super().make_context(*args, **rest)
         except SystemExit as end:
             raise typer.Exit(_code(end)) from None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if ctx.parent is None:
+            for_a_shell(ctx, args)
+        return super().parse_args(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         command = super().get_command(ctx, cmd_name)

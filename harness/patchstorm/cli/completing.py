@@ -3,16 +3,62 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from patchstorm.errors import UsageError
 
 ASKED: Final = "_PATCHSTORM_COMPLETE"
 """The variable with which the shell's part of the completion asks (typer, click)."""
+
+SHELLS: Final = ("bash", "zsh", "fish", "powershell", "pwsh")
+_SHOW: Final = "--show-completion"
+_INSTALL: Final = "--install-completion"
 
 
 def asked() -> bool:
     """Whether it is a shell that calls, to complete a line, and no user."""
     return ASKED in os.environ
+
+
+def for_a_shell(ctx: Any, arguments: Sequence[str]) -> None:
+    """Show or install a shell's part where that is what ``arguments`` ask for, and end.
+
+    Typer's own options take no shell's name: they look for the shell among the processes that began this
+    one, and whoever writes another shell's file, or a program that is no shell's child, got the wrong one.
+
+    Raises:
+        UsageError: there is no such shell, or none is named and none was found.
+        SystemExit: it is done.
+    """
+    if not arguments:
+        return
+    option, equals, named = arguments[0].partition("=")
+    if option not in (_SHOW, _INSTALL):
+        return
+    from typer.completion import install_callback, show_callback
+
+    said = named if equals else next(iter(arguments[1:]), "")
+    shell = _known(option, said) if said else _found(option)
+    (show_callback if option == _SHOW else install_callback)(ctx, None, shell)  # type: ignore[arg-type]
+
+
+def _known(option: str, shell: str) -> str:
+    if shell not in SHELLS:
+        raise UsageError(f"{option} knows no shell `{shell}`. It knows: {', '.join(SHELLS)}.")
+    return shell
+
+
+def _found(option: str) -> str:
+    import shellingham
+
+    try:
+        return _known(option, str(shellingham.detect_shell()[0]))
+    except shellingham.ShellDetectionFailure:
+        raise UsageError(
+            f"{option} found no shell that this was started from. Name one, as `{option} zsh`: "
+            f"{', '.join(SHELLS)}."
+        ) from None
 
 
 def storms(incomplete: str) -> Iterator[str]:

@@ -66,18 +66,13 @@ def _expanded(name: str) -> Sequence[str]:
 def shard(jobs: Sequence[Job], share: str) -> list[Job]:
     """The part ``K/N`` of ``jobs``: every N-th one, so that dear ones that stand together are shared out.
 
-    UsageError for another form, and for a part that is empty.
+    It is empty where there are fewer than K. UsageError for another form.
     """
     parsed = _SHARD.fullmatch(share)
     number, of = (int(parsed[1]), int(parsed[2])) if parsed else (0, 0)
     if not 1 <= number <= of <= SHARDS_MAX:
         raise UsageError(f"--shard {share}: give K/N, as 2/4 for the second of four parts")
-    part = list(jobs[number - 1 :: of])
-    if not part:
-        raise UsageError(
-            f"--shard {share}: there {'is' if len(jobs) == 1 else 'are'} only {len(jobs)} to share"
-        )
-    return part
+    return list(jobs[number - 1 :: of])
 
 
 @dataclass(slots=True)

@@ -16,6 +16,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from patchstorm.campaign.budget import schedules_default
 from patchstorm.campaign.cores import cores
 from patchstorm.campaign.corpus import Corpus, Where
@@ -33,6 +35,7 @@ from patchstorm.commands.places import (
     drop_if_empty,
     writable_file,
 )
+from patchstorm.commands.shares import nothing_to_run
 from patchstorm.commands.simulate import Pool, Simulation
 from patchstorm.commands.storms import Job, Play, Played, play_all
 from patchstorm.errors import UsageError
@@ -102,8 +105,7 @@ def execute(request: Request) -> int:
     if request.world is not None and cannot[request.world] is not None:
         raise UsageError(cannot[request.world])
     every = _jobs(request, scenarios)
-    if request.shard is not None:
-        every = shard(every, request.shard)
+    whole, every = every, every if request.shard is None else shard(every, request.shard)
     unfit = tuple(
         (job, _skipped(job, target, request, _reason(job.world, why)))
         for job in every
@@ -134,6 +136,9 @@ def execute(request: Request) -> int:
     )
     played = replace(played, reports=tuple(reports))
     report = _report(played, time.monotonic() - began, allow_unreached=request.allow_unreached)
+    nothing = _nothing(request, whole, played, target)
+    if nothing is not None:
+        report = msgspec.structs.replace(report, nothing=nothing)
     if request.out is None:
         drop_if_empty(DEFAULT_OUT)
     unwritten = leave(report, out=request.out, junit=request.junit, badge=request.badge)
@@ -144,7 +149,17 @@ def execute(request: Request) -> int:
     if played.interrupted:
         sys.stderr.write(f"patchstorm: interrupted after {len(played.reports)} of {len(jobs)}\n")
         return INTERRUPTED
-    return exit_code(report.verdict)
+    return 0 if nothing is not None else exit_code(report.verdict)
+
+
+def _nothing(request: Request, whole: Sequence[Job], played: Played, target: Target) -> str | None:
+    """Why there was nothing to run in this share, where that is nobody's mistake."""
+    if played.interrupted or request.shard is None:
+        return None
+    return nothing_to_run(
+        request.shard, whole, played, target,
+        seed=request.seed, storage=request.storage, replicas=request.replicas,
+    )  # fmt: skip
 
 
 def _kept(corpus: Corpus | None, request: Request) -> dict[Where, tuple[Path, ...]]:

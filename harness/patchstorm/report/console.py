@@ -84,9 +84,22 @@ def tell(
     ``QUIET`` leaves the sum and of each violation what was found and the command; ``VERBOSE`` adds remarks.
     """
     runs = report.runs
-    if loudness == QUIET:
+    if isinstance(report.nothing, str):
+        line(console, report.nothing)
+    if loudness == QUIET and runs:
         _tell_in_brief(runs, console, took)
-        return
+    elif runs:
+        _tell_in_full(runs, console, took=took, remarks=remarks, loudness=loudness)
+
+
+def _tell_in_full(
+    runs: Sequence[RunReport],
+    console: Console,
+    *,
+    took: str,
+    remarks: Sequence[str],
+    loudness: Loudness,
+) -> None:
     console.print(table(runs, width=console.width))
     console.print()
     idle = idle_checkers(runs)

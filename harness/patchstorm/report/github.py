@@ -25,7 +25,10 @@ def summary(report: Report) -> str:
     """Markdown: what was violated with its story, what is unknown, what was skipped, and a line of counts."""
     counts = Counter(word(run) for run in report.runs)
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _MARKS if counts[verdict])
-    lines = [f"## {_MARKS[report.verdict]} Patchstorm: {said or 'nothing ran'}", ""]
+    mark = _MARKS["skipped" if isinstance(report.nothing, str) else report.verdict]
+    lines = [f"## {mark} Patchstorm: {said or 'nothing ran'}", ""]
+    if isinstance(report.nothing, str):
+        lines += [_cell(report.nothing), ""]
     violated = [run for run in report.runs if run.verdict == "violated"]
     for run in violated[:STORIES_MAX]:
         lines += _told(run)

@@ -63,6 +63,7 @@ def page(
         "report.html.j2",
         style="report.css",
         verdict=report.verdict,
+        nothing=report.nothing if isinstance(report.nothing, str) else "",
         tally=tally(runs),
         facts=list(_facts(report)),
         gaps_by_kind=list(by_kind(gaps(runs))),

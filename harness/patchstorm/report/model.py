@@ -110,11 +110,15 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything one command found. ``made`` is not set where nobody knows, as of failures gathered later."""
+    """Everything one command found. ``made`` is not set where nobody knows, as of failures gathered later.
+
+    ``nothing`` says why nothing was to be run where that is no mistake: the verdict is unknown, and no error.
+    """
 
     verdict: Verdict
     runs: tuple[RunReport, ...]
     made: Made | msgspec.UnsetType = msgspec.UNSET
+    nothing: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def overall(runs: tuple[RunReport, ...]) -> Verdict:

@@ -16,9 +16,10 @@ from patchstorm.check.model import Finding
 from patchstorm.history.model import History
 from patchstorm.report.paper import rendered
 from patchstorm.report.show.bytemap import strips
-from patchstorm.report.show.drawing import ROWS_MAX, chart, hue, strip
+from patchstorm.report.show.drawing import hue, strip
 from patchstorm.report.show.marks import marks
 from patchstorm.report.show.model import Held, Page, Timeline
+from patchstorm.report.show.sheets import ROWS_MAX, sheets
 from patchstorm.report.show.timeline import laid_out
 from patchstorm.report.show.words import size
 
@@ -61,7 +62,7 @@ def page(shown: Shown) -> str:
         shown=shown,
         story=[(line, line.lstrip().startswith("->")) for line in shown.story],
         data=_data(Page(timeline=timeline, strips=maps, held=tuple(_held(shown, timeline)))),
-        chart=chart(timeline),
+        sheets=sheets(timeline),
         maps=[(one, strip(one)) for one in maps],
         requests=timeline.requests[:REQUESTS_MAX],
         left_out=max(0, len(timeline.requests) - REQUESTS_MAX),

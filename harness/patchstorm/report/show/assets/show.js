@@ -34,7 +34,7 @@
     parent.append(made);
     return made;
   };
-  const LANE = Math.max(40, Math.min(92, scroll.clientWidth * .6 / lanes.length));
+  const LANE = Math.max(16, Math.min(92, scroll.clientWidth * .6 / lanes.length));
   const laneX = (lane) => MARGIN + lane * LANE + LANE / 2;
   const textX = MARGIN + lanes.length * LANE + 12;
   const width = textX + TEXT;
@@ -67,6 +67,7 @@
   function drawHeads() {
     heads.setAttribute("width", width);
     heads.replaceChildren();
+    if (LANE < 40) return drawUpright();
     const room = Math.floor((LANE - 6) / 7.5);
     const cut = (word) => word.length <= room ? word : `${word.slice(0, room - 1)}…`;
     // Names differ at their ends: what does not fit gets a line for that, and loses its middle.
@@ -77,6 +78,19 @@
       const head = make(heads, "text", { class: `lane ${lane.kind}`, "text-anchor": "middle" });
       split[number].forEach((word, line) => make(head, "tspan", { x: laneX(number),
         y: 17 + 14 * (line + lines - split[number].length) }, cut(word)));
+      make(head, "title", {}, lane.name);
+    });
+  }
+
+  // Where columns are many and narrow their names stand upright; a long one loses its middle.
+  function drawUpright() {
+    const cut = (name) => name.length <= 24 ? name : `${name.slice(0, 11)}…${name.slice(-12)}`;
+    const top = 14 + 7.5 * Math.max(...lanes.map(({ name }) => cut(name).length));
+    heads.setAttribute("height", top);
+    lanes.forEach((lane, number) => {
+      const head = make(heads, "text", { class: `lane ${lane.kind}`,
+        transform: `translate(${laneX(number) + 4} ${top - 6}) rotate(-90)` });
+      make(head, "tspan", {}, cut(lane.name));
       make(head, "title", {}, lane.name);
     });
   }
@@ -106,7 +120,8 @@
       const top = at(bar.begin), bottom = bar.end < 0 ? shown.length : at(bar.end);
       if (bottom < first || top > last) continue;
       const where = bar.lane < 0 ? lanes.map((_, lane) => lane) : [bar.lane];
-      for (const lane of where) make(canvas, "rect", { class: "bar", x: laneX(lane) - 15, width: 30, y: y(top),
+      const wide = Math.min(30, LANE - 2);
+      for (const lane of where) make(canvas, "rect", { class: "bar", x: laneX(lane) - wide / 2, width: wide, y: y(top),
         height: Math.max(4, (bottom - top) * height), "pointer-events": "none" });
     }
     for (const one of requests) {
