@@ -26,6 +26,7 @@ from patchstorm.scenario.wrapping import wrapped
 
 MODIFIERS: Final[dict[str, str]] = {
     "checksum": "it carries a right checksum",
+    "mismatch": "its bytes are also sent with a wrong checksum: before it, beside it or after it",
     "head": "a HEAD is asked beside it",
     "status": "the status document is asked beside it",
     "overlap": "true bytes that overlap its range are sent beside it",
@@ -41,13 +42,14 @@ NEEDS: Final[dict[str, str]] = {"status": "status"}
 """Without this capability there is nothing to be sent."""
 STALLS_MS: Final = (4, 40, 300, 3_000)
 """The last is longer than anybody need wait for a lock."""
+_PLACES: Final = ("after", "before", "beside")
 EDGES: Final = (1, 8, 32, 64, 512, 4_096, 65_536)
 """Where compares of what comes with what is there have been seen to end."""
 
 
 def unfit(modifier: str, capabilities: frozenset[str]) -> str | None:
     """Why a target with these capabilities is never sent this; None if it is."""
-    if modifier == "checksum" and not algorithms(capabilities):
+    if modifier in ("checksum", "mismatch") and not algorithms(capabilities):
         return "the target announces no checksum"
     needed = NEEDS.get(modifier)
     if needed is not None and needed not in capabilities:
@@ -76,6 +78,9 @@ class Modifiers:
     def _delivered(self, send: Send) -> Generator[Action, Any, Answer]:
         names: list[str] = []
         send = self._changed(send, names)
+        mismatch = self._place("mismatch", send)
+        if mismatch == "before":
+            yield from self._alone("mismatch", self._mismatch(send))
         if self._hit("cut", send):
             after = self._draw("cut-after", send, send.request.length)
             yield from self._alone("cut", replace(send, mischief=Mischief(cut_after=after)))
@@ -83,6 +88,8 @@ class Modifiers:
             lost = replace(self._elsewhere(send), mischief=Mischief(drop_response=True))
             yield from self._alone("lost", lost)
         beside = self._beside(send)
+        if mismatch == "beside":
+            beside.append(("mismatch", self._mismatch(send)))
         own = f"{self._name}+{'+'.join(names)}" if names else self._name
         if not beside and not names:
             answer: Answer = yield send
@@ -93,6 +100,8 @@ class Modifiers:
             answer = answers[0]
         if answer.ok:
             yield from self._after(send)
+            if mismatch == "after":
+                yield from self._alone("mismatch", self._mismatch(send))
         return answer
 
     def _changed(self, send: Send, names: list[str]) -> Send:
@@ -164,6 +173,19 @@ class Modifiers:
         elif length > 1:
             false = replace(false, swapped_at=length // 2)
         return replace(self._of(send, false), mischief=GOOD)
+
+    def _place(self, modifier: str, send: Send) -> str | None:
+        """When what a modifier sends goes out; None where it sends nothing."""
+        if not self._hit(modifier, send):
+            return None
+        return _PLACES[self._draw(f"{modifier}-place", send, len(_PLACES))]
+
+    def _mismatch(self, send: Send) -> Send:
+        """The same bytes, elsewhere, with a checksum that is not theirs."""
+        which = self._draw("mismatch-algorithm", send, len(self._algorithms))
+        elsewhere = self._elsewhere(send).request
+        wrong = replace(elsewhere, checksum="wrong", algorithm=self._algorithms[which])
+        return replace(self._of(send, wrong), mischief=GOOD)
 
     # -- what they are made of ----------------------------------------------------------------------
 

@@ -68,7 +68,13 @@ _CONTRARY: Final = frozenset(
     )
 )  # fmt: skip
 _CHECKED: Final = frozenset(
-    (CLIENT + "checksums", CLIENT + "creating", CLIENT + "truncated", WITH + "checksum")
+    (
+        CLIENT + "checksums",
+        CLIENT + "creating",
+        CLIENT + "truncated",
+        WITH + "checksum",
+        WITH + "mismatch",
+    )
 )
 
 
