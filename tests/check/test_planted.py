@@ -1088,6 +1088,13 @@ def what_was_acknowledged_is_forgotten_with_the_record() -> Book:
     return book
 
 
+@plant("records")
+def an_upload_is_unknown_since_its_record_is_empty() -> Book:
+    book = emptied()
+    book.head(None, status=404)
+    return book
+
+
 @plant()
 def an_emptied_record_is_told() -> Book:
     book = emptied()
@@ -1114,7 +1121,7 @@ def an_older_record_cannot_be_told_from_a_newer() -> Book:
 @plant()
 def an_upload_that_is_created_anew_begins_anew() -> Book:
     book = emptied()
-    book.head(None, status=404)
+    book.head(None, status=500)
     book.create()
     book.head(0)
     return book

@@ -1,16 +1,17 @@
-"""``records``: an upload whose record was emptied does not begin anew as if nothing had been.
+"""``records``: an upload whose record was emptied is not forgotten as if nothing had been.
 
 A record that is damaged can mislead a server in many ways, so of such uploads little is owed: see
 ``case.layout``. One of them every server can see, whatever its records look like: a file of no bytes where a
-record was. Who takes that for a new upload says an offset below what was acknowledged, and the bytes that are
-all still there are sent again, or given up. To refuse is fine, and so is to know it from elsewhere.
+record was. Who takes that for a new upload says an offset below what was acknowledged, and who takes it for
+none says 404: in both cases bytes that are all still there are sent again, or given up, and nobody hears why.
+Any other refusal is fine, and so is to know it from elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.case.case import FAR, Case, UploadCase
+from patchstorm.case.case import FAR, Case, UploadCase, ended
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, either, needs, survives_power
 from patchstorm.check.story import finding, verb
@@ -18,29 +19,32 @@ from patchstorm.history.model import Operation
 
 NAME = "records"
 _TELLS = frozenset({"append", "query"})
+_NO_UPLOAD = frozenset({404, 410})
 
 
 def _find(case: Case) -> Iterator[Finding]:
     for upload in case.spoilt.values():
         since = _emptied(upload)
-        if since is None or upload.delete_invoked < FAR:
+        known = None if since is None else _known(upload, since)
+        if since is None or known is None or upload.delete_invoked < FAR:
             continue
-        known = _known(upload, since)
-        again = next((one for one in _later(upload, since) if _offset(one) < _offset(known)), None)
-        if known is None or again is None:
+        more = _offset(known)
+        again = next((one for one in _later(upload, since) if _tells_less(one, more)), None)
+        if again is None:
             continue
-        less, more = _offset(again), _offset(known)
+        less = max(0, _offset(again))
         asked = f"{verb(case, again.call.kind)} (op {again.op}) of upload {upload.id}"
+        says = f"says {less}" if again.outcome == "ok" else "is told that there is none"
         yield finding(
             case,
             NAME,
-            f"{asked} says {less} after its record was emptied, and {more} was acknowledged: it begins anew,"
-            f" and nobody is told",
+            f"{asked} {says} after its record was emptied, and {more} was acknowledged: it is forgotten, and"
+            f" no error says why",
             upload=upload,
             spans=[(less, more)],
             causes={
                 known.op: "acknowledges that much",
-                again.op: "says less, and no error",
+                again.op: "says less, and nothing of an error",
             },
         )
 
@@ -59,14 +63,19 @@ def _known(upload: UploadCase, since: int) -> Operation | None:
 
 
 def _later(upload: UploadCase, since: int) -> Iterator[Operation]:
-    """What was asked after it, until somebody creates the upload once more."""
+    """What was asked after it, until somebody creates the upload once more or its time is over."""
     for operation in upload.by_invocation:
-        if operation.call.time_ns <= since:
+        if operation.call.time_ns <= since or operation.call.kind not in _TELLS | {"create"}:
             continue
-        if operation.call.kind == "create":
+        if operation.call.kind == "create" or ended(operation) >= upload.expires:
             return
-        if operation.call.kind in _TELLS and _offset(operation) >= 0:
-            yield operation
+        yield operation
+
+
+def _tells_less(operation: Operation, known: int) -> bool:
+    if operation.end is not None and operation.end.status in _NO_UPLOAD:
+        return known > 0
+    return 0 <= _offset(operation) < known
 
 
 def _offset(operation: Operation | None) -> int:
@@ -84,7 +93,7 @@ def _applies(case: Case) -> str | None:
 
 RULE = Rule(
     name=NAME,
-    says="an upload whose record was emptied does not begin anew as if nothing had been",
+    says="an upload whose record was emptied is not forgotten as if nothing had been",
     find=_find,
     applies=either(needs("checks-records"), survives_power, _applies),
 )
