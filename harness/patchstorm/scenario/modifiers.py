@@ -5,8 +5,8 @@ before it or after it. Each is drawn for each PATCH by itself, at the rate that 
 Only honest PATCHes under no mischief of their own are changed. What a modifier sends goes under the
 client's name with the modifier's behind it (``c0+late``), so that a history tells which of them were met.
 
-Under ``false`` bodies that contradict come only after the same range was acknowledged, and no byte that was
-acknowledged is ever to be had otherwise: so nobody has to know at which of their bytes they agree.
+Under ``false`` bodies that contradict come only after the same range was acknowledged (see
+:mod:`patchstorm.scenario.contradicting`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from patchstorm.choice.chooser import Chooser
 from patchstorm.dialect.operations import Mischief, Request
 from patchstorm.scenario.actions import Action, Answer, Send, Together, Workload
+from patchstorm.scenario.contradicting import contradicting
 from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
 from patchstorm.scenario.workloads.checksums import algorithms
 from patchstorm.scenario.workloads.client import GOOD, single
@@ -43,8 +44,6 @@ NEEDS: Final[dict[str, str]] = {"status": "status"}
 STALLS_MS: Final = (4, 40, 300, 3_000)
 """The last is longer than anybody need wait for a lock."""
 _PLACES: Final = ("after", "before", "beside")
-EDGES: Final = (1, 8, 32, 64, 512, 4_096, 65_536)
-"""Where compares of what comes with what is there have been seen to end."""
 
 
 def unfit(modifier: str, capabilities: frozenset[str]) -> str | None:
@@ -161,17 +160,7 @@ class Modifiers:
 
     def _contradicting(self, send: Send) -> Send:
         """Another body for an acknowledged range: false from a point on, up to one, or true bytes astray."""
-        request = send.request
-        length = request.length
-        edges = [0, *(edge for edge in EDGES if edge < length)]
-        edge = edges[self._draw("edge", send, len(edges))]
-        way = self._draw("way", send, 4)
-        spans = ((0, edge), (edge, length), (0, length - max(1, edge)))
-        false = replace(request, content=1 + self._draw("content", send, 3), checksum="none")
-        if way < 3 and spans[way] != (0, length):
-            false = replace(false, honest=spans[way])
-        elif length > 1:
-            false = replace(false, swapped_at=length // 2)
+        false = contradicting(send.request, lambda what, n: self._draw(what, send, n))
         return replace(self._of(send, false), mischief=GOOD)
 
     def _place(self, modifier: str, send: Send) -> str | None:
@@ -202,6 +191,7 @@ class Modifiers:
             return send
         name = f"{self._name}/{request.upload}/{request.offset}+{request.length}/{request.content}"
         likeness = "" if request.honest is None else f"/{request.honest}"
+        likeness += "/inverted" if request.inverted else ""
         swapped = "" if request.swapped_at is None else "/swapped"
         named = f"{name}/{request.checksum}/{request.algorithm}{likeness}{swapped}"
         return replace(send, request=request, delivery=named)
