@@ -1064,6 +1064,76 @@ def revived_after_termination() -> Book:
     return book
 
 
+KEEPING = (*ADDRESSED, "checks-records")
+
+
+def emptied(*, left: int = 0, capabilities: tuple[str, ...] = KEEPING) -> Book:
+    """Two chunks were acknowledged when the record was damaged."""
+    book = addressed(chunks=2, capabilities=capabilities)
+    book.event("damage", upload="u", offset=0, length=200, record=True, left=left)
+    return book
+
+
+@plant("records")
+def an_emptied_record_is_taken_for_a_new_upload() -> Book:
+    book = emptied()
+    book.head(0)
+    return book
+
+
+@plant("records")
+def what_was_acknowledged_is_forgotten_with_the_record() -> Book:
+    book = emptied()
+    book.patch(0, 16, 16)
+    return book
+
+
+@plant("records")
+def an_upload_is_unknown_since_its_record_is_empty() -> Book:
+    book = emptied()
+    book.head(None, status=404)
+    return book
+
+
+@plant()
+def an_emptied_record_is_told() -> Book:
+    book = emptied()
+    book.head(None, status=500)
+    book.patch(32, 48, status=500)
+    return book
+
+
+@plant()
+def an_emptied_record_is_made_up_for() -> Book:
+    book = emptied()
+    book.head(32)
+    book.patch(32, 48, 48)
+    return book
+
+
+@plant()
+def an_older_record_cannot_be_told_from_a_newer() -> Book:
+    book = emptied(left=180)
+    book.head(16)
+    return book
+
+
+@plant()
+def an_upload_that_is_created_anew_begins_anew() -> Book:
+    book = emptied()
+    book.head(None, status=500)
+    book.create()
+    book.head(0)
+    return book
+
+
+@plant()
+def who_does_not_look_at_records_is_not_asked_to() -> Book:
+    book = emptied(capabilities=ADDRESSED)
+    book.head(0)
+    return book
+
+
 @pytest.mark.parametrize(("name", "expected", "build"), PLANTS, ids=[one[0] for one in PLANTS])
 def test_exactly_the_right_checkers_fire(name: str, expected: set[str], build: Plant) -> None:
     assert fired(build().history()) == expected

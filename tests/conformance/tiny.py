@@ -214,7 +214,7 @@ class Tiny:
 
     def _join(self, stored: Stored, urls: list[str]) -> None:
         parts = [self.uploads.get(url) for url in urls]
-        if not all(part is not None and part.concat == "partial" for part in parts):
+        if not all(part and not part.gone and part.concat == "partial" for part in parts):
             raise Refused(400)
         stored.parts = tuple(urls)
         self._check_max(sum(part.length or 0 for part in parts if part is not None))

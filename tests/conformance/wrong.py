@@ -217,6 +217,43 @@ def reversed_parts(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) 
     return said.but(upload_concat="final;" + " ".join(reversed(stored.parts)))
 
 
+def moved(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """The bytes of the parts go into the final upload, and are in them no more."""
+    if created(asked, said) and stored is not None and stored.final:
+        for part in stored.parts:
+            tiny.uploads[part].data.clear()
+            tiny.uploads[part].length = 0
+    return said
+
+
+def taken_along(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """A part that is deleted takes its bytes along out of the final upload."""
+    if asked.method == "DELETE" and said.status == 204 and stored is not None:
+        for one in tiny.uploads.values():
+            if asked.path in one.parts:
+                del one.data[: len(stored.data)]
+    return said
+
+
+def length_first(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """The length that a PATCH brings is noted before its offset is looked at."""
+    length = asked.get("upload-length")
+    if said.status == 409 and length is not None and stored is not None and stored.length is None:
+        stored.length = int(length)
+    return said
+
+
+def appended_again(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """What comes with a length is taken wherever it belongs, and the length goes along."""
+    if said.status not in (403, 409) or asked.get("upload-length") is None or stored is None:
+        return said
+    if stored.length is None or len(stored.data) < stored.length:
+        return said
+    stored.data += asked.body
+    stored.length = len(stored.data)
+    return Said(status=204, headers={"upload-offset": str(len(stored.data))})
+
+
 def absolute_parts(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
     if stored is None or not stored.final or not head(asked, said):
         return said
@@ -487,6 +524,8 @@ WRONG: dict[str, Wrong] = {
     "defer.immutable": wrong(doing(_changes_length, resize)),
     "defer.change-refused": wrong(when(_changes_length, 204, upload_offset="8")),
     "defer.value": wrong(when(all_of(refusal, carrying("upload-defer-length")), 422)),
+    "defer.untouched": wrong(length_first),
+    "defer.again": wrong(appended_again),
     "defer.too-short": wrong(when(_changes_length, 500)),
     "max.named": wrong(taken(all_of(answered(413, "PATCH"), carrying("upload-length")))),
     "max.named-status": wrong(when(all_of(answered(413, "PATCH"), carrying("upload-length")), 400)),
@@ -563,6 +602,8 @@ WRONG: dict[str, Wrong] = {
     "concat.final-body": wrong(when(all_of(bodied, _joins), 500)),
     "concat.urls": wrong(when(lambda a, s: "final;http:" in (a.get("upload-concat") or ""), 400)),
     "concat.value": wrong(when(carrying("upload-concat", "whole"), 500)),
+    "concat.again": wrong(moved),
+    "concat.kept": wrong(taken_along),
     # HTTP
     "http.header-names": wrong(when(all_of(created, _of_names), 400)),
     "http.no-length": wrong(when(lambda a, s: a.method == "POST" and not a.lengths, 411)),

@@ -10,7 +10,7 @@ from patchstorm.choice.chooser import SeededChooser
 from patchstorm.run.spoiling import spoilt
 
 RECORD = json.dumps({"size": 4096, "sum": "01ab23", "ranges": [[0, 512], [1024, 1536]]}).encode()
-WAYS = ["flipped", "cut", "zeroed", "swapped", "copied"]
+WAYS = ["flipped", "cut", "emptied", "zeroed", "swapped", "copied"]
 
 
 def damaged(way: str, seed: int) -> bytes:

@@ -67,6 +67,26 @@ def test_what_each_of_them_does_is_what_it_says() -> None:
     )
 
 
+def test_a_wrong_checksum_comes_before_its_bytes_beside_them_and_after_them() -> None:
+    _, driver = modified({"mismatch": 1000})
+    wrong = of(driver, "mismatch")
+    assert {one.call.checksum for one in wrong} == {"wrong"}
+
+    def honest(operation: Operation) -> Operation:
+        wanted = (operation.call.offset, operation.call.length)
+        return next(
+            one
+            for one in driver.operations
+            if (one.call.offset, one.call.length) == wanted
+            and one.call.kind == "append"
+            and one.call.checksum == "none"
+        )
+
+    assert any(one.op < honest(one).op for one in wrong)
+    assert any(one.op > honest(one).op for one in wrong)
+    assert all(one.outcome == "fail" for one in wrong)
+
+
 def test_a_false_body_is_only_sent_for_what_was_acknowledged() -> None:
     _, driver = modified({"false": 1000})
     for operation in of(driver, "false"):

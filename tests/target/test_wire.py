@@ -146,6 +146,17 @@ def test_a_wrong_checksum_looks_right_and_is_not() -> None:
     assert digest != hashlib.sha256(BODY).digest()
 
 
+@pytest.mark.parametrize("part", [slice(0, 8), slice(-8, None)], ids=["front", "end"])
+def test_some_wrong_checksums_are_right_in_part(part: slice) -> None:
+    right = hashlib.sha256(BODY).digest()
+    wrong = []
+    for offset in range(0, 640, 64):
+        _, _, value = sum_header("wrong", "sha256", offset).partition(" ")
+        wrong.append(base64.b64decode(value, validate=True))
+    assert right not in wrong
+    assert any(one[part] == right[part] for one in wrong)
+
+
 def test_a_malformed_checksum_is_no_base64_and_an_unknown_algorithm_is_unknown() -> None:
     with pytest.raises(ValueError):
         base64.b64decode(sum_header("malformed", "sha1").partition(" ")[2], validate=True)
@@ -155,10 +166,11 @@ def test_a_malformed_checksum_is_no_base64_and_an_unknown_algorithm_is_unknown()
     )
 
 
-def sum_header(checksum: str, algorithm: str) -> str:
+def sum_header(checksum: str, algorithm: str, offset: int = 0) -> str:
     request = Request(
         kind="append",
         upload="u1",
+        offset=offset,
         length=len(BODY),
         checksum=checksum,
         algorithm=algorithm,  # type: ignore[arg-type]

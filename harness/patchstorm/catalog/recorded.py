@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from chunkstore.layout import Paths
 from chunkstore.model import Info, Record
-from chunkstore.session import DamagedInfo, Sessions, require_covered
+from chunkstore.publish import STAGE
+from chunkstore.session import DamagedInfo, Session, Sessions, require_covered
 from chunkstore.store import Store
 from patchstorm.catalog.model import Bug
 
@@ -64,13 +66,64 @@ class RecordsMended(Store):
     sessions_type = _Mending
 
 
-def _bug(name: str, says: str, store: type, stands_for: str) -> Bug:
+class _Forgetting(Sessions):
+    """Begins a session anew where its state cannot be read."""
+
+    def _load(self, paths: Paths, fd: int) -> Session:
+        try:
+            return super()._load(paths, fd)
+        except DamagedInfo:
+            if not self.forgivable(paths):
+                raise
+            return Session(self.files, paths, self.refresh(paths) or frozenset(), None)
+
+    def forgivable(self, paths: Paths) -> bool:
+        return True
+
+
+class UnreadableIsNew(Store):
+    sessions_type = _Forgetting
+
+
+class _ForgettingEmpty(_Forgetting):
+    """The same for a file of no bytes alone, which a creation that was broken off might have left."""
+
+    def forgivable(self, paths: Paths) -> bool:
+        found = self.files.find(paths.info)
+        return found is not None and found.st_size == 0
+
+
+class EmptyIsNew(Store):
+    sessions_type = _ForgettingEmpty
+
+
+class _ForgettingMinted(_ForgettingEmpty):
+    """And only while no chunk has been assembled."""
+
+    def forgivable(self, paths: Paths) -> bool:
+        assembled = any(name.startswith(STAGE) for name in self.files.names(paths.directory))
+        return super().forgivable(paths) and not assembled
+
+
+class EmptyIsNewUntilAssembled(Store):
+    sessions_type = _ForgettingMinted
+
+
+def _bug(
+    name: str,
+    says: str,
+    store: type,
+    stands_for: str,
+    *,
+    storm: str = "record-damage",
+    caught_by: tuple[str, ...] = ("bytes", "residue"),
+) -> Bug:
     return Bug(
         name=name,
         says=says,
         stands_for=stands_for,
-        storms=("record-damage",),
-        caught_by=("bytes", "residue"),
+        storms=(storm,),
+        caught_by=caught_by,
         deed="fault record-damage",
         store=store,
         sim_only="only the simulator damages records",
@@ -95,5 +148,29 @@ BUGS = (
         "a record that contradicts itself is mended to the most that it says has come",
         RecordsMended,
         "a recovery that makes the books agree, and not the books with what is stored",
+    ),
+    _bug(
+        "unreadable-is-new",
+        "an upload whose record cannot be read begins anew, and nobody is told",
+        UnreadableIsNew,
+        "an error of the parser taken for a file that is not there",
+        storm="record-emptied",
+        caught_by=("records",),
+    ),
+    _bug(
+        "empty-is-new",
+        "an upload whose record has no bytes begins anew, and nobody is told",
+        EmptyIsNew,
+        "a file that O_CREAT has just made, it seems: who dies between O_TRUNC and write leaves the same",
+        storm="record-emptied",
+        caught_by=("records",),
+    ),
+    _bug(
+        "empty-is-new-until-assembled",
+        "an upload whose record has no bytes begins anew as long as nothing has been assembled",
+        EmptyIsNewUntilAssembled,
+        "a repair of unfinished uploads that forgets what has come of them",
+        storm="record-emptied",
+        caught_by=("records",),
     ),
 )

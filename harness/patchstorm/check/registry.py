@@ -17,6 +17,7 @@ from patchstorm.check import (
     offsets,
     protocol,
     publication,
+    records,
     refusal,
     replay,
     residue,
@@ -49,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     waiting.RULE,
     starvation.RULE,
     hooks.RULE,
+    records.RULE,
 )
 
 CHECKERS: tuple[Checker, ...] = (*(rule.checker() for rule in RULES), linearizable.checker())

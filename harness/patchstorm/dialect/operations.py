@@ -30,9 +30,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     ``checksum`` is not "none". ``whole`` asks a creation to carry the body (creation-with-upload).
     ``probe`` is filled for the kind ``probe``, and then only ``replica`` and ``length`` count besides.
     A body of another content has the honest bytes between the two places of ``honest``, which count from
-    its own beginning; with ``swapped_at`` it is the honest body with what comes before and after that place
-    exchanged. ``beside`` are headers of a client's own, sent beside those that the dialect gives it,
-    and ``method`` is what it writes for a method where one of them says which it means.
+    its own beginning, or with ``inverted`` everywhere else; with ``swapped_at`` it is the honest body with
+    what comes before and after that place exchanged. ``beside`` are headers of a client's own, sent beside
+    those that the dialect gives it, and ``method`` is what it writes for a method where one of them says
+    which it means.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     replica: int | None = None
     whole: bool = False
     honest: tuple[int, int] | None = None
+    inverted: bool = False
     swapped_at: int | None = None
     beside: tuple[tuple[str, str], ...] = ()
     method: str = ""

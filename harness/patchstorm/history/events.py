@@ -87,7 +87,8 @@ class Beside(Line, frozen=True, kw_only=True, tag="beside"):
 class Damage(Line, frozen=True, kw_only=True, tag="damage"):
     """Stored bytes of ``upload`` that the harness itself destroys, right after this was written.
 
-    ``record``: not its bytes are, but what the server wrote down of it.
+    ``record``: not its bytes are, but what the server wrote down of it. ``left`` is how many bytes of the
+    record there are afterwards.
     """
 
     time_ns: int
@@ -95,6 +96,7 @@ class Damage(Line, frozen=True, kw_only=True, tag="damage"):
     offset: int
     length: int
     record: bool = False
+    left: int | None = None
 
 
 class Told(Line, frozen=True, kw_only=True, tag="told"):

@@ -40,6 +40,11 @@ def _cut(data: bytes, draw: Draw) -> bytes:
     return data[: draw("at", len(data))]
 
 
+def _emptied(data: bytes, draw: Draw) -> bytes:
+    """Nothing is left, as after a crash between a truncation and the write that was to follow it."""
+    return b""
+
+
 def _zeroed(data: bytes, draw: Draw) -> bytes:
     """From some place on zeros, as file systems leave it where the size was saved and the bytes were not."""
     at = draw("at", len(data))
@@ -77,6 +82,7 @@ def _copied(data: bytes, draw: Draw) -> bytes:
 _WAYS: Final = {
     "flipped": _flipped,
     "cut": _cut,
+    "emptied": _emptied,
     "zeroed": _zeroed,
     "swapped": _swapped,
     "copied": _copied,

@@ -53,9 +53,10 @@ def body(upload: int, request: Request, length: int) -> bytes | Rope:
         pieces = [(sent, offset, length)]
     else:
         begin, end = (min(place, length) for place in request.honest)
+        without, within = (true, sent) if request.inverted else (sent, true)
         pieces = [
-            (sent, offset, begin), (true, offset + begin, end - begin),
-            (sent, offset + end, length - end),
+            (without, offset, begin), (within, offset + begin, end - begin),
+            (without, offset + end, length - end),
         ]  # fmt: skip
     return Rope(Rope(pieces).between(0, length))
 

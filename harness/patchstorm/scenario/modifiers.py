@@ -5,8 +5,8 @@ before it or after it. Each is drawn for each PATCH by itself, at the rate that 
 Only honest PATCHes under no mischief of their own are changed. What a modifier sends goes under the
 client's name with the modifier's behind it (``c0+late``), so that a history tells which of them were met.
 
-Under ``false`` bodies that contradict come only after the same range was acknowledged, and no byte that was
-acknowledged is ever to be had otherwise: so nobody has to know at which of their bytes they agree.
+Under ``false`` bodies that contradict come only after the same range was acknowledged (see
+:mod:`patchstorm.scenario.contradicting`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from patchstorm.choice.chooser import Chooser
 from patchstorm.dialect.operations import Mischief, Request
 from patchstorm.scenario.actions import Action, Answer, Send, Together, Workload
+from patchstorm.scenario.contradicting import contradicting
 from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
 from patchstorm.scenario.workloads.checksums import algorithms
 from patchstorm.scenario.workloads.client import GOOD, single
@@ -26,6 +27,7 @@ from patchstorm.scenario.wrapping import wrapped
 
 MODIFIERS: Final[dict[str, str]] = {
     "checksum": "it carries a right checksum",
+    "mismatch": "its bytes are also sent with a wrong checksum: before it, beside it or after it",
     "head": "a HEAD is asked beside it",
     "status": "the status document is asked beside it",
     "overlap": "true bytes that overlap its range are sent beside it",
@@ -41,13 +43,12 @@ NEEDS: Final[dict[str, str]] = {"status": "status"}
 """Without this capability there is nothing to be sent."""
 STALLS_MS: Final = (4, 40, 300, 3_000)
 """The last is longer than anybody need wait for a lock."""
-EDGES: Final = (1, 8, 32, 64, 512, 4_096, 65_536)
-"""Where compares of what comes with what is there have been seen to end."""
+_PLACES: Final = ("after", "before", "beside")
 
 
 def unfit(modifier: str, capabilities: frozenset[str]) -> str | None:
     """Why a target with these capabilities is never sent this; None if it is."""
-    if modifier == "checksum" and not algorithms(capabilities):
+    if modifier in ("checksum", "mismatch") and not algorithms(capabilities):
         return "the target announces no checksum"
     needed = NEEDS.get(modifier)
     if needed is not None and needed not in capabilities:
@@ -76,6 +77,9 @@ class Modifiers:
     def _delivered(self, send: Send) -> Generator[Action, Any, Answer]:
         names: list[str] = []
         send = self._changed(send, names)
+        mismatch = self._place("mismatch", send)
+        if mismatch == "before":
+            yield from self._alone("mismatch", self._mismatch(send))
         if self._hit("cut", send):
             after = self._draw("cut-after", send, send.request.length)
             yield from self._alone("cut", replace(send, mischief=Mischief(cut_after=after)))
@@ -83,6 +87,8 @@ class Modifiers:
             lost = replace(self._elsewhere(send), mischief=Mischief(drop_response=True))
             yield from self._alone("lost", lost)
         beside = self._beside(send)
+        if mismatch == "beside":
+            beside.append(("mismatch", self._mismatch(send)))
         own = f"{self._name}+{'+'.join(names)}" if names else self._name
         if not beside and not names:
             answer: Answer = yield send
@@ -93,6 +99,8 @@ class Modifiers:
             answer = answers[0]
         if answer.ok:
             yield from self._after(send)
+            if mismatch == "after":
+                yield from self._alone("mismatch", self._mismatch(send))
         return answer
 
     def _changed(self, send: Send, names: list[str]) -> Send:
@@ -152,18 +160,21 @@ class Modifiers:
 
     def _contradicting(self, send: Send) -> Send:
         """Another body for an acknowledged range: false from a point on, up to one, or true bytes astray."""
-        request = send.request
-        length = request.length
-        edges = [0, *(edge for edge in EDGES if edge < length)]
-        edge = edges[self._draw("edge", send, len(edges))]
-        way = self._draw("way", send, 4)
-        spans = ((0, edge), (edge, length), (0, length - max(1, edge)))
-        false = replace(request, content=1 + self._draw("content", send, 3), checksum="none")
-        if way < 3 and spans[way] != (0, length):
-            false = replace(false, honest=spans[way])
-        elif length > 1:
-            false = replace(false, swapped_at=length // 2)
+        false = contradicting(send.request, lambda what, n: self._draw(what, send, n))
         return replace(self._of(send, false), mischief=GOOD)
+
+    def _place(self, modifier: str, send: Send) -> str | None:
+        """When what a modifier sends goes out; None where it sends nothing."""
+        if not self._hit(modifier, send):
+            return None
+        return _PLACES[self._draw(f"{modifier}-place", send, len(_PLACES))]
+
+    def _mismatch(self, send: Send) -> Send:
+        """The same bytes, elsewhere, with a checksum that is not theirs."""
+        which = self._draw("mismatch-algorithm", send, len(self._algorithms))
+        elsewhere = self._elsewhere(send).request
+        wrong = replace(elsewhere, checksum="wrong", algorithm=self._algorithms[which])
+        return replace(self._of(send, wrong), mischief=GOOD)
 
     # -- what they are made of ----------------------------------------------------------------------
 
@@ -180,6 +191,7 @@ class Modifiers:
             return send
         name = f"{self._name}/{request.upload}/{request.offset}+{request.length}/{request.content}"
         likeness = "" if request.honest is None else f"/{request.honest}"
+        likeness += "/inverted" if request.inverted else ""
         swapped = "" if request.swapped_at is None else "/swapped"
         named = f"{name}/{request.checksum}/{request.algorithm}{likeness}{swapped}"
         return replace(send, request=request, delivery=named)

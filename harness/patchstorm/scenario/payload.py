@@ -66,11 +66,12 @@ def body(upload: int, request: Request, length: int) -> bytes:
     if at is not None:
         true = generate(upload, 0, offset, request.length)
         return (true[at:] + true[:at])[:length]
-    whole = generate(upload, request.content, offset, length)
+    without, within = (request.content, 0) if not request.inverted else (0, request.content)
+    whole = generate(upload, without, offset, length)
     if request.honest is None:
         return whole
     begin, end = (min(place, length) for place in request.honest)
-    return whole[:begin] + generate(upload, 0, offset + begin, end - begin) + whole[end:]
+    return whole[:begin] + generate(upload, within, offset + begin, end - begin) + whole[end:]
 
 
 def identify(

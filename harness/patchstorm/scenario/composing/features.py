@@ -35,7 +35,8 @@ SHAPES: Final[dict[str, str]] = {
     "thousand-chunks": "it has more than 1,000 chunks",
     "large-chunks": "its chunks are about 64 KiB long and stay so",
     "huge": "it is as large as 32 bits can count, with or without a sign, or larger, and stays so",
-    "odd-name": "its name is long, or almost another's: but for case, a letter or its normal form",
+    "odd-name": "its name is long, or almost another's: but for case, a letter, its normal form "
+    "or what `%` and `+` stand for in a URL",
 }
 LEFT_TO_CHANCE: Final = frozenset(
     UPLOAD + shape for shape in ("many-chunks", "thousand-chunks", "huge")
@@ -68,7 +69,13 @@ _CONTRARY: Final = frozenset(
     )
 )  # fmt: skip
 _CHECKED: Final = frozenset(
-    (CLIENT + "checksums", CLIENT + "creating", CLIENT + "truncated", WITH + "checksum")
+    (
+        CLIENT + "checksums",
+        CLIENT + "creating",
+        CLIENT + "truncated",
+        WITH + "checksum",
+        WITH + "mismatch",
+    )
 )
 
 

@@ -30,9 +30,14 @@ def shapes_of(plan: Plan, upload: UploadPlan) -> Iterator[str]:
         "thousand-chunks": chunks > THOUSAND,
         "large-chunks": LARGE_BYTES <= upload.chunk < upload.size < HUGE_BYTES,
         "huge": upload.size >= HUGE_BYTES,
-        "odd-name": not info.target.isascii() or len(info.target) > 100 or info.target.isupper(),
+        "odd-name": _odd(info.target),
     }
     return (shape for shape, is_so in shapes.items() if is_so)
+
+
+def _odd(name: str) -> bool:
+    escaped = any(letter in name for letter in "%+ ")
+    return not name.isascii() or len(name) > 100 or name.isupper() or escaped
 
 
 def _off(number: int) -> bool:

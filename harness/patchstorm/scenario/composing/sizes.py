@@ -17,7 +17,7 @@ MANY: Final = 260
 THOUSAND: Final = 1_100
 CHUNKS_MAX: Final = 5
 SELDOM: Final = {
-    "many-chunks": 300, "thousand-chunks": 10_000, "large-chunks": 32, "huge": 80, "empty": 24,
+    "many-chunks": 300, "thousand-chunks": 10_000, "large-chunks": 16, "huge": 80, "empty": 24,
     "tiny": 24,
 }  # fmt: skip
 """One storm in so many has a shape that is costly, or that leaves little to be sent."""
@@ -30,6 +30,8 @@ ODD_NAMES: Final = (
     ("report.bin", "Report.bin", "REPORT.BIN"),
     ("n" * 251 + ".bin", "n" * 250 + "m.bin", "n" * 240 + ".bin"),
     ("a", "ab", "a.b"),
+    ("50%25.bin", "50%.bin", "50%2525.bin"),
+    ("a+b.bin", "a b.bin", "a%20b.bin"),
 )
 
 

@@ -24,7 +24,7 @@ class DamageOptions(msgspec.Struct, frozen=True):
 class RecordOptions(msgspec.Struct, frozen=True):
     path: Annotated[str, words("glob of the records, one of which is hit")] = "**"
     way: Annotated[
-        Literal["flipped", "cut", "zeroed", "swapped", "copied", "older"],
+        Literal["flipped", "cut", "emptied", "zeroed", "swapped", "copied", "older"],
         words(
             "what becomes of the record; copied: a number takes the value of another in it; older: it goes "
             "back to what it was when the fault began"

@@ -13,9 +13,11 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from patchstorm.dialect.operations import Mischief, Request
 from patchstorm.scenario.actions import Send, Together, Workload
+from patchstorm.scenario.contradicting import contradicting
 from patchstorm.scenario.options import count, permille, words
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
@@ -37,10 +39,10 @@ def late(ctx: Context, options: Options) -> Workload:
         whole = options.after == "completion" or "termination" not in ctx.capabilities
         if whole and not ctx.sequential and ctx.chance("astride", options.astride_permille):
             yield from _astride(ctx, upload)
-        yield from advance(ctx, upload, until=None if whole else upload.size // 2)
+        reached = yield from advance(ctx, upload, until=None if whole else upload.size // 2)
         if not whole:
             yield Send(request=Request(kind="terminate", upload=upload.id, replica=ctx.replica()))
-        yield from _replay(ctx, upload, options)
+        yield from _replay(ctx, upload, options, everything=whole and reached == upload.size)
         yield from head(ctx, upload)
 
 
@@ -55,18 +57,29 @@ def _astride(ctx: Context, upload: UploadPlan) -> Workload:
     yield Together(workloads=(single(true), single(false), rest))
 
 
-def _replay(ctx: Context, upload: UploadPlan, options: Options) -> Workload:
-    """Drawn chunks again, at all replicas in turn; every third of them is false."""
+def _replay(ctx: Context, upload: UploadPlan, options: Options, *, everything: bool) -> Workload:
+    """Drawn chunks again, at all replicas in turn; every third of them is false.
+
+    ``everything`` was acknowledged: then most of the false ones are so but for a part.
+    """
     order = ctx.shuffled(chunks(upload))
     first = ctx.replica()
     for i in range(options.replays):
         at = order[i % len(order)]
         true = patch(ctx, upload, at, replica=ctx.other(first, i))
         false = patch(ctx, upload, at, content=1, replica=ctx.other(first, i + 1))
+        if everything and ctx.draw("in-part", 4):
+            false = _in_part(ctx, false)
         if i % 3 == 2:
             yield Together(workloads=(single(true), single(false)))
         else:
             yield true
+
+
+def _in_part(ctx: Context, send: Send) -> Send:
+    request = contradicting(send.request, lambda what, n: ctx.draw(f"false-{what}", n))
+    likeness = f"{request.content}/{request.honest}/{request.inverted}/{request.swapped_at}"
+    return replace(send, request=request, delivery=f"{send.delivery}/{likeness}")
 
 
 KIND = WorkloadKind(

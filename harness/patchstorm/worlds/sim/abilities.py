@@ -266,7 +266,14 @@ class Abilities(
         if inode is None or pages.read(inode.pages, inode.size, 0, inode.size) == data:
             return
         self._recorder.add(
-            Damaged(time_ns=self._stamp(), upload=upload, offset=0, length=inode.size, record=True)
+            Damaged(
+                time_ns=self._stamp(),
+                upload=upload,
+                offset=0,
+                length=inode.size,
+                record=True,
+                left=len(data),
+            )
         )
         self._server.tree.resize(inode, len(data))
         self._server.tree.write(inode, 0, data)

@@ -19,11 +19,11 @@ from patchstorm.dialect.cases.claims import (
     status,
     success,
 )
-from patchstorm.dialect.cases.model import UNKNOWN, Case, Expect, Holds, Rule, Step, View
+from patchstorm.dialect.cases.model import UNKNOWN, Case, Claim, Expect, Holds, Rule, Step, View
 from patchstorm.dialect.tus.conformance.core import accepted, stands_at
 from patchstorm.dialect.tus.conformance.creation import UNSUPPORTED
 from patchstorm.dialect.tus.conformance.fields import offset, pairs
-from patchstorm.dialect.tus.conformance.requests import create, head, patch
+from patchstorm.dialect.tus.conformance.requests import create, delete, head, patch
 
 PARTIAL = Rule(
     name="concat.partial", level="must", section="Concatenation",
@@ -100,10 +100,20 @@ URLS = Rule(
     says="the partial uploads may be named by absolute and by relative URLs",
 )  # fmt: skip
 
+AGAIN = Rule(
+    name="concat.again", level="must", section="Concatenation",
+    says="a final upload that is asked for once more, as after a lost answer, is made of the same parts or "
+    "refused with 4xx, and the first stays as it was",
+)  # fmt: skip
+KEPT = Rule(
+    name="concat.kept", level="should", section="Concatenation; Termination",
+    says="a part that is deleted takes nothing from the final upload that was made of it",
+)  # fmt: skip
+
 RULES = (
-    FINAL_BODY, URLS, PARTIAL, PARTIAL_TOLD, FINAL, FINAL_TOLD, FINAL_LITERAL, FINAL_SUM, ORDER, FINAL_CLOSED,
-    FINAL_UNMODIFIED, NO_METADATA, OWN_METADATA, UNFINISHED, NOT_UNFINISHED, UNKNOWN_PART,
-    FINAL_LENGTH, BAD_CONCAT,
+    AGAIN, KEPT, FINAL_BODY, URLS, PARTIAL, PARTIAL_TOLD, FINAL, FINAL_TOLD, FINAL_LITERAL, FINAL_SUM,
+    ORDER, FINAL_CLOSED, FINAL_UNMODIFIED, NO_METADATA, OWN_METADATA, UNFINISHED, NOT_UNFINISHED,
+    UNKNOWN_PART, FINAL_LENGTH, BAD_CONCAT,
 )  # fmt: skip
 
 _NEEDS = ("creation", "concatenation")
@@ -121,12 +131,28 @@ def _final(parts: str, *expects: Expect, length: int | None = None, metadata: st
     )  # fmt: skip
 
 
+def _whole(rule: Rule, size: int) -> Expect:
+    claim = all_of(success, offset(size), says("Upload-Length", str(size)))
+    return Expect(rule=rule, claim=claim)
+
+
 def _paths(value: str) -> list[str]:
     """The partial uploads of a final one, by the last segments of their URLs."""
     kind, _, urls = value.partition(";")
     if kind.strip() != "final":
         return []
     return [urlsplit(url).path.rstrip("/").rpartition("/")[2] for url in urls.split()]
+
+
+def _as_long(size: int) -> Claim:
+    """Of an upload whose creation was refused there is nothing to be said."""
+
+    def claim(view: View) -> str | None:
+        if view.here.status is None or view.here.refused:
+            return None
+        return all_of(offset(size), says("Upload-Length", str(size)))(view)
+
+    return claim
 
 
 def _asked(view: View, name: str) -> str:
@@ -318,6 +344,68 @@ CASES = (
             ("absolute", "http://localhost{url:a} http://localhost{url:b}"),
             ("relative", "{relative:a} {relative:b}"),
         )
+    ),
+    Case(
+        name="concat-again", chapter="concatenation", needs=_NEEDS,
+        holds=(Holds(rule=ORDER, resource="final", data=b"hello world"),
+               Holds(rule=ORDER, resource="again", data=b"hello world")),
+        says="a final upload that is asked for twice",
+        steps=(
+            *_TWO_PARTS, _final("ab", _CREATED),
+            head("final", _joined(11), patience_ms=3_000),
+            create("again", Expect(rule=AGAIN, claim=client_error), length=None,
+                   more={"Upload-Concat": "final;{url:a} {url:b}"}),
+            head("final", _whole(AGAIN, 11)),
+            head("again", Expect(rule=AGAIN, claim=_as_long(11)), patience_ms=3_000),
+        ),
+    ),
+    Case(
+        name="concat-shared", chapter="concatenation", needs=_NEEDS,
+        holds=(Holds(rule=ORDER, resource="final", data=b"hello world"),
+               Holds(rule=ORDER, resource="again", data=b" worldhello")),
+        says="two final uploads of the same parts, in another order",
+        steps=(
+            *_TWO_PARTS, _final("ab", _CREATED),
+            create("again", Expect(rule=AGAIN, claim=client_error), length=None,
+                   more={"Upload-Concat": "final;{url:b} {url:a}"}),
+            head("final", _joined(11), patience_ms=3_000),
+            head("again", Expect(rule=AGAIN, claim=_as_long(11)), patience_ms=3_000),
+        ),
+    ),
+    Case(
+        name="concat-in-turn", chapter="concatenation", needs=_NEEDS,
+        holds=(Holds(rule=ORDER, resource="final", data=b"hello world"),),
+        says="parts that are sent in turn",
+        steps=(
+            _part("a", 5, _201),
+            _part("b", 6, _201),
+            patch("b", 0, b" wo", *accepted(3)),
+            patch("a", 0, b"hel", *accepted(3)),
+            patch("b", 3, b"rld", *accepted(6)),
+            patch("a", 3, b"lo", *accepted(5)),
+            _final("ab", _CREATED),
+            head("final", _joined(11), patience_ms=3_000),
+        ),
+    ),
+    Case(
+        name="concat-part-deleted", chapter="concatenation", needs=(*_NEEDS, "termination"),
+        holds=(Holds(rule=ORDER, resource="final", data=b"hello world"),),
+        says="a part that is deleted once it was joined",
+        steps=(
+            *_TWO_PARTS, _final("ab", _CREATED),
+            head("final", _joined(11), patience_ms=3_000),
+            delete("a", Expect(rule=KEPT, claim=client_error)),
+            head("final", _whole(KEPT, 11)),
+        ),
+    ),
+    Case(
+        name="concat-part-gone", chapter="concatenation", needs=(*_NEEDS, "termination"),
+        says="a final upload of a part that was deleted",
+        steps=(
+            *_TWO_PARTS,
+            delete("a"),
+            _final("ab", Expect(rule=UNKNOWN_PART, claim=client_refusal)),
+        ),
     ),
     Case(
         name="concat-value", chapter="concatenation", needs=_NEEDS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from patchstorm.dialect.cases.claims import (
     NUMBER,
     after_ok,
@@ -11,6 +13,7 @@ from patchstorm.dialect.cases.claims import (
     lacks,
     not_accepted,
     not_served,
+    ok,
     says,
     status,
     success,
@@ -68,10 +71,28 @@ TOO_SHORT = Rule(
     says="a length that is less than what has come is refused with 4xx",
 )  # fmt: skip
 
+AGAIN = Rule(
+    name="defer.again", level="must", section="Creation, POST (b); Requests, PATCH",
+    says="the PATCH that brings the last bytes and the length changes nothing when it is sent once more",
+)  # fmt: skip
+UNTOUCHED = Rule(
+    name="defer.untouched", level="must", section="Requests, PATCH; Creation, POST (b)",
+    says="a PATCH that is refused with 409 sets no length either: it leaves the upload as it was",
+)  # fmt: skip
+
 RULES = (
-    DEFERRED, DEFERRED_TOLD, DEFERRED_NO_LENGTH, SETTLED, SETTLED_TOLD, IMMUTABLE,
+    AGAIN, UNTOUCHED, DEFERRED, DEFERRED_TOLD, DEFERRED_NO_LENGTH, SETTLED, SETTLED_TOLD, IMMUTABLE,
     IMMUTABLE_REFUSED, BAD_DEFER, TOO_SHORT,
 )  # fmt: skip
+
+
+def _after_conflict(view: View) -> bool:
+    """The request before this one was not at the current offset."""
+    return view.last.status == 409
+
+
+_still_open = all_of(success, says("Upload-Defer-Length", "1"), lacks("Upload-Length"))
+_as_it_was = all_of(says("Upload-Offset", "11"), says("Upload-Length", "11"))
 
 
 def _within_its_length(view: View) -> str | None:
@@ -90,8 +111,12 @@ def _defer(
     *steps: Step,
     needs: tuple[str, ...] = _DEFER,
     holds: tuple[Holds, ...] = (),
+    reading: Literal["any", "sequential"] = "any",
 ) -> Case:
-    return Case(name=name, chapter="defer-length", says=says, steps=steps, needs=needs, holds=holds)
+    return Case(
+        name=name, chapter="defer-length", says=says, steps=steps, needs=needs, holds=holds,
+        reading=reading,
+    )  # fmt: skip
 
 
 CASES = (
@@ -159,6 +184,26 @@ CASES = (
         patch("a", 5, b"", Expect(rule=TOO_SHORT, claim=client_refusal),
               more={"Upload-Length": "3"}),
         head("a", Expect(rule=PATCH_BOUNDED, claim=_within_its_length)),
+    ),
+    _defer(
+        "defer-refused", "a length that comes with a PATCH at another than the current offset",
+        create("a", length=None, more=dict(LATER)),
+        patch("a", 0, b"hello", *accepted(5)),
+        patch("a", 7, b"rld", Expect(rule=UNTOUCHED, claim=client_error), more={"Upload-Length": "10"}),
+        head("a", Expect(rule=UNTOUCHED, claim=_still_open, when=_after_conflict)),
+        patch("a", 5, b" world", *accepted(11), more={"Upload-Length": "11"}),
+        head("a", complete(11)),
+        reading="sequential",
+        holds=holding(),
+    ),
+    _defer(
+        "defer-last-again", "the PATCH that brings the last bytes and the length, sent once more",
+        create("a", length=None, more=dict(LATER)),
+        patch("a", 0, b"hello", *accepted(5)),
+        patch("a", 5, b" world", *accepted(11), more={"Upload-Length": "11"}),
+        patch("a", 5, b" world", Expect(rule=AGAIN, claim=client_error), more={"Upload-Length": "11"}),
+        head("a", Expect(rule=AGAIN, claim=_as_it_was, when=ok)),
+        holds=holding(),
     ),
     Case(
         name="defer-unsupported", chapter="defer-length", says="a deferred length that is not offered",

@@ -58,6 +58,7 @@ _OUTSIDE: tuple[tuple[str, str | bytes], ...] = (
 _INSIDE: tuple[tuple[str, str], ...] = (
     ("dots", "..c"),
     ("blanks", "a b.bin"),
+    ("percent", "50%25 a+b.bin"),
     ("letters", "größe/日本.bin"),
     ("component", "e" * 255),
     ("deep", "f/" * 20 + "g"),
