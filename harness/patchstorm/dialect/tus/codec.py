@@ -313,6 +313,8 @@ def _status(fields: DocumentFields, raw: dict[str, Any]) -> StatusDocument:
         (_count(gap[fields.gap_offset]), _count(gap[fields.gap_length]))
         for gap in raw[fields.missing]
     )
+    if raw[fields.state] in (None, ""):
+        raise ValueError(f"{fields.state} says nothing")
     return StatusDocument(
         total_size=_count(raw[fields.total]),
         committed_offset=_count(raw[fields.committed]),
