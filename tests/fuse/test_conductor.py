@@ -28,6 +28,7 @@ from patchstorm.storage.settings import ManualClock
 from patchstorm.worlds.fuse import conductor, resting
 from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.choosing import Deciding, Repeating
+from patchstorm.worlds.fuse.deadline import Deadline, in_line_s
 from patchstorm.worlds.fuse.holding import Holding
 from patchstorm.worlds.fuse.loop import Selector
 from patchstorm.worlds.fuse.member import Member
@@ -330,13 +331,31 @@ def test_a_replica_that_is_killed_is_offered_to_no_client_from_that_moment_on(
         assert holding.offers(replica) is not dying
 
 
+@pytest.mark.parametrize(
+    ("took_s", "in_line_s", "over"),
+    [(179, 0, False), (181, 0, True), (500, 400, False), (500, 300, True), (901, 890, True)],
+)
+def test_time_in_which_a_storm_stood_in_line_for_a_processor_is_not_its_own_up_to_an_end(
+    took_s: float, in_line_s: float, over: bool
+) -> None:
+    now, line = [7.0], [3.0]
+    deadline = Deadline(180, 900, now_s=lambda: now[0], in_line_s=lambda: line[0])
+    now[0] += took_s
+    line[0] += in_line_s
+    assert deadline.over is over
+
+
+def test_the_kernel_says_for_how_long_a_thread_stood_in_line() -> None:
+    assert 0 <= in_line_s() <= time.monotonic()
+
+
 def test_a_storm_that_takes_too_long_names_who_kept_a_processor_busy() -> None:
     clock = ManualClock(0)
     model = Server(parse_flavour("tmpfs"), clock=clock)
     with contextlib.closing(Selector()) as selector:
         late = conductor.Conductor(model, clock, selector, Chains())
         with contextlib.closing(late):
-            late.deadline = time.monotonic()
+            late.deadline = Deadline(0, 0)
             late.conduct(None)
             assert str(late.failure) == "the storm did not end in time"
             late.failure = None

@@ -8,7 +8,7 @@ from patchstorm.check.weight import minor
 from patchstorm.choice.replay import STRIKE, SWITCH
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import PROCESS_DIES, Dull
-from patchstorm.history.events import Step
+from patchstorm.history.events import Fault, Step
 from patchstorm.report.show.marks import marks
 from patchstorm.report.show.timeline import laid_out
 from patchstorm.telling.lines import LINES_MAX
@@ -117,3 +117,12 @@ def test_a_choice_of_two_requests_names_them_and_not_their_replicas() -> None:
     (choice,) = account_of(ran).choices
     assert choice.kind == SWITCH
     assert choice.task.startswith("c0.0#") and (choice.target or "").startswith("c0.1#")
+
+
+def test_what_a_server_minted_is_called_as_in_the_calls_where_a_fault_says_when_it_struck() -> None:
+    faults = '[[fault]]\nkind = "crash"\nwhen = { phase = "receiving" }'
+    ran = run(storm("sequential", faults=faults), mini("recorded"), Deciding(Dull()))
+    (crash,) = [one for one in ran.history.events if isinstance(one, Fault) and not one.ends]
+    assert crash.path is not None and "<u0>" not in crash.path  # the history has what the disk has
+    (line,) = [one for one in told(ran) if "fault crash: its process is killed" in one]
+    assert line.endswith("as <u0> showed")

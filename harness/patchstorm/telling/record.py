@@ -69,7 +69,8 @@ class Account:
     ``paths`` maps what deliveries are called to their operations. ``forced`` are choices that a fault made
     and no strategy, and under the fault's own kind the calls that it struck. ``step_ns`` is how long a step
     takes, where a clock moves by steps; elsewhere the steps that were made are counted. ``said`` is, by
-    operation, what a server wrote of an error.
+    operation, what a server wrote of an error. ``names`` maps what servers minted to what
+    calls say instead.
     """
 
     steps: Sequence[StepRecord]
@@ -77,6 +78,7 @@ class Account:
     paths: Mapping[str, int] = field(default_factory=dict)
     forced: Sequence[Choice] = ()
     said: Mapping[int, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
     step_ns: int | None = None
 
     def numbering(self) -> Numbering:

@@ -81,7 +81,7 @@ class _Story:
             self._by_task.setdefault(record.task, []).append(record)
             self._by_doer.setdefault(record.doer, []).append(record)
         self._steps = steps
-        self._paths, self._said = paths, account.said
+        self._paths, self._said, self._names = paths, account.said, account.names
         self._tasks = {op: task for task, op in paths.items()}
         self._told: set[int] = set()
         self._counted: set[int] = set()
@@ -205,11 +205,11 @@ class _Story:
         """
         for event in self._history.events:
             if isinstance(event, Damage):
-                self.page.add(event.time_ns, None, befell(event), Weight.FAULT)
+                self.page.add(event.time_ns, None, self._befell(event), Weight.FAULT)
             elif isinstance(event, Exit) or (
                 isinstance(event, Standstill) and event.op in self._told
             ):
-                self.page.add(event.time_ns, event.replica, befell(event), Weight.FAULT)
+                self.page.add(event.time_ns, event.replica, self._befell(event), Weight.FAULT)
             elif isinstance(event, Fault) and (event.op is None or event.op in self._told):
                 if event.fault in ("damage", "record-damage"):
                     continue  # what was damaged stands beside it
@@ -221,9 +221,16 @@ class _Story:
                 if single and event.fault in self._struck_by:
                     continue
                 weight = Weight.OVER if event.ends or single else Weight.FAULT
-                self.page.add(event.time_ns, event.replica, befell(event), weight)
+                self.page.add(event.time_ns, event.replica, self._befell(event), weight)
                 if event.fault == "pause" and event.ends:
                     self._stood_still(event)
+
+    def _befell(self, event: Fault | Damage | Exit | Standstill) -> str:
+        """What was done, with the names that the calls have."""
+        text = befell(event)
+        for minted, name in self._names.items():
+            text = text.replace(minted, name)
+        return text
 
     def _last_steps(self, death: Fault) -> None:
         """What the requests that died with a replica had come to."""

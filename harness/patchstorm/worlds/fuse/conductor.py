@@ -23,6 +23,7 @@ from patchstorm.storage.server import Server
 from patchstorm.storage.settings import ManualClock
 from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.choosing import CLOCK, Chooses, Option, Turn
+from patchstorm.worlds.fuse.deadline import STORM_S_MAX, STORM_WALL_S_MAX, Deadline
 from patchstorm.worlds.fuse.loop import Events, Selector
 from patchstorm.worlds.fuse.member import Held, Member
 from patchstorm.worlds.fuse.resting import Resting
@@ -50,7 +51,7 @@ class Conductor(Resting):
         self.task: asyncio.Task[object] | None = None
         """What is cancelled where nobody can go on; ``failure`` is why."""
         self.failure: Exception | None = None
-        self.deadline: float = time.monotonic() + 3_600
+        self.deadline = Deadline(STORM_S_MAX, STORM_WALL_S_MAX)
         self.served = Served()
         self._engaged: set[int] = set()  # who serves a request, or has not done with the last one
         self._waited = False
@@ -125,7 +126,7 @@ class Conductor(Resting):
     def _conducted(self, timeout: float | None) -> Events:
         if self.stop.is_set():
             raise InconclusiveError("the run was called off")
-        if time.monotonic() > self.deadline:
+        if self.deadline.over:
             raise InconclusiveError(f"the storm did not end in time{self._who_spun()}")
         if self._real or self.chooses is None:
             return self._let_time_pass(timeout)

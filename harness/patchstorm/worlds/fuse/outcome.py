@@ -49,8 +49,8 @@ class FuseOutcome:
     ``storm_steps`` counts the calls between the storm's first request and its last; ``order`` names all
     that was chosen in it, and ``possible`` since when there each turn of a client could have been taken.
     What of ``trace`` comes before ``storm_from`` was done before the storm, where nobody is struck.
-    ``paths`` maps what requests are called to their operations, and ``turns`` the names of clients' turns
-    to requests.
+    ``paths`` maps what requests are called to their operations, ``turns`` the names of clients' turns
+    to requests, and ``names`` what servers minted to what paths say instead.
     """
 
     history: History
@@ -67,4 +67,5 @@ class FuseOutcome:
     possible: dict[str, int] = field(default_factory=dict)
     paths: dict[str, int] = field(default_factory=dict)
     turns: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0

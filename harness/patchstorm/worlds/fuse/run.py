@@ -54,10 +54,10 @@ from patchstorm.worlds.fuse.loop import Loop
 from patchstorm.worlds.fuse.member import Held, Member
 from patchstorm.worlds.fuse.outcome import NO_STEP, FuseOutcome, Step
 from patchstorm.worlds.fuse.protocol import Op
+from patchstorm.worlds.fuse.remarks import remarks
 from patchstorm.worlds.fuse.triggers import FuseTriggers
 
 WORLD: Final = "fuse"
-STORM_S_MAX: Final = 180.0
 REST_POLL_S: Final = 0.01
 TRACE_MAX: Final = 100_000
 
@@ -85,8 +85,8 @@ def run_conducted(
 ) -> FuseOutcome:
     """Run ``plan`` once, as ``chooser`` decides, in a thread without an event loop; logs go to ``out_dir``.
 
-    ``ground`` may have seen others; ``openers`` is what is known of sweeps (:mod:`.chains`). Raises
-    UnavailableStorage where nothing can be mounted, TargetError for a target that does not start, and
+    ``ground`` may have seen others; ``openers`` is what is known of sweeps (:mod:`.chains`).
+    Raises UnavailableStorage where nothing can be mounted, TargetError for a target that does not start, and
     InconclusiveError for one that cannot be conducted.
     """
     began = time.monotonic()
@@ -104,7 +104,6 @@ def run_conducted(
         stack.callback(conductor.close)
         if stop is not None:
             conductor.stop = stop
-        conductor.deadline = time.monotonic() + STORM_S_MAX
         user = (os.getuid(), os.getgid())
         for index, device in enumerate(ground.devices):
             bridge = Bridge(server.mount(f"r{index}"), lambda: _root(server), user, ground.storms)
@@ -178,6 +177,7 @@ class _FuseRun(Run):
         self._armed = False
         self._contents: dict[str, tuple[int, int] | None] = {}
         self._shown: dict[str, int] = {}
+        self.minted: dict[str, str] = {}
         server = conductor.server
         server.choose = self._choose
         self.view = ModelView(server)
@@ -231,6 +231,7 @@ class _FuseRun(Run):
         self.places.learn(upload, url)
         minted = dialect_of(self.target.dialect).codec.upload_id(self.target.wire, url)
         self.conductor.names.learn(minted, upload)
+        self.minted[minted] = f"<{upload}>"
 
     # -- what the conductor asks ----------------------------------------------------------------------
 
@@ -379,19 +380,12 @@ class _FuseRun(Run):
         self.watcher.tell_strangers(self._shown.items())
 
     def outcome(self, seconds: float) -> FuseOutcome:
-        notes = [*self.notes, *self.fleet.said(), *self.abilities.missed.values()]
-        if self.conductor.spun:
-            names = ", ".join(sorted(self.conductor.spun))
-            notes.append(
-                f"{names} kept a processor busy while waiting, so this order may not come back exactly"
-            )
-        if self.triggers.waiting and self.triggers.armed_once:
-            notes.append(self.triggers.unspent)
+        notes = remarks(self.notes, self.fleet, self.abilities, self.conductor, self.triggers)
         return FuseOutcome(
             history=self.history(),
             choices=tuple(self.chooser.taken),
             unplaced=self.chooser.unplaced if isinstance(self.chooser, Repeating) else (),
-            notes=tuple(dict.fromkeys(notes)),
+            notes=notes,
             unknown="; ".join(self.found.unread) or None,
             idle=(*self.abilities.missed, *self.injections.idle),
             steps=self.conductor.steps,
@@ -402,6 +396,7 @@ class _FuseRun(Run):
             possible=dict(self.chooser.possible),
             paths=self.conductor.served.paths,
             turns=self.conductor.served.turns,
+            names=dict(self.minted),
             seconds=seconds,
         )
 

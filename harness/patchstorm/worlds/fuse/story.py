@@ -44,7 +44,11 @@ def account_of(ran: FuseOutcome) -> Account:
             by_key[step.key] = record
         forced += [Choice(task, record.local, kind, 1) for kind in (step.old, step.fault) if kind]
     return Account(
-        steps=records, choices=tuple(_choices(ran, by_key)), paths=ran.paths, forced=forced
+        steps=records,
+        choices=tuple(_choices(ran, by_key)),
+        paths=ran.paths,
+        forced=forced,
+        names=ran.names,
     )
 
 
