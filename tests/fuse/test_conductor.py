@@ -38,7 +38,7 @@ from patchstorm.worlds.fuse.rest import Watch
 from .mounts import mounts
 from .storms import mini, run, served, storm
 
-OVERTAKES = Choice("r1 write <u0> 0+1024", 0, SWITCH, 1, "c0.1 to r0#0")
+OVERTAKES = Choice("r1 write <u0> at 0", 0, SWITCH, 1, "c0.1 to r0#0")
 """Before replica 1 writes, having compared the offset, replica 0 does all that it was asked for."""
 
 
@@ -208,7 +208,7 @@ def test_a_server_that_never_rests_cannot_be_conducted_and_is_gone_all_the_same(
 
 
 def test_a_server_that_spins_while_its_lock_is_held_goes_on_with_what_it_waits_for() -> None:
-    comes = Choice("r0 write <u0> 0+1024", 0, SWITCH, 1, "c0.1 to r0#0")
+    comes = Choice("r0 write <u0> at 0", 0, SWITCH, 1, "c0.1 to r0#0")
     ran = run(storm(replicas=1), mini("spins"), Repeating([comes]))
     assert not ran.unplaced
     assert any("r0 kept a processor busy" in note for note in ran.notes)

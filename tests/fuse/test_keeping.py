@@ -34,7 +34,7 @@ from patchstorm.worlds.fuse.outcome import FuseOutcome
 from .mounts import mounts, start, until_ended, until_said
 from .storms import HERE, mini, run, served, storm, target_text
 
-OVERTAKES = Choice("r1 write <u0> 0+1024", 0, SWITCH, 1, "c0.1 to r0#0")
+OVERTAKES = Choice("r1 write <u0> at 0", 0, SWITCH, 1, "c0.1 to r0#0")
 CRASH = '[[fault]]\nkind = "crash"\nwhom = "acting"\nwhen = { op = "write", path = "*" }'
 PAUSE = '[[fault]]\nkind = "pause"\nwhom = "acting"\nwhen = { op = "write", path = "*" }'
 

@@ -57,7 +57,7 @@ def test_where_replicas_may_die_they_die_at_each_call_that_changes_something() -
     plain = run(plan, mini("locked"), Deciding(Dull()))
     deaths = [order for order in aimed(plain, deadly=True) if order[0].kind == STRIKE]
     places = {order[0].task for order in deaths}
-    assert "r0 write <u0> 0+1024" in places or "r1 write <u0> 0+1024" in places
+    assert "r0 write <u0> at 0" in places or "r1 write <u0> at 0" in places
     assert not any(" lookup " in place or " read " in place for place in places)
     before = next(one for one in deaths if len(one) == 1 and " write <u0>" in one[0].task)
     after = next(one for one in deaths if len(one) == 2 and " write <u0>" in one[0].task)

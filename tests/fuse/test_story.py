@@ -22,7 +22,7 @@ from patchstorm.worlds.fuse.story import account_of
 from .storms import mini, run, storm
 from .test_conductor import OVERTAKES
 
-RECORDS = ("r0 write <u0> 0+1024", 0)
+RECORDS = ("r0 write <u0> at 0", 0)
 STALE = '[[fault]]\nkind = "stale-attributes"\nwhom = "all"\nwhen = { after_bytes = 0 }'
 
 

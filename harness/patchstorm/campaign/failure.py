@@ -16,6 +16,7 @@ import msgspec
 
 from patchstorm import __version__
 from patchstorm.check.model import Finding
+from patchstorm.choice.schedule import VERSION as SCHEDULES
 from patchstorm.choice.schedule import Schedule, check_version
 from patchstorm.errors import UsageError
 from patchstorm.legible import legible_line
@@ -24,6 +25,7 @@ from patchstorm.report.model import RunReport
 from patchstorm.scenario.plan import Plan
 from patchstorm.scenario.plausible import check_plan
 from patchstorm.target.registry import is_path
+from patchstorm.worlds.registry import names, world_of
 
 FORMAT = "patchstorm-failure"
 VERSION = 1
@@ -127,7 +129,8 @@ def read_failure(path: Path) -> Failure:
                 f"`{FORMAT}` version {VERSION}. Replay it with the version that wrote it."
             )
         if mark.schedule is not None:
-            check_version(mark.schedule.get("version"), str(path))
+            runs = world_of(mark.world).schedules if mark.world in names() else SCHEDULES
+            check_version(mark.schedule.get("version"), str(path), runs)
             if "choices" not in mark.schedule:  # without them it is another run, and mostly safe
                 raise UsageError(
                     f"{path}: schedule.choices is missing, so nothing says what to repeat. Take the "
@@ -170,4 +173,5 @@ def _whole(failure: Failure, path: Path) -> Failure:
 class _Mark(msgspec.Struct):
     format: str
     version: int
+    world: str = ""
     schedule: dict[str, object] | None = None

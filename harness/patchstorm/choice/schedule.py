@@ -18,7 +18,11 @@ import msgspec
 from patchstorm.errors import UsageError
 
 VERSION = 1
-"""Raised whenever the same choices would mean another run: steps, names or dull defaults changed."""
+"""Raised whenever the same choices would mean another run: steps, names or dull defaults changed.
+
+Of the simulator. A world that names its steps another way counts for itself (``World.schedules``), so that
+neither makes the other's files unreadable.
+"""
 
 Key = tuple[str, int, str]
 
@@ -60,12 +64,12 @@ class Schedule(
         return hashlib.sha256(listed).hexdigest()[:16]
 
 
-def check_version(found: object, what: str) -> None:
-    """Refuse what another release recorded. Raises :class:`UsageError`."""
-    if found != VERSION:
+def check_version(found: object, what: str, runs: int = VERSION) -> None:
+    """Refuse what another release recorded; this one ``runs`` that version. Raises :class:`UsageError`."""
+    if found != runs:
         raise UsageError(
             f"{what} was recorded as schedule version {found}, and this release runs version "
-            f"{VERSION}: the same choices would mean another run. Replay it with the release that "
+            f"{runs}: the same choices would mean another run. Replay it with the release that "
             "wrote it, or search again with its scenario, target and seed."
         )
 

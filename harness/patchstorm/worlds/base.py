@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
-from patchstorm.choice.schedule import Choice, Schedule
+from patchstorm.choice.schedule import VERSION, Choice, Schedule
 from patchstorm.run.outcome import Outcome
 from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
@@ -109,7 +109,8 @@ class World(ABC):
     ``says`` is one line. ``default``: it is part of a run where nobody names a world. ``searches``: the order
     of steps is the harness's own, so that schedules can be searched, repeated exactly and shrunk.
     ``repeats``: choices are known by name, and a run can be asked to make them again, as far as it can, so
-    that orders can be searched by running them. ``contains``: it runs replicas of an image.
+    that orders can be searched by running them. ``contains``: it runs replicas of an image. ``schedules`` is
+    the version of the choices that it records and repeats, raised when the same names would mean another run.
     """
 
     name: str
@@ -118,6 +119,7 @@ class World(ABC):
     searches: bool = False
     repeats: bool = False
     contains: bool = False
+    schedules: int = VERSION
 
     @abstractmethod
     def means(self) -> Means:

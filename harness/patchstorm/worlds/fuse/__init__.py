@@ -4,3 +4,11 @@ It may import ``live``, with ``run`` and below; no other world.
 
 Internal: may change at any release.
 """
+
+from typing import Final
+
+SCHEDULES: Final = 2
+"""The version of the choices that this world records (:data:`patchstorm.choice.schedule.VERSION`).
+
+2: reads and writes are named by where their run began. 1: by offset and size.
+"""

@@ -18,6 +18,7 @@ from patchstorm.worlds.fuse.calls import Names, described
 from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.loop import Selector
 from patchstorm.worlds.fuse.member import Held, Member
+from patchstorm.worlds.fuse.moving import MOVES
 from patchstorm.worlds.fuse.protocol import Op, Request
 
 MILLISECOND_S: Final = 0.001
@@ -92,14 +93,19 @@ class Holding:
             call = described(member.bridge, request)
             path = self.names.path(member.name, call.path)
             to = self.names.path(member.name, call.to) if call.to else ""
-            told = call._replace(path=path, to=to).told()
+            called = call._replace(path=path, to=to)
             silent = request.op in SILENT or member.bridge.leads_on(request)
             own = not silent and self.chains.own(
                 member.index, request.tid, f"{call.operation} {path}",
                 looks=request.op in LOOKS, serves=self._serves(member.index), held=self._conducts(),
             )  # fmt: skip
             held = Held(member, request, call, "", own=own)
-            held.name = f"{held.who} {told}"
+            held.told = called.told()
+            if request.op == Op.RELEASE:
+                member.moves.closed(request)
+            elif request.op in MOVES:
+                called = called._replace(detail=member.moves.called(request, path))
+            held.name = f"{held.who} {called.told()}"
             if silent:
                 self._execute(held)
             elif self._passes(held):

@@ -10,6 +10,7 @@ from patchstorm.worlds.fuse.bridge import Bridge
 from patchstorm.worlds.fuse.calls import Call
 from patchstorm.worlds.fuse.chains import OWN
 from patchstorm.worlds.fuse.device import Device
+from patchstorm.worlds.fuse.moving import Moves
 from patchstorm.worlds.fuse.protocol import Op, Request
 from patchstorm.worlds.fuse.rest import Watch
 
@@ -34,6 +35,7 @@ class Held:
             "passed",
             "request",
             "struck",
+            "told",
             "until_ns",
         ),
     )
@@ -46,6 +48,8 @@ class Held:
         self.call = call
         self.name = name
         self.own = own
+        self.told = ""
+        """The call as stories have it, with every number."""
         self.until_ns: int | None = None
         self.struck = ""
         """The fault that hit this very call."""
@@ -79,6 +83,7 @@ class Member:
         self.loose = 0
         self.paused = False
         self.dying = False
+        self.moves = Moves()
         self.local = 0
         """How many steps it has made."""
         self._server = server

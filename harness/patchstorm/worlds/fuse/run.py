@@ -303,10 +303,9 @@ class _FuseRun(Run):
     def _note(self, held: Held, result: str) -> None:
         if (held.chosen or held.passed) and len(self.trace) < TRACE_MAX:
             number = max(0, self.chooser.number(held.name) - 1) if held.chosen else NO_STEP
-            words = held.name.partition(" ")[2]
             self.trace.append(
                 Step(
-                    self.stamp(), held.member.index, held.name, words, result,
+                    self.stamp(), held.member.index, held.name, held.told, result,
                     held.call.footprint, number, held.struck, held.old,
                     self.conductor.served.by(held.member.index),
                 )

@@ -15,6 +15,7 @@ from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import Plan
 from patchstorm.storage.parse import parse_flavour
 from patchstorm.worlds.base import Death
+from patchstorm.worlds.fuse import SCHEDULES
 from patchstorm.worlds.fuse.aiming import Order, aimed, deaths_of
 from patchstorm.worlds.fuse.keeping import Keeping
 from patchstorm.worlds.fuse.outcome import FuseOutcome
@@ -89,4 +90,4 @@ def strategy_of(plan: Plan, name: str = "portfolio", length: int | None = None) 
 
 def schedule_of(ran: FuseOutcome) -> Schedule:
     """The choices of a run, by name."""
-    return Schedule(choices=ran.choices, digest=digest(ran.history))
+    return Schedule(choices=ran.choices, digest=digest(ran.history), version=SCHEDULES)

@@ -16,6 +16,7 @@ from patchstorm.scenario.means import Means
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 from patchstorm.worlds.base import OnTheModel, Row
+from patchstorm.worlds.fuse import SCHEDULES
 
 if TYPE_CHECKING:
     from patchstorm.choice.schedule import Schedule
@@ -30,6 +31,7 @@ class Fuse(OnTheModel):
     says = "real server processes over a model of the storage; each file-system call waits to be chosen"
     repeats = True
     contains = True
+    schedules = SCHEDULES
 
     def means(self) -> Means:
         from patchstorm.worlds.fuse.abilities import Abilities
