@@ -109,3 +109,5 @@ def test_a_log_gets_one_line_a_storm(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_of_a_crowd_fewer_schedules_are_run_unless_somebody_says_how_many() -> None:
     assert schedules_default(library.load("many")) < schedules_default(library.load("sequential"))
+    many_chunks = schedules_default(library.load("power-loss-many-chunks"))
+    assert many_chunks < schedules_default(library.load("sequential"))

@@ -18,6 +18,9 @@ CROWD_UPLOADS: Final = 32
 """So many uploads at once make a schedule many times as long, and fewer of them do."""
 
 
+CHUNKS_OF_A_CROWD: Final = 128
+SCHEDULES_OF_CHUNKS: Final = 12
+"""So many chunks, sent as they are, take half a second."""
 CHUNKS_OF_MANY: Final = 1_000
 SCHEDULES_OF_MANY: Final = 1
 """So many chunks, sent as they are, are a request each, and a schedule takes seconds."""
@@ -31,6 +34,8 @@ def schedules_default(scenario: Scenario) -> int:
         return SCHEDULES_OF_CASES
     if takes_seconds(scenario):
         return SCHEDULES_OF_MANY
+    if not scenario.scale and any(_chunks(spec) > CHUNKS_OF_A_CROWD for spec in scenario.uploads):
+        return SCHEDULES_OF_CHUNKS
     uploads = sum(int(spec.count.values[0]) for spec in scenario.uploads)
     return SCHEDULES_OF_A_CROWD if uploads >= CROWD_UPLOADS else SCHEDULES_DEFAULT
 

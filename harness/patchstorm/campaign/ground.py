@@ -94,6 +94,9 @@ def _phases(world: str, target: Target) -> tuple[str, ...]:
 
 
 def _paths(target: Target) -> tuple[str, ...]:
-    """The files by which the target shows its phases: what it does first, and what it does last."""
-    shown = (pattern.lstrip("-~") for patterns in target.phases.values() for pattern in patterns)
+    """The files by which the target shows its phases, what it does first, and what it does last, and those by
+    which it tells others that an upload is finished."""
+    shown = [pattern.lstrip("-~") for patterns in target.phases.values() for pattern in patterns]
+    if target.files.told is not None:
+        shown.append(target.files.told.replace("{id}", "*"))
     return tuple(sorted({pattern for pattern in shown if "{" not in pattern}))

@@ -16,6 +16,7 @@ from chunkstore.store import Store
 from patchstorm.catalog.model import Bug
 
 BLOCK_BYTES = 8
+DIGEST_BYTES = 8
 
 
 class OffsetAhead(Store):
@@ -102,6 +103,25 @@ class AnyChecksum(Exchange):
         return
 
 
+class ChecksumCut(Exchange):
+    """Compares the first eight bytes of a digest."""
+
+    def _check_digest(self, body: Body) -> None:
+        wanted = self._checksum
+        found = (self._sha1 or body.sha256).digest()
+        if wanted is not None and found[:DIGEST_BYTES] != wanted.digest[:DIGEST_BYTES]:
+            super()._check_digest(body)
+
+
+class ChecksumOfNews(Exchange):
+    """Looks at the checksum of what has not come before."""
+
+    def _check_digest(self, body: Body) -> None:
+        assert self.claims is not None
+        if (self.offset or 0) + self.received > self._store.view(self.claims).offset:
+            super()._check_digest(body)
+
+
 class MismatchKept(Exchange):
     """Refuses a wrong checksum after it has stored the body."""
 
@@ -150,6 +170,27 @@ BUGS = (
         deed="client PATCH checksum wrong",
         also=("bytes", "conflict", "durability", "linearizable", "replay"),
         exchange=AnyChecksum,
+    ),
+    Bug(
+        name="checksum-cut",
+        says="a checksum matches if its first eight bytes do",
+        stands_for="a digest cut to the width of a number",
+        storms=("checksums-wrong",),
+        caught_by=("checksum",),
+        deed="client PATCH checksum wrong",
+        also=("bytes", "conflict", "durability", "linearizable", "replay"),
+        exchange=ChecksumCut,
+    ),
+    Bug(
+        name="checksum-of-news",
+        says="the checksum of bytes that have come before is not looked at",
+        stands_for="a replay that is thanked for before its body is read to the end",
+        storms=("composed",),
+        caught_by=("checksum",),
+        deed="client PATCH checksum wrong",
+        also=("bytes", "conflict", "durability", "linearizable", "replay"),
+        exchange=ChecksumOfNews,
+        sim_only="composed storms of real processes are too few to draw what it takes",
     ),
     Bug(
         name="no-offset",

@@ -7,6 +7,7 @@ lock. So whoever dies in between tells again, and nobody else does.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any, Final
 
 from chunkstore.model import View
@@ -76,6 +77,14 @@ class ToldByTheLast(HookedStore):
         return view
 
 
+class FailuresIgnored(HookedStore):
+    """Goes on as if others had been told where that failed."""
+
+    def tell(self, paths: Paths) -> None:
+        with suppress(OSError):
+            super().tell(paths)
+
+
 def _bug(name: str, says: str, stands_for: str, **rest: Any) -> Bug:
     return Bug(
         name=name,
@@ -113,5 +122,14 @@ BUGS = (
         deed="client PATCH",
         store=ToldByTheLast,
         sim_only="the moment between the name and the hook is too short for a kill",
+    ),
+    _bug(
+        "telling-failed",
+        "a call of the hook that failed is taken for one that was made",
+        "an error of a hook that is logged, and the upload called finished",
+        storms=("composed",),
+        deed="client PATCH",
+        store=FailuresIgnored,
+        sim_only="a local file system does not fail",
     ),
 )

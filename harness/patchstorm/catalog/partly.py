@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import unicodedata
 from typing import Any, Final
+from urllib.parse import unquote
 
 from chunkstore.body import Body
+from chunkstore.late import LateBody
 from chunkstore.model import Record
 from chunkstore.places import Places
+from chunkstore.port import Data
 from chunkstore.store import Store
 from patchstorm.catalog.model import Bug
 
@@ -23,8 +26,12 @@ class _GlancingBody(Body):
         whole = self._whole
         assert whole is not None
         start, end = max(record.offset, self.offset), min(record.end, self.end)
-        with self._files.opened(self._paths.chunk(record.offset), os.O_RDONLY) as chunk:
-            there = self._files.read_at(chunk, end - start, start - record.offset)
+        try:
+            with self._files.opened(self._paths.chunk(record.offset), os.O_RDONLY) as chunk:
+                there = self._files.read_at(chunk, end - start, start - record.offset)
+        except FileNotFoundError:  # damage, which is not what is wrong here
+            super()._compare(record)
+            return
         came = self._files.read_at(whole.fd, end - start, start - self.offset)
         if self._alike(came, there):
             self._agreed.add(record)
@@ -50,6 +57,30 @@ class _SumOnly(_GlancingBody):
         return len(came) == len(there) and sum(came) == sum(there)
 
 
+class _BothEnds(_GlancingBody):
+    def _alike(self, came: bytes, there: bytes) -> bool:
+        ends = came[:GLANCE_BYTES] + came[-GLANCE_BYTES:]
+        return ends == there[:GLANCE_BYTES] + there[-GLANCE_BYTES:]
+
+
+class BothEndsCompared(Store):
+    body_type = _BothEnds
+
+
+class _FirstBlock(LateBody):
+    """Compares the first block of what comes with the published file."""
+
+    def write(self, block: Data) -> None:
+        first, same = not self.received, self._same
+        super().write(block)
+        if not first:
+            self._same = same
+
+
+class LateInPart(Store):
+    late_type = _FirstBlock
+
+
 class FrontCompared(Store):
     body_type = _FrontOnly
 
@@ -70,6 +101,11 @@ class _FoldedPlaces(Places):
 class _NormalPlaces(Places):
     def path(self, target: str) -> str:
         return super().path(unicodedata.normalize("NFC", target))
+
+
+class _UnquotedPlaces(Places):
+    def path(self, target: str) -> str:
+        return super().path(unquote(target))
 
 
 class _ShortPlaces(Places):
@@ -93,6 +129,10 @@ class FoldedNames(_Renaming):
 
 class NormalNames(_Renaming):
     places_type = _NormalPlaces
+
+
+class UnquotedNames(_Renaming):
+    places_type = _UnquotedPlaces
 
 
 class ShortNames(_Renaming):
@@ -135,6 +175,39 @@ BUGS = (
         also=("replay", "bytes", "status", "offsets", "publication"),
         deed="answer 204",
         store=SumCompared,
+        sim_only=_SELDOM,
+    ),
+    Bug(
+        name="compared-at-both-ends",
+        says="a body agrees with committed bytes if their first 32 and their last 32 do",
+        stands_for="a fingerprint of a file's ends, taken for one of the file",
+        storms=("composed",),
+        caught_by=_CONTRADICTED,
+        also=("replay", "bytes", "status", "offsets", "publication"),
+        deed="answer 204",
+        store=BothEndsCompared,
+        sim_only=_SELDOM,
+    ),
+    Bug(
+        name="late-compared-in-part",
+        says="of what comes after the publication the first block is compared with the file",
+        stands_for="a loop over blocks that keeps what it said of the first",
+        storms=("late-replays",),
+        caught_by=_CONTRADICTED,
+        also=("replay", "bytes", "publication"),
+        deed="answer 204",
+        store=LateInPart,
+        sim_only="a local connection brings small bodies in one block",
+    ),
+    Bug(
+        name="names-unquoted",
+        says="a file is published under its name with %25 and the like undone",
+        stands_for="what is no URL decoded as one, or a URL twice: RFC 3986, 2.4",
+        storms=("composed",),
+        caught_by=_UNPUBLISHED,
+        also=("bytes", "availability", "refusal", "conflict", "linearizable", "replay"),
+        deed="answer 204",
+        store=UnquotedNames,
         sim_only=_SELDOM,
     ),
     Bug(

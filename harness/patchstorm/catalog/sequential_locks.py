@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chunkstore.errors import Busy, Conflict
-from chunkstore.model import View
+from chunkstore.model import Claims, View
 from chunkstore.port import Data
 from patchstorm.catalog.model import Bug, Innocent
 from patchstorm.catalog.owner_files import (
@@ -66,6 +66,49 @@ class PatchesInTurn(SequentialStore):
     body_type = _TurnBody
 
 
+class _SharingBody(_HoldingBody):
+    """Holds a lock that bodies share."""
+
+    def write(self, block: Data) -> None:
+        if self.held is None:
+            path = self.store.paths(self.claims.session).of("turn")
+            self.held = locked_file(self.store, path, fcntl.LOCK_SH)
+        SequentialBody.write(self, block)
+
+
+class EndedAfterBodies(SequentialStore):
+    """DELETE waits until no body is on its way; nobody else waits."""
+
+    body_type = _SharingBody
+
+    def terminate(self, claims: Claims) -> None:
+        turn = locked_file(self, self.paths(claims.session).of("turn"))
+        try:
+            super().terminate(claims)
+        finally:
+            self.port.close(turn)
+
+
+class _MarkingBody(_SharingBody):
+    """Shares the lock of all bodies."""
+
+    def write(self, block: Data) -> None:
+        if self.held is None:
+            self.held = locked_file(self.store, self.store.uploads, fcntl.LOCK_SH)
+        SequentialBody.write(self, block)
+
+
+class CreatedAfterBodies(SequentialStore):
+    """A creation waits until no body is on its way, whichever upload it is for; nobody else waits."""
+
+    body_type = _MarkingBody
+
+    def create(self, claims: Claims, metadata: str = "") -> View:
+        self.files.make_directory(self.uploads)
+        self.port.close(locked_file(self, self.uploads))
+        return super().create(claims, metadata)
+
+
 class _OnlyBody(_TurnBody):
     def turn(self) -> str:
         return self.store.uploads
@@ -77,14 +120,14 @@ class OneBodyAtATime(SequentialStore):
     body_type = _OnlyBody
 
 
-def locked_file(store: SequentialStore, path: str) -> int:
+def locked_file(store: SequentialStore, path: str, how: int = fcntl.LOCK_EX) -> int:
     """The descriptor of a file or directory, locked; ``Busy`` while somebody else has the lock."""
     if path == store.uploads:
         fd = store.port.open(path, os.O_RDONLY | os.O_DIRECTORY)
     else:
         fd = store.port.open(path, os.O_RDWR | os.O_CREAT)
     try:
-        store.port.flock(fd, fcntl.LOCK_EX)
+        store.port.flock(fd, how)
     except OSError:
         store.port.close(fd)
         raise Busy("Another body is on its way.") from None
@@ -129,6 +172,29 @@ BUGS = (
         also=("completion", "residue"),
         base="sequential",
         store=PatchesInTurn,
+    ),
+    Bug(
+        name="ended-after-bodies",
+        says="DELETE waits until no body of the upload is on its way",
+        stands_for="a lock of readers and writers, shared by bodies: who stalls cannot be got rid of",
+        storms=("stalling", "stalling-long"),
+        caught_by=("waiting", "availability"),
+        deed="body stands or answer timeout",
+        also=("completion", "residue"),
+        base="sequential",
+        store=EndedAfterBodies,
+        sim_only="few real storms end an upload while a body of it stands still",
+    ),
+    Bug(
+        name="created-after-bodies",
+        says="a creation waits until no body is on its way, whichever upload it is for",
+        stands_for="a directory that is locked to add to it, and by those who write below it",
+        storms=("stalling-creating",),
+        caught_by=("waiting", "availability"),
+        deed="body stands or answer timeout",
+        also=("completion", "residue"),
+        base="sequential",
+        store=CreatedAfterBodies,
     ),
     Bug(
         name="one-body-at-a-time",

@@ -44,6 +44,18 @@ class SessionNameUnsynced(Store):
     files_type = _UploadsUnsyncedFiles
 
 
+class _RecordsUnsyncedFiles(Files):
+    def sync_directory(self, path: str) -> None:
+        if not path.endswith(f"/{RECORDS}"):
+            super().sync_directory(path)
+
+
+class SegmentNamesUnsynced(Store):
+    """Syncs each further file of records, and not the directory that holds them."""
+
+    files_type = _RecordsUnsyncedFiles
+
+
 class _UnsyncedPublisher(Publisher):
     def _assemble(self, paths: Paths, stage: Stage, records: list[Record]) -> Record | None:
         for record in records:
@@ -226,6 +238,18 @@ BUGS = (
         also=("refusal", "linearizable", "offsets", "status", "publication"),
         storages=("btrfs", "worst-posix"),
         store=SessionNameUnsynced,
+        sim_only=NO_POWER,
+    ),
+    Bug(
+        name="segment-names-unsynced",
+        says="a further file of records is synced and named by the state, and its directory is not synced",
+        stands_for="a directory that has its first file when an upload has many chunks: fsync(2)",
+        storms=("power-loss-many-chunks",),
+        caught_by=("durability", "availability", "completion"),
+        deed="fault power-loss",
+        also=("refusal", "linearizable", "offsets", "status", "publication", "replay", "bytes"),
+        storages=("btrfs", "worst-posix"),
+        store=SegmentNamesUnsynced,
         sim_only=NO_POWER,
     ),
     Bug(
