@@ -154,7 +154,7 @@ def test_replay_without_a_path_tells_what_is_fixed(
     entry: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     schedule = json.loads(entry[1])["schedule"] | {"choices": []}  # nobody is held up any more
-    put(entry, schedule=schedule, target="reference")
+    put(entry, schedule=schedule, target="reference", mark=None)
     assert main(["replay"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("FIXED: replaying against reference in sim\n  bytes: ")
@@ -165,6 +165,7 @@ def test_replay_without_a_path_tells_what_is_fixed(
     ("changes", "says"),
     [
         ({"target": "reference"}, "choices found their step, and none of 20 near it fails"),
+        ({"target": "reference", "mark": "0" * 16}, "its choices were changed in the file"),
         ({"target": "refrence"}, "no such target"),
         ({"schedule": {"version": 999, "choices": []}}, "version 999"),
         ({"version": 99}, "version 99"),

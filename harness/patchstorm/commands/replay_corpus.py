@@ -96,7 +96,7 @@ def _simulated(entry: Entry, target: str | None, near: int) -> tuple[State, str]
     if again.ran.unknown is not None:
         return "NO LONGER FITS", f"could not be judged: {again.ran.unknown}"
     if again.edited:
-        return "NO LONGER FITS", "its choices were changed in the file"
+        return "NO LONGER FITS", "its choices were changed in the file, and it is not violated"
     steps = f"{again.placed} of {again.choices} choices found their step"
     more = "" if again.nearby is None else f", and none of {again.nearby.runs} near it fails"
     return "NO LONGER FITS", steps + more
