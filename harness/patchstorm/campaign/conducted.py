@@ -46,6 +46,8 @@ from patchstorm.worlds.registry import world_of
 
 RUNS_DEFAULT = 40
 AIMED_OF_A_PLAN = 24
+AIMED_BETWEEN = 4
+"""So many for each order that a strategy draws."""
 STORAGE = "tmpfs"
 Try: TypeAlias = tuple[Plan, Schedule | None]
 """A plan and the choices to be made in it; None: those that a strategy draws."""
@@ -163,7 +165,7 @@ class Search:
             index = await self._round(index)
 
     async def _round(self, index: int) -> int:
-        """One plan as it comes, what is aimed at in it, and as many plans with orders that are drawn."""
+        """One plan as it comes, what is aimed at in it, and plans with orders that are drawn in between."""
         plan = plan_of(self.asked, index)
         kinds = [FAULTS[fault.kind] for fault in plan.world_faults]
         deadly = any(kind.deadly for kind in kinds)
@@ -178,7 +180,7 @@ class Search:
         tries: list[Try] = []
         for place, order in enumerate(orders):
             tries.append((plan, Schedule(choices=order)))
-            if place % 2:
+            if place % AIMED_BETWEEN == AIMED_BETWEEN - 1:
                 tries.append(self._drawn(index))
                 index += 1
         if not orders:

@@ -21,6 +21,7 @@ from patchstorm.worlds.fuse.chains import OWN
 if TYPE_CHECKING:
     from patchstorm.worlds.fuse.member import Held
 
+ROUNDED_NS: Final = 1_000  # asyncio counts seconds
 HOLD: Final = "hold"
 """A switch after which whoever stood there is passed over as long as anybody else can do anything."""
 
@@ -73,8 +74,12 @@ class Chooses(Protocol):
 
     taken: list[Choice]
 
-    def stands_before(self, name: str) -> None:
-        """A client's turn of this name can be taken from now on."""
+    def stands_before(self, name: str, woken_ns: int | None = None) -> None:
+        """A client's turn of this name can be taken from now on; the timer of that time may have woken it."""
+        ...
+
+    def sleeps(self, until_ns: int) -> None:
+        """The next timer of the clients goes off then, if nothing else is chosen."""
         ...
 
     def choose(self, options: Sequence[Option], *, timer: bool) -> Option:
@@ -105,14 +110,26 @@ class Naming:
         self.order: list[str] = []
         self.possible: dict[str, int] = {}
         """Since when in ``order`` each turn could have been taken."""
+        self.asleep: dict[str, int] = {}
+        """Since when the next timer was the one after which it could."""
+        self._alarm = (0, 0)
         self._stood: Counter[str] = Counter()
         self._seen: Counter[str] = Counter()
         self._asked: Counter[Key] = Counter()
 
-    def stands_before(self, name: str) -> None:
+    def stands_before(self, name: str, woken_ns: int | None = None) -> None:
         """A client's turn can be taken from now on."""
-        self.possible[f"{name}#{self._stood[name]}"] = len(self.order)
+        turn = f"{name}#{self._stood[name]}"
         self._stood[name] += 1
+        self.possible[turn] = len(self.order)
+        if woken_ns is not None:
+            self.sleeps(woken_ns)
+            self.asleep[turn] = self._alarm[1]
+
+    def sleeps(self, until_ns: int) -> None:
+        """The next timer of the clients goes off then."""
+        if abs(until_ns - self._alarm[0]) > ROUNDED_NS:
+            self._alarm = (until_ns, len(self.order))
 
     def number(self, name: str) -> int:
         """How often what is called so has happened."""
@@ -274,6 +291,7 @@ class Repeating(Naming):
         self._choices = tuple(choices)
         self._by_key = by_key(self._choices)
         self._used: set[Key] = set()
+        self._woken_for = ""
 
     def arm(self) -> None:
         return
@@ -287,6 +305,10 @@ class Repeating(Naming):
         return tuple(choice for choice in self._choices if choice.key not in self._used)
 
     def choose(self, options: Sequence[Option], *, timer: bool) -> Option:
+        called, self._woken_for = self._woken_for, ""
+        for option in options:
+            if called and self.key(option) == called:
+                return self.happened(option)
         place, goes_on = self.dull(options)
         dull = options[place]
         choice = self._listed(dull, goes_on, len(options) > 1 or timer)
@@ -316,7 +338,8 @@ class Repeating(Naming):
         return None if found is None or found.key in self._used else found
 
     def _found(self, choice: Choice, options: Sequence[Option], timer: bool) -> Option | None:
-        """What the choice names; where just that cannot happen, another call of the same one."""
+        """What the choice names; where just that cannot happen, another call of the same one. A client that
+        sleeps when somebody is held for it is woken, and goes first."""
         target = choice.target or ""
         if target == TIMER:
             return CLOCK if timer else None
@@ -324,7 +347,11 @@ class Repeating(Naming):
             if self.key(option) == target:
                 return option
         who = target.partition(" ")[0]
-        return next((option for option in options if option.who == who), None)
+        found = next((option for option in options if option.who == who), None)
+        if found is None and choice.kind == HOLD and timer:
+            self._woken_for = target
+            return CLOCK
+        return found
 
     def strike(self, option: Option) -> int:
         choice = self._by_key.get((option.name, self.during(option.name), STRIKE))

@@ -55,6 +55,7 @@ class Conductor(Resting):
         self.served = Served()
         self._engaged: set[int] = set()  # who serves a request, or has not done with the last one
         self._waited = False
+        self._due_ns: int | None = None  # when the clients' next timer goes off
         self._real = 0
         self._runs: int | None = None  # the replica whose call was the last step
         self._last_ns = time.monotonic_ns()
@@ -104,7 +105,8 @@ class Conductor(Resting):
         if self.chooses is None or self._real:
             return
         turn = Turn(who, key, replica, goes_on)
-        self.chooses.stands_before(key)
+        rang = self._due_ns is not None and self._due_ns <= self.clock.now_ns
+        self.chooses.stands_before(key, self._due_ns if rang else None)
         self._turns.append(turn)
         try:
             await turn.future
@@ -130,6 +132,7 @@ class Conductor(Resting):
             raise InconclusiveError(f"the storm did not end in time{self._who_spun()}")
         if self._real or self.chooses is None:
             return self._let_time_pass(timeout)
+        self._due_ns = None if timeout is None else self.clock.now_ns + int(timeout * 1e9)
         events = self._settle()
         if events or self._late_timers():
             return events
@@ -270,6 +273,8 @@ class Conductor(Resting):
         assert self.chooses is not None
         self._count_step()
         self._runs = None
+        if self._due_ns is not None:
+            self.chooses.sleeps(self._due_ns)
         chosen = self.chooses.choose(options, timer=timeout is not None)
         if chosen is CLOCK:
             assert timeout is not None

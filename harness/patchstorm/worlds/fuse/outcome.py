@@ -47,7 +47,8 @@ class FuseOutcome:
     """``choices`` are those that were not dull, ``unplaced`` listed ones that could not be made.
 
     ``storm_steps`` counts the calls between the storm's first request and its last; ``order`` names all
-    that was chosen in it, and ``possible`` since when there each turn of a client could have been taken.
+    that was chosen in it, and ``possible`` since when there each turn of a client could have been taken, and
+    ``asleep`` since when its client had only to be woken for it.
     What of ``trace`` comes before ``storm_from`` was done before the storm, where nobody is struck.
     ``paths`` maps what requests are called to their operations, ``turns`` the names of clients' turns
     to requests, and ``names`` what servers minted to what paths say instead.
@@ -65,6 +66,7 @@ class FuseOutcome:
     storm_from: int = 0
     order: tuple[str, ...] = ()
     possible: dict[str, int] = field(default_factory=dict)
+    asleep: dict[str, int] = field(default_factory=dict)
     paths: dict[str, int] = field(default_factory=dict)
     turns: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)

@@ -67,6 +67,7 @@ class Chooser(Chooses, Protocol):
 
     order: list[str]
     possible: dict[str, int]
+    asleep: dict[str, int]
 
     def arm(self) -> None: ...
     def number(self, name: str) -> int: ...
@@ -393,6 +394,7 @@ class _FuseRun(Run):
             storm_from=self._storm_from,
             order=tuple(self.chooser.order),
             possible=dict(self.chooser.possible),
+            asleep=dict(self.chooser.asleep),
             paths=self.conductor.served.paths,
             turns=self.conductor.served.turns,
             names=dict(self.minted),
