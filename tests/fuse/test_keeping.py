@@ -14,6 +14,7 @@ from typing import cast
 import msgspec
 import pytest
 
+from patchstorm.check import judge
 from patchstorm.choice.replay import SWITCH
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull
@@ -234,3 +235,36 @@ def test_who_ended_by_itself_is_told_with_a_log_that_stays(
     (note, *_) = [note for note in ran.notes if "ended by itself" in note]
     assert str(tmp_path / "replica-") in note
     assert "enough" in Path(note.rpartition("see ")[2]).read_text()
+
+
+def preloading(target: Target) -> Target:
+    start = msgspec.structs.replace(target.start, preload=True)
+    return msgspec.structs.replace(target, start=start)
+
+
+@pytest.mark.slow
+def test_python_servers_of_many_storms_are_forked_and_do_the_same_also_after_a_death(
+    keeping: Keeping,
+) -> None:
+    target = preloading(mini("locked"))
+    plain = [kept(keeping, storm(), target, Repeating([OVERTAKES])) for _ in range(3)]
+    (nursery,) = keeping.nurseries
+    assert nursery.forks == 0
+    forked = kept(keeping, storm(), target, Repeating([OVERTAKES]))
+    assert nursery.why_not is None
+    assert nursery.forks == 2
+    assert unlike(plain[0].history, forked.history) is None
+    died = kept(keeping, storm("sequential", faults=CRASH), target)
+    assert any(isinstance(one, Fault) and one.deadly for one in died.history.events)
+    assert nursery.forks == 5  # both replicas, and the one that died once more
+    assert not [one for each in judge(died.history) for one in each.findings]
+
+
+@pytest.mark.slow
+def test_servers_of_a_target_that_does_not_want_it_are_never_forked(keeping: Keeping) -> None:
+    target = mini("locked")
+    for _ in range(4):
+        kept(keeping, storm("sequential"), target)
+    (nursery,) = keeping.nurseries
+    assert nursery.starts == 8
+    assert nursery.forks == 0

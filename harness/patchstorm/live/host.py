@@ -21,9 +21,13 @@ class Host(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ThisHost:
-    """The machine that the harness runs on; ``entry`` stands before every command."""
+    """The machine that the harness runs on; ``entry`` stands before every command.
+
+    ``holder`` is the process whose namespaces that enters, where it does nothing else.
+    """
 
     entry: tuple[str, ...] = ()
+    holder: int | None = None
 
     def enter(self, *command: str, directory: str) -> tuple[str, ...]:
         """The caller starts commands in their directory anyway."""

@@ -30,6 +30,11 @@ MARK = "PATCHSTORM_REPLICA"
 """In the environment of a replica and all that it starts: one value for each start."""
 
 
+def mark_of_replica() -> str:
+    """A new value of it, with its name."""
+    return f"{MARK}={secrets.token_hex(8)}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What is to be run: ``command`` with every placeholder filled, and the ``environment`` it adds.
@@ -107,8 +112,8 @@ def processes(home: Path, host: Host = HERE) -> Launch:
         if shutil.which(order.command[0]) is None:
             raise TargetError(f"{order.name}: no program `{order.command[0]}` here. {order.remedy}")
         Path(order.scratch).mkdir(parents=True, exist_ok=True)
-        name, token = MARK, secrets.token_hex(8)
-        mark = f"{name}={token}"
+        mark = mark_of_replica()
+        name, _, token = mark.partition("=")
         guard.adopt_mark(mark)  # first: a harness that is killed meanwhile leaves nothing unnoted
         with open(order.log, "ab", opener=no_link) as log:
             process = subprocess.Popen(

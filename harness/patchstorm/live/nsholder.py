@@ -109,9 +109,11 @@ def join(namespace: int) -> None:
 
 def enter(holder: int, command: list[str]) -> None:
     """Become ``command`` in the namespaces of ``holder``."""
+    directory = os.getcwd()  # to enter a namespace is to go to its root
     same_user = os.readlink(f"/proc/{holder}/ns/user") == os.readlink("/proc/self/ns/user")
     for kind in ("mnt",) if same_user else ("user", "mnt"):
         join(os.open(f"/proc/{holder}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC))
+    os.chdir(directory)
     os.execvp(command[0], command)
 
 

@@ -32,7 +32,8 @@ class Start(_Table, frozen=True, kw_only=True):
     ``lifetime`` are further arguments for a storm whose uploads expire, with ``{lifetime_ms}`` or
     ``{lifetime_s}``; without them such storms are skipped. ``missing`` tells a person how to
     install the program when it is not there. ``stateless``: what it keeps in memory or outside ``{root}``
-    changes no answer, so its processes may serve one storm after the other.
+    changes no answer, so its processes may serve one storm after the other. ``preload``: a server written in
+    Python may be forked from a process that has imported its packages.
     """
 
     command: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class Start(_Table, frozen=True, kw_only=True):
     lifetime: tuple[str, ...] = ()
     missing: str | None = None
     stateless: bool = False
+    preload: bool = False
 
 
 class Simulate(_Table, frozen=True, kw_only=True):

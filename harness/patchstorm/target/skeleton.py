@@ -25,6 +25,7 @@ command = ["my-server", "--listen", "127.0.0.1:{{port}}", "--dir", "{{root}}"]
 # inherit  = ["MY_SERVER_LICENSE"]      # variables of your own that it gets; few others are handed on
 # stop     = "SIGTERM"                   # and after stop_ms it is killed
 # stateless = true                       # what it keeps in memory changes no answer
+# preload  = true                        # a Python server may be forked, which is faster (docs/fuse.md)
 # lifetime = ["--expire-after", "{{lifetime_s}}"]      # further arguments where uploads are to expire
 
 [ready]

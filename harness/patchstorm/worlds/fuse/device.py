@@ -102,7 +102,7 @@ class Hidden(Device):
     def host(self) -> ThisHost:
         """Where replicas of this mount run."""
         command = (sys.executable, "-I", "-S", nsholder.__file__)
-        return ThisHost((*command, "enter", str(self._holder.pid)))
+        return ThisHost((*command, "enter", str(self._holder.pid)), self._holder.pid)
 
     def _unmount(self) -> None:
         _dismiss(self._holder)

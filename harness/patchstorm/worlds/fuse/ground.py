@@ -21,9 +21,11 @@ from typing import Final
 from patchstorm.history.events import Fault
 from patchstorm.history.model import History
 from patchstorm.history.no_answer import NoAnswer
+from patchstorm.live.environment import home_of
 from patchstorm.live.fleet import Fleet, assembled
-from patchstorm.live.host import Host
+from patchstorm.live.host import ThisHost
 from patchstorm.live.storage import Storage
+from patchstorm.live.warm.nursery import Nursery
 from patchstorm.target.model import Target
 from patchstorm.worlds.fuse.conductor import Conductor
 from patchstorm.worlds.fuse.device import Device, mounted
@@ -36,18 +38,21 @@ _OVER: Final = (NoAnswer.DROPPED, NoAnswer.LOST, NoAnswer.REFUSED, NoAnswer.NO_U
 
 
 class Ground:
-    """``storms``: how many it has seen. ``fit``: whether it may see another one.
+    """``storms``: how many it has seen. ``fit``: whether it may see another one. ``nursery`` starts servers.
 
     Raises UnavailableStorage where nothing can be mounted.
     """
 
-    def __init__(self, replicas: int, *, keeps: bool = False) -> None:
+    def __init__(
+        self, replicas: int, *, keeps: bool = False, nursery: Nursery | None = None
+    ) -> None:
         self.keeps = keeps
+        self.nursery = nursery
         self.fit = keeps
         self.storms = 0
         self.devices: list[Device] = []
         self._fleet: Fleet | None = None
-        self._hosts: list[Host] = []
+        self._hosts: list[ThisHost] = []
         self._stack = contextlib.ExitStack()
         try:
             self.root, self.scratch = self._stack.enter_context(folders())
@@ -106,9 +111,14 @@ class Ground:
             flavour=flavour,
             hosts=self._hosts,
         )
-        return assembled(
+        fleet = assembled(
             target, storage, len(self.devices), log_dir=log_dir, lifetime_ms=lifetime_ms
         )
+        if self.nursery is not None:
+            home = home_of(self.scratch)
+            for replica, host in zip(fleet.replicas, self._hosts, strict=True):
+                replica.launch = self.nursery.launches(home, host, replica.launch)
+        return fleet
 
     def close(self) -> None:
         """End everything. Without their mounts no server waits for an answer."""

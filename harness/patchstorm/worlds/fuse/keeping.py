@@ -19,6 +19,7 @@ from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull
 from patchstorm.history.model import History
 from patchstorm.live.suits import lifetime_ms
+from patchstorm.live.warm.nursery import Nursery
 from patchstorm.scenario.plan import Plan
 from patchstorm.target.model import Target
 from patchstorm.worlds.fuse.choosing import Deciding, Repeating
@@ -59,6 +60,8 @@ class Keeping:
     idle: list[Kept] = field(default_factory=list)
     openers: set[str] = field(default_factory=set)
     """How what servers do of their own accord begins (:mod:`.chains`)."""
+    nurseries: list[Nursery] = field(default_factory=list)
+    """Who starts servers, by target."""
     _proved: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,18 +75,33 @@ class Keeping:
         stop: threading.Event | None = None,
     ) -> FuseOutcome:
         """As ``run_conducted``, on servers that are there already where that is allowed."""
+        nursery = self._nursery(target)
+        if nursery.ripe:
+            nursery.prepare(plan.replicas)
         if not target.start.stateless or target.companion is not None or self.refused is not None:
             ran = run_conducted(
-                plan, target, chooser, out_dir=out_dir, stop=stop, openers=self.openers
+                plan,
+                target,
+                chooser,
+                out_dir=out_dir,
+                stop=stop,
+                openers=self.openers,
+                nursery=nursery,
             )
             return ran if self.refused is None else _noted(ran, self.refused)
-        kept = self._taken((target, plan.replicas, lifetime_ms(plan)))
+        kept = self._taken((target, plan.replicas, lifetime_ms(plan)), nursery)
         try:
             if kept.first is not None and kept.ground.warm and not self._proved:
                 self._prove(kept, kept.first, target, stop)
             if self.refused is not None:
                 ran = run_conducted(
-                    plan, target, chooser, out_dir=out_dir, stop=stop, openers=self.openers
+                    plan,
+                    target,
+                    chooser,
+                    out_dir=out_dir,
+                    stop=stop,
+                    openers=self.openers,
+                    nursery=nursery,
                 )
                 return _noted(ran, self.refused)
             fresh = not kept.ground.warm
@@ -101,10 +119,21 @@ class Keeping:
         """End all servers."""
         with self._lock:
             idle, self.idle = self.idle, []
+            nurseries, self.nurseries = self.nurseries, []
         for kept in idle:
             kept.ground.close()
+        for nursery in nurseries:
+            nursery.close()
 
-    def _taken(self, fitting: Fitting) -> Kept:
+    def _nursery(self, target: Target) -> Nursery:
+        with self._lock:
+            for one in self.nurseries:
+                if one.target == target:
+                    return one
+            self.nurseries.append(Nursery(target))
+            return self.nurseries[-1]
+
+    def _taken(self, fitting: Fitting, nursery: Nursery) -> Kept:
         """An idle ground that fits, or a new one in place of one that does not."""
         with self._lock:
             kept = next((one for one in self.idle if one.fitting == fitting), None)
@@ -115,7 +144,7 @@ class Keeping:
                 misfit = self.idle.pop(0)
         if misfit is not None:
             misfit.ground.close()
-        return kept or Kept(fitting, ground_of(fitting[0], fitting[1], keeps=True))
+        return kept or Kept(fitting, ground_of(fitting[0], fitting[1], keeps=True, nursery=nursery))
 
     def _laid_aside(self, kept: Kept) -> None:
         if kept.ground.fit and self.refused is None:

@@ -20,6 +20,7 @@ from patchstorm.live.fetching import fetched
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.suits import lifetime_ms
 from patchstorm.live.triggers import later
+from patchstorm.live.warm.nursery import Nursery
 from patchstorm.run.clients import Clients
 from patchstorm.run.damage import Damage
 from patchstorm.run.last_look import Found, finals
@@ -83,12 +84,13 @@ def run_conducted(
     stop: threading.Event | None = None,
     ground: Ground | None = None,
     openers: set[str] | None = None,
+    nursery: Nursery | None = None,
 ) -> FuseOutcome:
     """Run ``plan`` once, as ``chooser`` decides, in a thread without an event loop; logs go to ``out_dir``.
 
-    ``ground`` may have seen others; ``openers`` is what is known of sweeps (:mod:`.chains`).
-    Raises UnavailableStorage where nothing can be mounted, TargetError for a target that does not start, and
-    InconclusiveError for one that cannot be conducted.
+    ``ground`` may have seen others; ``openers`` is what is known of sweeps (:mod:`.chains`), and
+    ``nursery`` starts the servers of a new ground. Raises UnavailableStorage where nothing can be mounted,
+    TargetError for a target that does not start, and InconclusiveError for one that cannot be conducted.
     """
     began = time.monotonic()
     clock = ManualClock(time.time_ns())
@@ -96,7 +98,7 @@ def run_conducted(
     make_root(server)
     with ExitStack() as stack:
         if ground is None:
-            ground = ground_of(target, plan.replicas)
+            ground = ground_of(target, plan.replicas, nursery=nursery)
             stack.callback(ground.close)
         runner = stack.enter_context(asyncio.Runner(loop_factory=Loop))
         loop = runner.get_loop()
