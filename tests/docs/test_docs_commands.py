@@ -93,6 +93,8 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         arguments += ["--collect-only", "-q", "-p", "no:cacheprovider"]
     elif GUEST in command:
         arguments += ["--schedules", "1"]
+    elif arguments[0] == "litmus" and "--random" in arguments:
+        arguments += ["--random", "2"]
     elif arguments[0] == "litmus":
         arguments += [] if "--program" in arguments else ["--program", "new-name,flock"]
     elif command not in (MAIN_JOB, CAUGHT, CAUGHT_LIVE, EXPLORED):

@@ -52,7 +52,9 @@ def test_a_call_that_a_fault_struck_is_a_cause_and_says_which_fault(tmp_path: Pa
 def test_what_a_sweeper_took_away_and_who_relied_on_it_are_told(tmp_path: Path) -> None:
     story = _told("live-bodies-swept", tmp_path)
     (swept,) = [line for line in story if "/sweeper unlink" in line]
-    assert swept.startswith("->") and swept.endswith("<- changed meanwhile")
+    (relied,) = [line for line in story if "replace" in line and line.endswith("-> ENOENT")]
+    assert story.index(swept) < story.index(relied)
+    assert swept.rpartition("/")[2].split()[0] in relied
 
 
 def test_a_residue_is_told_by_the_requests_that_left_it(tmp_path: Path) -> None:

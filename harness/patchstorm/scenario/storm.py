@@ -107,8 +107,13 @@ def context(plan: Plan, choices: Chooser, client: str, uploads: Iterable[UploadP
 
 @cache
 def _names_lag(storage: str | None) -> bool:
-    """Whether a storage, None for the world's own, does not promise that hosts see each other's names."""
-    return storage is not None and "coherent-names" not in guarantees(parse_flavour(storage))
+    """Whether a storage, None for the world's own, does not promise that hosts see each other's names.
+
+    Of a directory of somebody's own nobody knows what it lies on.
+    """
+    if storage is None:
+        return False
+    return storage.startswith("dir:") or "coherent-names" not in guarantees(parse_flavour(storage))
 
 
 def client_workload(
