@@ -67,11 +67,10 @@ def test_a_look_that_takes_as_long_as_all_the_rest_needs_no_rest() -> None:
 
 @pytest.mark.slow
 def test_on_a_mount_that_is_always_stale_the_dull_schedule_loses_the_update() -> None:
-    _, small = _shrunk("stale-mount", "reference:rename-unrefreshed", "nfs4")
+    _, small = _shrunk("stale-mount", "reference:rename-unrefreshed", "nfs4", seed=2)
     assert small.schedule.choices == ()
     assert small.plan.replicas == 2
-    assert len(small.plan.clients) == len(small.plan.uploads) == 1
-    assert small.plan.uploads[0].size <= 256
+    assert small.plan.uploads[0].size <= 64
 
 
 def test_a_bug_of_the_dull_schedule_needs_no_choice_at_all() -> None:

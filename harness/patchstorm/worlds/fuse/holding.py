@@ -100,12 +100,12 @@ class Holding:
                 looks=request.op in LOOKS, serves=self._serves(member.index), held=self._conducts(),
             )  # fmt: skip
             held = Held(member, request, call, "", own=own)
-            held.told = called.told()
+            named = held.told = called.told()
             if request.op == Op.RELEASE:
                 member.moves.closed(request)
             elif request.op in MOVES:
-                called = called._replace(detail=member.moves.called(request, path))
-            held.name = f"{held.who} {called.told()}"
+                named = called._replace(detail=member.moves.called(request, path)).told()
+            held.name = f"{held.who} {named}"
             if silent:
                 self._execute(held)
             elif self._passes(held):

@@ -78,32 +78,22 @@ class Keeping:
         nursery = self._nursery(target)
         if nursery.ripe:
             nursery.prepare(plan.replicas)
-        if not target.start.stateless or target.companion is not None or self.refused is not None:
+
+        def anew() -> FuseOutcome:
             ran = run_conducted(
-                plan,
-                target,
-                chooser,
-                out_dir=out_dir,
-                stop=stop,
-                openers=self.openers,
+                plan, target, chooser, out_dir=out_dir, stop=stop, openers=self.openers,
                 nursery=nursery,
-            )
+            )  # fmt: skip
             return ran if self.refused is None else _noted(ran, self.refused)
+
+        if not target.start.stateless or target.companion is not None or self.refused is not None:
+            return anew()
         kept = self._taken((target, plan.replicas, lifetime_ms(plan)), nursery)
         try:
             if kept.first is not None and kept.ground.warm and not self._proved:
                 self._prove(kept, kept.first, target, stop)
             if self.refused is not None:
-                ran = run_conducted(
-                    plan,
-                    target,
-                    chooser,
-                    out_dir=out_dir,
-                    stop=stop,
-                    openers=self.openers,
-                    nursery=nursery,
-                )
-                return _noted(ran, self.refused)
+                return anew()
             fresh = not kept.ground.warm
             ran = run_conducted(
                 plan, target, chooser, out_dir=out_dir, stop=stop, ground=kept.ground,
