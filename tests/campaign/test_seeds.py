@@ -67,6 +67,7 @@ def test_a_search_looks_for_what_its_seeds_have_not_met(corpus: Corpus) -> None:
     assert pairs_of(after) > pairs_of(anew)
 
 
+@pytest.mark.slow
 def test_what_was_found_does_not_depend_on_processes(corpus: Corpus, tmp_path: Path) -> None:
     shutil.copytree(corpus.folder, tmp_path / "other")
     one, two = searched(corpus), searched(Corpus(tmp_path / "other"), jobs=2)

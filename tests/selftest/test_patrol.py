@@ -83,6 +83,7 @@ def test_parts_are_the_same_as_the_whole(capsys: Captured) -> None:
     assert sum(part["cells"] for part in parts) == whole["cells"]
 
 
+@pytest.mark.slow
 def test_the_result_is_the_same_in_one_process_and_in_two(capsys: Captured) -> None:
     sample = ("--only", "reference", "--schedules", "6", "--seed", "3")
     results = [patrol(capsys, *sample, "--jobs", jobs)[1] for jobs in ("1", "2")]
