@@ -58,3 +58,13 @@ def test_a_file_that_is_there_is_left_alone(
 def test_a_directory_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         new("/no/such/place/mine")
+
+
+def test_the_place_it_tells_steers_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "\x1b[31mred"
+    place.mkdir()
+    assert new(str(place / "mine")) == 0
+    said = capsys.readouterr().out
+    assert r"\x1b[31mred/mine.toml" in said and "\x1b" not in said

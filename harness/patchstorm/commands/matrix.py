@@ -25,7 +25,7 @@ from patchstorm.commands.run import default_jobs
 from patchstorm.commands.sampling import Sampling
 from patchstorm.commands.storms import Job, Played, play_all, play_away
 from patchstorm.errors import UsageError
-from patchstorm.legible import legible
+from patchstorm.legible import legible, legible_line
 from patchstorm.report.combine import combined
 from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.matrix import (
@@ -373,7 +373,7 @@ def _draw(matrix: Matrix, file: Path) -> None:
     failures = [one.failure for row in matrix.rows for one in row.cells if one.failure is not None]
     drawn = draw_all(((path, Path(path)) for path in failures if Path(path).is_file()), file)
     file.write_text(matrix_page(matrix, drawn), encoding="utf-8")
-    sys.stderr.write(f"wrote {file}\n")
+    sys.stderr.write(f"wrote {legible_line(str(file))}\n")
 
 
 def _tell(matrix: Matrix, request: Request) -> None:

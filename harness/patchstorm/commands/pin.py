@@ -64,7 +64,7 @@ def execute(path: Path, *, output: Path) -> int:
     name = _free(failure, output)
     write_failure(output / f"{name}.json", failure)
     (output / f"{name}.py").write_text(_text(failure, name), encoding="utf-8")
-    sys.stdout.write(f"wrote {output / name}.py and {name}.json\n")
+    sys.stdout.write(f"wrote {legible_line(str(output / name))}.py and {name}.json\n")
     return 0
 
 

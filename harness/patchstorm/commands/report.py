@@ -12,6 +12,7 @@ from patchstorm.campaign.failure import FAILURE_FILE, read_failure, violation
 from patchstorm.commands.leaving import leave
 from patchstorm.commands.places import writable_file
 from patchstorm.errors import UsageError
+from patchstorm.legible import legible_line
 from patchstorm.report.model import Report, RunReport, overall
 from patchstorm.report.stored import REPORT_FILE, read
 
@@ -32,7 +33,7 @@ def execute(run_dir: Path, *, output: Path | None, badge: Path | None = None) ->
     else:
         writable_file(output, "--output")
         output.write_text(_rendered(report, output, run_dir), encoding="utf-8")
-        sys.stderr.write(f"wrote {output}\n")
+        sys.stderr.write(f"wrote {legible_line(str(output))}\n")
     return 0
 
 

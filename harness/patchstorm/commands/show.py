@@ -16,6 +16,7 @@ from patchstorm.campaign.failure import (
 )
 from patchstorm.commands.places import writable_file
 from patchstorm.errors import OtherPythonError, PatchstormError, UsageError
+from patchstorm.legible import legible_line
 
 if TYPE_CHECKING:
     from patchstorm.history.model import History
@@ -35,16 +36,15 @@ def execute(
     """
     place = failure_at(path)
     if perfetto is not None:
-        sys.stdout.write(
-            f"wrote {write_trace(place, perfetto, closely=not as_recorded)}: open it on https://ui.perfetto.dev\n"
-        )
+        traced = write_trace(place, perfetto, closely=not as_recorded)
+        sys.stdout.write(f"wrote {legible_line(str(traced))}: open it on https://ui.perfetto.dev\n")
         if output is None:
             return 0
     into = place.with_name(PAGE_FILE) if output is None else output
     written = write_page(
         place, into, "--output" if output is not None else "the page", closely=not as_recorded
     )
-    sys.stdout.write(f"wrote {written}\n")
+    sys.stdout.write(f"wrote {legible_line(str(written))}\n")
     return 0
 
 

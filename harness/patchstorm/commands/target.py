@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from patchstorm.errors import TargetError, UsageError
+from patchstorm.legible import legible_line
 from patchstorm.target.model import Target
 
 if TYPE_CHECKING:
@@ -50,10 +51,11 @@ def new(name: str, app: str | None = None) -> int:
         raise UsageError(
             f"{path}: cannot be written ({error.strerror}). Give a name in a directory that exists."
         ) from None
+    told = legible_line(str(path))
     sys.stdout.write(
-        f"wrote {path}: set {'start.command' if app is None else 'simulate.environment'} and wire.path in "
+        f"wrote {told}: set {'start.command' if app is None else 'simulate.environment'} and wire.path in "
         "it, then\n"
-        f"  patchstorm target check {path}\n"
+        f"  patchstorm target check {told}\n"
     )
     return 0
 
