@@ -36,6 +36,8 @@ NFS = 'storage = "nfs4"'
 SWEEP = {"stat "}
 """Of the storage's root, as listdir(3) begins."""
 ALIKE_MIN = 7  # of eight: what threads of a server do is the machine's to decide
+MISSED_MAX = 20
+"""A fault of 50 ms, a server that looks every 10, and some looks before it is known for that."""
 RECORD = 'path = "*.at.said"'
 
 
@@ -98,9 +100,13 @@ def test_who_believes_that_nothing_is_there_while_a_record_is_replaced_stores_by
     assert not accused(plain("holds", client="conflicting"))
 
 
-@pytest.mark.slow
 def test_who_looks_again_for_a_record_that_is_missing_finds_it() -> None:
-    assert not accused(struck("silly-rename", "waits", client="conflicting"))
+    ran = struck("silly-rename", "waits", client="conflicting")
+    assert not accused(ran)
+    missed = [one for one in ran.trace if one.result == "ENOENT" and ".at.said" in one.told]
+    assert (
+        len(missed) <= MISSED_MAX
+    )  # the fault ends by the clock, and not by the server's patience
 
 
 def test_a_sweep_comes_at_its_own_time_and_moves_nothing_that_is_done_for_clients() -> None:

@@ -56,6 +56,12 @@ class Bridge(Nodes):
         locks = None if handle is None else handle.inode.locks
         return locks is None or not locks.ranges
 
+    def has_locks_on(self, request: Request) -> bool:
+        """Whether this replica has any lock on what is closed, which it may give up by that."""
+        handle = self.client.fds.get(request.unpack("Q")[0])
+        locks = None if handle is None else handle.inode.locks
+        return locks is not None and locks.holds_any(self.client.host.name)
+
     # -- one request ----------------------------------------------------------------------------------
 
     def execute(self, request: Request) -> bytes:

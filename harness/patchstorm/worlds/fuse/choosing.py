@@ -42,10 +42,11 @@ class Turn:
 class Option:
     """Something that can happen now: a held call, or the turn of a client.
 
-    ``aside``: it is done for nobody who waits.
+    ``aside``: it is done for nobody who waits. ``polls``: it was asked before, and nothing has happened since
+    (:mod:`.polling`).
     """
 
-    __slots__ = ("aside", "footprint", "held", "name", "turn", "who")
+    __slots__ = ("aside", "footprint", "held", "name", "polls", "turn", "who")
 
     def __init__(
         self,
@@ -56,8 +57,10 @@ class Option:
         held: Held | None = None,
         turn: Turn | None = None,
         aside: bool = False,
+        polls: bool = False,
     ) -> None:
-        self.aside = aside
+        self.aside = aside or polls
+        self.polls = polls
         self.who = who
         self.name = name
         self.footprint = footprint
@@ -141,7 +144,7 @@ class Naming:
 
     def dull(self, options: Sequence[Option]) -> tuple[int, bool]:
         """What happens where nobody minds; True: somebody goes on."""
-        if self.behind and all(option.who == self.behind for option in options):
+        if self.behind and all(one.who == self.behind or one.polls for one in options):
             self.behind = ""
         first: int | None = None
         for place, option in enumerate(options):

@@ -74,6 +74,7 @@ class Conductor(Resting):
             yield
         finally:
             self._real -= 1
+            self.polling.changed()
             for member in members:
                 member.loose -= 1
                 self._moving.add(member.index)
@@ -137,7 +138,7 @@ class Conductor(Resting):
         if events or self._late_timers():
             return events
         options = self._options()
-        if not options or self._better_waits(options, timeout):
+        if self._polls_for_time(options) or self._better_waits(options, timeout):
             return self._nothing_else(timeout)
         self._take(options, timeout)
         return []
@@ -194,6 +195,7 @@ class Conductor(Resting):
             and self._serving.get(index) == 1
             and not held.own
             and not held.member.paused
+            and not self.polling.polls(index)
             and not any(
                 one.member is held.member and not one.own for one in (*self._held, *self._parked)
             )
@@ -228,7 +230,8 @@ class Conductor(Resting):
         What a replica does for nobody, such as a sweep, comes last: it comes again every few milliseconds of
         real time, of which a conducted storm takes much. It comes first where a request of that replica
         sleeps: that may wait for what the sweep has got hold of, such as a lock in memory. What follows an
-        answer, such as the close of a file, is no such thing, whichever of the two is seen first.
+        answer, such as the close of a file, is no such thing, whichever of the two is seen first. Who polls
+        gives way to whatever it may be waiting for.
         """
         asking = {one.member.index for one in (*self._held, *self._parked) if not one.own}
         self._engaged = {one for one in self._engaged if self._serving.get(one) or one in asking}
@@ -236,6 +239,7 @@ class Conductor(Resting):
             Option(
                 one.who, one.name, one.call.footprint, held=one,
                 aside=one.own or one.member.index not in self._engaged,
+                polls=not one.own and self.polling.polls(one.member.index),
             )
             for one in self._held
             if not one.member.paused
@@ -254,6 +258,15 @@ class Conductor(Resting):
         """Calls of sweeps for which a request of their replica may be waiting."""
         sleepers = self._sleepers()
         return [one for one in self._held if one.own and one.member in sleepers]
+
+    def _polls_for_time(self, options: Sequence[Option]) -> bool:
+        """Whether nothing can happen but that somebody asks once more, and a call waits for its time: that
+        is what has to pass."""
+        return all(one.polls for one in options) and (not options or bool(self._ends()))
+
+    def _ends(self) -> list[int]:
+        """When calls that have to wait for a time go on."""
+        return [one.until_ns for one in self._parked if one.until_ns is not None]
 
     def _better_waits(self, options: Sequence[Option], timeout: float | None) -> bool:
         """Whether time is to go on first: nobody waits for a sweep, and whether one has come yet is chance.
@@ -282,6 +295,7 @@ class Conductor(Resting):
         elif chosen.turn is not None:
             turn = chosen.turn
             self._turns.remove(turn)
+            self.polling.changed()
             if turn.replica is not None:
                 self._moving.add(turn.replica)
             if not turn.future.done():
@@ -301,24 +315,33 @@ class Conductor(Resting):
             self._execute(held)
 
     def _nothing_else(self, timeout: float | None) -> Events:
-        """Only timers can go on: a server's, in real time, or the next one of the clients."""
-        if self._sleepers():
-            self._last_ns = time.monotonic_ns()
-            end = time.monotonic() + (TIMER_S if timeout is None else min(TIMER_S, timeout))
-            while (left := end - time.monotonic()) > 0:
-                events = self._let_time_pass(left)
-                if events or any(not one.own for one in self._held):
-                    self._moving |= set(self._serving)
-                    return events
-            self._end_waits()  # whoever sleeps may be waiting for them
-            return []
-        ends = [one.until_ns for one in self._parked if one.until_ns is not None]
+        """Only timers can go on: a server's, in real time, or the next one of the clients, or of a call.
+
+        Who polls sleeps on a timer, too. While a call waits for its time that is not what it needs.
+        """
+        ends = self._ends()
+        sleepers = self._sleepers()
+        if sleepers and not (ends and all(self.polling.polls(one.index) for one in sleepers)):
+            return self._servers_timers(timeout)
         if timeout is not None:
             ends.append(self.clock.now_ns + int(timeout * 1e9) + 1)
         if not ends:
             raise InconclusiveError("nobody can go on any more, and the storm is not over")
         self.clock.now_ns = max(self.clock.now_ns, min(ends))
         self._end_waits()
+        return []
+
+    def _servers_timers(self, timeout: float | None) -> Events:
+        """Real time, until one of them has gone off."""
+        self._last_ns = time.monotonic_ns()
+        end = time.monotonic() + (TIMER_S if timeout is None else min(TIMER_S, timeout))
+        while (left := end - time.monotonic()) > 0:
+            events = self._let_time_pass(left)
+            if events or any(not one.own for one in self._held):
+                self._moving |= set(self._serving)
+                self._end_waits()  # time has passed for them, too
+                return events
+        self._end_waits()  # whoever sleeps may be waiting for them
         return []
 
     def _end_waits(self) -> None:

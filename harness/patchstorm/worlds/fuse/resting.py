@@ -12,11 +12,14 @@ from typing import Final
 
 from patchstorm.errors import InconclusiveError
 from patchstorm.storage.server import Server
+from patchstorm.worlds.fuse.bridge import SILENT
 from patchstorm.worlds.fuse.chains import Chains
 from patchstorm.worlds.fuse.choosing import Turn
-from patchstorm.worlds.fuse.holding import Holding
+from patchstorm.worlds.fuse.holding import Holding, answer_of
 from patchstorm.worlds.fuse.loop import Events, Selector
-from patchstorm.worlds.fuse.member import Member
+from patchstorm.worlds.fuse.member import Held, Member
+from patchstorm.worlds.fuse.polling import Polling
+from patchstorm.worlds.fuse.protocol import Op
 
 POLL_S: Final = 0.000_05  # between two looks whether all rest; twice as long each time
 POLL_S_MAX: Final = 0.001
@@ -35,6 +38,19 @@ class Resting(Holding):
         self._turns: list[Turn] = []
         self._serving: dict[int, int] = {}
         self._patient: set[int] = set()
+        self.polling = Polling()
+
+    def performed(self, held: Held) -> tuple[int, bytes] | None:
+        """The call itself, and whether its replica or others may find something new after it."""
+        effect = _may_be_seen(held)
+        result = super().performed(held)
+        if result is not None:
+            index = held.member.index
+            if effect and not result[0]:
+                self.polling.changed(by=index)
+            if not (held.own or held.request.op in SILENT):
+                self.polling.told(index, held.told, answer_of(held, result))
+        return result
 
     def _settle(self) -> Events:
         """Until all who serve a request or were let go are at rest, or something has come for a client.
@@ -112,16 +128,27 @@ class Resting(Holding):
 
     def _late_timers(self) -> bool:
         """A language's runtime hands work on by timers of its own, as Go does within 10 ms. These are no
-        choice: each sleeper is given ``PATIENCE_S`` once. True: something came, look again."""
+        choice: each sleeper is given ``PATIENCE_S`` once, but for those that poll (:mod:`.polling`), which
+        would come for ever. True: something came, look again."""
         idle = {member.index for member in self._sleepers()}
+        self.polling.sleep(idle)
         self._patient &= idle
         for index in sorted(idle - self._patient):
+            if self.polling.polls(index):
+                continue
             self._patient.add(index)
             if self._pump(PATIENCE_S):
                 self._patient.discard(index)
                 self._moving.add(index)
                 return True
         return False
+
+
+def _may_be_seen(held: Held) -> bool:
+    """Whether others can find what this call does, if it succeeds."""
+    if held.request.op in (Op.FLUSH, Op.RELEASE):
+        return held.member.bridge.has_locks_on(held.request)
+    return held.call.changes and held.request.op not in SILENT
 
 
 def _moves(member: Member) -> bool:
