@@ -48,6 +48,7 @@ from patchstorm.worlds.sim.faults import Faults
 from patchstorm.worlds.sim.fetching import Getter
 from patchstorm.worlds.sim.injection import Injections
 from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.leaking import Leaks
 from patchstorm.worlds.sim.network import Network
 from patchstorm.worlds.sim.outcome import SimOutcome
 from patchstorm.worlds.sim.port import EPOCH_NS, SimPort
@@ -179,6 +180,10 @@ class _SimRun(Run):
             self.clients, subject, kernel, self.replicas, self.triggers.saw_bytes
         )
         self.network.describes = describes
+        if "tidies-up" in self.target.capabilities:
+            Leaks(self.target, self.network, kernel, self.server, self.recorder, self.stamp).look(
+                self.watch, self.replicas
+            )
         self.abilities = Abilities(
             kernel=kernel, server=self.server, replicas=self.replicas, network=self.network,
             places=self.places, recorder=self.recorder, stamp=self.stamp,
