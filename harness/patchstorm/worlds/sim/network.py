@@ -54,6 +54,7 @@ class Network:
         self.said: dict[int, str] = {}
         self.away: set[int] = set()
         self.describes = False
+        self.lock_wait_ms = subject.lock_wait_ms
         self.on_ended: Callable[[Delivery, Replica], None] | None = None
         self._clients = clients
         self._on_bytes = on_bytes
@@ -208,7 +209,7 @@ class Network:
                 self._body(delivery),
                 chunked=delivery.mischief.chunked,
                 gone=lambda: delivery.gone,
-                lock_wait_ns=self._subject.lock_wait_ms * MS,
+                lock_wait_ns=self.lock_wait_ms * MS,
             )
 
     def _body(self, delivery: Delivery) -> Iterator[bytes]:

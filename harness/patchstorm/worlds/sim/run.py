@@ -180,10 +180,7 @@ class _SimRun(Run):
             self.clients, subject, kernel, self.replicas, self.triggers.saw_bytes
         )
         self.network.describes = describes
-        if "tidies-up" in self.target.capabilities:
-            Leaks(self.target, self.network, kernel, self.server, self.recorder, self.stamp).look(
-                self.watch, self.replicas
-            )
+        self._set_up_network()
         self.abilities = Abilities(
             kernel=kernel, server=self.server, replicas=self.replicas, network=self.network,
             places=self.places, recorder=self.recorder, stamp=self.stamp,
@@ -196,6 +193,15 @@ class _SimRun(Run):
         self._observers = tuple(self._told(observers))
         for observer in observers:
             observer.attach(kernel, self.server)
+
+    def _set_up_network(self) -> None:
+        if self.plan.lock_wait_ms is not None:
+            self.network.lock_wait_ms = self.plan.lock_wait_ms
+        if "tidies-up" in self.target.capabilities:
+            leaks = Leaks(
+                self.target, self.network, self.kernel, self.server, self.recorder, self.stamp
+            )
+            leaks.look(self.watch, self.replicas)
 
     def _told(self, observers: tuple[Observer, ...]) -> Iterator[Observer]:
         """Who is told of calls: ``observers``, and what waits for a call in this very plan."""
