@@ -33,6 +33,7 @@ def test_no_checker_accuses_a_correct_store(sequential: bool) -> None:
         "conformance",
         "waiting",
         "hooks",
+        "leaks",
         "records",
         *(name for name in ("replay", "publication", "status") if sequential),
     }

@@ -54,6 +54,51 @@ def healthy_sequential() -> Book:
     return book
 
 
+# -- leaks -------------------------------------------------------------------------------------
+
+
+def tidy() -> Book:
+    return addressed(capabilities=(*ADDRESSED, "tidies-up"))
+
+
+@plant("leaks")
+def a_file_stays_open() -> Book:
+    book = tidy()
+    book.event("leak", replica=0, what="handle", path="t", op=1)
+    return book
+
+
+@plant("leaks")
+def a_file_stays_open_after_a_disk_failed() -> Book:
+    book = tidy()
+    book.event("fault", fault="eio", replica=0)
+    book.event("leak", replica=0, what="handle", path="t")
+    return book
+
+
+@plant("leaks")
+def a_temporary_file_stays_after_a_lost_reply() -> Book:
+    book = tidy()
+    book.event("fault", fault="lost-reply", op=1)
+    book.event("leak", replica=0, what="file", path="body.tmp", op=1)
+    return book
+
+
+@plant()
+def a_temporary_file_stays_after_a_disk_failed() -> Book:
+    book = tidy()
+    book.event("fault", fault="eio", replica=0)
+    book.event("leak", replica=0, what="file", path="body.tmp", op=1)
+    return book
+
+
+@plant()
+def a_file_stays_open_at_a_target_that_promises_nothing() -> Book:
+    book = addressed()
+    book.event("leak", replica=0, what="handle", path="t", op=1)
+    return book
+
+
 # -- refusal -----------------------------------------------------------------------------------
 
 

@@ -84,6 +84,7 @@ WRONG: dict[str, Spoil] = {
         lambda asked, said: asked.get("upload-length") == "12", 204, upload_offset="5"
     ),
     "length.past-end": when(answered(413, "PATCH"), 400),
+    "length.offset-outside": when(answered(409, "PATCH"), 413),
     "minted.served": when(_of("minted-head"), 404),
     "minted.refused": when(_of("minted-bad-negative"), 200, upload_offset="0"),
     "minted.too-large": when(_of("minted-large"), 400),

@@ -285,7 +285,7 @@ BUGS = (
         storms=("truncated",),
         caught_by=("bytes",),
         deed="request write **/chunks/*",
-        also=("durability", "publication", "linearizable"),
+        also=("durability", "publication", "linearizable", "leaks"),
         store=AppendRecordedElsewhere,
     ),
     Bug(

@@ -194,7 +194,7 @@ BUGS = (
         storms=("parallel",),
         caught_by=("durability", "availability"),
         deed="request unlink **/.lock or request flock **/.lock",
-        also=("offsets", "linearizable", "status", "completion", "bytes", "publication"),
+        also=("offsets", "linearizable", "status", "completion", "bytes", "publication", "leaks"),
         store=LockFileUnlinked,
     ),
     Bug(

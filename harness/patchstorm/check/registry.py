@@ -13,6 +13,7 @@ from patchstorm.check import (
     conformance,
     durability,
     hooks,
+    leaks,
     linearizable,
     offsets,
     protocol,
@@ -51,6 +52,7 @@ RULES: tuple[Rule, ...] = (
     starvation.RULE,
     hooks.RULE,
     records.RULE,
+    leaks.RULE,
 )
 
 CHECKERS: tuple[Checker, ...] = (*(rule.checker() for rule in RULES), linearizable.checker())

@@ -6,6 +6,8 @@ particular. Whatever a recorder notes that is none of these is a :class:`Note`.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from patchstorm.history.line import Line
@@ -97,6 +99,20 @@ class Damage(Line, frozen=True, kw_only=True, tag="damage"):
     length: int
     record: bool = False
     left: int | None = None
+
+
+class Leak(Line, frozen=True, kw_only=True, tag="leak"):
+    """What requests left behind on a replica that was done with them, answered or not.
+
+    ``what``: a ``handle``, a file that the process keeps open while it serves nobody; or a ``file`` that is
+    there for a request's own time, by the target's word. ``op`` opened or made it; None: a sweep did.
+    """
+
+    time_ns: int
+    replica: int
+    what: Literal["handle", "file"]
+    path: str
+    op: int | None = None
 
 
 class Told(Line, frozen=True, kw_only=True, tag="told"):
@@ -203,6 +219,7 @@ Event = (
     | Sighting
     | Beside
     | Damage
+    | Leak
     | Told
     | Contents
     | Stall
@@ -213,7 +230,7 @@ Event = (
     | Note
 )
 KINDS: tuple[type[Event], ...] = (
-    Fault, Exit, Phase, Sighting, Beside, Damage, Told, Contents, Stall, Standstill, Step, Refusal,
+    Fault, Exit, Phase, Sighting, Beside, Damage, Leak, Told, Contents, Stall, Standstill, Step, Refusal,
     ProgramEnd, Note,
 )  # fmt: skip
 
@@ -226,5 +243,7 @@ def kind_of(event: Event) -> str:
 def where(event: Event) -> int | None:
     """The replica that an event is about, if it is about one."""
     return (
-        event.replica if isinstance(event, (Fault, Exit, Standstill, Step, Refusal, Note)) else None
+        event.replica
+        if isinstance(event, (Fault, Exit, Leak, Standstill, Step, Refusal, Note))
+        else None
     )

@@ -58,6 +58,7 @@ def draw_plan(
         )  # fmt: skip
     by_table = _uploads(scenario, chooser)
     uploads = tuple(upload for group in by_table.values() for upload in group)
+    wait = scenario.fleet.lock_wait
     return Plan(
         scenario=scenario.name,
         title=scenario.title,
@@ -78,6 +79,7 @@ def draw_plan(
         reaches=scenario.reaches,
         scale=scenario.scale,
         workers=_number(chooser, "fleet/workers", scenario.fleet.workers),
+        lock_wait_ms=None if wait is None else _number(chooser, "fleet/lock-wait", wait),
     )
 
 

@@ -68,6 +68,7 @@ def _fleet() -> Schema:
             "balancer": _FLAG,
             "creation": _spread("word", CREATIONS),
             "workers": _spread("count"),
+            "lock_wait": _spread("ms"),
         }
     )
 

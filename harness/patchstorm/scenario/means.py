@@ -20,6 +20,7 @@ class Means:
     ``sees_calls``: single file-system calls can trigger a fault. ``balancer``: a real one stands before the
     replicas. ``configures_creation``: a fleet can be started that lets not everybody create uploads.
     ``bounds_workers``: replicas can be started that serve few requests at once.
+    ``bounds_lock_wait``: so can replicas that soon refuse a request whose upload is busy.
     ``own_disk``: every storm has a disk that may be filled.
     ``runs_programs``: a client may be a program of its own, which reaches the fleet through the harness.
     """
@@ -30,6 +31,7 @@ class Means:
     balancer: bool = False
     configures_creation: bool = False
     bounds_workers: bool = False
+    bounds_lock_wait: bool = False
     own_disk: bool = False
     runs_programs: bool = False
 

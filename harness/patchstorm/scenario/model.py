@@ -49,7 +49,8 @@ class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
     Where there are several, the simulator's schedules take them in turn, and other worlds the first.
     ``balancer``: clients reach the replicas only through one that sends requests again. ``creation``: who
     may create uploads: anybody (on), who shows the fleet's secret as a bearer token, or nobody (off).
-    ``workers``: how many requests each replica serves at once; 0: any number.
+    ``workers``: how many requests each replica serves at once; 0: any number. ``lock_wait``: for how many
+    milliseconds a request waits for a busy upload before it is refused; None: as long as the server likes.
     """
 
     replicas: Spread = always(3)
@@ -57,6 +58,7 @@ class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
     balancer: bool = False
     creation: Spread = always("on")
     workers: Spread = always(0)
+    lock_wait: Spread | None = None
 
     @property
     def storage(self) -> str | None:

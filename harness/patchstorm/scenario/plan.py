@@ -120,7 +120,8 @@ class SweepPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One concrete storm. ``composed``: it was drawn whole, and what it is made of is told with it.
 
-    ``workers``: so many requests are served at once by each replica; 0: any number.
+    ``workers``: so many requests are served at once by each replica; 0: any number. ``lock_wait_ms``: so long
+    a request waits for a busy upload; None: as long as the server likes.
     """
 
     scenario: str
@@ -144,6 +145,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     composed: bool = False
     sweeps: SweepPlan | None = None
     workers: int = 0
+    lock_wait_ms: int | None = None
 
     @property
     def needs_programs(self) -> bool:

@@ -43,6 +43,7 @@ def runnable(
         or _no_balancer(scenario, world, means)
         or _open_to_all(scenario, world, frozenset(capabilities), means)
         or _no_pool(scenario, world, means)
+        or _no_patience(scenario, world, means)
         or _no_program(scenario, world, means)
         or _impossible_fault(scenario, world, storage or scenario.fleet.storage, means)
         or _no_companion(scenario, world, companion)
@@ -103,6 +104,13 @@ def _no_pool(scenario: Scenario, world: str, means: AllMeans) -> str | None:
     return (
         f"how many requests a replica serves at once can be bounded in {there} only, not in {world}"
     )
+
+
+def _no_patience(scenario: Scenario, world: str, means: AllMeans) -> str | None:
+    if scenario.fleet.lock_wait is None or means[world].bounds_lock_wait:
+        return None
+    there = _where(means, lambda one: one.bounds_lock_wait)
+    return f"how long a request waits for a busy upload can be set in {there} only, not in {world}"
 
 
 def _no_program(scenario: Scenario, world: str, means: AllMeans) -> str | None:

@@ -37,6 +37,7 @@ STORAGE = re.compile(r"dir:.+|[a-z][a-z0-9.-]*(,[a-z_]+(=[A-Za-z0-9._:/-]+)?)*",
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _REPLICA = re.compile(r"replica-[0-9]+", re.ASCII)
 WORKERS_MAX = 64
+LOCK_WAIT_MS_MAX = 600_000
 CREATIONS = ("on", "bearer", "off")
 CLOSINGS = ("client", "sweeper")
 POLICIES = ("polite", "hostile")
@@ -121,6 +122,7 @@ def _fleet(table: Table | None) -> FleetSpec:
         balancer=table.flag("balancer", default=False),
         creation=table.spread("creation", _option("word", words=CREATIONS)) or always("on"),
         workers=_spread(table, "workers", _option("count", 0, WORKERS_MAX), 0),
+        lock_wait=table.spread("lock_wait", _option("ms", 0, LOCK_WAIT_MS_MAX)),
     )
     table.close()
     return spec

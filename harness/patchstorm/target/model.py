@@ -147,6 +147,7 @@ class Files(_Table, frozen=True, kw_only=True):
     ``{offset}``; without it the harness cannot damage stored bytes and know which. ``records`` are the paths
     of what is written down of an upload, with ``{id}``, and with ``*``. ``told`` is the path of a file that
     appears with each call that tells others of a finished upload, with ``{id}``, and with ``*`` for the rest.
+    ``temporary`` are files of which each is there for as long as the request that made it is served.
     """
 
     published: str = "{target}"
@@ -157,6 +158,7 @@ class Files(_Table, frozen=True, kw_only=True):
     stored: str | None = None
     records: tuple[str, ...] = ()
     told: str | None = None
+    temporary: tuple[str, ...] = ()
 
 
 class Settle(_Table, frozen=True, kw_only=True):

@@ -146,7 +146,7 @@ def _check_places(files: Files, where: str) -> None:
                 )
     if files.told is not None:
         _inside(files.told, f"{where}.told")
-    for key in ("internal", "leftovers", "records"):
+    for key in ("internal", "leftovers", "records", "temporary"):
         for at, pattern in enumerate(getattr(files, key)):
             _inside(pattern, f"{where}.{key}[{at}]")
 

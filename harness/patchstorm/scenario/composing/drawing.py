@@ -46,6 +46,7 @@ RATES: Final = (1000, 300, 80)  # permille of the PATCHes that a modifier change
 MODIFIERS_MAX: Final = 2
 LIFETIMES_MS: Final = (1_000, 2_500, 30_000)
 BORN_MS: Final = (0, 2, 12, 60)
+LOCK_WAITS_MS: Final = (0, 20, 300)
 SWEEPS: Final = ((1, 20), (10, 60), (3, 200), (700, 900))
 SMALL_BYTES: Final = 512
 WORKERS: Final = (2, 1, 4)
@@ -97,6 +98,7 @@ def compose(
         scale=not drawing.as_they_are,
         composed=True,
         workers=_workers(chooser, ground),
+        lock_wait_ms=_lock_wait_ms(chooser, ground),
         sweeps=None if sweeps is None else SweepPlan(first_ms=sweeps[0], every_ms=sweeps[1]),
     )
 
@@ -376,6 +378,13 @@ def _workers(chooser: Chooser, ground: Ground) -> int:
     if not ground.small or chooser.draw("workers", 4) < 3:
         return 0
     return WORKERS[chooser.draw("workers/count", len(WORKERS))]
+
+
+def _lock_wait_ms(chooser: Chooser, ground: Ground) -> int | None:
+    """How long a request waits for a busy upload: in a quarter of the storms hardly at all."""
+    if not ground.small or chooser.draw("lock-wait", 4) < 3:
+        return None
+    return LOCK_WAITS_MS[chooser.draw("lock-wait/ms", len(LOCK_WAITS_MS))]
 
 
 _IDS: Final = tuple(f"u{'1' * (place + 1)}" for place in range(16))

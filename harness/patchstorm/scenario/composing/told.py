@@ -23,7 +23,9 @@ def _lines(plan: Plan) -> Iterator[str]:
         "" if sweeps is None else f", swept after {sweeps.first_ms} ms, every {sweeps.every_ms} ms"
     )
     few = f" of {plan.workers} workers" if plan.workers else ""
-    yield f"composed on {plan.storage or 'tmpfs'}, replicas: {plan.replicas}{few}, closed by {closed}{swept}"
+    wait = "" if plan.lock_wait_ms is None else f", waiting {plan.lock_wait_ms} ms for what is busy"
+    where = plan.storage or "tmpfs"
+    yield f"composed on {where}, replicas: {plan.replicas}{few}{wait}, closed by {closed}{swept}"
     for upload in plan.uploads:
         yield f"  {_upload(plan, upload)}"
     for client in plan.clients:

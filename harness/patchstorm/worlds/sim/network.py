@@ -39,6 +39,7 @@ class Network:
     ``paths`` maps the paths of deliveries' tasks to their operations. ``said`` is, by operation, what a whole
     server wrote of an error. ``away`` are replicas that clients
     cannot reach. ``on_bytes`` is told of body bytes as they go. ``describes``: long bodies are ropes.
+    ``on_ended`` is told of requests with which a replica that lives is done.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class Network:
         self.said: dict[int, str] = {}
         self.away: set[int] = set()
         self.describes = False
+        self.lock_wait_ms = subject.lock_wait_ms
+        self.on_ended: Callable[[Delivery, Replica], None] | None = None
         self._clients = clients
         self._on_bytes = on_bytes
         self._request_ms = clients.wire.request_ms
@@ -206,7 +209,7 @@ class Network:
                 self._body(delivery),
                 chunked=delivery.mischief.chunked,
                 gone=lambda: delivery.gone,
-                lock_wait_ns=self._subject.lock_wait_ms * MS,
+                lock_wait_ns=self.lock_wait_ms * MS,
             )
 
     def _body(self, delivery: Delivery) -> Iterator[bytes]:
@@ -265,6 +268,8 @@ class Network:
         replica.busy_requests -= 1
         if not delivery.gone:
             self._finish(delivery, None, NoAnswer.RESET if died else NoAnswer.CLOSED)
+        if self.on_ended is not None and not died:
+            self.on_ended(delivery, replica)
 
     # -- what the client sees -----------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from patchstorm.storage.client import Client
     from patchstorm.storage.server import Server
     from patchstorm.storage.stat import Stat
+    from patchstorm.worlds.sim.task import Task
 
 EPOCH_NS = 1_800_000_000 * 1_000_000_000
 """What the clocks of a run show at its start: a moment in 2027."""
@@ -35,14 +36,14 @@ class Watch:
     """Who wants to know of names that appear: published files, and names beside them.
 
     ``hot`` are the published paths, absolute. ``created`` collects every path that was given a name, of which
-    ``appeared`` is told when a file is made there for the first time.
+    those in ``appeared`` are told when a file is made there for the first time.
     """
 
     __slots__ = ("appeared", "changed", "created", "hot")
 
     def __init__(self, changed: Callable[[str], None]) -> None:
         self.changed = changed
-        self.appeared: Callable[[str], None] | None = None
+        self.appeared: list[Callable[[str], None]] = []
         self.hot: set[str] = set()
         self.created: dict[str, int] = {}
 
@@ -53,6 +54,7 @@ class SimPort:
     ``skew_ns`` is how far its wall clock is ahead. ``lifetime_ms`` is how long the storm wants uploads
     to live; None: as long as the store likes. ``creation`` is who may create them. ``blocks`` reads a range
     of a file without copying it, in storms whose uploads are described and not held; None in all others.
+    ``openers`` are, by descriptor, the tasks that opened it; None where nobody asks.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class SimPort:
         self.lifetime_ms: int | None = None
         self.creation: Creation = "on"
         self.blocks: Blocks | None = None
+        self.openers: dict[int, Task | None] | None = None
         self.serial = serial
         self._serial = serial << 32
         self._hot_fds: dict[int, str] = {}
@@ -90,6 +93,8 @@ class SimPort:
                 break
             except WouldBlock as block:
                 self._wait(block)
+        if self.openers is not None:
+            self.openers[fd] = kernel.current
         if flags & (O_CREAT | O_ACCMODE):
             if flags & O_CREAT:
                 self._made(path)
@@ -386,8 +391,8 @@ class SimPort:
         watch = self.watch
         if path not in watch.created:
             watch.created[path] = self.kernel.steps
-            if watch.appeared is not None:
-                watch.appeared(path)
+            for appeared in watch.appeared:
+                appeared(path)
 
     def _warmed(self, fd: int) -> None:
         path = self._hot_fds.get(fd)

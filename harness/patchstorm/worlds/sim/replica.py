@@ -45,6 +45,7 @@ class Replica:
         self.power_losses = 0
         self._powered = True
         self.sweeps = 0
+        self.sweeping = False
         self.skew_ns = 0
         self.lifetime_ms: int | None = None
         self.creation: Creation = "on"
@@ -54,6 +55,7 @@ class Replica:
         self.sweeps_drawn: SweepPlan | None = None
         self.on_exits: Callable[[Replica, int, str], None] | None = None
         self.on_exit: Callable[[], None] | None = None
+        self.on_swept: Callable[[Replica], None] | None = None
         self._kernel = kernel
         self._server = server
         self._subject = subject
@@ -67,6 +69,11 @@ class Replica:
         return self.runs and not self.stopping
 
     @property
+    def at_rest(self) -> bool:
+        """Whether a process runs that serves nobody and sweeps nothing."""
+        return self.runs and not self.busy_requests and not self.sweeping
+
+    @property
     def runs(self) -> bool:
         """Whether there is a process now."""
         return self.app is not None or self.process is not None
@@ -76,7 +83,7 @@ class Replica:
         if self.runs or not self._powered:
             return
         self.starts += 1
-        self.stopping = False
+        self.stopping = self.sweeping = False
         self.domain = Domain(self.index)
         self.client = self._server.mount(self.name, pid=self.starts)
         self.port = self._port_of(self.client, self.index, ((self.index + 1) << 12) | self.starts)
@@ -85,6 +92,8 @@ class Replica:
         self.port.creation = self.creation
         if self.describes:
             self.port.describe()
+        if self.on_swept is not None:
+            self.port.openers = {}
         self.pool = Pool(self._kernel, self.workers)
         host = self._subject.host
         if host is not None:
@@ -159,9 +168,13 @@ class Replica:
         first_ms = FIRST_SWEEP_MS if drawn is None else drawn.first_ms
         kernel.sleep(first_ms * MS * (4 + self.index) // 4)
         while True:
+            self.sweeping = True
             with suppress(OSError):  # a pass that met a failing disk; the next one comes
                 app.sweep()
+            self.sweeping = False
             self.sweeps += 1
+            if self.on_swept is not None:
+                self.on_swept(self)
             every_ms = self._subject.sweep_ms
             if drawn is not None and self.sweeps <= DRAWN_SWEEPS:
                 every_ms = drawn.every_ms

@@ -48,6 +48,7 @@ from patchstorm.worlds.sim.faults import Faults
 from patchstorm.worlds.sim.fetching import Getter
 from patchstorm.worlds.sim.injection import Injections
 from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.leaking import Leaks
 from patchstorm.worlds.sim.network import Network
 from patchstorm.worlds.sim.outcome import SimOutcome
 from patchstorm.worlds.sim.port import EPOCH_NS, SimPort
@@ -179,6 +180,7 @@ class _SimRun(Run):
             self.clients, subject, kernel, self.replicas, self.triggers.saw_bytes
         )
         self.network.describes = describes
+        self._set_up_network()
         self.abilities = Abilities(
             kernel=kernel, server=self.server, replicas=self.replicas, network=self.network,
             places=self.places, recorder=self.recorder, stamp=self.stamp,
@@ -191,6 +193,15 @@ class _SimRun(Run):
         self._observers = tuple(self._told(observers))
         for observer in observers:
             observer.attach(kernel, self.server)
+
+    def _set_up_network(self) -> None:
+        if self.plan.lock_wait_ms is not None:
+            self.network.lock_wait_ms = self.plan.lock_wait_ms
+        if "tidies-up" in self.target.capabilities:
+            leaks = Leaks(
+                self.target, self.network, self.kernel, self.server, self.recorder, self.stamp
+            )
+            leaks.look(self.watch, self.replicas)
 
     def _told(self, observers: tuple[Observer, ...]) -> Iterator[Observer]:
         """Who is told of calls: ``observers``, and what waits for a call in this very plan."""

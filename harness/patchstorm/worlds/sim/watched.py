@@ -35,7 +35,7 @@ def watching(watcher: PublicationWatcher, *, tells: bool) -> Watch:
     below = len(ROOT) + 1
     watch = Watch(lambda path: watcher.changed(path[below:]))
     if tells:
-        watch.appeared = lambda path: watcher.appeared(path[below:])
+        watch.appeared.append(lambda path: watcher.appeared(path[below:]))
     return watch
 
 
@@ -154,6 +154,8 @@ class WatchedPort(SimPort):
             flags=flags,
         )
         self._paths[fd] = path
+        if self.openers is not None:
+            self.openers[fd] = self.kernel.current
         if flags & 0o103:
             if flags & 0o100:
                 self._made(path)

@@ -32,6 +32,7 @@ class Simulator(OnTheModel):
             sees_calls=True,
             configures_creation=True,
             bounds_workers=True,
+            bounds_lock_wait=True,
             own_disk=True,
         )
 

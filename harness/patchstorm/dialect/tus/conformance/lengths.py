@@ -18,14 +18,19 @@ PAST_END = Rule(
     name="length.past-end", level="must", section="capability strict-tus; Requests, PATCH",
     says="a PATCH past the declared end is refused with 413, also of an upload that is finished",
 )  # fmt: skip
+OUTSIDE = Rule(
+    name="length.offset-outside", level="must", section="capability strict-tus; Requests, PATCH",
+    says="a PATCH at an offset past the declared end is refused with 409, since no upload stands there",
+)  # fmt: skip
 LIMIT = Rule(
     name="limit.announced", level="must", section="capability strict-tus; Headers, Tus-Max-Size",
     says="an upload of exactly Tus-Max-Size is accepted",
 )  # fmt: skip
 
-RULES = (SETTLED, PAST_END, LIMIT)
+RULES = (SETTLED, PAST_END, OUTSIDE, LIMIT)
 
 _LONGER = Expect(rule=PAST_END, claim=status(413))
+_OUTSIDE = Expect(rule=OUTSIDE, claim=status(409))
 
 CASES = (
     Case(
@@ -46,6 +51,16 @@ CASES = (
             patch("a", 6, b" world", _LONGER, framing="chunked"),
             patch("a", 0, b"hello world", *accepted(11)),
             patch("a", 6, b"world!", _LONGER, framing="chunked"),
+        ),
+    ),
+    Case(
+        name="length-offset-outside", chapter="contract", needs=("creation", "own:strict-tus"),
+        says="a PATCH at an offset past the end, with a body and with none",
+        steps=(
+            create("a"),
+            patch("a", 12, b"hello", _OUTSIDE),
+            patch("a", 12, b"", _OUTSIDE),
+            patch("a", 0, b"hello world", *accepted(11)),
         ),
     ),
     Case(

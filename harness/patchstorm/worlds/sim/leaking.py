@@ -1,0 +1,95 @@
+"""What requests leave behind: files that a process keeps open, and temporary ones that it has not removed.
+
+Looked at whenever a request has been dealt with, answered or broken off, before a sweep can cover it up. A
+process that died is not looked at: its kernel closes its files, and the temporary ones are for a sweeper.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Literal
+
+from patchstorm.history.events import Leak
+from patchstorm.history.recorder import Recorder
+from patchstorm.run.truth import ROOT, find, walk
+from patchstorm.storage.inode import Inode
+from patchstorm.storage.server import Server
+from patchstorm.target.model import Target
+from patchstorm.target.patterns import matches
+from patchstorm.worlds.sim.delivery import Delivery
+from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.network import Network
+from patchstorm.worlds.sim.port import Watch
+from patchstorm.worlds.sim.replica import Replica
+
+
+class Leaks:
+    """Writes down the first leak of each kind that each process has."""
+
+    def __init__(
+        self,
+        target: Target,
+        network: Network,
+        kernel: Kernel,
+        server: Server,
+        recorder: Recorder,
+        stamp: Callable[[], int],
+    ) -> None:
+        self._temporary = target.files.temporary
+        self._network = network
+        self._kernel = kernel
+        self._server = server
+        self._recorder = recorder
+        self._stamp = stamp
+        self._made: defaultdict[str, list[str]] = defaultdict(list)  # by the path of the task
+        self._told: set[tuple[str, int, int]] = set()
+
+    def look(self, watch: Watch, replicas: list[Replica]) -> None:
+        """Look from now on."""
+        if self._temporary:
+            watch.appeared.append(self._appeared)
+        self._network.on_ended = self._ended
+        for replica in replicas:
+            replica.on_swept = self._at_rest
+
+    def _appeared(self, path: str) -> None:
+        task, path = self._kernel.current, path[len(ROOT) + 1 :]
+        if task is not None and matches(path, self._temporary):
+            self._made[task.path].append(path)
+
+    def _ended(self, delivery: Delivery, replica: Replica) -> None:
+        for path in self._made.pop(delivery.path, ()):
+            if find(self._server, path) is not None:
+                self._tell("file", path, replica, delivery.op)
+        self._at_rest(replica)
+
+    def _at_rest(self, replica: Replica) -> None:
+        if not replica.at_rest or ("handle", replica.index, replica.starts) in self._told:
+            return
+        kept = [fd for fd in replica.client.fds if fd >= 0]
+        if kept:
+            handle = replica.client.fds[kept[0]]
+            self._tell("handle", self._name(handle.inode), replica, self._opener(replica, kept[0]))
+
+    def _opener(self, replica: Replica, fd: int) -> int | None:
+        """The operation whose request opened it; None where it was a sweep."""
+        openers = None if replica.port is None else replica.port.openers
+        task = None if openers is None else openers.get(fd)
+        return None if task is None else self._network.paths.get(task.path)
+
+    def _name(self, inode: Inode) -> str:
+        """Where the file lies by now."""
+        return next(
+            (path for path, found in walk(self._server) if found is inode), "a file without a name"
+        )
+
+    def _tell(
+        self, what: Literal["handle", "file"], path: str, replica: Replica, op: int | None
+    ) -> None:
+        process = (what, replica.index, replica.starts)
+        if process not in self._told:
+            self._told.add(process)
+            self._recorder.add(
+                Leak(time_ns=self._stamp(), replica=replica.index, what=what, path=path, op=op)
+            )
