@@ -10,7 +10,7 @@ import pytest
 from patchstorm.storage import pages
 from patchstorm.storage.constants import O_CREAT, O_RDWR, PAGE_BYTES
 from patchstorm.storage.extents import Extents
-from patchstorm.storage.rope import HELD_BYTES_MAX, SMALL_BYTES, Rope
+from patchstorm.storage.rope import BLOCK_BYTES, HELD_BYTES_MAX, SMALL_BYTES, Rope
 from patchstorm.storage.server import Server
 
 GIB = 1 << 30
@@ -48,7 +48,7 @@ def test_ropes_are_cut_joined_and_compared_as_bytes_are() -> None:
             rope = rope + part
         low, high = sorted(draw.randrange(len(plain) + 2) for _ in range(2))
         assert len(rope) == len(plain)
-        assert bytes(rope) == plain
+        assert bytes(rope) == plain and list(rope) == list(plain)
         assert rope[low:high] == plain[low:high]
         assert isinstance(rope[low:high], bytes) == (len(plain[low:high]) <= SMALL_BYTES)
         assert plain == rope and memoryview(plain) == rope
@@ -75,6 +75,25 @@ def test_c_code_and_who_wants_all_of_it_are_refused() -> None:
         memoryview(rope)  # type: ignore[arg-type]
     with pytest.raises(MemoryError):
         bytes(rope)
+    with pytest.raises(MemoryError):
+        sum(rope)
+
+
+class Asked:
+    """How many bytes were made of it."""
+
+    made = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        self.made += length
+        return Counting(0).read(offset, length)
+
+
+def test_who_looks_at_one_byte_after_the_other_has_each_made_once() -> None:
+    asked = Asked()
+    length = 3 * BLOCK_BYTES + 5
+    assert sum(Rope([(asked, 0, length)])) == sum(Counting(0).read(0, length))
+    assert asked.made == length
 
 
 def test_extents_are_what_pages_are() -> None:

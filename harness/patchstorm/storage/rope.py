@@ -137,6 +137,16 @@ class Rope:
     def __bytes__(self) -> bytes:
         return self.held(0, len(self))
 
+    def __iter__(self) -> Iterator[int]:
+        """Byte by byte: to ask for each by its index would make its whole neighbourhood anew each time.
+
+        Raises TooMuchAtOnceError, as :meth:`held` does of as many bytes.
+        """
+        if len(self) > HELD_BYTES_MAX:
+            raise TooMuchAtOnceError(f"{len(self):,} bytes of a large upload one by one")
+        for at in range(0, len(self), BLOCK_BYTES):
+            yield from self.held(at, min(at + BLOCK_BYTES, len(self)))
+
     @overload
     def __getitem__(self, which: int) -> int: ...
     @overload
