@@ -33,7 +33,7 @@ from patchstorm.choice.portfolio import (
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull, Strategy
-from patchstorm.errors import NondeterminismError
+from patchstorm.errors import InconclusiveError, NondeterminismError
 from patchstorm.scenario.composing.features import Pair
 from patchstorm.scenario.composing.ground import Ground
 from patchstorm.scenario.composing.met import met
@@ -256,7 +256,21 @@ class Session:
     # -- running ----------------------------------------------------------------------------------
 
     def tell(self, index: int) -> Told:
-        """Run schedule ``index`` and say what came of it. Raises :class:`NondeterminismError`."""
+        """Run schedule ``index`` and say what came of it. Raises :class:`NondeterminismError`.
+
+        One that could not be carried through is unknown, and no reason to end a search.
+        """
+        try:
+            return self._told(index)
+        except InconclusiveError as error:
+            said = str(error)
+            digest = hashlib.sha256(said.encode()).hexdigest()
+            return Told(
+                index=index, digest=digest, verdict="unknown", steps=0, virtual_ns=0,
+                fingerprint=digest[:16], unknown=said,
+            )  # fmt: skip
+
+    def _told(self, index: int) -> Told:
         pairs = Pairs() if index % WATCHED_IN == 0 else None
         trace = Trace(self.subject.target.phases) if pairs is not None else None
         observers: tuple[Observer, ...] = () if pairs is None or trace is None else (pairs, trace)
