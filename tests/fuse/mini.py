@@ -7,6 +7,7 @@ bytes, and only then writes down the offset that it believes; ``hasty`` believes
 ``fresh`` is ``locked`` and opens a file before it says how long it is; ``holds`` has the record open while it
 replaces it, and believes that nothing is there where it is missing; ``waits`` looks again; ``marks`` makes
 a file for each KiB and counts those that it sees; ``undoes`` takes the bytes back when a rename fails;
+``litters`` is ``locked`` and has a file beside the bytes while it writes them;
 ``sweeps`` is ``locked`` and looks at all files every 20 ms, under a lock in memory that a PATCH needs, too;
 ``ends`` ends when it is asked for a PATCH.
 """
@@ -24,7 +25,7 @@ import time
 from collections.abc import Iterator
 
 ROOT, MOOD = sys.argv[1], sys.argv[3]
-LOCKS = MOOD in ("locked", "fresh", "sweeps")
+LOCKS = MOOD in ("locked", "fresh", "litters", "sweeps")
 RECORDS = MOOD in ("recorded", "holds", "waits", "marks", "undoes")
 KIB = 1024
 TAKEN = threading.Lock()
@@ -91,6 +92,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.said(409)
             if RECORDS:
                 os.lseek(file, 0, os.SEEK_END)
+            if MOOD == "litters":
+                open(f"{path}.busy", "w").close()
             while data:
                 done = os.write(file, data) if RECORDS else os.pwrite(file, data, offset)
                 done = len(data) if MOOD == "hasty" else done
@@ -104,6 +107,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                         return self.said(500)
             if LOCKS:
                 os.fsync(file)
+            if MOOD == "litters":
+                os.unlink(f"{path}.busy")
         return self.said(204, Upload_Offset=offset)
 
     def at(self) -> str:

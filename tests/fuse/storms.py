@@ -48,7 +48,7 @@ def target_text(mood: str, *, stateless: bool = False) -> str:
         path = "/files"
         [files]
         published = "{{id}}"
-        internal = ["*.said"]
+        internal = ["*.said", "*.busy"]
         leftovers = ["*.said"]
         [phases]
         receiving = ["~{{published}}"]

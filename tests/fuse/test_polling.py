@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from patchstorm.choice.replay import NEXT
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import Dull
 from patchstorm.worlds.fuse.choosing import HOLD, Deciding, Option, Repeating
@@ -103,3 +104,45 @@ def test_who_is_held_goes_on_where_the_others_only_poll() -> None:
     assert repeating.choose([held, asks], timer=False) is asks
     assert repeating.choose([held, asks], timer=False) is asks
     assert repeating.choose([held, again], timer=False) is held
+
+
+def test_who_was_refused_a_lock_asks_again_until_it_has_it() -> None:
+    polling = Polling()
+    lock = "flock <u0>.lock exclusive at once"
+    assert not polling.asks_again(0, lock)
+    polling.told(0, lock, "EAGAIN")
+    polling.changed(
+        by=1
+    )  # the lock may be free now, and that it comes is real time's to say all the same
+    assert polling.asks_again(0, lock)
+    assert not polling.asks_again(1, lock)
+    polling.told(0, lock, "")
+    assert not polling.asks_again(0, lock)
+
+
+def test_a_choice_of_a_call_that_has_not_come_yet_is_missed_until_it_has() -> None:
+    goes = Option("r1", "r1 write <u0> at 0", None)
+    other = Option("c0", "c0 to r2", None)
+    asks = Option("r0", "r0 flock <u0>.lock exclusive at once", None, aside=True)
+    chosen = Choice(goes.name, 0, NEXT, 1, f"{asks.name}#0")
+    repeating = Repeating([chosen])
+    assert repeating.misses([goes, other]) == f"{asks.name}#0"
+    assert repeating.misses([goes, other, asks]) is None
+    assert repeating.choose([goes, other, asks], timer=False) is asks
+    assert repeating.misses([goes, other]) is None
+    assert repeating.unplaced == ()
+    assert Deciding(Dull()).misses([goes, other]) is None
+
+
+def test_looking_for_what_is_missed_leaves_each_decision_its_number() -> None:
+    goes, other = (Option("r1", "r1 write <u0> at 0", None), Option("c0", "c0 to r2", None))
+    choices = [
+        Choice(goes.name, 0, NEXT, 1, f"{other.name}#0"),
+        Choice(goes.name, 0, f"{NEXT}~1", 1, f"{other.name}#1"),
+    ]
+    repeating = Repeating(choices)
+    for _ in choices:
+        assert repeating.misses([goes, other]) is None
+        assert repeating.choose([goes, other], timer=False) is other
+        repeating.last = ""
+    assert repeating.taken == choices

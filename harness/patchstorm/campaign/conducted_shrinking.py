@@ -87,6 +87,8 @@ class _Shrinking:
         self._wanted = wanted
         self._runs = 0
         self._began = monotonic()
+        recorded = failure.schedule
+        self._openers = msgspec.UNSET if recorded is None else recorded.openers
         self.best: StormResult | None = None
 
     def shrink(self) -> Small:
@@ -127,10 +129,11 @@ class _Shrinking:
     def _once(self, choices: Sequence[Choice]) -> bool:
         self._runs += 1
         self._begins()
+        schedule = Schedule(choices=tuple(choices), openers=self._openers)
         result = asyncio.run(
             run_plan(
                 self._plan, self._target, out_dir=self._folder, keep_safe=False,
-                world=self._failure.world, shared=self._wanted, schedule=Schedule(choices=tuple(choices)),
+                world=self._failure.world, shared=self._wanted, schedule=schedule,
             )
         )  # fmt: skip
         fails = same_cause(self._failure.findings, result.report.findings)

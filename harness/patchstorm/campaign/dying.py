@@ -23,6 +23,7 @@ from patchstorm.campaign.conducted import (
     without_deaths,
 )
 from patchstorm.campaign.conducted_shrinking import TRIES
+from patchstorm.check.weight import harmless
 from patchstorm.choice.schedule import Schedule
 from patchstorm.report.model import CrashPoint, RunReport
 from patchstorm.worlds.base import Death
@@ -73,10 +74,15 @@ class Deaths(Search):
         self.points[at] = CrashPoint(
             replica=death.replica, call=death.call, path=death.path, detail=death.detail,
             moment=death.moment, verdict=None if self.wanted.unmade else report.verdict,
-            checkers=checkers, failure=report.failure,
+            checkers=checkers, failure=report.failure, harmless=harmless(report.findings),
         )  # fmt: skip
-        if self.found is None and report.verdict == "violated":
+        if report.verdict == "violated" and (self.found is None or self._weighs_more(result)):
             self.found = result
+
+    def _weighs_more(self, result: StormResult) -> bool:
+        """The first that does harm stands for all, and one that does none where there is no other."""
+        assert self.found is not None, "there is one already"
+        return harmless(self.found.report.findings) and not harmless(result.report.findings)
 
     def over(self) -> bool:
         """A violation ends nothing, but for one of the plain run, in which nobody died."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from patchstorm.check.model import Finding
+from patchstorm.check.residue import NAME as RESIDUE
 
 
 def minor(finding: Finding) -> bool:
@@ -19,6 +20,12 @@ def minor(finding: Finding) -> bool:
 def minor_alone(findings: Sequence[Finding]) -> bool:
     """Whether something was found, and nothing that weighs."""
     return bool(findings) and all(map(minor, findings))
+
+
+def harmless(findings: Sequence[Finding]) -> bool:
+    """Whether something was found, and by all of it no byte is lost, wrong or out of reach: what is not minor
+    is about files that are left behind."""
+    return bool(findings) and all(minor(one) or one.checker == RESIDUE for one in findings)
 
 
 def weighty(findings: Sequence[Finding]) -> tuple[Finding, ...]:

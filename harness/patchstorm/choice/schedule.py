@@ -46,13 +46,15 @@ class Schedule(
 ):
     """All choices of one run: the scheduler's, and the ``draws`` of its workloads (None: from the seed).
 
-    ``digest`` is that of the history; None: never measured.
+    ``digest`` is that of the history; None: never measured. ``openers`` is what was known, when the run
+    began, of how servers begin what they do of their own accord: their calls are named by it.
     """
 
     choices: tuple[Choice, ...] = ()
     draws: tuple[Choice, ...] | None = None
     digest: str | None = None
     version: int = VERSION
+    openers: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def __len__(self) -> int:
         return len(self.choices)

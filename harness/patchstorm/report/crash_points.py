@@ -1,20 +1,32 @@
-"""Crash points as a table: what a death before and after each call came to, and the windows these make."""
+"""Crash points as a table: what a death before and after each call came to, and the windows these make.
+
+A window is where a death does harm: bytes are lost, wrong or out of reach. Where it only leaves files
+behind, or breaks another rule of that kind, that is told under a heading of its own.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from patchstorm.check.residue import NAME as RESIDUE
 from patchstorm.report.model import CrashPoint
 
 _MINTED = re.compile(r"<[^<>]*\.\d+>")
 _UPLOAD = re.compile(r"<u\d+>")
-_STYLES = {"safe": "green", "violated": "bold red", "unknown": "yellow", "other way": "dim"}
+LEAVES: Final = "leaves files"
+COMPLAINT: Final = "complaint"
+_STYLES: Final = {
+    "safe": "green", "violated": "bold red", "unknown": "yellow", "other way": "dim", LEAVES: "yellow",
+    COMPLAINT: "yellow",
+}  # fmt: skip
 
 
 def tell_crash_points(points: Sequence[CrashPoint], console: Console) -> None:
@@ -31,14 +43,13 @@ def tell_crash_points(points: Sequence[CrashPoint], console: Console) -> None:
             Text(words.get(moment, ""), style=_STYLES.get(words.get(moment, ""), ""))
             for moment in ("before", "after")
         ]
-        what = dict.fromkeys(checker for point in calls for checker in point.checkers)
         place = f"{calls[0].path} {calls[0].detail}".rstrip()
         grid.add_row(
             Text(str(calls[0].replica)),
             Text(calls[0].call),
             Text(place),
             *cells,
-            Text(", ".join(what)),
+            Text(_checkers(calls)),
         )
     console.print(grid)
     console.print()
@@ -47,33 +58,45 @@ def tell_crash_points(points: Sequence[CrashPoint], console: Console) -> None:
 
 
 def told(points: Sequence[CrashPoint]) -> list[str]:
-    """How many deaths there were, and each window once."""
-    bad = sum(point.verdict == "violated" for point in points)
-    if not bad:
-        return [f"{len(points)} crash points, no window in which a death does harm"]
-    found = windows(points)
-    many = "windows" if len(found) > 1 else "window"
-    lines = [f"{len(points)} crash points, {bad} violated, {len(found)} {many}:"]
-    lines += [f"   {name}{f', {times} times' * (times > 1)}" for name, times in found.items()]
+    """How many deaths there were, each window once, and what else they came to."""
+    found = _spans(points, _harms)
+    if found:
+        bad, many = sum(map(_harms, points)), len(windows(points))
+        ends = "s" if many > 1 else ""
+        head = f"{len(points)} crash points, {bad} violated, {many} window{ends}:"
+        lines = [head, *_listed(found)]
+    else:
+        lines = [f"{len(points)} crash points, no window in which a death does harm"]
+    for says, inside in _HARMLESS.items():
+        some = sum(map(inside, points))
+        if some:
+            lines += ["", f"{says}: {some} point{'s' * (some > 1)}"]
+            lines += _listed(_spans(points, inside))
     return lines
 
 
 def windows(points: Sequence[CrashPoint]) -> dict[str, int]:
-    """Where a death does harm: from which call to which, whatever the upload, and how often that came up.
+    """Where a death does harm: from which call to which, whatever the upload, and how often that came up."""
+    return dict(Counter(map(_span, _spans(points, _harms))))
 
-    A replica's calls are followed one after the other: harm that goes on over some of them is one window.
-    """
-    found: Counter[str] = Counter()
+
+def _spans(
+    points: Sequence[CrashPoint], inside: Callable[[CrashPoint], bool]
+) -> list[list[CrashPoint]]:
+    """A replica's calls are followed one after the other: what goes on over some of them is one."""
+    found: list[list[CrashPoint]] = []
     for replica in dict.fromkeys(point.replica for point in points):
         own = [point for point in points if point.replica == replica]
-        span: list[CrashPoint] = []
-        for point in [*own, None]:
-            if point is not None and point.verdict == "violated":
-                span.append(point)
-            elif span:
-                found[_span(span)] += 1
-                span = []
-    return dict(found)
+        found += [list(span) for within, span in groupby(own, inside) if within]
+    return found
+
+
+def _listed(spans: Sequence[Sequence[CrashPoint]]) -> Iterator[str]:
+    """Each once, with how often it came up and what was found."""
+    times = Counter(map(_span, spans))
+    for name, count in times.items():
+        points = [point for span in spans if _span(span) == name for point in span]
+        yield f"   {name}{f', {count} times' * (count > 1)} ({_checkers(points)})"
 
 
 def _span(span: Sequence[CrashPoint]) -> str:
@@ -102,5 +125,26 @@ def _call(point: CrashPoint) -> tuple[int, str, str, str]:
     return point.replica, point.call, point.path, point.detail
 
 
+def _checkers(points: Sequence[CrashPoint]) -> str:
+    return ", ".join(dict.fromkeys(checker for point in points for checker in point.checkers))
+
+
 def _word(point: CrashPoint) -> str:
-    return point.verdict or "other way"
+    if _leaves(point):
+        return LEAVES
+    return COMPLAINT if _complains(point) else point.verdict or "other way"
+
+
+def _harms(point: CrashPoint) -> bool:
+    return point.verdict == "violated" and not point.harmless
+
+
+def _leaves(point: CrashPoint) -> bool:
+    return point.verdict == "violated" and point.harmless and RESIDUE in point.checkers
+
+
+def _complains(point: CrashPoint) -> bool:
+    return point.verdict == "violated" and point.harmless and RESIDUE not in point.checkers
+
+
+_HARMLESS: Final = {"leave files behind": _leaves, "break a rule and harm no byte": _complains}

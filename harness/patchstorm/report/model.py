@@ -54,7 +54,8 @@ class CrashPoint(msgspec.Struct, frozen=True, kw_only=True):
     """A run in which a replica died right before or right after one of its calls.
 
     ``path`` is told as every run would: uploads and minted names by the order in which they came up.
-    ``verdict`` is None where that call did not come up again. ``failure`` is what replays it.
+    ``verdict`` is None where that call did not come up again. ``failure`` is what replays it. ``harmless``:
+    what is violated leaves no byte lost, wrong or out of reach (``check.weight``): files are left behind.
     """
 
     replica: int
@@ -65,6 +66,7 @@ class CrashPoint(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None
     checkers: tuple[str, ...] = ()
     failure: str | None = None
+    harmless: bool = False
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):

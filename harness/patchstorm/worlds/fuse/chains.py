@@ -24,6 +24,8 @@ class Chains:
 
     def __init__(self, openers: set[str] | None = None) -> None:
         self._openers = set() if openers is None else openers
+        self.known = tuple(sorted(self._openers))
+        """Those that were known from the first."""
         self._begun: dict[int, dict[int, bool]] = {}
 
     def own(

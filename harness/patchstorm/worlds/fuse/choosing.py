@@ -89,6 +89,14 @@ class Chooses(Protocol):
         """One of ``options``, which is never empty, or CLOCK where ``timer`` says that there is one."""
         ...
 
+    def number(self, name: str) -> int:
+        """How often what is called so has happened."""
+        ...
+
+    def misses(self, options: Sequence[Option]) -> str | None:
+        """The name of what is to happen now and is not among ``options``."""
+        ...
+
     def minds(self, name: str) -> bool:
         """Whether the next step, which would be a call of this name, is one to be asked about."""
         ...
@@ -227,6 +235,9 @@ class Deciding(Naming):
     def minds(self, name: str) -> bool:
         return self.steps + 1 >= self._due
 
+    def misses(self, options: Sequence[Option]) -> str | None:
+        return None
+
     def _preempted(self, dull: Option, others: list[Option], timer: bool) -> Option:
         task = self._task(dull)
         strategy = self._strategy
@@ -323,6 +334,18 @@ class Repeating(Naming):
         if choice.kind == HOLD:
             self.behind = dull.who
         return found if found is CLOCK else self.happened(found)
+
+    def misses(self, options: Sequence[Option]) -> str | None:
+        """Of the choice that is listed for the decision between these."""
+        dull = options[self.dull(options)[0]]
+        for kind in (HOLD, SWITCH, NEXT):
+            key = (dull.name, self.number(dull.name), kind)
+            times = self._asked[key]
+            choice = self._by_key.get((*key[:2], f"{kind}~{times}") if times else key)
+            if choice is not None and choice.key not in self._used:
+                there = [self.key(option) for option in options]
+                return choice.target if choice.target not in there else None
+        return None
 
     def _listed(self, dull: Option, goes_on: bool, open_: bool) -> Choice | None:
         """The choice that is listed for this decision. Somebody is held once."""

@@ -55,6 +55,7 @@ class Conductor(Resting):
         self.served = Served()
         self._engaged: set[int] = set()  # who serves a request, or has not done with the last one
         self._waited = False
+        self._awaited = (0, "")  # the call that was given time before a step
         self._due_ns: int | None = None  # when the clients' next timer goes off
         self._real = 0
         self._runs: int | None = None  # the replica whose call was the last step
@@ -140,6 +141,8 @@ class Conductor(Resting):
         options = self._options()
         if self._polls_for_time(options) or self._better_waits(options, timeout):
             return self._nothing_else(timeout)
+        if self._comes(options):
+            return []
         self._take(options, timeout)
         return []
 
@@ -195,7 +198,7 @@ class Conductor(Resting):
             and self._serving.get(index) == 1
             and not held.own
             and not held.member.paused
-            and not self.polling.polls(index)
+            and not self._asks_again(held)
             and not any(
                 one.member is held.member and not one.own for one in (*self._held, *self._parked)
             )
@@ -238,7 +241,7 @@ class Conductor(Resting):
         calls = [
             Option(
                 one.who, one.name, one.call.footprint, held=one,
-                aside=one.own or one.member.index not in self._engaged,
+                aside=one.own or one.member.index not in self._engaged or self._asks_again(one),
                 polls=not one.own and self.polling.polls(one.member.index),
             )
             for one in self._held
@@ -258,6 +261,31 @@ class Conductor(Resting):
         """Calls of sweeps for which a request of their replica may be waiting."""
         sleepers = self._sleepers()
         return [one for one in self._held if one.own and one.member in sleepers]
+
+    def _asks_again(self, held: Held) -> bool:
+        """Whether a timer of its server's has made it, so that it is here at a moment of real time."""
+        index = held.member.index
+        return self.polling.polls(index) or self.polling.asks_again(index, held.told)
+
+    def _comes(self, options: Sequence[Option]) -> bool:
+        """Whether the next choice is a call that a timer has yet to make. It has been given time, once."""
+        assert self.chooses is not None
+        name = self.chooses.misses(options)
+        if name is None or (self.steps, name) == self._awaited:
+            return False
+        self._awaited = (self.steps, name)
+        who = next((one for one in self.members if name.startswith(f"{one.name} ")), None)
+        if who is None or not self._serving.get(who.index):
+            return False
+        end = time.monotonic() + TIMER_S
+        while (left := end - time.monotonic()) > 0:
+            if self._pump(left) and any(self._is_called(one, name) for one in self._held):
+                break
+        return True
+
+    def _is_called(self, held: Held, name: str) -> bool:
+        assert self.chooses is not None
+        return f"{held.name}#{self.chooses.number(held.name)}" == name
 
     def _polls_for_time(self, options: Sequence[Option]) -> bool:
         """Whether nothing can happen but that somebody asks once more, and a call waits for its time: that

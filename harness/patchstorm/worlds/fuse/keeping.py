@@ -73,15 +73,18 @@ class Keeping:
         *,
         out_dir: Path,
         stop: threading.Event | None = None,
+        openers: set[str] | None = None,
     ) -> FuseOutcome:
-        """As ``run_conducted``, on servers that are there already where that is allowed."""
+        """As ``run_conducted``, on servers that are there already where that is allowed. ``openers``: those
+        of a run that is made again, in place of what has been learnt here."""
+        openers = self.openers if openers is None else openers
         nursery = self._nursery(target)
         if nursery.ripe:
             nursery.prepare(plan.replicas)
 
         def anew() -> FuseOutcome:
             ran = run_conducted(
-                plan, target, chooser, out_dir=out_dir, stop=stop, openers=self.openers,
+                plan, target, chooser, out_dir=out_dir, stop=stop, openers=openers,
                 nursery=nursery,
             )  # fmt: skip
             return ran if self.refused is None else _noted(ran, self.refused)
@@ -97,7 +100,7 @@ class Keeping:
             fresh = not kept.ground.warm
             ran = run_conducted(
                 plan, target, chooser, out_dir=out_dir, stop=stop, ground=kept.ground,
-                openers=self.openers,
+                openers=openers,
             )  # fmt: skip
             if fresh:
                 kept.first = First(plan, ran.choices, ran.history)

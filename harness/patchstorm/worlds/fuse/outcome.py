@@ -51,7 +51,8 @@ class FuseOutcome:
     ``asleep`` since when its client had only to be woken for it.
     What of ``trace`` comes before ``storm_from`` was done before the storm, where nobody is struck.
     ``paths`` maps what requests are called to their operations, ``turns`` the names of clients' turns
-    to requests, and ``names`` what servers minted to what paths say instead.
+    to requests, and ``names`` what servers minted to what paths say instead. ``openers`` is what was known of
+    sweeps from the first (:mod:`.chains`).
     """
 
     history: History
@@ -70,4 +71,5 @@ class FuseOutcome:
     paths: dict[str, int] = field(default_factory=dict)
     turns: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    openers: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import Final
 
 _MINTED: Final = re.compile(r"<[^<>]*\.\d+>")
+REFUSED: Final = ("EAGAIN", "EEXIST")
+"""What a lock is refused by to who does not wait for it in the kernel."""
 Round = list[tuple[str, str]]
 
 
@@ -28,11 +30,15 @@ class Polling:
         self._now: dict[int, Round] = {}
         self._last: dict[int, Round] = {}
         self._polls: set[int] = set()
+        self._refused: dict[int, set[str]] = {}
 
     def told(self, replica: int, call: str, result: str) -> None:
         """It has been answered."""
         now = self._now.setdefault(replica, [])
-        now.append((_MINTED.sub("<>", call), result))
+        named = _MINTED.sub("<>", call)
+        now.append((named, result))
+        refused = self._refused.setdefault(replica, set())
+        (refused.add if result in REFUSED else refused.discard)(named)
         if replica in self._polls and now != self._last[replica][: len(now)]:
             self._polls.remove(replica)
 
@@ -42,6 +48,11 @@ class Polling:
             for replica in [one for one in rounds if one != by]:
                 del rounds[replica]
         self._polls &= set() if by is None else {by}
+
+    def asks_again(self, replica: int, call: str) -> bool:
+        """Whether it was refused this the last time: it has slept since, and when it comes again is a matter
+        of real time."""
+        return _MINTED.sub("<>", call) in self._refused.get(replica, ())
 
     def sleep(self, replicas: Iterable[int]) -> None:
         """These ask for nothing more: what they were told since they last slept is a round."""

@@ -400,6 +400,7 @@ class _FuseRun(Run):
             paths=self.conductor.served.paths,
             turns=self.conductor.served.turns,
             names=dict(self.minted),
+            openers=self.conductor.chains.known,
             seconds=seconds,
         )
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from msgspec import UNSET
+
 from patchstorm.choice.portfolio import Hints, strategy_for
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.schedule import Schedule
@@ -90,4 +92,7 @@ def strategy_of(plan: Plan, name: str = "portfolio", length: int | None = None) 
 
 def schedule_of(ran: FuseOutcome) -> Schedule:
     """The choices of a run, by name."""
-    return Schedule(choices=ran.choices, digest=digest(ran.history), version=SCHEDULES)
+    return Schedule(
+        choices=ran.choices, digest=digest(ran.history), version=SCHEDULES,
+        openers=ran.openers or UNSET,
+    )  # fmt: skip

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
 from patchstorm.run.outcome import HISTORY_FILE, Outcome
 from patchstorm.scenario.faults import OF_REQUESTS, TRIGGERS, within
 from patchstorm.scenario.means import Means
@@ -66,7 +68,9 @@ class Fuse(OnTheModel):
         """Run it with the choices of ``schedule`` where their names come up."""
         from patchstorm.worlds.fuse.choosing import Repeating
 
-        return await self._run(plan, target, Repeating(schedule.choices), out_dir, shared)
+        known = None if schedule.openers is UNSET else set(schedule.openers)
+        repeating = Repeating(schedule.choices)
+        return await self._run(plan, target, repeating, out_dir, shared, openers=known)
 
     async def _run(
         self,
@@ -75,6 +79,7 @@ class Fuse(OnTheModel):
         chooser: Deciding | Repeating,
         out_dir: Path,
         shared: Wanted,
+        openers: set[str] | None = None,
     ) -> Outcome:
         from patchstorm.history import write_history
         from patchstorm.live.storage import UnavailableStorage
@@ -92,8 +97,9 @@ class Fuse(OnTheModel):
 
                 await prepare(target)
             ran = await asyncio.to_thread(
-                shared.keeping.run, plan, target, chooser, out_dir=out_dir, stop=stop
-            )
+                shared.keeping.run, plan, target, chooser, out_dir=out_dir, stop=stop,
+                openers=openers,
+            )  # fmt: skip
         except UnavailableStorage as missing:
             return Outcome(log_dir=out_dir, skipped=str(missing))
         finally:
