@@ -147,6 +147,13 @@ def more_progress_is_told_than_was_sent() -> Book:
     return book
 
 
+@plant("status")
+def progress_of_more_digits_than_any_number_has() -> Book:
+    book = addressed(chunks=2)
+    book.patch(32, 48, 48, headers={**TUS, _CHUNKS: "9" * 5_000, _PERCENT: "75.00"})
+    return book
+
+
 @plant()
 def true_progress() -> Book:
     book = addressed(chunks=2)

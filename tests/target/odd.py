@@ -5,6 +5,8 @@ They are the small server of ``tiny.py``, honest but for this:
 ``appends``      takes a PATCH at any offset and appends it
 ``accepts``      answers 204 to whatever it does not know, and pretends no extension
 ``failing``      answers 500 to every PATCH
+``many-digits``  tells every HEAD an offset of 5,000 digits
+``renames``      writes the old bytes and each body into a new file below ``new``, which replaces the old
 ``down``         answers 500 to everything but OPTIONS
 ``wants-type``   answers HEAD with 400 for an upload whose metadata named no ``filetype``
 ``wants-more``   answers HEAD with 400 for want of something that nobody can guess
@@ -142,6 +144,8 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
         told = {"Upload_Metadata": said["metadata"]} if said.get("metadata") else {}
         if self.mood == "down":
             self.reply(500)
+        elif self.mood == "many-digits":
+            self.reply(200, Upload_Offset="9" * 5_000, Upload_Length=str(length))
         elif not said:
             self.reply(204 if self.mood == "accepts" else 404)
         elif ODD_STATUS.get(self.mood, "") not in f",{said['keys']},":
@@ -187,10 +191,18 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
         else:
             if "Upload-Length" in self.headers:
                 self.remember(length=self.headers["Upload-Length"])
-            size = self.append(self.data)
+            size = self.replaced() if self.mood == "renames" else self.append(self.data)
             if size == self.length():
                 self.publish()
             self.reply(204, Upload_Offset=str(size))
+
+    def replaced(self) -> int:
+        (self.root / "new").mkdir(exist_ok=True)
+        fresh = self.root / "new" / uuid.uuid4().hex
+        shutil.copyfile(self.data, fresh)
+        size = self.append(fresh)
+        fresh.rename(self.data)
+        return size
 
     def publish(self) -> None:
         if self.mood == "corrupt":

@@ -145,6 +145,16 @@ def test_a_server_that_answers_500_to_every_patch_is_told_and_its_file_left_alon
     assert path.read_text() == before
 
 
+def test_an_offset_of_thousands_of_digits_is_told_and_the_file_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = odd(tmp_path, "many-digits")
+    before = path.read_text()
+    said = checked(path, capsys, apply=True)
+    assert (said["code"], said["written"]) == (1, False)
+    assert path.read_text() == before
+
+
 def test_a_server_that_answers_500_to_everything_is_told_in_its_words(tmp_path: Path) -> None:
     path = odd(tmp_path, "down")
     before = path.read_text()
@@ -234,6 +244,15 @@ def test_one_round_proposes_all_and_the_next_one_nothing(
     again = checked(path, capsys, apply=True)
     assert (again["proposals"], again["remarks"], again["written"]) == ([], [], False)
     assert path.read_text() == text
+
+
+def test_the_file_that_a_body_is_written_to_is_no_record_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = checked(odd(tmp_path, "renames"), capsys, keep=True)
+    proposed = {one["key"]: one["value"] for one in said["proposals"]}
+    assert proposed["phases.receiving"] == ["new/*"]
+    assert "phases.committing" not in proposed
 
 
 @pytest.mark.slow

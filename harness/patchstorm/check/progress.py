@@ -18,6 +18,7 @@ from patchstorm.history.model import DocumentFields, Operation, Progress, Status
 from patchstorm.history.ranges import Ranges, Span
 
 _ROUNDING = 0.01
+_DIGITS_MAX = 4_300  # int() refuses more
 _JUDGED_MAX = 16  # of one upload, the last ones: each is held to all that came before it
 
 
@@ -56,12 +57,13 @@ def _acked_before(upload: UploadCase, operation: Operation) -> set[Span]:
 
 def _chunks(upload: UploadCase, acked: set[Span], text: str, told_in: Progress) -> str | None:
     name = told_in.chunks
-    if not (text.isascii() and text.isdigit()):
-        return f"{name} is {text!r}, not a plain decimal number"
-    if upload.damages or int(text) >= len(acked):  # one for each that was told: no need to ask
+    count = _number(text)
+    if count is None:
+        return f"{name} is {text[:100]!r}, not a plain decimal number"
+    if upload.damages or count >= len(acked):  # one for each that was told: no need to ask
         return None
     least = _cover(upload, acked, told_in)
-    return None if int(text) >= least else f"{name} is {text}, of at least {least} chunks"
+    return None if count >= least else f"{name} is {text}, of at least {least} chunks"
 
 
 def _cover(upload: UploadCase, acked: set[Span], told_in: Progress) -> int:
@@ -133,7 +135,12 @@ def _count(operation: Operation, told_in: Progress) -> int | None:
     if operation.call.kind != "append" or operation.outcome != "ok" or operation.end is None:
         return None
     text = _told(operation.end.headers, told_in.chunks) or ""
-    return int(text) if text.isascii() and text.isdigit() else None
+    return _number(text)
+
+
+def _number(text: str) -> int | None:
+    plain = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+    return int(text) if plain else None
 
 
 def _ended_before(operation: Operation, later: Operation) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from patchstorm.dialect.cases.model import Claim, Condition, View
 
-NUMBER = re.compile(r"[0-9]+", re.ASCII)
+NUMBER = re.compile(r"[0-9]{1,4300}", re.ASCII)  # int() refuses more digits
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110, 5.6.2
 _DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"

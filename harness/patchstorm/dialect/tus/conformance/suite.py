@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from patchstorm.dialect.cases.claims import TOKEN, listed
+from patchstorm.dialect.cases.claims import NUMBER, TOKEN, listed
 from patchstorm.dialect.cases.model import Case, Rule, Seen, Terms
 from patchstorm.dialect.cases.suite import Suite
 from patchstorm.dialect.tus.capabilities import CHECKSUM, EXTENSIONS
@@ -75,7 +75,7 @@ def _announced(options: Mapping[str, str]) -> Iterator[str]:
                 sums = listed(options.get("tus-checksum-algorithm", ""))
                 yield from (f"checksum:{sum_}" for sum_ in sums if sum_)
     limit = options.get("tus-max-size", "")
-    if limit.isascii() and limit.isdigit():
+    if NUMBER.fullmatch(limit):
         yield "max-size"
         if int(limit) <= limits.SMALL_BYTES:
             yield "max-size:small"
@@ -85,7 +85,7 @@ def announced_max(before: Sequence[Seen]) -> int:
     """What OPTIONS announced in this case."""
     for one in before:
         limit = one.headers.get("tus-max-size", "")
-        if limit.isascii() and limit.isdigit():
+        if NUMBER.fullmatch(limit):
             return int(limit)
     return 0
 

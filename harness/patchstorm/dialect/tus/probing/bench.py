@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from patchstorm.dialect.cases.claims import NUMBER
 from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.ground import Ending, Ground
 from patchstorm.dialect.operations import Mischief, Request
@@ -232,7 +233,7 @@ class Failure(Exception):
 def offset_of(reply: Reply) -> int | None:
     """The Upload-Offset of an answer; None where there is none that is a number."""
     text = reply.headers.get("upload-offset", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if NUMBER.fullmatch(text) else None
 
 
 def described(reply: Reply | None) -> str:

@@ -179,7 +179,7 @@ class Disk:
         data = self._receiving(one, middle)
         if data is not None:
             at, found["receiving"] = data
-            committing = self._committing(one, middle[at + 1 :])
+            committing = self._committing(one, middle[at + 1 :], middle[at][0])
             if committing is not None and committing != found["receiving"]:
                 found["committing"] = committing
         shown = [path for path, what in last if what == "appeared"]
@@ -201,9 +201,10 @@ class Disk:
                 return at, self._named(one, earlier)
         return first, self._named(one, path)
 
-    def _committing(self, one: Traced, rest: Changes) -> str | None:
+    def _committing(self, one: Traced, rest: Changes, data: str) -> str | None:
         """What happened to another file once the body was going in: its record, or the end of a lock."""
-        rest = [(path, what) for path, what in rest if path not in one.holders]
+        data_files = {*one.holders, data}  # the body may be written elsewhere first, and renamed
+        rest = [(path, what) for path, what in rest if path not in data_files]
         for at, (path, what) in enumerate(rest):
             if what == "appeared" and (path, "vanished") in rest[at:]:
                 return self._named(one, path)
