@@ -54,6 +54,23 @@ def healthy_sequential() -> Book:
     return book
 
 
+# -- status: headers of progress ---------------------------------------------------------------
+
+
+@plant("status")
+def an_answer_has_one_of_two_headers_of_progress() -> Book:
+    book = addressed(chunks=0)
+    book.patch(0, 16, 16, headers={**TUS, "x-percent": "25.00"})
+    return book
+
+
+@plant()
+def an_answer_has_no_header_of_progress() -> Book:
+    book = addressed(chunks=0)
+    book.patch(0, 16, 16, headers=dict(TUS))
+    return book
+
+
 # -- leaks -------------------------------------------------------------------------------------
 
 
@@ -609,7 +626,7 @@ def finished_chunks_are_counted_and_not_listed() -> Book:
 @plant()
 def finished_chunks_are_listed_as_they_were_counted() -> Book:
     book = addressed(chunks=3)
-    book.patch(48, 64, 64, headers={**TUS, _CHUNKS: "4"})
+    book.patch(48, 64, 64, headers={**TUS, _CHUNKS: "4", _PERCENT: "100.00"})
     book.status(chunks=(0, 16, 32, 48))
     return book
 
@@ -617,7 +634,7 @@ def finished_chunks_are_listed_as_they_were_counted() -> Book:
 @plant()
 def chunks_that_came_in_between_are_listed_as_well() -> Book:
     book = addressed(chunks=1)
-    book.patch(16, 32, 32, headers={**TUS, _CHUNKS: "2"}, at=(10, 20))
+    book.patch(16, 32, 32, headers={**TUS, _CHUNKS: "2", _PERCENT: "50.00"}, at=(10, 20))
     book.patch(32, 48, 48, at=(15, 25))
     book.status((48, 64), chunks=(0, 16, 32), at=(22, 24))
     return book

@@ -37,6 +37,7 @@ TRAITS = {
         "companion-delay",
         "companion-expiry",
     },
+    "moves_times": {"touched"},
     "brings_grace": {"power-loss", "storage-restart"},
 }
 

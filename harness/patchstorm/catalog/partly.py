@@ -9,13 +9,16 @@ from urllib.parse import unquote
 
 from chunkstore.body import Body
 from chunkstore.late import LateBody
-from chunkstore.model import Record
+from chunkstore.layout import Paths
+from chunkstore.model import Identity, Record
 from chunkstore.places import Places
 from chunkstore.port import Data
 from chunkstore.store import Store
 from patchstorm.catalog.model import Bug
 
 GLANCE_BYTES: Final = 32
+HEADER_BYTES: Final = 512
+BLOCK_BYTES: Final = 4_096
 NAME_BYTES_MAX: Final = 128
 
 
@@ -65,6 +68,42 @@ class _BothEnds(_GlancingBody):
 
 class BothEndsCompared(Store):
     body_type = _BothEnds
+
+
+class _AfterHeader(_GlancingBody):
+    def _alike(self, came: bytes, there: bytes) -> bool:
+        begin = HEADER_BYTES if len(came) > HEADER_BYTES else 0
+        return came[begin:] == there[begin:]
+
+
+class HeaderSkipped(Store):
+    body_type = _AfterHeader
+
+
+class _WholeBlocks(_GlancingBody):
+    def _alike(self, came: bytes, there: bytes) -> bool:
+        whole = len(came) - len(came) % BLOCK_BYTES or len(came)
+        return came[:whole] == there[:whole]
+
+
+class BlocksCompared(Store):
+    body_type = _WholeBlocks
+
+
+class _TimesBelieved(LateBody):
+    """Takes a file with another time stamp for another file."""
+
+    def _likely(self, found: Identity | None) -> bool:
+        return found is not None and found == self._info.published
+
+
+class TimesBelieved(Store):
+    late_type = _TimesBelieved
+
+
+class SessionsFolded(Store):
+    def paths(self, session: str) -> Paths:
+        return super().paths(session.lower())
 
 
 class _FirstBlock(LateBody):
@@ -242,5 +281,46 @@ BUGS = (
         deed="answer 204",
         store=ShortNames,
         sim_only=_SELDOM,
+    ),
+    Bug(
+        name="compared-after-header",
+        says="a body of more than 512 bytes agrees with committed ones if all after its first 512 do",
+        stands_for="a compare that skips what it takes for a header",
+        storms=("conflicting-in-part",),
+        caught_by=_CONTRADICTED,
+        also=("replay", "bytes", "status", "offsets", "publication"),
+        deed="answer 204",
+        store=HeaderSkipped,
+    ),
+    Bug(
+        name="compared-by-block",
+        says="of bodies longer than 4096 bytes whole blocks are compared, and not what is left over",
+        stands_for="a loop over blocks that forgets the last one, which is shorter",
+        storms=("conflicting-in-part",),
+        caught_by=_CONTRADICTED,
+        also=("replay", "bytes", "status", "offsets", "publication"),
+        deed="answer 204",
+        store=BlocksCompared,
+    ),
+    Bug(
+        name="times-believed",
+        says="what comes after the publication is refused once the file has another time stamp",
+        stands_for="a file's identity taken from its time, which a restore or an NFS client moves",
+        storms=("touched",),
+        caught_by=("refusal", "replay"),
+        also=("availability", "linearizable"),
+        deed="fault touched",
+        store=TimesBelieved,
+        sim_only="no world of real processes moves time stamps",
+    ),
+    Bug(
+        name="sessions-folded",
+        says="uploads whose names differ in their capitals alone are one",
+        stands_for="identifiers compared as a file system without case does",
+        storms=("conformance",),
+        caught_by=("conformance",),
+        deed="answer 409",
+        store=SessionsFolded,
+        sim_only="only the simulator mints the names of uploads itself",
     ),
 )

@@ -2,7 +2,8 @@
 
 The history's header names the headers and how they are to be read: as all stored bytes, or as the contiguous
 prefix. Both are held to what had been acknowledged before the request was sent and to what had been handed
-over by its answer. Answers without them are not judged.
+over by its answer. Answers without them are not judged; where two headers are named, an answer that has one
+has both.
 
 A status document lists the same chunks. A target that has thrown them away and does not count them is free
 to list none; one that counts them lists as many, where nothing can have happened in between; or more, where
@@ -32,6 +33,12 @@ def wrong_progress(upload: UploadCase, told_in: Progress) -> Iterator[tuple[Oper
         headers = operation.end.headers
         count, percent = _told(headers, told_in.chunks), _told(headers, told_in.percent)
         if count is None and percent is None:
+            continue
+        if told_in.chunks and told_in.percent and (count is None or percent is None):
+            there, missing = told_in.chunks, told_in.percent
+            if count is None:
+                there, missing = missing, there
+            yield operation, f"there is {there}, and no {missing}"
             continue
         acked = _acked_before(upload, operation)
         said = None if count is None else _chunks(upload, acked, count, told_in)

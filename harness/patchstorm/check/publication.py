@@ -131,7 +131,7 @@ def _changed(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iter
         if before is None:
             before = sighting if sighting.present else None
             continue
-        what = _difference(before, sighting)
+        what = _difference(case, before, sighting)
         if what is not None and _undone(case, family, before, sighting):
             before = sighting if sighting.present else None
             continue
@@ -179,7 +179,7 @@ def _too_often(case: Case, family: list[UploadCase], seen: list[Sighting]) -> It
     for sighting in seen:
         if not sighting.present or (stood and sighting.began < stood[-1].time_ns):
             continue
-        if not stood or _difference(stood[-1], sighting) is not None:
+        if not stood or _difference(case, stood[-1], sighting) is not None:
             stood.append(sighting)
     if len(stood) > times:
         yield finding(
@@ -197,10 +197,11 @@ def _may_have_created(operation: Operation) -> bool:
     return operation.call.kind == "create" and effect_of(operation) != "none"
 
 
-def _difference(before: Sighting, after: Sighting) -> str | None:
+def _difference(case: Case, before: Sighting, after: Sighting) -> str | None:
     if not after.present:
         return "absent" if after.began > before.time_ns else None
-    for name in ("size", "inode", "mtime_ns"):
+    touched = any(window.fault.moves_times for window in case.faults.windows)
+    for name in ("size", "inode") if touched else ("size", "inode", "mtime_ns"):
         old, new = getattr(before, name), getattr(after, name)
         if old is not None and new is not None and old != new:
             return f"{name} was {old}, then {new}"

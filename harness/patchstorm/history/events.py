@@ -24,7 +24,8 @@ class Fault(Line, frozen=True, kw_only=True, tag="fault"):
     What it is, so that nobody has to know its name: ``loses_power``: what was not synced may be gone;
     ``shifts_clock``: no bound of wall-clock time can be judged; ``deadly``: a process ends without having
     its say; ``of_calls``: single calls were hit, which says nothing of the storage as a whole;
-    ``excuses``: it explains that requests fail.
+    ``excuses``: it explains that requests fail; ``moves_times``: files have other time
+    stamps, and the same bytes.
     """
 
     time_ns: int
@@ -39,6 +40,7 @@ class Fault(Line, frozen=True, kw_only=True, tag="fault"):
     deadly: bool = False
     excuses: bool = True
     of_calls: bool = False
+    moves_times: bool = False
 
 
 class Exit(Line, frozen=True, kw_only=True, tag="exit"):

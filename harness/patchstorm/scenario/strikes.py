@@ -31,4 +31,5 @@ def struck(
         deadly=row.deadly,
         excuses=row.excuses,
         of_calls=row.of_calls,
+        moves_times=row.moves_times,
     )

@@ -23,6 +23,8 @@ from patchstorm.history.model import ProbeSent, UploadInfo
 _URL = re.compile(r"\{(url|relative):([^}]*)\}")
 _METADATA_OF = re.compile(r"\{metadata-of:([^}]*)\}")
 _CHANGED = 8
+BEYOND = "{max+1}"
+"""Stands for one byte more than the announced maximum."""
 _ALPHABETS = ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ")
 
 
@@ -132,6 +134,8 @@ class Probes:
             "in_s": LIFETIME_S,
         }
         claims = usual | dict(step.minted or ())
+        if claims["size"] == BEYOND:
+            claims["size"] = probe.max_size + 1
         if "exp" in claims:
             del claims["in_s"]
         self.urls[key] = self.mint.url(claims)
@@ -162,7 +166,7 @@ class Probes:
             info = UploadInfo(id=self.own, size=0, target=self.own)
             value = value.replace("{metadata:own}", metadata(self.wire, info))
         value = value.replace("{max}", str(probe.max_size))
-        return value.replace("{max+1}", str(probe.max_size + 1))
+        return value.replace(BEYOND, str(probe.max_size + 1))
 
 
 def _sent(probe: Probe, head: Head | None) -> ProbeSent:

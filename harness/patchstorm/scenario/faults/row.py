@@ -43,9 +43,9 @@ class Fault:
     that shares a program; ``brings_grace``: an NFS server comes back with its grace period;
     ``of_traffic``: it hits what clients ask of a replica meanwhile, and
     nothing where nobody asks; ``of_calls``: it hits single calls, and says nothing of the storage as a
-    whole. ``excuses``: it explains that requests fail. What does what man pages allow
-    at any time (read(2), write(2)) excuses nobody, nor do stored bytes that are no more what they
-    were: these are to be missing again, and not in the way.
+    whole; ``moves_times``: files have other time stamps, and the same bytes. ``excuses``: it explains that
+    requests fail. What does what man pages allow at any time (read(2), write(2)) excuses nobody, nor do
+    stored bytes that are no more what they were: these are to be missing again, and not in the way.
 
     ``deed`` is what it does. None: the storm's own workloads do it to single requests, or it has to be
     written into the storage.
@@ -70,6 +70,7 @@ class Fault:
     brings_grace: bool = False
     of_traffic: bool = False
     of_calls: bool = False
+    moves_times: bool = False
     excuses: bool = True
     options: type[msgspec.Struct] = NoOptions
     deed: Deed | None = None

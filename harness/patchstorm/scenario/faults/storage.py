@@ -128,6 +128,15 @@ class Recorded(Protocol):
         """What ``fault`` kept stands again."""
 
 
+@runtime_checkable
+class Stamped(Protocol):
+    """Lays hands on time stamps."""
+
+    @abstractmethod
+    def touch(self, fault: FaultPlan) -> object:
+        """Whatever is published by now has another modification time."""
+
+
 def _cut_storage(on: Mounts, _: FaultPlan, hit: Hit) -> Steps:
     yield on.cut_storage(hit)
     yield LAST
@@ -172,6 +181,10 @@ def _damage_record(on: Recorded, fault: FaultPlan, _: Hit) -> Steps:
     yield on.put_record_back(fault)
 
 
+def _touch(on: Stamped, fault: FaultPlan, _: Hit) -> Steps:
+    yield on.touch(fault)
+
+
 ROWS = (
     Fault(name="partition-storage", loses_host=True, needs_server=True,
           says="a replica cannot reach the shared storage", aims=REPLICA,
@@ -198,6 +211,9 @@ ROWS = (
           aims=("all",), lasting="how long locks stay local", hostile=True),
     Fault(name="damage", excuses=False, says="the harness overwrites bytes that are already stored",
           aims=("storage",), options=DamageOptions, deed=_damage),
+    Fault(name="touched", excuses=False, moves_times=True, needs=("offset-addressed",),
+          says="published files get other modification times, and their bytes stay: a restore, a copy back",
+          aims=("storage",), deed=_touch),
     Fault(name="record-damage", excuses=False, needs=("checks-records",),
           says="the harness damages what the server wrote down of an upload", aims=("storage",),
           lasting="how much older a record gets that goes back", default_ms=20,

@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from patchstorm.dialect.operations import Mischief, Request
 from patchstorm.history.model import Checksum
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.scenario.actions import Action, Answer, Send, Sleep, Workload
+from patchstorm.scenario.contradicting import contradicting
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context
 
@@ -100,6 +103,13 @@ def head(ctx: Context, upload: UploadPlan, *, replica: int | None = None) -> Mov
             return None
         yield from pause(ctx, failures)
     return None
+
+
+def in_part(ctx: Context, send: Send) -> Send:
+    """A body that contradicts but for a part, in the place of ``send``, whose range was acknowledged."""
+    request = contradicting(send.request, lambda what, n: ctx.draw(f"false-{what}", n))
+    likeness = f"{request.content}/{request.honest}/{request.inverted}/{request.swapped_at}"
+    return replace(send, request=request, delivery=f"{send.delivery}/{likeness}")
 
 
 def push(

@@ -2,7 +2,8 @@
 
 Writer 0 is the honest one, writer k sends content k, each to another replica. ``range`` says how
 their ranges lie: ``same``; ``inside``: the others send a drawn part of the honest chunk, at least one
-byte; ``across``: the others begin in the middle of the honest chunk and reach into the next.
+byte; ``across``: the others begin in the middle of the honest chunk and reach into the next; ``part``: the
+others come when the honest chunk has been acknowledged, and contradict it but for a part of it.
 
 ``cut_permille`` of the others' bodies break off at a drawn byte, and are not sent again.
 
@@ -27,6 +28,7 @@ from patchstorm.scenario.workloads.client import (
     chunks,
     gone,
     head,
+    in_part,
     patch,
     push,
     single,
@@ -36,7 +38,10 @@ from patchstorm.scenario.workloads.client import (
 class Options(msgspec.Struct, frozen=True):
     writers: Annotated[int, count(2, 15, "how many writers contradict each other")] = 2
     range: Annotated[
-        Literal["same", "inside", "across"], words("how the writers' ranges lie to each other")
+        Literal["same", "inside", "across", "part"],
+        words(
+            "how the writers' ranges lie to each other; part: others come later, and are true in part"
+        ),
     ] = "same"
     cut_permille: Annotated[int, permille("how many contradicting bodies break off")] = 0
 
@@ -45,6 +50,8 @@ def conflicting(ctx: Context, options: Options) -> Workload:
     for upload in ctx.uploads:
         if ctx.sequential:
             yield from _at_the_offset(ctx, upload, options)
+        elif options.range == "part":
+            yield from _in_part(ctx, upload, options)
         else:
             yield from _at_each_offset(ctx, upload, options)
         yield from head(ctx, upload)
@@ -69,6 +76,16 @@ def _at_each_offset(ctx: Context, upload: UploadPlan, options: Options) -> Workl
         answers = yield Together(workloads=tuple(ctx.shuffled(parts)))
         if any(answer is not None and gone(answer) for answer in answers):
             return
+
+
+def _in_part(ctx: Context, upload: UploadPlan, options: Options) -> Workload:
+    for at in ctx.shuffled(chunks(upload)):
+        first = ctx.replica()
+        answer = yield from push(ctx, upload, at, replica=first)
+        if answer is None or not answer.ok:
+            return
+        for writer in range(1, options.writers):
+            yield in_part(ctx, patch(ctx, upload, at, replica=ctx.other(first, writer)))
 
 
 def _mischief(ctx: Context, writer: int, at: Range, options: Options) -> Mischief:

@@ -13,15 +13,13 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec.structs import replace
 
 from patchstorm.dialect.operations import Mischief, Request
 from patchstorm.scenario.actions import Send, Together, Workload
-from patchstorm.scenario.contradicting import contradicting
 from patchstorm.scenario.options import count, permille, words
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
-from patchstorm.scenario.workloads.client import advance, chunks, head, patch, push, single
+from patchstorm.scenario.workloads.client import advance, chunks, head, in_part, patch, push, single
 
 ASTRIDE_MS = 400
 
@@ -69,17 +67,11 @@ def _replay(ctx: Context, upload: UploadPlan, options: Options, *, everything: b
         true = patch(ctx, upload, at, replica=ctx.other(first, i))
         false = patch(ctx, upload, at, content=1, replica=ctx.other(first, i + 1))
         if everything and ctx.draw("in-part", 4):
-            false = _in_part(ctx, false)
+            false = in_part(ctx, false)
         if i % 3 == 2:
             yield Together(workloads=(single(true), single(false)))
         else:
             yield true
-
-
-def _in_part(ctx: Context, send: Send) -> Send:
-    request = contradicting(send.request, lambda what, n: ctx.draw(f"false-{what}", n))
-    likeness = f"{request.content}/{request.honest}/{request.inverted}/{request.swapped_at}"
-    return replace(send, request=request, delivery=f"{send.delivery}/{likeness}")
 
 
 KIND = WorkloadKind(

@@ -14,7 +14,7 @@ from patchstorm.history.events import Exit
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.damage import Damage, owned, pattern_of
 from patchstorm.run.spoiling import spoilt
-from patchstorm.run.truth import make_root, walk
+from patchstorm.run.truth import ROOT, find, make_root, walk
 from patchstorm.scenario.faults.calls import Calls
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.faults.network import Reach
@@ -27,6 +27,7 @@ from patchstorm.scenario.faults.storage import (
     Power,
     Recorded,
     Room,
+    Stamped,
     Stored,
 )
 from patchstorm.scenario.plan import FaultPlan
@@ -43,6 +44,7 @@ if TYPE_CHECKING:  # it brings the payloads, which a list of faults can do witho
     from patchstorm.worlds.sim.network import Network
 
 STOP_POLL_MS = 5
+TOUCHED_NS = 1_000_000_007
 STOP_MS_MAX = 2_000
 
 Pending = Callable[[Callable[[], None]], None]
@@ -59,6 +61,7 @@ class Abilities(
     Power,
     Caches,
     Locks,
+    Stamped,
     Stored,
     Recorded,
     Calls,
@@ -235,6 +238,16 @@ class Abilities(
         """Spoil one stored chunk, and write down first whose bytes these were."""
         if not self._damage.strike(fault):
             self.missed[fault.id] = self._damage.missed(fault)
+
+    def touch(self, fault: FaultPlan) -> None:
+        """Move the modification time of all that is published."""
+        found = [(path, find(self._server, path)) for path in sorted(self._places.published)]
+        there = [(path, inode.mtime) for path, inode in found if inode is not None]
+        if not there:
+            self.missed[fault.id] = f"fault {fault.id}: nothing was published; nothing was touched"
+        for path, mtime in there:
+            moved = mtime + TOUCHED_NS
+            self._server.observer().utime(f"{ROOT}/{path}", ns=(moved, moved))
 
     def damage_record(self, fault: FaultPlan) -> None:
         """Spoil one record, and write down first whose it is."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chunkstore import errors
-from chunkstore.config import LIFETIME_S_DEFAULT, Settings
+from chunkstore.config import LIFETIME_S_DEFAULT, SIZE_MAX_DEFAULT, Settings
 from chunkstore.model import Options
 from chunkstore.protocol import Exchange
 from chunkstore.protocol_headers import Head
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 SECRET = b"a secret that every simulated replica shares"
 SWEEP_MS = 200
 LOCK_WAIT_MS = 10_000
-LIMITS = Options(segment_records=4, kept_recent=1)
-"""Small, as the plans are: an upload of twelve chunks has two segments of records and recent ones."""
+LIMITS = Options(segment_records=4, kept_recent=1, size_max=SIZE_MAX_DEFAULT)
+"""Small, as the plans are: an upload of twelve chunks has two segments of records and recent ones. The
+limit is the announced one, as the server gives it to its store."""
 
 
 class Answer(Protocol):

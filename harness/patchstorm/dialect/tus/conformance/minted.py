@@ -181,6 +181,13 @@ CASES = (
     _case("minted-large", "a minted URL of as many bytes as a file offset can count",
           _by(patch("a", 0, b"hello", Expect(rule=LARGE, claim=status(413))),
               ("size", (1 << 63) - 1))),
+    Case(name="minted-too-large", chapter="minted", needs=(*_NEEDS, "max-size"),
+         says="a minted URL of an upload that is a byte larger than the announced maximum",
+         steps=(options(), _by(patch("a", 0, b"hello", Expect(rule=LARGE, claim=status(413))),
+                               ("size", "{max+1}")))),
+    _case("minted-by-case", "minted URLs of two uploads whose names differ in their capitals alone",
+          _by(head("a", _SERVED, stands_at(0)), ("session", "Two-Names")),
+          _by(head("b", _SERVED, stands_at(0)), ("session", "two-names"))),
     *(
         _case(f"minted-other-{name}", f"two minted URLs of one upload that differ in the claim {name}",
               _by(head("a", _SERVED)), _by(head("a", _OTHER), *claims),
