@@ -145,16 +145,20 @@ class Case:
     spoilt: dict[str, UploadCase] = field(default_factory=dict)
     """Uploads of which a record was damaged, and those that want the same names: a server owes them nothing
     but that no wrong bytes are published. They are not among ``uploads``."""
+    apart: dict[str, UploadCase] = field(default_factory=dict)
+    """Uploads that are joined from others, and those of which somebody declared another length than the
+    plan's: what follows from a declared size does not hold for them. Not among ``uploads`` either."""
 
     def can(self, capability: str) -> bool:
         return capability in self.capabilities
 
     @cached_property
     def operations(self) -> list[Operation]:
-        """All requests but those about uploads that are spoilt."""
-        if not self.spoilt:
+        """All requests but those about uploads that are spoilt, or apart."""
+        aside = self.spoilt.keys() | self.apart.keys()
+        if not aside:
             return list(self.history.operations)
-        return [one for one in self.history.operations if one.call.upload not in self.spoilt]
+        return [one for one in self.history.operations if one.call.upload not in aside]
 
     def operation(self, op: int) -> Operation:
         return self.history.operations[op]

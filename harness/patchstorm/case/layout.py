@@ -66,7 +66,20 @@ def lay_out(history: History) -> Case:
     for upload in uploads.values():
         _requests(case, upload, start)
     _set_spoilt_aside(case)
+    _set_others_apart(case)
     return case
+
+
+def _set_others_apart(case: Case) -> None:
+    """What has no bytes of its own, or no length that the plan knows, is judged by rules of its own."""
+    for ident, upload in list(case.uploads.items()):
+        disputed = any(
+            one.call.declares not in (None, upload.size) for one in upload.operations
+        )  # fmt: skip
+        if upload.info.parts or disputed:
+            case.apart[ident] = case.uploads.pop(ident)
+    for upload in case.uploads.values() if case.apart else ():
+        upload.rivals = tuple(one for one in upload.rivals if one not in case.apart)
 
 
 def _set_spoilt_aside(case: Case) -> None:
@@ -165,6 +178,7 @@ def _requests(case: Case, upload: UploadCase, start_ns: int) -> None:
             and operation.outcome == "ok"
             and end.offset == upload.size
             and call.kind in ("query", "append", "create")
+            and not (upload.info.deferred and call.kind == "query" and end.upload_length is None)
             and end.time_ns < upload.announced
         ):
             upload.announced, upload.announcer = end.time_ns, operation.op

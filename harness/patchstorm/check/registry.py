@@ -11,8 +11,10 @@ from patchstorm.check import (
     completion,
     conflict,
     conformance,
+    declared,
     durability,
     hooks,
+    joined,
     linearizable,
     offsets,
     protocol,
@@ -51,6 +53,8 @@ RULES: tuple[Rule, ...] = (
     starvation.RULE,
     hooks.RULE,
     records.RULE,
+    joined.RULE,
+    declared.RULE,
 )
 
 CHECKERS: tuple[Checker, ...] = (*(rule.checker() for rule in RULES), linearizable.checker())
