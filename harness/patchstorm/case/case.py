@@ -64,6 +64,9 @@ class UploadCase:
     delete_done: int = FAR  # earliest DELETE answered 2xx
     expires: int = FAR  # earliest moment at which the upload may count as expired
     promised: int | None = None  # the latest end of its life that was announced
+    consumed: int = (
+        FAR  # earliest join that may have taken it away, where the target keeps no parts
+    )
     full_from: int = FAR  # earliest moment at which every byte can have been committed
     announced: int = FAR  # earliest end of an answer that gave the full length as offset
     announcer: int | None = None
@@ -87,7 +90,7 @@ class UploadCase:
     @property
     def gone_from(self) -> int:
         """From here on the target may answer that the upload is gone."""
-        return min(self.delete_invoked, self.expires)
+        return min(self.delete_invoked, self.expires, self.consumed)
 
     @cached_property
     def by_invocation(self) -> list[Operation]:

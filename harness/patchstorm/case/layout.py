@@ -65,9 +65,22 @@ def lay_out(history: History) -> Case:
     start = min((operation.call.time_ns for operation in history.operations), default=0)
     for upload in uploads.values():
         _requests(case, upload, start)
+    if any(info.parts for info in header.uploads) and "keeps-parts" not in capabilities:
+        _consume_parts(case)
     _set_spoilt_aside(case)
     _set_others_apart(case)
     return case
+
+
+def _consume_parts(case: Case) -> None:
+    """A part is gone from the first join on that may have worked: whose target does not say that it stays."""
+    for final in case.uploads.values():
+        for one in final.operations if final.info.parts else ():
+            if one.call.kind != "create" or effect_of(one) == "none":
+                continue
+            for part in final.info.parts:
+                upload = case.uploads[part]
+                upload.consumed = min(upload.consumed, one.call.time_ns)
 
 
 def _set_others_apart(case: Case) -> None:

@@ -85,7 +85,8 @@ def _offset(operation: Operation) -> int | None:
 def _deleted(case: Case, upload: UploadCase) -> int:
     """The earliest moment at which one of its parts may have been deleted."""
     every = {**case.uploads, **case.apart, **case.spoilt}
-    return min(every[part].gone_from for part in upload.info.parts)
+    moments = ((every[part].delete_invoked, every[part].expires) for part in upload.info.parts)
+    return min(min(pair) for pair in moments)
 
 
 def _whole(case: Case, upload: UploadCase, final: Final) -> Iterator[Finding]:

@@ -118,8 +118,9 @@ class Clients:
     def _complete(self, request: Request) -> Request:
         """With what a client knows of the upload and workloads leave out.
 
-        Whoever sends the last byte of an upload without a length says that it is the last; who has parts
-        joined names those whose URLs are known.
+        Whoever sends the last byte of an upload without a length says that it is the last, unless somebody
+        was told a length: to declare one again may be refused. Who has parts joined names those whose URLs
+        are known.
         """
         info = self.uploads[request.upload].info if request.upload in self.uploads else None
         if info is None or request.probe is not None:
@@ -128,7 +129,8 @@ class Clients:
             urls = (self.known.urls.get(part) for part in info.parts)
             return replace(request, joins=tuple(url for url in urls if url is not None))
         last = request.kind == "append" and request.offset + request.length == info.size
-        if info.deferred and last and request.declares is None:
+        known = request.upload in self.known.measured
+        if info.deferred and last and not known and request.declares is None:
             return replace(request, declares=info.size)
         return request
 

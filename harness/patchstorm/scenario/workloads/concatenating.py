@@ -45,8 +45,8 @@ class Options(msgspec.Struct, frozen=True):
 
 
 def concatenating(ctx: Context, options: Options) -> Workload:
-    parts = [upload for upload in ctx.uploads if upload.info.partial]
     finals = [upload for upload in ctx.uploads if upload.info.parts]
+    parts = [upload for upload in ctx.uploads if not upload.info.parts]
     there: list[str] = []
     sending = [_part(ctx.part(part.id), part, there) for part in ctx.shuffled(parts)]
     for final in finals:
