@@ -34,6 +34,8 @@ def test_no_checker_accuses_a_correct_store(sequential: bool) -> None:
         "waiting",
         "hooks",
         "records",
+        "joined",
+        "declared",
         *(name for name in ("replay", "publication", "status") if sequential),
     }
     assert all(applied[name] == 0 for name in never)
