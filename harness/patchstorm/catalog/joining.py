@@ -55,10 +55,9 @@ class JoiningStore(SequentialStore):
 
     # A length that comes later.
 
-    def begin(self, claims: Claims, offset: int, length: int | None = None) -> SequentialBody:
+    def check_takes_bytes(self, claims: Claims) -> None:
         if concat_of(self.view(claims).metadata).startswith(FINAL):
             raise NotAllowed("A final upload is made of its parts, and takes no bytes.")
-        return super().begin(claims, offset, length)
 
     def append(self, body: SequentialBody) -> View:
         """As the sequential store does it; a length is saved with the offset that was reached beside it."""
@@ -255,6 +254,9 @@ class JoiningExchange(Exchange):
         offset = self.offset = fields.decimal("Upload-Offset", self._head.get("upload-offset"))
         length = self._head.get(LENGTH)
         self.declared = None if length is None else fields.decimal("Upload-Length", length)
+        if self.declared is not None and self.declared > self._settings.size_max:
+            raise TooLarge("The upload is larger than allowed.", received=self.declared)
+        self._joining.check_takes_bytes(claims)
         self._check_body(claims, offset)
         if claims.size != OPEN and self.declared not in (None, claims.size):
             raise BadRequest("The upload's length is settled.", expected=claims.size)
