@@ -9,6 +9,7 @@ from zlib import crc32
 
 from msgspec.structs import replace
 
+from chunkstore.errors import BadRequest
 from chunkstore.model import Claims
 from patchstorm.catalog.joining import OPEN, JoiningExchange, JoiningStore
 from patchstorm.catalog.model import Bug, Innocent
@@ -104,6 +105,15 @@ class LengthOverwritten(JoiningStore):
             return record.size
         self.check_length(declared, end)
         return declared
+
+
+class LengthOnce(JoiningStore):
+    """Refuses every length but the first, also the same one again."""
+
+    def length(self, record: Record, declared: int | None, end: int) -> int:
+        if declared is not None and record.size != OPEN:
+            raise BadRequest("The upload's length is settled.", expected=record.size)
+        return super().length(record, declared, end)
 
 
 class LengthInMemory(JoiningStore):
@@ -213,10 +223,15 @@ BUGS = (
         "length-overwritten",
         "a second declaration changes the length that was settled",
         "tus 1.0.0, creation: once it is set the length must not be changed",
-        storms=("deferring",),
+        storms=("deferring", "deferring-crash"),
         caught_by=("declared",),
         deed="client PATCH",
         store=LengthOverwritten,
+        twin=Innocent(
+            says="a length that is settled is not taken again, not even the same",
+            store=LengthOnce,
+            exchange=JoiningExchange,
+        ),
     ),
     _bug(
         "length-in-memory",
