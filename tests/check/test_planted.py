@@ -1052,8 +1052,13 @@ def a_part_is_taken_away_by_a_join() -> Book:
 @plant()
 def a_part_is_taken_away_by_a_join_of_a_target_that_does_not_say_that_it_stays() -> Book:
     book = parts_of(capabilities=tuple(one for one in JOINS if one != "keeps-parts"))
+    book.last.clear()
+    book.event("sighting", upload="a", present=True, size=32, inode=7, mtime_ns=70)
     book.create(upload="f")
+    book.event("sighting", upload="a", present=False)
     book.ask("query", 404, upload="a")
+    for part in ("a", "b"):
+        book.final(present=False, upload=part)
     book.final(run(0, 32, upload="a"), run(32, 64, source=0, upload="b"), upload="f")
     return book
 

@@ -92,6 +92,11 @@ class UploadCase:
         """From here on the target may answer that the upload is gone."""
         return min(self.delete_invoked, self.expires, self.consumed)
 
+    @property
+    def removed(self) -> int:
+        """From here on its file may be gone: somebody asked for that, or a join may have taken it away."""
+        return min(self.delete_invoked, self.consumed)
+
     @cached_property
     def by_invocation(self) -> list[Operation]:
         """All requests in the order in which they were sent."""
