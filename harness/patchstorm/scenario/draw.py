@@ -280,6 +280,7 @@ def _any_moment(
     chooser: Chooser, name: str, row: Fault, uploads: tuple[UploadPlan, ...]
 ) -> Trigger:
     """A moment that the storm is sure to pass: before the last byte, or the last PATCH, is begun."""
+    uploads = tuple(one for one in uploads if not one.info.parts)  # of which nobody sends a byte
     if "after_bytes" in row.triggers and row.aims != ("network",):
         total = max(1, sum(upload.size for upload in uploads))
         return Trigger(kind="after_bytes", after_bytes=chooser.draw(f"{name}/moment", total))
