@@ -53,9 +53,14 @@ def test_the_storm_shows_the_bug_to_its_checkers_and_to_no_others(bug: Bug) -> N
 
 
 @cache
-def of_the_reference(storm: str, seed: int, index: int) -> str:
+def of_a_correct_store(target: str, storm: str, seed: int, index: int) -> str:
     """The verdict on a schedule; several bugs share a storm and its schedules."""
-    return session(storm, "reference", seed).tell(index).verdict
+    return session(storm, target, seed).tell(index).verdict
+
+
+def correct(bug: Bug) -> str:
+    """The reference, or the bug's own base where the reference has not what its storms require."""
+    return "innocent:joining" if bug.base == "joining" else "reference"
 
 
 @each_bug
@@ -63,7 +68,7 @@ def test_the_reference_is_safe_in_the_schedule_that_shows_the_bug(bug: Bug) -> N
     told = first_violation(bug.name)
     assert told is not None
 
-    assert of_the_reference(bug.storm, seed_of(bug.name), told.index) == "safe"
+    assert of_a_correct_store(correct(bug), bug.storm, seed_of(bug.name), told.index) == "safe"
 
 
 @pytest.mark.long
@@ -73,7 +78,7 @@ def test_the_reference_is_safe_in_all_schedules_before_that(bug: Bug) -> None:
     assert told is not None
 
     for index in range(told.index):
-        assert of_the_reference(bug.storm, seed_of(bug.name), index) == "safe"
+        assert of_a_correct_store(correct(bug), bug.storm, seed_of(bug.name), index) == "safe"
 
 
 @pytest.mark.parametrize("name", [name for name in INNOCENTS if name in BY_NAME])

@@ -81,6 +81,7 @@ class Book:
         phase: str = "storm",
         sent: int | None = None,
         probe: ProbeSent | None = None,
+        declares: int | None = None,
         **answer: Any,
     ) -> int:
         """One request and its answer; no status means no answer. The result is its index."""
@@ -102,6 +103,7 @@ class Book:
             "replay_of": replay_of,
             "phase": phase,
             "probe": probe,
+            "declares": declares,
         }
         self.timed.append((int(began * MS), 0, (op, call)))
         if ended is not None:

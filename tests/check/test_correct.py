@@ -35,6 +35,8 @@ def test_no_checker_accuses_a_correct_store(sequential: bool) -> None:
         "hooks",
         "leaks",
         "records",
+        "joined",
+        "declared",
         *(name for name in ("replay", "publication", "status") if sequential),
     }
     assert all(applied[name] == 0 for name in never)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from book import ADDRESSED, SEQUENTIAL, Book, addressed, fired, found, run, sequential
 
 from patchstorm.check import judge
-from patchstorm.history.model import ProbeSent, Progress, Residue, UploadInfo
+from patchstorm.history.model import ProbeSent, Progress, Residue, Run, UploadInfo
 
 TUS = {"tus-resumable": "1.0.0"}
 Plant = Callable[[], Book]
@@ -1001,6 +1001,241 @@ def others_are_told_once_when_the_file_is_there() -> Book:
 def after_a_crash_others_are_told_again() -> Book:
     book = hooked(30, 35)
     book.event("fault", at=33, fault="crash", replica=0)
+    return book
+
+
+# -- joined ------------------------------------------------------------------------------------
+
+JOINS = (*SEQUENTIAL, "concatenation", "keeps-parts", "publishes-atomically", "head-after-finish")
+
+
+def parts_of(*, capabilities: tuple[str, ...] = JOINS) -> Book:
+    """Two parts of 32 bytes, whole; the final upload is still to be asked for."""
+    parts = ("a", "b")
+    book = Book(
+        sequential=True,
+        capabilities=capabilities,
+        uploads=(
+            *(UploadInfo(id=part, size=32, target=part, partial=True) for part in parts),
+            UploadInfo(id="f", size=64, target="f", parts=parts),
+        ),
+    )
+    for part in parts:
+        book.create(upload=part)
+        book.patch(0, 32, 32, upload=part)
+        book.final(run(0, 32), upload=part)
+    return book
+
+
+def joined(*runs: Run, status: int = 201, told: int = 64, length: int = 64) -> Book:
+    """Joined and asked for; without runs in the order asked for."""
+    book = parts_of()
+    book.create(upload="f", status=status)
+    if status == 201:
+        book.ask("query", 200, upload="f", offset=told, upload_length=length)
+    book.final(*(runs or (run(0, 32, upload="a"), run(32, 64, source=0, upload="b"))), upload="f")
+    return book
+
+
+@plant()
+def parts_are_joined() -> Book:
+    return joined()
+
+
+@plant("joined")
+def parts_are_joined_in_another_order() -> Book:
+    return joined(run(0, 32, upload="b"), run(32, 64, source=0, upload="a"))
+
+
+@plant("joined")
+def a_part_is_joined_twice() -> Book:
+    extra = run(64, 96, source=0, upload="b")
+    return joined(run(0, 32, upload="a"), run(32, 64, source=0, upload="b"), extra)
+
+
+@plant("joined")
+def a_part_of_a_join_is_a_hole() -> Book:
+    return joined(run(0, 32, upload="a"), run(32, 64, None, zero=True))
+
+
+@plant("joined")
+def half_of_a_join_that_nobody_was_told_of_is_there() -> Book:
+    return joined(run(0, 32, upload="a"), run(32, 64, None, zero=True), status=500)
+
+
+@plant("joined")
+def a_join_is_shorter_than_its_parts() -> Book:
+    return joined(told=48, length=48)
+
+
+@plant("joined")
+def what_was_joined_has_no_file() -> Book:
+    book = parts_of()
+    book.create(upload="f")
+    book.final(present=False, upload="f")
+    return book
+
+
+@plant("joined")
+def what_was_joined_is_forgotten() -> Book:
+    book = joined()
+    book.heal()
+    book.ask("query", 404, upload="f", phase="heal")
+    return book
+
+
+@plant()
+def a_join_that_was_refused_has_no_file() -> Book:
+    book = parts_of()
+    book.create(upload="f", status=409)
+    book.final(present=False, upload="f")
+    return book
+
+
+@plant()
+def the_bytes_of_a_join_go_with_a_part_that_is_deleted() -> Book:
+    book = parts_of()
+    book.create(upload="f")
+    book.ask("terminate", 204, upload="a")
+    book.final(present=False, upload="f")
+    return book
+
+
+@plant("joined")
+def a_join_is_called_complete_without_a_part_that_is_deleted() -> Book:
+    book = parts_of()
+    book.ask("terminate", 204, upload="a")
+    book.create(upload="f")
+    book.ask("query", 200, upload="f", offset=64, upload_length=64)
+    book.final(present=False, upload="f")
+    return book
+
+
+@plant("durability")
+def a_part_is_taken_away_by_a_join() -> Book:
+    book = joined()
+    book.ask("query", 404, upload="a")
+    return book
+
+
+@plant()
+def a_part_is_taken_away_by_a_join_of_a_target_that_does_not_say_that_it_stays() -> Book:
+    book = parts_of(capabilities=tuple(one for one in JOINS if one != "keeps-parts"))
+    book.last.clear()
+    book.event("sighting", upload="a", present=True, size=32, inode=7, mtime_ns=70)
+    book.create(upload="f")
+    book.event("sighting", upload="a", present=False)
+    book.ask("query", 404, upload="a")
+    for part in ("a", "b"):
+        book.final(present=False, upload=part)
+    book.final(run(0, 32, upload="a"), run(32, 64, source=0, upload="b"), upload="f")
+    return book
+
+
+# -- declared ----------------------------------------------------------------------------------
+
+
+def deferred() -> Book:
+    """An upload without a length, of which 32 bytes are there."""
+    book = Book(
+        sequential=True,
+        capabilities=(*SEQUENTIAL, "defer-length", "publishes-atomically", "head-after-finish"),
+        uploads=(UploadInfo(id="u", size=64, target="t", deferred=True),),
+    )
+    book.create()
+    book.patch(0, 32, 32)
+    return book
+
+
+def asked(book: Book, offset: int, length: int | None, **more: Any) -> None:
+    book.ask("query", 200, offset=offset, upload_length=length, **more)
+
+
+@plant()
+def a_length_comes_with_the_last_bytes() -> Book:
+    book = deferred()
+    asked(book, 32, None)
+    book.patch(32, 64, 64, declares=64)
+    asked(book, 64, 64)
+    book.final()
+    return book
+
+
+@plant("declared")
+def a_length_that_was_acknowledged_is_lost() -> Book:
+    book = deferred()
+    book.patch(32, 32, 32, declares=64)
+    asked(book, 32, None)
+    return book
+
+
+@plant("declared")
+def a_length_is_told_that_nobody_declared() -> Book:
+    book = deferred()
+    asked(book, 32, 64)
+    return book
+
+
+@plant("declared")
+def a_second_length_takes_the_place_of_the_first() -> Book:
+    book = deferred()
+    book.patch(32, 32, 32, declares=64)
+    book.patch(32, 32, 32, declares=80)
+    asked(book, 32, 80)
+    return book
+
+
+@plant()
+def a_second_length_is_passed_over() -> Book:
+    book = deferred()
+    book.patch(32, 32, 32, declares=64)
+    book.patch(32, 32, 32, declares=80)
+    asked(book, 32, 64)
+    return book
+
+
+@plant()
+def of_two_lengths_at_once_either_counts() -> Book:
+    book = deferred()
+    book.patch(32, 32, 32, declares=64, at=(20, 24))
+    book.patch(32, 32, 32, declares=80, at=(21, 23))
+    asked(book, 32, 64)
+    return book
+
+
+@plant("declared")
+def of_two_lengths_at_once_one_is_told_after_the_other() -> Book:
+    book = deferred()
+    book.patch(32, 32, 32, declares=64, at=(20, 24))
+    book.patch(32, 32, 32, declares=80, at=(21, 23))
+    asked(book, 32, 64)
+    asked(book, 32, 80)
+    return book
+
+
+@plant("declared")
+def a_length_below_the_offset_is_taken() -> Book:
+    book = deferred()
+    book.patch(32, 32, 32, declares=16)
+    asked(book, 32, 16)
+    return book
+
+
+@plant()
+def a_length_below_the_offset_is_refused() -> Book:
+    book = deferred()
+    book.patch(32, 32, status=400, declares=16)
+    asked(book, 32, None)
+    return book
+
+
+@plant("declared")
+def the_file_has_another_length_than_the_one_that_counts() -> Book:
+    book = deferred()
+    book.patch(32, 32, 32, declares=80)
+    book.patch(32, 80, 80)
+    asked(book, 80, 80)
+    book.final(run(0, 64))
     return book
 
 

@@ -63,6 +63,7 @@ class Stored:
     codes: bytearray
     terminated: bool = False
     published: bool = False
+    open: bool = False  # nobody has declared a length
 
     @property
     def prefix(self) -> int:
@@ -71,7 +72,9 @@ class Stored:
 
     @property
     def offset(self) -> int:
-        """What may be announced: the end only once it is published."""
+        """What may be announced: the end only once it is published, or while nobody knows that it is one."""
+        if self.open:
+            return self.prefix
         return self.prefix if self.published or self.prefix < self.size else max(0, self.size - 1)
 
 
@@ -80,6 +83,7 @@ class Reply:
     status: int
     offset: int | None = None
     document: StatusDocument | None = None
+    length: int | None = None
 
 
 @dataclass(slots=True)
@@ -110,14 +114,23 @@ class FakeServer:
         self._publish(request.upload, stored)
         if request.kind == "status":
             return Reply(200, document=_document(stored))
-        return Reply(200, offset=stored.offset)
+        length = None if stored.open else stored.size
+        return Reply(200, offset=stored.offset, length=length)
 
     def create(self, request: Request, body: int, now_ns: int) -> Reply:
         info = next(upload.info for upload in self.plan.uploads if upload.id == request.upload)
         expires = float("inf") if info.expires_ms is None else now_ns + info.expires_ms * MS
         stored = Stored(
-            info.size, info.target, info.overwrite, expires, bytearray([HOLE]) * info.size
-        )
+            info.size, info.target, info.overwrite, expires, bytearray([HOLE]) * info.size,
+            open=info.deferred,
+        )  # fmt: skip
+        if info.parts:
+            parts = [self.uploads.get(part) for part in info.parts]
+            if not all(
+                part is not None and part.published and not part.terminated for part in parts
+            ):
+                return Reply(409)
+            stored.codes = bytearray(info.size)
         self.uploads[request.upload] = stored
         stored.codes[:body] = bytes(body)
         self._publish(request.upload, stored)
@@ -135,6 +148,8 @@ class FakeServer:
             return Reply(460)
         if not whole and not (sequential and "keeps-partial-body" in self.plan.capabilities):
             return Reply(400)
+        if request.declares is not None and not self._declared(request, stored):
+            return Reply(400)
         there = stored.codes[request.offset : request.offset + body]
         if there.strip(bytes([HOLE, request.content])):
             return Reply(409)
@@ -143,9 +158,20 @@ class FakeServer:
             return Reply(409)
         return Reply(204, offset=stored.offset)
 
+    def _declared(self, request: Request, stored: Stored) -> bool:
+        """Whether the length is one that the upload can have; then it has it."""
+        length = request.declares or 0
+        if not stored.open:
+            return length == stored.size
+        if length < max(stored.prefix, request.offset + request.length):
+            return False
+        stored.codes = stored.codes[:length].ljust(length, bytes([HOLE]))
+        stored.size, stored.open = length, False
+        return True
+
     def _publish(self, ident: str, stored: Stored) -> bool:
         """False for a lost rivalry."""
-        if stored.published or HOLE in stored.codes:
+        if stored.published or stored.open or HOLE in stored.codes:
             return True
         if not stored.overwrite and self.names.get(stored.target, ident) != ident:
             return False
@@ -272,6 +298,7 @@ class Driver:
             upload=request.upload or None, replica=request.replica, offset=request.offset,
             length=request.length, content=request.content, checksum=request.checksum,
             cut=mischief.cut_after is not None, replay_of=step.replay_of, probe=_probe(request),
+            declares=request.declares,
         )  # fmt: skip
         self.operations.append(Operation(call=call, end=None))
         self.sends.append(send)
@@ -321,6 +348,7 @@ def _completion(
         outcome="ok" if reply.status < 300 else "fail",
         status=reply.status,
         offset=reply.offset,
+        upload_length=reply.length,
         sent=sent,
         document=reply.document,
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from patchstorm.choice.chooser import seeded
 from patchstorm.history.events import Event, Step
 from patchstorm.history.model import History
+from patchstorm.scenario.dividing import divided
 from patchstorm.scenario.reach import REACHES, reached
 
-from .fake import Driver
+from .fake import SEQUENTIAL, Driver
 from .plans import network_fault, plan, upload
 
 
@@ -48,6 +50,17 @@ def steps(*labels: tuple[int, str]) -> History:
     return with_events(history("sequential"), *events)
 
 
+def joined() -> History:
+    parts = divided(seeded(1, "test", 0, "plan"), upload(), 3, 2, 0)
+    return Driver(plan("concatenating", *parts)).whole_run()
+
+
+def declared() -> History:
+    one = upload()
+    one = msgspec.structs.replace(one, info=msgspec.structs.replace(one.info, deferred=True))
+    return Driver(plan("deferring", one, capabilities=SEQUENTIAL, way="last")).whole_run()
+
+
 MEETS = {
     "raced": lambda: history("parallel"),
     "replayed": lambda: history("replaying"),
@@ -61,6 +74,8 @@ MEETS = {
     "empty-answered": lambda: history("empty"),
     "published": lambda: history("sequential"),
     "terminated": lambda: history("terminating"),
+    "joined": joined,
+    "length-declared": declared,
     "expired": expired,
     "late-answered": lambda: history("late"),
     "rivalry": rivals,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from patchstorm.scenario.dividing import summed
 from patchstorm.scenario.plan import ClientPlan, Plan, UploadPlan
 from patchstorm.scenario.workloads import WORKLOADS
 from patchstorm.worlds.sim.scale import resized
@@ -40,7 +41,7 @@ def without_uploads(plan: Plan) -> Iterator[Plan]:
         clients = tuple(_forgets(client, upload.id) for client in plan.clients)
         if any(len(one.uploads) < WORKLOADS[one.kind].uploads_min for one in clients):
             continue
-        rest = tuple(one for one in plan.uploads if one is not upload)
+        rest = summed(one for one in plan.uploads if one is not upload)
         yield msgspec.structs.replace(plan, uploads=rest, clients=clients)
 
 
@@ -91,7 +92,7 @@ def _resized(plan: Plan, sizes: Callable[[UploadPlan], list[tuple[int, int]]]) -
         for size, chunk in sizes(upload):
             info = msgspec.structs.replace(upload.info, size=size)
             small = msgspec.structs.replace(upload, info=info, chunk=min(chunk, size) or 1)
-            uploads = (*plan.uploads[:place], small, *plan.uploads[place + 1 :])
+            uploads = summed((*plan.uploads[:place], small, *plan.uploads[place + 1 :]))
             yield msgspec.structs.replace(plan, uploads=uploads)
 
 

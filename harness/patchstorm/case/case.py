@@ -64,6 +64,9 @@ class UploadCase:
     delete_done: int = FAR  # earliest DELETE answered 2xx
     expires: int = FAR  # earliest moment at which the upload may count as expired
     promised: int | None = None  # the latest end of its life that was announced
+    consumed: int = (
+        FAR  # earliest join that may have taken it away, where the target keeps no parts
+    )
     full_from: int = FAR  # earliest moment at which every byte can have been committed
     announced: int = FAR  # earliest end of an answer that gave the full length as offset
     announcer: int | None = None
@@ -87,7 +90,12 @@ class UploadCase:
     @property
     def gone_from(self) -> int:
         """From here on the target may answer that the upload is gone."""
-        return min(self.delete_invoked, self.expires)
+        return min(self.delete_invoked, self.expires, self.consumed)
+
+    @property
+    def removed(self) -> int:
+        """From here on its file may be gone: somebody asked for that, or a join may have taken it away."""
+        return min(self.delete_invoked, self.consumed)
 
     @cached_property
     def by_invocation(self) -> list[Operation]:
@@ -145,16 +153,20 @@ class Case:
     spoilt: dict[str, UploadCase] = field(default_factory=dict)
     """Uploads of which a record was damaged, and those that want the same names: a server owes them nothing
     but that no wrong bytes are published. They are not among ``uploads``."""
+    apart: dict[str, UploadCase] = field(default_factory=dict)
+    """Uploads that are joined from others, and those of which somebody declared another length than the
+    plan's: what follows from a declared size does not hold for them. Not among ``uploads`` either."""
 
     def can(self, capability: str) -> bool:
         return capability in self.capabilities
 
     @cached_property
     def operations(self) -> list[Operation]:
-        """All requests but those about uploads that are spoilt."""
-        if not self.spoilt:
+        """All requests but those about uploads that are spoilt, or apart."""
+        aside = self.spoilt.keys() | self.apart.keys()
+        if not aside:
             return list(self.history.operations)
-        return [one for one in self.history.operations if one.call.upload not in self.spoilt]
+        return [one for one in self.history.operations if one.call.upload not in aside]
 
     def operation(self, op: int) -> Operation:
         return self.history.operations[op]

@@ -65,8 +65,34 @@ def lay_out(history: History) -> Case:
     start = min((operation.call.time_ns for operation in history.operations), default=0)
     for upload in uploads.values():
         _requests(case, upload, start)
+    if any(info.parts for info in header.uploads) and "keeps-parts" not in capabilities:
+        _consume_parts(case)
     _set_spoilt_aside(case)
+    _set_others_apart(case)
     return case
+
+
+def _consume_parts(case: Case) -> None:
+    """A part is gone from the first join on that may have worked: whose target does not say that it stays."""
+    for final in case.uploads.values():
+        for one in final.operations if final.info.parts else ():
+            if one.call.kind != "create" or effect_of(one) == "none":
+                continue
+            for part in final.info.parts:
+                upload = case.uploads[part]
+                upload.consumed = min(upload.consumed, one.call.time_ns)
+
+
+def _set_others_apart(case: Case) -> None:
+    """What has no bytes of its own, or no length that the plan knows, is judged by rules of its own."""
+    for ident, upload in list(case.uploads.items()):
+        disputed = any(
+            one.call.declares not in (None, upload.size) for one in upload.operations
+        )  # fmt: skip
+        if upload.info.parts or disputed:
+            case.apart[ident] = case.uploads.pop(ident)
+    for upload in case.uploads.values() if case.apart else ():
+        upload.rivals = tuple(one for one in upload.rivals if one not in case.apart)
 
 
 def _set_spoilt_aside(case: Case) -> None:
@@ -165,6 +191,7 @@ def _requests(case: Case, upload: UploadCase, start_ns: int) -> None:
             and operation.outcome == "ok"
             and end.offset == upload.size
             and call.kind in ("query", "append", "create")
+            and not (upload.info.deferred and call.kind == "query" and end.upload_length is None)
             and end.time_ns < upload.announced
         ):
             upload.announced, upload.announcer = end.time_ns, operation.op

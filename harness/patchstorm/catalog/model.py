@@ -8,7 +8,7 @@ from typing import Any, Literal
 from chunkstore.protocol import Exchange
 from chunkstore.store import Store
 
-Base = Literal["reference", "sequential", "hooked"]
+Base = Literal["reference", "sequential", "hooked", "joining"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -292,8 +292,7 @@ class SequentialStore:
         return False
 
     def initialise(self, paths: Paths, claims: Claims, metadata: str) -> None:
-        if claims.size > self.options.size_max:
-            raise TooLarge("The upload is larger than allowed.", maximum=self.options.size_max)
+        self.check_size(claims)
         self.places.check(claims.target, overwrite=claims.overwrite)
         self.files.discard(paths.of("bin"))  # of an attempt that failed before its record was there
         self.files.create(paths.of("bin"), b"")
@@ -305,6 +304,10 @@ class SequentialStore:
             metadata=metadata,
         )
         self.save(paths, record)
+
+    def check_size(self, claims: Claims) -> None:
+        if claims.size > self.options.size_max:
+            raise TooLarge("The upload is larger than allowed.", maximum=self.options.size_max)
 
     # A body.
 

@@ -14,6 +14,8 @@ from patchstorm.catalog import (
     edges,
     hooked,
     impatient,
+    joining,
+    joining_bugs,
     large,
     leaking,
     locking,
@@ -70,6 +72,7 @@ BUGS: tuple[Bug, ...] = (
     *sequential_records.BUGS,
     *sequential_ends.BUGS,
     *sequential_locks.BUGS,
+    *joining_bugs.BUGS,
 )
 BY_NAME: dict[str, Bug] = {bug.name: bug for bug in BUGS}
 
@@ -78,6 +81,7 @@ INNOCENTS: dict[str, Innocent] = {
     "server-named": server_named.INNOCENT,
     "pooled": pooled.INNOCENT,
     "hooked": hooked.INNOCENT,
+    "joining": joining.INNOCENT,
     **{bug.name: bug.twin for bug in BUGS if bug.twin is not None},
 }
 """By the name after ``innocent:``: that of a store by itself, with a target's file beside it, or that of

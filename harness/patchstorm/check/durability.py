@@ -120,7 +120,7 @@ def _published(case: Case, upload: UploadCase) -> Iterator[Finding]:
     if not final.present:
         yield from _absent(case, upload)
         return
-    if upload.owner != upload.id or upload.delete_invoked != FAR:
+    if upload.owner != upload.id or upload.removed != FAR:
         return
     held = Ranges((run.offset, run.offset + run.length) for run in final.runs if not run.zero)
     if not final.runs:
@@ -145,7 +145,7 @@ def _absent(case: Case, upload: UploadCase) -> Iterator[Finding]:
     """A file whose publication was announced must be there, whoever deletes the upload later."""
     if upload.announced == FAR or upload.announcer is None:
         return
-    if upload.delete_invoked < (FAR if case.sequential else upload.announced):
+    if upload.removed < (FAR if case.sequential else upload.announced):
         return
     yield finding(
         case,

@@ -59,8 +59,8 @@ def _removable(case: Case, family: list[UploadCase], upload: UploadCase) -> bool
     it with the upload.
     """
     if case.sequential:
-        return any(member.delete_invoked < FAR for member in family)
-    return upload.delete_invoked < upload.announced
+        return any(member.removed < FAR for member in family)
+    return upload.removed < upload.announced or upload.consumed < FAR
 
 
 def _too_early(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterator[Finding]:

@@ -11,8 +11,10 @@ from patchstorm.check import (
     completion,
     conflict,
     conformance,
+    declared,
     durability,
     hooks,
+    joined,
     leaks,
     linearizable,
     offsets,
@@ -53,6 +55,8 @@ RULES: tuple[Rule, ...] = (
     hooks.RULE,
     records.RULE,
     leaks.RULE,
+    joined.RULE,
+    declared.RULE,
 )
 
 CHECKERS: tuple[Checker, ...] = (*(rule.checker() for rule in RULES), linearizable.checker())

@@ -157,7 +157,7 @@ def _unfinished(case: Case) -> bool:
             for one in upload.operations
             if one.call.kind == "create"
         )
-        for upload in case.uploads.values()
+        for upload in (*case.uploads.values(), *case.apart.values())
     )
 
 

@@ -33,7 +33,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     its own beginning, or with ``inverted`` everywhere else; with ``swapped_at`` it is the honest body with
     what comes before and after that place exchanged. ``beside`` are headers of a client's own, sent beside
     those that the dialect gives it, and ``method`` is what it writes for a method where one of them says
-    which it means.
+    which it means. ``declares`` is the length of an upload that was created without one, and ``joins`` are
+    the URLs of those that a creation makes into one.
     """
 
     kind: Kind
@@ -50,6 +51,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     swapped_at: int | None = None
     beside: tuple[tuple[str, str], ...] = ()
     method: str = ""
+    declares: int | None = None
+    joins: tuple[str, ...] = ()
     probe: Probe | None = None
 
 

@@ -34,6 +34,8 @@ class UploadInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An upload as the plan declared it. ``id`` is the harness's name for it, not the server's.
 
     ``unnamed``: its creation asks for no name, and nobody but the harness hears of ``target``.
+    ``partial``: it is made to be joined with others; ``parts`` are those that it is joined from, in order.
+    ``deferred``: it is created without a length, and ``size`` is what an honest client declares later.
     """
 
     id: str
@@ -42,6 +44,9 @@ class UploadInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unnamed: bool = False
     overwrite: bool = False
     expires_ms: int | None = None
+    partial: bool = False
+    parts: tuple[str, ...] = ()
+    deferred: bool = False
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -135,6 +140,7 @@ class Invocation(Line, frozen=True, kw_only=True, tag="invoke"):
     ``Completion.sent``. ``content`` names which of the contents (0 is the honest one) the body
     carries. ``replay_of`` is the operation that this one repeats byte for byte. ``phase`` is
     ``storm`` before healing, ``heal`` after. ``request`` is the raw request, where it was noted.
+    ``declares`` is the length that the request gives an upload that was created without one.
     ``probe`` is filled for the kind probe, whose requests
     concern no upload of the header; only the checker ``conformance`` judges them.
     """
@@ -154,6 +160,7 @@ class Invocation(Line, frozen=True, kw_only=True, tag="invoke"):
     phase: Literal["storm", "heal"] = "storm"
     request: RequestHead | None = None
     probe: ProbeSent | None = None
+    declares: int | None = None
 
 
 class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):

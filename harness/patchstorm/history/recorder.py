@@ -61,6 +61,7 @@ class Recorder:
         phase: str = "storm",
         request: RequestHead | None = None,
         probe: ProbeSent | None = None,
+        declares: int | None = None,
     ) -> int:
         """Record a request that is about to be sent; the result is its operation index."""
         op = self._count
@@ -82,6 +83,7 @@ class Recorder:
                 phase="heal" if phase == "heal" else "storm",
                 request=request,
                 probe=probe,
+                declares=declares,
             )
         )
         return op

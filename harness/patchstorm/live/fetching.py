@@ -19,12 +19,11 @@ async def fetched(plan: Plan, get: Get, *, until: float) -> list[Final]:
 
     An upload that is not whole yet is asked for again until the moment ``until`` (time.monotonic).
     """
-    names = {upload.number: upload.id for upload in plan.uploads}
     found = []
     for upload in plan.uploads:
         data = await get(upload)
         while (data is None or len(data) < upload.size) and time.monotonic() < until:
             await asyncio.sleep(POLL_S)
             data = await get(upload)
-        found.append(final_of(upload, data, names))
+        found.append(final_of(plan, upload, data))
     return found

@@ -13,6 +13,7 @@ from patchstorm.history.model import Run
 from patchstorm.live import beneath, tree
 from patchstorm.run.view import Look
 from patchstorm.scenario import payload
+from patchstorm.scenario.payload import Part
 
 
 class DirectoryView:
@@ -50,14 +51,18 @@ class DirectoryView:
             return None if file is None else (os.fstat(file).st_size, os.pread(file, length, 0))
 
     def identified(
-        self, path: str, upload: int, names: dict[int, str]
+        self, path: str, upload: int, names: dict[int, str], parts: tuple[Part, ...] = ()
     ) -> tuple[int, tuple[Run, ...]] | None:
         with beneath.opened(self._root, path) as file:
             if file is None:
                 return None
             size = os.fstat(file).st_size
             read = min(size, self._bytes_max)
-            runs = payload.identify(_reader(file, path), read, upload, names)
+            of_file = _reader(file, path)
+            if parts:
+                runs = payload.identify_joined(of_file, read, upload, names, parts)
+            else:
+                runs = payload.identify(of_file, read, upload, names)
             unread = (Run(offset=read, length=size - read),) if size > read else ()
             return size, (*runs, *unread)
 

@@ -100,6 +100,7 @@ class Clients:
             head = self.probes.head(request.probe)
             self._invoke(step, send, replica, head, self.probes.sent(request.probe, head))
             return head
+        request = self._complete(request)
         url = self.known.urls.get(request.upload)
         head = None
         if url is not None or request.kind in _WITHOUT_URL:
@@ -113,6 +114,25 @@ class Clients:
             begin = request.offset
             self.known.offered[request.upload].add(begin, begin + request.length)
         return head
+
+    def _complete(self, request: Request) -> Request:
+        """With what a client knows of the upload and workloads leave out.
+
+        Whoever sends the last byte of an upload without a length says that it is the last, unless somebody
+        was told a length: to declare one again may be refused. Who has parts joined names those whose URLs
+        are known.
+        """
+        info = self.uploads[request.upload].info if request.upload in self.uploads else None
+        if info is None or request.probe is not None:
+            return request
+        if info.parts and request.kind == "create" and not request.joins:
+            urls = (self.known.urls.get(part) for part in info.parts)
+            return replace(request, joins=tuple(url for url in urls if url is not None))
+        last = request.kind == "append" and request.offset + request.length == info.size
+        known = request.upload in self.known.measured
+        if info.deferred and last and not known and request.declares is None:
+            return replace(request, declares=info.size)
+        return request
 
     def finish(
         self,
@@ -200,7 +220,7 @@ class Clients:
         head: Head | None,
         probe: ProbeSent | None = None,
     ) -> None:
-        request, cut = send.request, send.mischief.cut_after
+        request, cut = self._complete(send.request), send.mischief.cut_after
         body = carries(request)
         op = self._recorder.invoke(
             time_ns=self._now_ns(),
@@ -217,6 +237,7 @@ class Clients:
             phase=self.phase,
             request=None if head is None or probe is not None else _raw(head),
             probe=probe,
+            declares=request.declares,
         )
         if op != step.op:
             raise NondeterminismError(

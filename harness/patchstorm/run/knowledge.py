@@ -15,10 +15,10 @@ class Knowledge:
     """The clients' knowledge of some uploads, whose declared ``sizes`` (bytes) are known from the start.
 
     ``announced`` are uploads of which an answer gave the full length as offset; ``ended`` those that a
-    termination may have ended.
+    termination may have ended; ``measured`` those of which an answer told the length.
     """
 
-    __slots__ = ("acknowledged", "announced", "ended", "offered", "sizes", "urls")
+    __slots__ = ("acknowledged", "announced", "ended", "measured", "offered", "sizes", "urls")
 
     def __init__(self, sizes: dict[str, int]) -> None:
         self.sizes = sizes
@@ -27,6 +27,7 @@ class Knowledge:
         self.offered = {upload: Ranges() for upload in sizes}
         self.ended: set[str] = set()
         self.announced: set[str] = set()
+        self.measured: set[str] = set()
 
     def completed(
         self, kind: Kind, upload: str | None, body: tuple[int, int] | None, end: Completion
@@ -42,6 +43,8 @@ class Knowledge:
             self.ended.add(upload)
         if end.outcome != "ok":
             return False
+        if end.upload_length is not None:
+            self.measured.add(upload)
         if body is not None:
             self.acknowledged[upload].add(*body)
         if end.offset != size or upload in self.announced:

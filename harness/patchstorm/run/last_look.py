@@ -12,6 +12,8 @@ from patchstorm.history.names import above
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.view import View
 from patchstorm.scenario import payload
+from patchstorm.scenario.dividing import parts_of
+from patchstorm.scenario.payload import Part
 from patchstorm.scenario.plan import Plan, UploadPlan
 from patchstorm.target.places import Places
 
@@ -44,14 +46,21 @@ def finals(plan: Plan, view: View, places: Places) -> Found:
     unread: list[str] = []
     for upload in plan.uploads:
         try:
-            found.append(_final(upload, places.path(upload.id), view, names))
+            parts = parts_of(plan, upload)
+            found.append(_final(upload, places.path(upload.id), view, names, parts))
         except UnreadableError as error:
             unread.append(f"the published file of upload {upload.id}: {error}")
     return Found(found, tuple(unread))
 
 
-def _final(upload: UploadPlan, path: str | None, view: View, names: dict[int, str]) -> Final:
-    found = None if path is None else view.identified(path, upload.number, names)
+def _final(
+    upload: UploadPlan,
+    path: str | None,
+    view: View,
+    names: dict[int, str],
+    parts: tuple[Part, ...],
+) -> Final:
+    found = None if path is None else view.identified(path, upload.number, names, parts)
     if found is None:
         return Final(upload=upload.id, present=False)
     size, runs = found
@@ -60,11 +69,19 @@ def _final(upload: UploadPlan, path: str | None, view: View, names: dict[int, st
     return Final(upload=upload.id, present=True, size=size, runs=runs, mode=mode)
 
 
-def final_of(upload: UploadPlan, data: bytes | None, names: dict[int, str]) -> Final:
-    """The record of what GET gave for ``upload``; ``names`` are the ids of all, by their numbers."""
+def final_of(plan: Plan, upload: UploadPlan, data: bytes | None) -> Final:
+    """The record of what GET gave for ``upload``, one of ``plan``'s."""
     if data is None:
         return Final(upload=upload.id, present=False)
-    runs = payload.identify_bytes(data, upload.number, names)
+    names = {one.number: one.id for one in plan.uploads}
+    parts = parts_of(plan, upload)
+    if parts:
+        runs = payload.identify_joined(
+            lambda offset, length: data[offset : offset + length],
+            len(data), upload.number, names, parts,
+        )  # fmt: skip
+    else:
+        runs = payload.identify_bytes(data, upload.number, names)
     return Final(upload=upload.id, present=True, size=len(data), runs=runs)
 
 

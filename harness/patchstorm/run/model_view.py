@@ -6,6 +6,7 @@ from patchstorm.history.model import Run
 from patchstorm.run.truth import contents, find, walk
 from patchstorm.run.view import Look
 from patchstorm.scenario import described, payload
+from patchstorm.scenario.payload import Part
 from patchstorm.storage.extents import Extents
 from patchstorm.storage.server import Server
 from patchstorm.target.places import Places
@@ -41,11 +42,16 @@ class ModelView:
         return inode.size, contents(inode, 0, min(inode.size, length))
 
     def identified(
-        self, path: str, upload: int, names: dict[int, str]
+        self, path: str, upload: int, names: dict[int, str], parts: tuple[Part, ...] = ()
     ) -> tuple[int, tuple[Run, ...]] | None:
         inode = find(self._server, path)
         if inode is None or inode.entries is not None:
             return None
+        if parts:
+            return inode.size, payload.identify_joined(
+                lambda offset, length: contents(inode, offset, length),
+                inode.size, upload, names, parts,
+            )  # fmt: skip
         if type(inode.pages) is Extents:
             pieces = inode.pages.pieces(0, inode.size)
             return inode.size, described.identified(pieces, upload, names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from patchstorm.history.model import Run
+from patchstorm.scenario.payload import Part
 
 
 class Look(NamedTuple):
@@ -43,7 +44,10 @@ class View(Protocol):
         ...
 
     def identified(
-        self, path: str, upload: int, names: dict[int, str]
+        self, path: str, upload: int, names: dict[int, str], parts: tuple[Part, ...] = ()
     ) -> tuple[int, tuple[Run, ...]] | None:
-        """A file's size and whose bytes stand in it (:func:`patchstorm.scenario.payload.identify`)."""
+        """A file's size and whose bytes stand in it (:func:`patchstorm.scenario.payload.identify`).
+
+        ``parts`` are number and size of the uploads that it is joined from.
+        """
         ...

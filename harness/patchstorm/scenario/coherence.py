@@ -13,7 +13,9 @@ from patchstorm.scenario.programs import words_of
 from patchstorm.scenario.units import nearest
 from patchstorm.scenario.workloads import WORKLOADS
 
-NEEDS_BYTES = ("late", "expiring", "rivals", "terminating", "abandoning")
+NEEDS_BYTES = (
+    "late", "expiring", "rivals", "terminating", "abandoning", "concatenating", "deferring",
+)  # fmt: skip
 """Kinds of clients that make no sense with an upload of no bytes."""
 
 
@@ -94,6 +96,7 @@ def _client(scenario: Scenario, key: str, client: ClientSpec, fail: Fail) -> Non
         )
     if client.kind == "expiring" and any(upload.expires_ms is None for upload in mine):
         fail(f"{key}.kind", 'expiring needs uploads that expire; add expires = "1s" to them')
+    _made_for_it(key, client, mine, fail)
     _no_zero_bytes(key, client, mine, fail)
     _command(key, client, fail)
     if kind.creates and max(int(value) for value in client.count.values) > 1:
@@ -101,6 +104,24 @@ def _client(scenario: Scenario, key: str, client: ClientSpec, fail: Fail) -> Non
             f"{key}.count",
             f"{client.kind} creates its uploads itself; use one client for each upload",
         )
+
+
+def _made_for_it(key: str, client: ClientSpec, mine: tuple[UploadSpec, ...], fail: Fail) -> None:
+    """What is joined from parts, or made without a length, is worked on by clients of one kind alone."""
+    for upload in mine:
+        joined = upload.parts is not None
+        if joined != (client.kind == "concatenating"):
+            fail(
+                f"{key}.kind",
+                f'"{upload.id}" {"is" if joined else "is not"} joined from parts; give uploads with '
+                "`parts`, and no others, to a client of the kind concatenating",
+            )
+        if upload.deferred != (client.kind == "deferring"):
+            fail(
+                f"{key}.kind",
+                f'"{upload.id}" is {"" if upload.deferred else "not "}made without a length; give uploads '
+                "with `deferred = true`, and no others, to a client of the kind deferring",
+            )
 
 
 def _command(key: str, client: ClientSpec, fail: Fail) -> None:

@@ -17,6 +17,7 @@ from patchstorm.scenario.coherence import uploads_of
 from patchstorm.scenario.composing.drawing import compose
 from patchstorm.scenario.composing.ground import Ground
 from patchstorm.scenario.composing.steering import Steering
+from patchstorm.scenario.dividing import divided
 from patchstorm.scenario.faults import FAULTS, Fault
 from patchstorm.scenario.model import (
     ClientSpec,
@@ -115,9 +116,19 @@ def _uploads(scenario: Scenario, chooser: Chooser) -> dict[str, list[UploadPlan]
         count = _number(chooser, f"upload/{spec.id}/count", spec.count)
         for i in range(count):
             ident = spec.id if count == 1 else f"{spec.id}.{i}"
-            group.append(_upload(chooser, spec, ident, number))
-            number += 1
+            made = _made(chooser, spec, _upload(chooser, spec, ident, number))
+            group += made
+            number += len(made)
     return groups
+
+
+def _made(chooser: Chooser, spec: UploadSpec, upload: UploadPlan) -> tuple[UploadPlan, ...]:
+    """The upload, or the parts that it is joined from and what they are joined into."""
+    if spec.parts is None:
+        return (upload,)
+    parts = _number(chooser, f"upload/{upload.id}/parts", spec.parts)
+    finals = _number(chooser, f"upload/{upload.id}/finals", spec.finals)
+    return divided(chooser, upload, parts, finals, upload.number)
 
 
 def _upload(chooser: Chooser, spec: UploadSpec, ident: str, number: int) -> UploadPlan:
@@ -133,6 +144,7 @@ def _upload(chooser: Chooser, spec: UploadSpec, ident: str, number: int) -> Uplo
         unnamed=spec.unnamed,
         overwrite=spec.overwrite,
         expires_ms=expires,
+        deferred=spec.deferred,
     )
     return UploadPlan(number=number, info=info, chunk=min(chunk, size) or 1)
 
@@ -270,6 +282,7 @@ def _any_moment(
     chooser: Chooser, name: str, row: Fault, uploads: tuple[UploadPlan, ...]
 ) -> Trigger:
     """A moment that the storm is sure to pass: before the last byte, or the last PATCH, is begun."""
+    uploads = tuple(one for one in uploads if not one.info.parts)  # of which nobody sends a byte
     if "after_bytes" in row.triggers and row.aims != ("network",):
         total = max(1, sum(upload.size for upload in uploads))
         return Trigger(kind="after_bytes", after_bytes=chooser.draw(f"{name}/moment", total))

@@ -84,6 +84,9 @@ def _upload() -> Schema:
             "overwrite": _FLAG,
             "unnamed": _FLAG,
             "expires": _spread("ms"),
+            "parts": _spread("count"),
+            "finals": _spread("count"),
+            "deferred": _FLAG,
         },
         required=("size",),
     )

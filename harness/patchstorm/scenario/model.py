@@ -67,7 +67,11 @@ class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One ``[[upload]]`` table: ``count`` uploads of the same shape. ``unnamed``: they ask for no target."""
+    """One ``[[upload]]`` table: ``count`` uploads of the same shape. ``unnamed``: they ask for no target.
+
+    ``parts``: each is joined from so many partial uploads, ``finals`` times. ``deferred``: it is created
+    without a length.
+    """
 
     id: str
     count: Spread = always(1)
@@ -77,6 +81,9 @@ class UploadSpec(msgspec.Struct, frozen=True, kw_only=True):
     unnamed: bool = False
     overwrite: bool = False
     expires_ms: Spread | None = None
+    parts: Spread | None = None
+    finals: Spread = always(1)
+    deferred: bool = False
 
 
 class ClientSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -192,6 +192,8 @@ class Modifiers:
         name = f"{self._name}/{request.upload}/{request.offset}+{request.length}/{request.content}"
         likeness = "" if request.honest is None else f"/{request.honest}"
         likeness += "/inverted" if request.inverted else ""
+        if request.declares is not None:
+            likeness += f"/of {request.declares}"
         swapped = "" if request.swapped_at is None else "/swapped"
         named = f"{name}/{request.checksum}/{request.algorithm}{likeness}{swapped}"
         return replace(send, request=request, delivery=named)

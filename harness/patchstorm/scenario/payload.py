@@ -11,9 +11,11 @@ Uploads are given by number (``UploadPlan.number``), contents are 0 (the honest 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from patchstorm.dialect.operations import Request
 from patchstorm.history.model import Run
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 SMALL = 64 * 1024  # what is not longer is kept, since storms send the same chunks again and again
 _KEPT = 512
+Part = tuple[int, int]  # number and size of an upload that is joined with others
 
 
 def prepare() -> None:
@@ -89,6 +92,27 @@ def identify(
         _run(offset, length, key, upload, names or {})
         for offset, length, key in key_runs(read, size, upload)
     )
+
+
+def identify_joined(
+    read: Read, size: int, upload: int, names: Mapping[int, str], parts: Sequence[Part]
+) -> tuple[Run, ...]:
+    """``identify`` for a file that was meant to be joined from ``parts``, (number, size) each, in order.
+
+    Each piece is looked at as its part's file, so that pieces shorter than a cell are known, too; offsets of
+    the source are the part's own.
+    """
+    runs: list[Run] = []
+    at = 0
+    for number, length in (*parts, (upload, size)):
+        here, base = min(length, size - at), at
+        piece = identify(lambda offset, n, base=base: read(base + offset, n), here, number, names)  # type: ignore[misc]
+        whose = None if number == upload else names.get(number, f"#{number}")
+        for run in piece:
+            mine = run.upload or (None if run.content is None else whose)
+            runs.append(replace(run, offset=at + run.offset, upload=mine))
+        at += here
+    return tuple(runs)
 
 
 def identify_bytes(

@@ -181,6 +181,29 @@ def _published(history: History) -> bool:
     return any(final.present for final in history.finals.values())
 
 
+def _joined(history: History) -> bool:
+    """A final upload was made, and its parts may be gone since: so the creation's answer tells."""
+    finals = {upload.id for upload in history.header.uploads if upload.parts}
+    return any(
+        item.call.upload in finals and item.call.kind == "create" and item.outcome == "ok"
+        for item in history.operations
+    )
+
+
+def _length_declared(history: History) -> bool:
+    """A length was declared and acknowledged, and a HEAD that came later was answered."""
+    declared: dict[str | None, int] = {}
+    for item in history.operations:
+        if item.end is not None and item.call.declares is not None and item.outcome == "ok":
+            declared.setdefault(item.call.upload, item.end.time_ns)
+    return any(
+        item.call.kind == "query"
+        and item.outcome == "ok"
+        and item.call.time_ns > declared.get(item.call.upload, item.call.time_ns)
+        for item in history.operations
+    )
+
+
 def _terminated(history: History) -> bool:
     return any(
         item.call.kind == "terminate" and item.outcome == "ok" for item in history.operations
@@ -304,6 +327,9 @@ _ROWS = (
     Reach(name="empty-answered", judge=_empty_answered, says="a PATCH without a body was answered"),
     Reach(name="published", judge=_published, says="a file was published"),
     Reach(name="terminated", judge=_terminated, says="an upload was terminated"),
+    Reach(name="joined", judge=_joined, says="a final upload was made of its parts"),
+    Reach(name="length-declared", judge=_length_declared,
+          says="a length was declared, and a HEAD answered after that"),
     Reach(name="expired", judge=_expired, says="a request came after the upload's expiry"),
     Reach(name="late-answered", judge=_late,
           says="a PATCH that came after completion or termination was answered"),

@@ -161,7 +161,14 @@ def _upload(table: Table, index: int) -> UploadSpec:
         unnamed=table.flag("unnamed", default=False),
         overwrite=table.flag("overwrite", default=False),
         expires_ms=table.spread("expires", _option("ms", 1)),
+        parts=table.spread("parts", _option("count", 2, 8)),
+        finals=_spread(table, "finals", _option("count", 1, 2), 1),
+        deferred=table.flag("deferred", default=False),
     )
+    if spec.deferred and spec.parts is not None:
+        table.fail(
+            "deferred", "what is joined has the length of its parts; leave one of the two out"
+        )
     if spec.unnamed and (spec.target is not None or spec.overwrite):
         table.fail("unnamed", "who asks for no name cannot ask for one, nor to replace what has it")
     table.close()

@@ -23,6 +23,7 @@ from patchstorm.scenario.workloads import WORKLOADS
 from patchstorm.scenario.workloads.base import Context
 from patchstorm.scenario.workloads.client import Move, advance, head
 from patchstorm.scenario.workloads.resuming import send_missing, status
+from patchstorm.scenario.workloads.settling import finished
 from patchstorm.storage.guarantees import guarantees
 from patchstorm.storage.parse import parse_flavour
 
@@ -163,8 +164,15 @@ def _close(ctx: Context, upload: UploadPlan) -> Workload:
 
     Where somebody else's bytes lie in the way of a whole chunk (409), the status document says which
     gaps are left round them. Every other time the status document of what is finished is asked for, too.
+    What was created without a length is sent up to the one that counts; what is joined is not sent at all.
     """
-    reached = yield from advance(ctx, upload)
+    if upload.info.parts:
+        yield from head(ctx, upload)
+        return
+    if upload.info.deferred:
+        reached = yield from finished(ctx, upload)
+    else:
+        reached = yield from advance(ctx, upload)
     if reached is None:
         return
     if reached < upload.size and not ctx.sequential and "status" in ctx.capabilities:

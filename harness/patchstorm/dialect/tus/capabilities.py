@@ -19,6 +19,7 @@ CAPABILITIES: Final[dict[str, str]] = {
     "checksum-sha512": "Upload-Checksum with sha512",
     "termination": "DELETE ends an upload (tus termination)",
     "concatenation": "partial uploads can be joined (tus concatenation)",
+    "keeps-parts": "a partial upload is as it was after it was joined with others",
     "status": "a status document tells what has arrived and what is missing",
     "keeps-partial-body": "bytes of a body that broke off stay (offset-addressed: none with a checksum)",
     "head-after-finish": "HEAD still answers once the upload is complete",

@@ -67,7 +67,7 @@ def encode(
     headers += wire.headers.items()
     path, length, has_body = wire.path, 0, False
     if request.kind == "create":
-        headers += _creation(wire, upload)
+        headers += _creation(wire, upload, request)
         has_body, length = True, request.length if request.whole else 0
         if request.whole:
             headers.append(("Content-Type", PATCH_TYPE))
@@ -76,6 +76,8 @@ def encode(
     if request.kind == "append":
         headers += [("Content-Type", PATCH_TYPE), ("Upload-Offset", str(request.offset))]
         has_body, length = True, request.length
+        if request.declares is not None:
+            headers.append(("Upload-Length", str(request.declares)))
     if request.checksum != "none":
         headers.append(("Upload-Checksum", checksum(request, blocks or tuple)))
     return Head(
@@ -87,9 +89,17 @@ def encode(
     )
 
 
-def _creation(wire: Wire, upload: UploadInfo) -> list[tuple[str, str]]:
+def _creation(wire: Wire, upload: UploadInfo, request: Request) -> list[tuple[str, str]]:
     told = metadata(wire, upload)
-    return [("Upload-Length", str(upload.size)), *([("Upload-Metadata", told)] if told else [])]
+    fields = [("Upload-Metadata", told)] if told else []
+    if upload.parts:  # its length is that of its parts, and must not be said (tus, concatenation)
+        return [("Upload-Concat", f"final;{' '.join(request.joins)}"), *fields]
+    if upload.partial:
+        fields.append(("Upload-Concat", "partial"))
+    length = (
+        ("Upload-Defer-Length", "1") if upload.deferred else ("Upload-Length", str(upload.size))
+    )
+    return [length, *fields]
 
 
 def metadata(wire: Wire, upload: UploadInfo) -> str:

@@ -26,6 +26,7 @@ from patchstorm.scenario.composing.features import (
 )
 from patchstorm.scenario.composing.ground import ANYWHERE, Ground
 from patchstorm.scenario.composing.options import drawn_options, lasting_ms
+from patchstorm.scenario.composing.peculiar import peculiar
 from patchstorm.scenario.composing.sizes import AS_THEY_ARE, MANY_BYTES, SELDOM, names_of, sized
 from patchstorm.scenario.composing.steering import BLANK, Steering
 from patchstorm.scenario.faults import FAULTS, Fault
@@ -142,6 +143,7 @@ class _Drawing:
         uploads = self._uploads(max(count, least), kinds)
         clients, served = self._clients(kinds, uploads)
         uploads = tuple(upload for upload in uploads if upload.id in served)
+        uploads, clients = peculiar(self._chooser, uploads, clients)
         faults = self._faults(self._count("faults", spec.faults), uploads)
         if any(fault.kind == "damage" for fault in faults):
             clients = tuple(_truthful(client) for client in clients)

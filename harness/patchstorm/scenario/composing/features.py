@@ -166,6 +166,11 @@ def _client_apart(client: str, shape: str) -> str | None:
         return "it needs bytes to send"
     if WORKLOADS[client].creates and shape in ("born-late", "minted"):
         return "it creates its uploads itself"
+    if client in ("concatenating", "deferring"):
+        if shape in ("shared", "overwrite", "odd-name"):
+            return "its uploads have names of their own"
+        if shape == "huge":
+            return "it declares, or joins, what is held in memory"
     if shape in ("many-chunks", "thousand-chunks") and client not in (
         "sequential",
         "parallel",

@@ -55,9 +55,11 @@ def patch(
     checksum: Checksum = "none",
     algorithm: str = "sha256",
     replay_of: int | None = None,
+    declares: int | None = None,
 ) -> Send:
     """One PATCH. Deliveries of the same bytes with the same headers by one client share a name."""
     offset, length = at
+    declared = "" if declares is None else f"/of {declares}"
     return Send(
         request=Request(
             kind="append",
@@ -68,10 +70,11 @@ def patch(
             checksum=checksum,
             algorithm=algorithm,
             replica=ctx.replica() if replica is None else replica,
+            declares=declares,
         ),
         mischief=mischief,
         replay_of=replay_of,
-        delivery=f"{ctx.client}/{upload.id}/{offset}+{length}/{content}/{checksum}",
+        delivery=f"{ctx.client}/{upload.id}/{offset}+{length}/{content}/{checksum}{declared}",
     )
 
 

@@ -47,14 +47,13 @@ class Getter:
         """A record for each upload; one that is not whole yet is asked for again, for ``bound_ms`` in all."""
         over_ns = self._kernel.now_ns + bound_ms * MS
         self._until(lambda: any(one.serves for one in self._replicas), plan.convergence_ms)
-        names = {upload.number: upload.id for upload in plan.uploads}
         found = Found([])
         for upload in plan.uploads:
             data = self._of(upload)
             while (data is None or len(data) < upload.size) and self._kernel.now_ns < over_ns:
                 self._until(lambda: False, POLL_MS)
                 data = self._of(upload)
-            found.finals.append(final_of(upload, data, names))
+            found.finals.append(final_of(plan, upload, data))
         return found
 
     def of_probes(self) -> dict[str, bytes]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from patchstorm.scenario.dividing import summed
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import FaultPlan, Plan, Trigger, UploadPlan
 from patchstorm.storage.parse import parse_flavour
@@ -87,6 +88,7 @@ def cannot_describe(plan: Plan, subject: Subject) -> str | None:
 
 def resized(plan: Plan, uploads: tuple[UploadPlan, ...]) -> Plan:
     """``plan`` with its uploads in other sizes; ``after_bytes`` triggers move in proportion."""
+    uploads = summed(uploads)
     before, after = _bytes(plan.uploads), _bytes(uploads)
     faults = tuple(_fault(fault, before, after) for fault in plan.faults)
     return msgspec.structs.replace(plan, uploads=uploads, faults=faults)

@@ -17,6 +17,7 @@ UNPROBED = {
     "unnamed-uploads": "every creation of a probe says a name; it stands as you declared it",
     "survives-power-loss": "no probe can cut the power; it stands as you declared it",
     "checks-records": "no probe damages what the server wrote down; it stands as you declared it",
+    "keeps-parts": "no probe waits for what becomes of parts later; it stands as you declared it",
     "tells-finished": "no probe waits for hooks; it stands as you declared it",
     "survives-companion-loss": "no probe empties what replicas share; it stands as you declared it",
 }

@@ -1,0 +1,206 @@
+"""``joined``: a final upload is made of its parts, whole and in the order in which they were named.
+
+The sum of its parts is its length (tus 1.0.0, concatenation). Once its creation was acknowledged its file
+has to be there, unless a part was deleted meanwhile: then a server may refuse to join, or take the bytes away
+with their part, as long as HEAD does not call the upload complete. A file that is there holds each part's
+bytes in its place, whatever was answered. That the parts are as they were is judged as of any other upload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from patchstorm.case.case import FAR, Case, UploadCase, ended
+from patchstorm.check.model import Finding
+from patchstorm.check.rule import Rule, Unsure, survives_power
+from patchstorm.check.story import finding, show
+from patchstorm.history.model import Final, Operation, Run
+from patchstorm.history.ranges import Span
+
+NAME = "joined"
+_GONE = frozenset({403, 404, 410})
+
+
+def _find(case: Case) -> Iterator[Finding | Unsure]:
+    for upload in case.apart.values():
+        if not upload.info.parts:
+            continue
+        yield from _told(case, upload)
+        yield from _lost(case, upload)
+        final = upload.final
+        if final is None:
+            continue
+        wrong = list(_wrong(case, upload, final)) if final.present else []
+        yield from wrong
+        if not wrong:
+            yield from _whole(case, upload, final)
+
+
+def _heads(upload: UploadCase) -> list[Operation]:
+    return [one for one in upload.operations if one.call.kind == "query" and one.outcome == "ok"]
+
+
+def _made(upload: UploadCase) -> list[Operation]:
+    return [one for one in upload.operations if one.call.kind == "create" and one.outcome == "ok"]
+
+
+def _told(case: Case, upload: UploadCase) -> Iterator[Finding]:
+    """HEAD says the sum of the parts, and never more bytes than that."""
+    for one in _heads(upload):
+        assert one.end is not None
+        length, offset = one.end.upload_length, one.end.offset
+        said = None
+        if length is not None and length != upload.size:
+            said = f"is {length} bytes long"
+        elif offset is not None and offset > upload.size:
+            said = f"is at {offset}"
+        if said is not None:
+            yield finding(
+                case, NAME,
+                f"HEAD says that the final upload {said}, and its parts have {upload.size} bytes together",
+                upload=upload, causes=_causes(upload, one.op, "another length than its parts'"),
+            )  # fmt: skip
+            return
+
+
+def _lost(case: Case, upload: UploadCase) -> Iterator[Finding]:
+    """Known by HEAD as complete, and in the end not at all."""
+    asked = [one for one in upload.by_invocation if one.call.kind == "query" and one.end]
+    full = [one for one in asked if one.outcome == "ok" and _offset(one) == upload.size]
+    last = asked[-1] if asked else None
+    if not full or last is None or last.call.phase != "heal" or _deleted(case, upload) < FAR:
+        return
+    status = None if last.end is None else last.end.status
+    if status in _GONE and last.call.time_ns < upload.gone_from:
+        yield finding(
+            case, NAME, f"the final upload was complete, and HEAD is answered {status} in the end",
+            upload=upload, causes={full[0].op: "complete", last.op: "gone"},
+        )  # fmt: skip
+
+
+def _offset(operation: Operation) -> int | None:
+    return None if operation.end is None else operation.end.offset
+
+
+def _deleted(case: Case, upload: UploadCase) -> int:
+    """The earliest moment at which one of its parts may have been deleted."""
+    every = {**case.uploads, **case.apart, **case.spoilt}
+    moments = ((every[part].delete_invoked, every[part].expires) for part in upload.info.parts)
+    return min(min(pair) for pair in moments)
+
+
+def _whole(case: Case, upload: UploadCase, final: Final) -> Iterator[Finding]:
+    """A file is owed for what was acknowledged, and for what HEAD calls complete."""
+    if final.present and final.size == upload.size:
+        return
+    deleted = _deleted(case, upload)
+    made = _made(upload)
+    full = [one for one in _heads(upload) if _offset(one) == upload.size]
+    if deleted < FAR:
+        last = _deletes(case, upload)
+        made, full = [], [one for one in full if one.call.time_ns > last]
+    if not (made or full) or upload.gone_from <= case.last_ns or case.crowded:
+        return
+    stands = f"{final.size} of {upload.size} bytes" if final.present else "no file"
+    said = "HEAD calls the final upload complete" if full else "the final upload was acknowledged"
+    one = (full or made)[-1]
+    yield finding(
+        case, NAME, f"{said}, and it has {stands}",
+        upload=upload, spans=[((final.size or 0) if final.present else 0, upload.size)],
+        causes=_causes(upload, one.op, "complete, as it said" if full else "was acknowledged"),
+        in_the_end=True,
+    )  # fmt: skip
+
+
+def _deletes(case: Case, upload: UploadCase) -> int:
+    """When the last deletion of a part had ended."""
+    every = {**case.uploads, **case.apart, **case.spoilt}
+    ends = [
+        ended(one)
+        for part in upload.info.parts
+        for one in every[part].operations
+        if one.call.kind == "terminate"
+    ]
+    return max(ends, default=FAR)  # what has expired, nobody knows since when
+
+
+def _wrong(case: Case, upload: UploadCase, final: Final) -> Iterator[Finding]:
+    size = final.size or 0
+    if size > upload.size:
+        yield _finding(
+            case, upload,
+            f"the file of the final upload has {size} bytes, {size - upload.size} more than its parts have "
+            "together",
+            (upload.size, size), [run for run in final.runs if run.offset >= upload.size],
+        )  # fmt: skip
+        return
+    for part, span in _places(case, upload):
+        for run in final.runs:
+            start, end = max(run.offset, span[0]), min(run.offset + run.length, span[1])
+            if start < end and not _stands_right(run, part, span):
+                if run.content is None and run.zero and _unfinished(case, upload):
+                    continue
+                yield _finding(
+                    case, upload,
+                    f"{show((start, end))} of the final upload's file holds {_what(run)}, where part {part} "
+                    "belongs",
+                    (start, end), [run],
+                )  # fmt: skip
+                return
+
+
+def _unfinished(case: Case, upload: UploadCase) -> bool:
+    """A file that may still be growing: nobody was told that it is there."""
+    full = any(_offset(one) == upload.size for one in _heads(upload))
+    return not (case.can("publishes-atomically") or full or _made(upload))
+
+
+def _places(case: Case, upload: UploadCase) -> list[tuple[str, Span]]:
+    every = {**case.uploads, **case.apart, **case.spoilt}
+    places, at = [], 0
+    for part in upload.info.parts:
+        end = at + every[part].size
+        places.append((part, (at, end)))
+        at = end
+    return places
+
+
+def _stands_right(run: Run, part: str, span: Span) -> bool:
+    return run.content == 0 and run.upload == part and run.source_offset == run.offset - span[0]
+
+
+def _what(run: Run) -> str:
+    if run.content is None:
+        return "zero bytes" if run.zero else "bytes of no payload"
+    source = run.offset if run.source_offset is None else run.source_offset
+    whose = run.upload or "itself"
+    other = "" if run.content == 0 else f"content {run.content} of "
+    return f"{other}{show((source, source + run.length))} of {whose}"
+
+
+def _finding(case: Case, upload: UploadCase, summary: str, span: Span, runs: list[Run]) -> Finding:
+    made = _made(upload) or [one for one in upload.operations if one.call.kind == "create"]
+    return finding(
+        case, NAME, summary, upload=upload, spans=[span],
+        causes=dict.fromkeys([one.op for one in made[:4]], "asked for it"),
+        notes=[f"at {run.offset} stand {_what(run)}" for run in runs[:3]],
+    )  # fmt: skip
+
+
+def _causes(upload: UploadCase, op: int, says: str) -> dict[int, str]:
+    made = {one.op: "asked for it" for one in _made(upload)[:4]}
+    return {**made, op: says}
+
+
+def _applies(case: Case) -> str | None:
+    if not any(upload.parts for upload in case.history.header.uploads):
+        return "nothing is joined"
+    return None
+
+
+RULE = Rule(
+    name=NAME,
+    says="a final upload has the bytes of its parts, in the order in which they were named",
+    find=_find,
+    applies=lambda case: _applies(case) or survives_power(case),
+)
