@@ -493,6 +493,24 @@ def test_a_sequential_target_may_say_less_than_was_sent_of_a_cut_body() -> None:
     assert fired(book.history()) == set()
 
 
+@pytest.mark.parametrize("status", [409, 423])
+def test_the_rest_of_a_body_that_was_overtaken_while_it_stood_still_may_be_refused(
+    status: int,
+) -> None:
+    """What had come of it is kept, and somebody went on behind it. Of others it means what it says."""
+    for still, expected in ((True, set()), (False, {"bytes", "linearizable"})):
+        book = sequential(chunks=1, capabilities=("sequential", "keeps-partial-body"))
+        book.patch(16, 32, status=status, content=1, at=(20, 60))
+        slow = book.count - 1
+        if still:
+            book.event("standstill", at=30, op=slow, replica=0)
+            book.event("standstill", at=50, op=slow, replica=0, ends=True)
+        book.head(24, at=(35, 36))
+        book.patch(24, 64, 64, at=(40, 45))
+        book.final(run(0, 16), run(16, 24, 1), run(24, 64))
+        assert fired(book.history()) == expected
+
+
 def test_creation_with_a_body_acknowledges_what_its_offset_says() -> None:
     book = Book()
     book.ask(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chunkstore.config import Settings
 from chunkstore.errors import Busy
+from chunkstore.model import Options
 from chunkstore.port import OsPort
 from chunkstore.protocol import Exchange, Head, Response
 from chunkstore.store import Store
@@ -25,6 +26,7 @@ CLAIMS = (
     "behind-proxy", "problem-documents", "strict-tus", "minted-urls",
 )  # fmt: skip
 SETTINGS = Settings(secret=SECRET)
+LIMITS = Options(size_max=SETTINGS.size_max)
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class Reference:
         path, _, query = asked.path.partition("?")
         fields = tuple((name, value) for name, values in asked.headers.items() for value in values)
         head = Head(method=asked.method, path=path, query=query, headers=fields)
-        exchange = Exchange(Store(OsPort(), str(self.root)), self.settings, head)
+        exchange = Exchange(Store(OsPort(), str(self.root), LIMITS), self.settings, head)
         try:
             response = _patiently(exchange.begin)
             if response is None and asked.body:

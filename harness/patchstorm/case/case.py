@@ -148,6 +148,7 @@ class Case:
     sequential: bool
     capabilities: frozenset[str]
     keeps_partial: bool
+    stood_still: frozenset[int]  # operations whose body did
     heal_ns: int | None  # when healing began
     last_ns: int  # the latest time recorded
     spoilt: dict[str, UploadCase] = field(default_factory=dict)

@@ -33,7 +33,7 @@ from patchstorm.case.case import (
 )
 from patchstorm.case.expiry import promised_ns
 from patchstorm.case.faults import Faults
-from patchstorm.history.events import Damage, Phase, Sighting, Told
+from patchstorm.history.events import Damage, Phase, Sighting, Standstill, Told
 from patchstorm.history.model import Final, History, Operation
 from patchstorm.history.ranges import Ranges
 
@@ -57,6 +57,9 @@ def lay_out(history: History) -> Case:
         sequential=header.reading == "sequential",
         capabilities=capabilities,
         keeps_partial="keeps-partial-body" in capabilities,
+        stood_still=frozenset(
+            event.op for event in history.events if isinstance(event, Standstill)
+        ),
         heal_ns=_heal_ns(history),
         last_ns=_last_ns(history),
     )
@@ -292,7 +295,7 @@ def _write(case: Case, upload: UploadCase, operation: Operation) -> Write:
         completed=FAR if end is None else end.time_ns,
         effect=effect,
         whole=whole,
-        partial=partial and not (whole and _came_whole(operation)),
+        partial=partial and (_overtaken(case, operation) or not (whole and _came_whole(operation))),
         poisoned=poisoned,
     )
 
@@ -305,6 +308,8 @@ def _effect(case: Case, upload: UploadCase, operation: Operation, announced: int
     within = not _whole(operation) or status in _ENDED_WITHIN
     if within and not case.sequential and _partial(case, operation):
         return "maybe"
+    if _overtaken(case, operation):
+        return "maybe"
     if status in (409, 423) and ended(operation) >= upload.full_from:
         closes = announced >= upload.size if case.sequential else True
         return "maybe" if closes else "none"
@@ -312,6 +317,14 @@ def _effect(case: Case, upload: UploadCase, operation: Operation, announced: int
         stopped = upload.delete_invoked <= ended(operation) and status in (404, 409, 410, 423)
         return "maybe" if stopped or status in _ENDED_WITHIN else "none"
     return "none"
+
+
+def _overtaken(case: Case, operation: Operation) -> bool:
+    """Whether others may have gone on with what had come of this body, which stood still: the rest of it is
+    refused then, and rightly, for the offset has moved."""
+    status = None if operation.end is None else operation.end.status
+    kept = case.sequential and case.keeps_partial
+    return kept and operation.op in case.stood_still and status in (409, 423)
 
 
 def _acked(case: Case, operation: Operation, start: int, announced: int) -> int:
