@@ -193,6 +193,7 @@ BUGS = (
         deed="client POST",
         also=("residue",),
         store=JoinedInOnePlace,
+        sim_only="two final uploads of real processes are seldom joined at the same moment",
         twin=Innocent(
             says="each final upload is copied together under a name of its own",
             store=JoinedApart,
