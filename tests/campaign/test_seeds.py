@@ -119,6 +119,7 @@ def test_what_cannot_be_read_is_left_alone(corpus: Corpus) -> None:
     assert found.report.verdict == "safe" and broken.read_text() == "{"
 
 
+@pytest.mark.slow
 def test_there_is_an_end_to_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SEEDS_MAX", 3)
     corpus = Corpus(tmp_path)

@@ -10,6 +10,7 @@ from patchstorm.commands.plans import plans_digest
 from patchstorm.worlds.base import Row
 
 
+@pytest.mark.slow
 def test_the_doctor_tries_what_storms_need(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

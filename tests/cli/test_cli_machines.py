@@ -23,6 +23,7 @@ def ended(folder: Path, before: str, *arguments: str) -> subprocess.CompletedPro
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_system_that_cannot_tell_its_free_cores_runs_as_any_other(tmp_path: Path) -> None:
     lacking = "import os; del os.sched_getaffinity"
     done = ended(tmp_path, lacking, "run", "sequential", "--world", "sim", "--schedules", "1")

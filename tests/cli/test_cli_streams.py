@@ -101,11 +101,12 @@ def test_help_alone_is_help_and_a_mistake_is_one_line(tmp_path: Path) -> None:
     ("command", "option"),
     [
         (SAFE, "--junit"),
-        (SAFE, "--badge"),
+        pytest.param(SAFE, "--badge", marks=pytest.mark.slow),
         (("explore", "sequential", "--schedules", "1"), "--junit"),
-        (
+        pytest.param(
             ("matrix", "--targets", "reference", "--storms", "sequential", "--schedules", "0"),
             "--html",
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["run", "badge", "explore", "matrix"],

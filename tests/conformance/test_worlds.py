@@ -48,7 +48,7 @@ def test_the_reference_passes_in_the_simulator_shoulds_included(name: str) -> No
     assert simulated(asked(name, strict=True)) == ()
 
 
-@pytest.mark.parametrize("name", one_in(2, STORMS))
+@pytest.mark.parametrize("name", one_in(4, STORMS))
 def test_the_reference_passes_as_processes(name: str, tmp_path: Path) -> None:
     result = run_storm(asked(name, strict=True), "reference", seed=1, out_dir=tmp_path)
 

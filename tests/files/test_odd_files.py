@@ -83,6 +83,7 @@ def test_mutated_targets_are_read_or_refused(tmp_path: Path) -> None:
     storm(use_target, tmp_path / "target.toml", many)
 
 
+@pytest.mark.slow
 def test_mutated_scenarios_are_read_or_refused(tmp_path: Path) -> None:
     many = [data for seed, path in enumerate(SCENARIOS) for data in mutants_of_toml(path, seed, 8)]
     storm(use_scenario, tmp_path / "scenario.toml", many)

@@ -109,6 +109,7 @@ def test_who_looks_again_for_a_record_that_is_missing_finds_it() -> None:
     )  # the fault ends by the clock, and not by the server's patience
 
 
+@pytest.mark.slow
 def test_a_sweep_comes_at_its_own_time_and_moves_nothing_that_is_done_for_clients() -> None:
     """A request that waits for what a sweep has got hold of goes on where it stood."""
     openers: set[str] = set()

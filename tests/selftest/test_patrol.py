@@ -54,6 +54,7 @@ def test_a_sample_of_all_innocents_storms_and_storages_accuses_nobody(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_every_cell_that_applies_gets_a_schedule_and_all_others_a_reason() -> None:
     applying, skipped = every_cell(NAMES, 1)
     given = counts(applying, 20_000, seed=1)

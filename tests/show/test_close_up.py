@@ -17,6 +17,8 @@ from patchstorm.errors import UsageError
 from patchstorm.history.events import Step
 from patchstorm.history.reader import read_history
 
+pytestmark = pytest.mark.slow  # of one search
+
 
 @pytest.fixture(scope="module")
 def stale(tmp_path_factory: pytest.TempPathFactory) -> Path:

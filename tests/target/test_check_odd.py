@@ -246,6 +246,7 @@ def test_one_round_proposes_all_and_the_next_one_nothing(
     assert path.read_text() == text
 
 
+@pytest.mark.slow
 def test_the_file_that_a_body_is_written_to_is_no_record_of_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def described(here: Path, python: object) -> Path:
     return here / "named.toml"
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_with_the_python_that_is_named(tmp_path: Path, other: Path) -> None:
     target = described(tmp_path, other)
     ran = subprocess.run(
