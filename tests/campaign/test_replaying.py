@@ -14,6 +14,7 @@ from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.explore import explore
 from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.ran import replayed
+from patchstorm.campaign.replay_target import replay_target
 from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.single import Replayed
 from patchstorm.cli import main
@@ -171,6 +172,29 @@ def test_a_failure_names_no_path_of_the_machine(
     assert str(tmp_path) not in json.dumps({**kept, "plan": None})
     assert kept["target_text"] == target.read_text()
     assert kept["made_by"].keys() == {"python", "patchstorm"}
+
+
+BESIDE = """
+name = "gone"
+capabilities = ["sequential", "creation"]
+[start]
+command = ["python", "{here}/gone.py", "{port}"]
+[wire]
+path = "/files"
+[files]
+published = "{id}"
+"""
+
+
+@pytest.mark.parametrize("text", [BESIDE, BESIDE.replace("{here}/", "")])
+def test_who_starts_what_lies_beside_a_file_that_is_gone_is_told_how_to_name_it(
+    text: str, of_a_file: tuple[Path, Path]
+) -> None:
+    failure = read_failure(of_a_file[1])
+    gone = msgspec.structs.replace(failure, target="./gone.toml", target_text=text)
+    said = replay_target(gone, None)[1]
+    assert said is not None
+    assert ("--target" in said) == ("{here}" in text)
 
 
 def test_a_failure_goes_with_its_target_or_without(

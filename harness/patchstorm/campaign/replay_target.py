@@ -34,6 +34,8 @@ def replay_target(failure: Failure, instead: str | None = None) -> tuple[Target,
     now = text_of(name)
     if now is None:
         said = f"{name} is not here: the text of it that the failure's file carries is used"
+        if "{here}" in then:
+            said += ". It starts what lies beside it ({here}): name the file, where it is now, with --target"
         return from_text(name, then), said
     changed = f"{name} has changed since the failure was found; it counts as it is now"
     return resolve(name), changed if now != then else None

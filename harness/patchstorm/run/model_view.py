@@ -29,6 +29,7 @@ class ModelView:
         return Look(inode.size, inode.number, inode.mtime + self._epoch_ns, inode.mode & 0o7777)
 
     def paths(self) -> tuple[str, ...]:
+        self._server.end_removals()
         return tuple(path for path, _ in walk(self._server))
 
     def is_directory(self, path: str) -> bool:

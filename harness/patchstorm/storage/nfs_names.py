@@ -383,6 +383,12 @@ class NameCache(PageCache):
         else:
             self._remove_silly(directory, name)
 
+    def end_removals(self) -> None:
+        """What has been on its way for as long as any removal is has arrived, whoever looks."""
+        due = self.removals and self.clock.now_ns - self.removals[0][2] >= _LATE_REMOVAL_NS
+        if due and not self.unreachable:
+            self.remove_late()
+
     def settle_removals(self) -> None:
         """Somebody looks: removals on their way have arrived, if for long enough or by chance."""
         if not self.removals or self.unreachable:

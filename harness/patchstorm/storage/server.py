@@ -186,6 +186,12 @@ class Server(LockService):
             if age >= host.mount.dirty_age_ns or self.settings.choose("nfs.writeback", 2) == 0:
                 host.flush(node, stable=False)
 
+    def end_removals(self) -> None:
+        """What clients have been removing for long is gone, as a look past every cache finds it."""
+        for host in self.hosts.values():
+            if isinstance(host, NfsHost):
+                host.end_removals()
+
     def settle_removals(self) -> None:
         for host in self.hosts.values():
             if isinstance(host, NfsHost):
