@@ -209,6 +209,7 @@ BUGS = (
         deed="client POST",
         also=("residue",),
         store=JoinedLater,
+        sim_only="a death has to come while parts are copied, and no file shows when that is",
     ),
     _bug(
         "joined-onto-the-first",
