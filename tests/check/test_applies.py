@@ -485,6 +485,15 @@ def test_a_patch_past_the_end_may_be_refused_in_two_ways(status: int) -> None:
     assert fired(book.history()) == set()
 
 
+def test_a_limit_of_thousands_of_digits_is_none() -> None:
+    """No upload is larger, so the refusal has no reason; nor does the number end the judging."""
+    for limit in ("9" * 5_000, "²"):
+        book = Book()
+        book.ask("discover", 204, headers={"tus-max-size": limit, "tus-resumable": "1.0.0"})
+        book.ask("create", 413, headers={"tus-resumable": "1.0.0"})
+        assert "refusal" in fired(book.history())
+
+
 def test_a_sequential_target_may_say_less_than_was_sent_of_a_cut_body() -> None:
     book = sequential(chunks=1, capabilities=("sequential", "keeps-partial-body"))
     book.ask("append", 204, start=16, end=32, sent=10, cut=True, offset=26)

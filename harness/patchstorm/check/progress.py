@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from patchstorm.case.case import UploadCase
+from patchstorm.dialect.cases.claims import NUMBER
 from patchstorm.history.model import DocumentFields, Operation, Progress, StatusDocument
 from patchstorm.history.ranges import Ranges, Span
 
 _ROUNDING = 0.01
-_DIGITS_MAX = 4_300  # int() refuses more
 _JUDGED_MAX = 16  # of one upload, the last ones: each is held to all that came before it
 
 
@@ -146,8 +146,7 @@ def _count(operation: Operation, told_in: Progress) -> int | None:
 
 
 def _number(text: str) -> int | None:
-    plain = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
-    return int(text) if plain else None
+    return int(text) if NUMBER.fullmatch(text) else None
 
 
 def _ended_before(operation: Operation, later: Operation) -> bool:

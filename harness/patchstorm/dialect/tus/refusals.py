@@ -16,6 +16,7 @@ for targets that are not offset-addressed (a busy lock, a finished upload, an in
 from __future__ import annotations
 
 from patchstorm.case.case import Case, UploadCase, bodied, may_have_made
+from patchstorm.dialect.cases.claims import NUMBER
 from patchstorm.history.model import Completion, Operation
 
 _OWN_AFFAIR = frozenset({408, 421, 423, 429})
@@ -124,7 +125,7 @@ def _too_large(case: Case, upload: UploadCase, operation: Operation) -> bool:
         int(text)
         for one in case.history.operations
         if one.call.kind == "discover" and one.end is not None
-        if (text := one.end.headers.get("tus-max-size", "")).isdigit()
+        if NUMBER.fullmatch(text := one.end.headers.get("tus-max-size", ""))
     ]
     return call.kind == "create" and any(upload.size > size for size in sizes)
 
