@@ -169,6 +169,11 @@ class Case:
             return list(self.history.operations)
         return [one for one in self.history.operations if one.call.upload not in aside]
 
+    @cached_property
+    def every_upload(self) -> dict[str, UploadCase]:
+        """Those of the plan, whoever judges them."""
+        return {**self.uploads, **self.apart, **self.spoilt}
+
     def operation(self, op: int) -> Operation:
         return self.history.operations[op]
 

@@ -9,6 +9,7 @@ delivery, and explains nothing else: a stalled connection is no reason to fail o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from patchstorm.history.events import Fault, Phase, Stall
 from patchstorm.history.model import History, Operation
@@ -49,6 +50,11 @@ class Faults:
     def power(self) -> bool:
         """Whether unsynced data can have been lost."""
         return any(window.fault.loses_power for window in self.windows)
+
+    @cached_property
+    def times(self) -> bool:
+        """Whether files may have got other time stamps, and the same bytes."""
+        return any(window.fault.moves_times for window in self.windows)
 
     def explains(self, operation: Operation, until: int) -> bool:
         """Whether a fault was active or recent where an operation went, which ended at ``until``.

@@ -79,14 +79,12 @@ def _there_before(upload: UploadCase, one: Operation) -> int:
 
 def _changed(case: Case, upload: UploadCase, heads: list[Operation]) -> Iterator[Finding]:
     """Two lengths, one after the other."""
-    first: Operation | None = None
-    for one in heads:
+    told = [one for one in heads if _length(one) is not None]
+    if not told:
+        return
+    known = min(told, key=ended)
+    for one in told:
         length = _length(one)
-        if length is None:
-            continue
-        if first is None or ended(one) < ended(first):
-            first = one
-        known = min((o for o in heads if _length(o) is not None), key=ended)
         if length != _length(known) and one.call.time_ns > ended(known):
             yield _said(
                 case, upload,

@@ -82,11 +82,13 @@ def _offset(operation: Operation) -> int | None:
     return None if operation.end is None else operation.end.offset
 
 
+def _parts(case: Case, upload: UploadCase) -> list[UploadCase]:
+    return [case.every_upload[part] for part in upload.info.parts]
+
+
 def _deleted(case: Case, upload: UploadCase) -> int:
     """The earliest moment at which one of its parts may have been deleted."""
-    every = {**case.uploads, **case.apart, **case.spoilt}
-    moments = ((every[part].delete_invoked, every[part].expires) for part in upload.info.parts)
-    return min(min(pair) for pair in moments)
+    return min(min(part.delete_invoked, part.expires) for part in _parts(case, upload))
 
 
 def _whole(case: Case, upload: UploadCase, final: Final) -> Iterator[Finding]:
@@ -114,11 +116,10 @@ def _whole(case: Case, upload: UploadCase, final: Final) -> Iterator[Finding]:
 
 def _deletes(case: Case, upload: UploadCase) -> int:
     """When the last deletion of a part had ended."""
-    every = {**case.uploads, **case.apart, **case.spoilt}
     ends = [
         ended(one)
-        for part in upload.info.parts
-        for one in every[part].operations
+        for part in _parts(case, upload)
+        for one in part.operations
         if one.call.kind == "terminate"
     ]
     return max(ends, default=FAR)  # what has expired, nobody knows since when
@@ -156,11 +157,10 @@ def _unfinished(case: Case, upload: UploadCase) -> bool:
 
 
 def _places(case: Case, upload: UploadCase) -> list[tuple[str, Span]]:
-    every = {**case.uploads, **case.apart, **case.spoilt}
     places, at = [], 0
-    for part in upload.info.parts:
-        end = at + every[part].size
-        places.append((part, (at, end)))
+    for part in _parts(case, upload):
+        end = at + part.size
+        places.append((part.id, (at, end)))
         at = end
     return places
 

@@ -200,8 +200,7 @@ def _may_have_created(operation: Operation) -> bool:
 def _difference(case: Case, before: Sighting, after: Sighting) -> str | None:
     if not after.present:
         return "absent" if after.began > before.time_ns else None
-    touched = any(window.fault.moves_times for window in case.faults.windows)
-    for name in ("size", "inode") if touched else ("size", "inode", "mtime_ns"):
+    for name in ("size", "inode") if case.faults.times else ("size", "inode", "mtime_ns"):
         old, new = getattr(before, name), getattr(after, name)
         if old is not None and new is not None and old != new:
             return f"{name} was {old}, then {new}"

@@ -58,11 +58,7 @@ class DirectoryView:
                 return None
             size = os.fstat(file).st_size
             read = min(size, self._bytes_max)
-            of_file = _reader(file, path)
-            if parts:
-                runs = payload.identify_joined(of_file, read, upload, names, parts)
-            else:
-                runs = payload.identify(of_file, read, upload, names)
+            runs = payload.identify_joined(_reader(file, path), read, upload, names, parts)
             unread = (Run(offset=read, length=size - read),) if size > read else ()
             return size, (*runs, *unread)
 

@@ -61,7 +61,7 @@ def told(points: Sequence[CrashPoint]) -> list[str]:
     """How many deaths there were, each window once, and what else they came to."""
     found = _spans(points, _harms)
     if found:
-        bad, many = sum(map(_harms, points)), len(windows(points))
+        bad, many = sum(map(_harms, points)), len({*map(_span, found)})
         ends = "s" if many > 1 else ""
         head = f"{len(points)} crash points, {bad} violated, {many} window{ends}:"
         lines = [head, *_listed(found)]

@@ -98,7 +98,7 @@ class Clients:
         if request.probe is not None:
             assert self.probes is not None, "asked in dialects that have cases"
             head = self.probes.head(request.probe)
-            self._invoke(step, send, replica, head, self.probes.sent(request.probe, head))
+            self._invoke(step, send, request, replica, head, self.probes.sent(request.probe, head))
             return head
         request = self._complete(request)
         url = self.known.urls.get(request.upload)
@@ -109,7 +109,7 @@ class Clients:
             head = _with_its_own(head, request)
             if request.kind != "discover":
                 self.begun.add(request.upload)
-        self._invoke(step, send, replica, head)
+        self._invoke(step, send, request, replica, head)
         if head is not None and carries(request):
             begin = request.offset
             self.known.offered[request.upload].add(begin, begin + request.length)
@@ -216,11 +216,12 @@ class Clients:
         self,
         step: Step,
         send: Send,
+        request: Request,
         replica: int | None,
         head: Head | None,
         probe: ProbeSent | None = None,
     ) -> None:
-        request, cut = self._complete(send.request), send.mischief.cut_after
+        cut = send.mischief.cut_after
         body = carries(request)
         op = self._recorder.invoke(
             time_ns=self._now_ns(),

@@ -74,14 +74,10 @@ def final_of(plan: Plan, upload: UploadPlan, data: bytes | None) -> Final:
     if data is None:
         return Final(upload=upload.id, present=False)
     names = {one.number: one.id for one in plan.uploads}
-    parts = parts_of(plan, upload)
-    if parts:
-        runs = payload.identify_joined(
-            lambda offset, length: data[offset : offset + length],
-            len(data), upload.number, names, parts,
-        )  # fmt: skip
-    else:
-        runs = payload.identify_bytes(data, upload.number, names)
+    runs = payload.identify_joined(
+        lambda offset, length: data[offset : offset + length],
+        len(data), upload.number, names, parts_of(plan, upload),
+    )  # fmt: skip
     return Final(upload=upload.id, present=True, size=len(data), runs=runs)
 
 

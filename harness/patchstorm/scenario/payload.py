@@ -97,11 +97,13 @@ def identify(
 def identify_joined(
     read: Read, size: int, upload: int, names: Mapping[int, str], parts: Sequence[Part]
 ) -> tuple[Run, ...]:
-    """``identify`` for a file that was meant to be joined from ``parts``, (number, size) each, in order.
+    """``identify`` for a file that was meant to be joined from ``parts``, (number, size) each, if from any.
 
     Each piece is looked at as its part's file, so that pieces shorter than a cell are known, too; offsets of
     the source are the part's own.
     """
+    if not parts:
+        return identify(read, size, upload, names)
     runs: list[Run] = []
     at = 0
     for number, length in (*parts, (upload, size)):

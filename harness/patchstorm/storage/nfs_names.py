@@ -385,14 +385,16 @@ class NameCache(PageCache):
 
     def end_removals(self) -> None:
         """What has been on its way for as long as any removal is has arrived, whoever looks."""
-        due = self.removals and self.clock.now_ns - self.removals[0][2] >= _LATE_REMOVAL_NS
-        if due and not self.unreachable:
+        if self.removals and not self.unreachable and not self._may_be_late():
             self.remove_late()
 
     def settle_removals(self) -> None:
         """Somebody looks: removals on their way have arrived, if for long enough or by chance."""
         if not self.removals or self.unreachable:
             return
-        late = self.clock.now_ns - self.removals[0][2] < _LATE_REMOVAL_NS
-        if not (late and self.settings.choose("nfs.silly-late", 2)):
+        if not (self._may_be_late() and self.settings.choose("nfs.silly-late", 2)):
             self.remove_late()
+
+    def _may_be_late(self) -> bool:
+        """Whether the first of them may still be on its way."""
+        return self.clock.now_ns - self.removals[0][2] < _LATE_REMOVAL_NS
