@@ -76,6 +76,7 @@ def test_the_bound_on_runs_holds_and_is_told() -> None:
     assert not small.complete and runs.count == 2
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_cannot_and_does_what_it_can(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

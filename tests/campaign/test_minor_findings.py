@@ -65,6 +65,7 @@ def test_a_header_alone_is_a_violation_after_the_whole_budget(tmp_path: Path) ->
     assert minor_alone(read_failure(found.failures[0]).findings)
 
 
+@pytest.mark.slow
 def test_collecting_keeps_the_race_beside_the_header(tmp_path: Path) -> None:
     found = explore(
         "replaying",

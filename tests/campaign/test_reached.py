@@ -63,6 +63,7 @@ def blind() -> Target:
 
 
 @pytest.mark.parametrize("answers", one_in(2, [SHUTS, REDIRECTS]))
+@pytest.mark.slow
 def test_a_server_that_takes_no_upload_was_not_tried(answers: str, tmp_path: Path) -> None:
     (tmp_path / "deaf.py").write_text(DEAF.replace("{answers}", answers))
     (tmp_path / "deaf.toml").write_text(TARGET)

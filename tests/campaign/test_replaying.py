@@ -21,6 +21,7 @@ from patchstorm.cli import main
 from patchstorm.commands import replay
 from patchstorm.report.model import RunReport
 from patchstorm.scenario import library
+from sampled import one_in
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +187,7 @@ published = "{id}"
 """
 
 
-@pytest.mark.parametrize("text", [BESIDE, BESIDE.replace("{here}/", "")])
+@pytest.mark.parametrize("text", one_in(2, [BESIDE, BESIDE.replace("{here}/", "")]))
 def test_who_starts_what_lies_beside_a_file_that_is_gone_is_told_how_to_name_it(
     text: str, of_a_file: tuple[Path, Path]
 ) -> None:

@@ -24,10 +24,12 @@ from sampled import one_in
 MET_LATE = {
     "checksum-of-news", "claims-unmatched", "compared-at-both-ends", "compared-at-the-end",
     "compared-at-the-front", "compared-by-sum", "first-page-assembled", "generation-believed",
-    "lease-outlived", "listed-before-lock", "lock-outlives-owner", "names-cut", "names-folded",
-    "names-normalized", "offset-beyond-accepted", "one-temporary-name", "override-ignored",
-    "record-truncated-first", "status-of-a-page", "table-of-a-thousand", "telling-failed", "two-breakers",
-    "version-unchecked", "version-unnamed", "workers-lost", "workers-waiting",
+    "joined-in-one-place", "late-compared-in-part", "lease-outlived", "listed-before-lock",
+    "lock-outlives-owner", "named-in-32-bits", "names-cut", "names-folded", "names-normalized",
+    "names-unquoted", "offset-beyond-accepted", "one-temporary-name", "override-ignored",
+    "record-counted", "record-truncated-first", "segment-names-unsynced", "sessions-folded",
+    "status-of-a-page", "table-of-a-thousand", "telling-failed", "two-breakers", "version-unchecked",
+    "version-unnamed", "workers-lost", "workers-waiting",
 }  # fmt: skip
 """Three quarters of the time of all; other bugs show each of their checkers to every run of the tests."""
 

@@ -43,7 +43,7 @@ def test_a_system_that_is_not_linux_is_told_so(module: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("raising", "said"),
     one_in(
-        2,
+        3,
         [
             ("import bdb; raise bdb.BdbQuit", "not finished (a debugger was quit)"),
             ("raise SystemExit(1)", "the store ended the program"),

@@ -48,6 +48,7 @@ def ruff(*arguments: str, folder: Path) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_while_the_bug_is_there_it_fails_with_the_story(found: Path, tmp_path: Path) -> None:
     storms = tmp_path / "tests" / "storms"
     assert main(["pin", str(found), "-o", str(storms)]) == 0

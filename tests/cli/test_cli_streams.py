@@ -57,6 +57,7 @@ def _redirect(number: int, where: str) -> str:
     return f"os.dup2(os.open({where!r}, os.O_WRONLY), {number})"
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_left_leaves_the_verdict_as_it_is(tmp_path: Path) -> None:
     assert ended(tmp_path, SAFE, out=PIPE)[0] == 0
     assert ended(tmp_path, VIOLATED, out=PIPE)[0] == 1

@@ -148,6 +148,7 @@ def test_who_leans_on_it_rightly_is_safe(strike: str) -> None:
     assert len(faults_of(result)) == 2, "and each fault has its end"
 
 
+@pytest.mark.slow
 def test_a_replica_that_ends_for_want_of_it_is_started_again_once_it_is_there(
     tmp_path: Path,
 ) -> None:
@@ -173,6 +174,7 @@ def test_who_claims_to_outlive_its_data_is_held_to_it(strike: str) -> None:
     assert convicted.report.verdict == "violated", convicted.report
 
 
+@pytest.mark.slow
 def test_a_lease_that_runs_out_under_its_holder_is_no_lock() -> None:
     def met(mood: str, seed: int) -> str | None:
         target = ledger(mood, flush=EXPIRE)

@@ -123,7 +123,7 @@ def told(out: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("mode", "verdict", "said"),
     one_in(
-        4,
+        7,
         [
             ("flood-interim", "violated", "not HTTP: more than 100 interim answers"),
             ("flood-headers", "violated", "not HTTP: "),

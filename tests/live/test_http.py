@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from typing import ClassVar
@@ -12,7 +13,7 @@ import pytest
 from patchstorm.dialect.exchange import Head
 from patchstorm.dialect.operations import Mischief
 from patchstorm.live.host import ThisHost
-from patchstorm.live.http import Client, Delivery
+from patchstorm.live.http import Client, Delivery, NoAnswer
 
 from .fakes import Seen, absorbing, reply, serving
 from .helpers import until
@@ -81,6 +82,24 @@ class Noting(socket.socket):
 class NotingHost(ThisHost):
     def socket(self) -> socket.socket:
         return Noting(socket.AF_INET, socket.SOCK_STREAM)
+
+
+class DownHost(ThisHost):
+    def socket(self) -> socket.socket:
+        raise OSError(errno.EHOSTUNREACH, "it has no power")
+
+
+class PoorHost(ThisHost):
+    def socket(self) -> socket.socket:
+        raise OSError(errno.EMFILE, "too many open files")
+
+
+def test_nobody_is_reached_on_a_host_that_is_down_and_a_lack_of_ours_is_no_answer_of_its() -> None:
+    delivery = asyncio.run(Client().deliver(1, head(), host=DownHost()))
+    assert (delivery.reply, delivery.sent, delivery.error) == (None, 0, NoAnswer.UNREACHABLE)
+
+    with pytest.raises(OSError, match="too many open files"):
+        asyncio.run(Client().deliver(1, head(), host=PoorHost()))
 
 
 @pytest.mark.parametrize("cut", [None, 0])

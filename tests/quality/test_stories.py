@@ -42,6 +42,7 @@ def _told(name: str, folder: Path, seed: int = 0) -> list[str]:
     return list(read_failure(Path(trial.failure)).story)
 
 
+@pytest.mark.slow
 def test_a_call_that_a_fault_struck_is_a_cause_and_says_which_fault(tmp_path: Path) -> None:
     story = _told("read-once", tmp_path)
     (struck,) = [line for line in story if "fault short-read struck here" in line]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+import pytest
 from greenlet import greenlet
 
 from patchstorm.campaign.schedules import Search, Session
@@ -23,6 +24,7 @@ def searched(seed: int) -> None:
     assert session.recorded(0).history.operations
 
 
+@pytest.mark.slow
 def test_no_run_that_is_over_is_kept() -> None:
     searched(1)
     kernels, traces = alive(Kernel), alive(Trace)

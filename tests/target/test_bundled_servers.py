@@ -25,7 +25,8 @@ def needs(name: str) -> None:
         pytest.skip(f"{name}: {missing}")
 
 
-@pytest.mark.parametrize("name", one_in(5, FOREIGN))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOREIGN)
 def test_its_file_declares_what_it_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     needs(name)
     check(name, json=True, keep=True)

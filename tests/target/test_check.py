@@ -13,6 +13,7 @@ import pytest
 
 from patchstorm.commands.target import check
 from patchstorm.errors import TargetError, UsageError
+from sampled import one_in
 from target.tiny_targets import SOON, tiny
 
 DOES = {
@@ -97,7 +98,7 @@ def test_replicas_that_share_nothing_are_told(
 
 @pytest.mark.parametrize(
     ("published", "key", "value"),
-    [("{target}", "files.published", "{id}"), ("{id}", "files.leftovers", ["*.len"])],
+    one_in(2, [("{target}", "files.published", "{id}"), ("{id}", "files.leftovers", ["*.len"])]),
 )
 def test_a_wrong_place_is_met_with_the_right_one(
     published: str,
@@ -112,6 +113,7 @@ def test_a_wrong_place_is_met_with_the_right_one(
     assert proposed[key] == value
 
 
+@pytest.mark.slow
 def test_bytes_that_are_had_with_get_need_no_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +131,7 @@ def test_a_refused_creation_is_told_in_the_servers_words(tmp_path: Path) -> None
     assert "wire.headers" in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_headers_of_the_file_are_sent(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from patchstorm.commands.target import check
 from patchstorm.errors import TargetError, UsageError
+from sampled import one_in
 from target.tiny_targets import SOON, odd, tiny
 
 BASE = {"sequential", "creation"}
@@ -93,7 +94,7 @@ def test_a_final_upload_that_is_joined_on_read_is_a_concatenation_and_one_in_wro
     assert "concatenation" not in said["capabilities"]
 
 
-@pytest.mark.parametrize(("mood", "does"), [("named", True), ("suffix", False)])
+@pytest.mark.parametrize(("mood", "does"), one_in(2, [("suffix", False), ("named", True)]))
 def test_a_name_with_a_suffix_is_not_the_name_that_was_asked_for(
     mood: str, does: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,6 +175,7 @@ def test_other_bytes_at_the_published_place_are_told_as_that(
     assert said["proposals"] == [] and path.read_text() == before
 
 
+@pytest.mark.slow
 def test_other_bytes_are_told_as_that_where_the_file_names_another_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,6 +212,7 @@ def test_a_link_at_the_published_place_is_told_and_no_other_place_is_proposed(
     assert "completes-unattended" in listed(path)
 
 
+@pytest.mark.slow
 def test_metadata_that_head_wants_is_found_and_proposed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -279,7 +282,7 @@ def test_names_of_the_servers_own_are_had_with_get(
 
 
 @pytest.mark.parametrize(
-    ("receiving", "better"), [("*.lck", ["~{published}"]), ("~{published}", None)]
+    ("receiving", "better"), one_in(2, [("*.lck", ["~{published}"]), ("~{published}", None)])
 )
 def test_each_pattern_of_a_phase_is_tried(
     receiving: str, better: list[str] | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]

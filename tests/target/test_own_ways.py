@@ -10,7 +10,6 @@ import pytest
 from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.single import run_storm
 from patchstorm.scenario import library
-from sampled import one_in
 from target.tiny_targets import odd
 
 OWN = 'internal = ["incoming/**", "state/**"]\nleftovers = ["state/*"]'
@@ -69,7 +68,8 @@ def test_a_server_that_nobody_says_to_name_files_itself_is_not_asked_to(tmp_path
     )
 
 
-@pytest.mark.parametrize(("mood", "found"), one_in(2, [("joins", False), ("joins-wrong", True)]))
+@pytest.mark.slow
+@pytest.mark.parametrize(("mood", "found"), [("joins", False), ("joins-wrong", True)])
 def test_a_final_upload_is_read_as_the_target_declares(
     mood: str, found: bool, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ class Host(Protocol):
         ...
 
     def socket(self) -> socket.socket:
-        """A TCP socket for which 127.0.0.1 is that host."""
+        """A TCP socket for which 127.0.0.1 is that host; OSError (EHOSTUNREACH) while it is down."""
         ...
 
 

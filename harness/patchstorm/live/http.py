@@ -120,7 +120,12 @@ class Client:
         progress = _Progress(tell=on_sent, tell_stall=on_stall, turn=turn)
         limit_ms = mischief.abandon_ms if mischief.abandon_ms is not None else self.timeout_ms
         reason = NoAnswer.TIMEOUT if mischief.abandon_ms is None else NoAnswer.ABANDONED
-        sock = _client_socket(host, address)
+        try:
+            sock = _client_socket(host, address)
+        except OSError as failed:
+            if failed.errno not in NO_WAY:
+                raise  # this machine's own lack
+            return Delivery(reply=None, sent=0, error=NoAnswer.UNREACHABLE)
         garbled = None
         try:
             async with asyncio.timeout(min(limit_ms, self.timeout_ms) / 1_000):

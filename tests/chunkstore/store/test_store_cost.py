@@ -68,6 +68,7 @@ def orders() -> dict[str, list[int]]:
 @pytest.mark.parametrize(
     "order", ["in order", pytest.param("eight writers", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_commit_10000_costs_at_most_twice_commit_100(order: str) -> None:
     with scratch() as root:
         meter = Meter()
