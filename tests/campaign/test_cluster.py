@@ -231,7 +231,7 @@ def simulated_cells(matrix: dict[str, Any]) -> list[Any]:
     return list(row["cells"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_simulated_rows_of_a_matrix_are_the_same_there_whoever_dies(
     tmp_path: Path, machines: Machines, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

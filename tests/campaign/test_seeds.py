@@ -49,6 +49,7 @@ def corpus(grown: tuple[Corpus, Explored], tmp_path: Path) -> Corpus:
     return Corpus(tmp_path / "corpus")
 
 
+@pytest.mark.slow
 def test_seeds_meet_again_what_their_search_met(
     corpus: Corpus, grown: tuple[Corpus, Explored]
 ) -> None:

@@ -104,6 +104,7 @@ def _clean() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("GITHUB_")}
 
 
+@pytest.mark.slow
 def test_the_first_violation_ends_a_run_and_github_is_told(tmp_path: Path) -> None:
     file = tmp_path / "summary.md"
     file.write_text("# before\n")

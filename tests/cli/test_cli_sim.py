@@ -109,6 +109,7 @@ def test_a_shrunk_failure_replays(
     assert read_history(tmp_path / "small.jsonl").operations
 
 
+@pytest.mark.slow
 def test_a_storm_in_both_worlds_is_one_row(tmp_path: Path) -> None:
     done = patchstorm("run", "sequential", "power-loss", "--schedules", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

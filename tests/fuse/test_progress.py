@@ -47,6 +47,7 @@ def searched(folder: Path, mood: str, monkeypatch: pytest.MonkeyPatch, *more: st
     return file.getvalue()
 
 
+@pytest.mark.slow
 def test_it_tells_runs_violations_and_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

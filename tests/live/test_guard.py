@@ -75,6 +75,7 @@ ran(replaying(never, size="64MiB", chunk="64KiB"), out_dir=Path(sys.argv[2]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_whole_storm_is_cleared_away_too(number: signal.Signals, tmp_path: Path) -> None:
     tests = str(Path(__file__).parent.parent)

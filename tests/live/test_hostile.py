@@ -175,6 +175,7 @@ def test_words_that_steer_a_terminal_are_spelt_out_wherever_they_are_told(
     assert "[2J" in str(ElementTree.fromstring(junit).find(".//error").attrib)  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_log_without_end_is_neither_kept_whole_nor_read_whole(
     command: Command, tmp_path: Path
 ) -> None:

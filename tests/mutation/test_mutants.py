@@ -113,6 +113,7 @@ def test_what_does_not_compile_or_changes_nothing_is_no_mutant() -> None:
         assert not keeps.takes(one), "the same text a second time is the same mutant"
 
 
+@pytest.mark.slow
 def test_a_sample_is_repeatable_and_a_larger_one_holds_it() -> None:
     found = population(["ranges", "cleanup"])
     small, again = sampled(found, 5, 1), sampled(population(["ranges", "cleanup"]), 5, 1)

@@ -48,6 +48,7 @@ def test_the_racing_append_needs_one_chunk_one_client_and_one_switch(seed: int) 
     _assert_every_choice_is_needed(session, small)
 
 
+@pytest.mark.slow
 def test_the_lost_update_on_nfs_needs_a_stale_name_and_few_switches() -> None:
     session, small = _shrunk("replaying", "reference:rename-unrefreshed", "nfs4", seed=3)
     assert "nfs.name" in [choice.kind for choice in small.schedule.choices]

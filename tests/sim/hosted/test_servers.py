@@ -98,7 +98,7 @@ def test_tuspyserver_is_convicted_of_standing_still_while_it_waits_for_its_lock(
     assert any("flock .locks/" in line and "times until step" in line for line in story)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_story_of_it_is_short_and_comes_again_in_another_process(tmp_path: Path) -> None:
     story = short_story_that_comes_again("stalling-long", "availability", tmp_path)
     assert any("flock .locks/" in line and "times until step" in line for line in story)

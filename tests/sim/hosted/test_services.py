@@ -179,7 +179,7 @@ def test_digests_with_a_service_are_the_same_under_another_hash_seed() -> None:
     assert theirs.stdout.split() == digests("companion-loss", target, 1, 2, "tmpfs")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_story_of_a_lost_lease_is_short_and_names_the_pause_and_the_lease() -> None:
     needs("fakeredis", "lupa", "redis")
     told = found("leased_aiohttp", STORM, 12, until="bytes")
