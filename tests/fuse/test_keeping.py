@@ -205,7 +205,8 @@ def test_what_is_open_of_the_old_storage_is_stale_and_the_new_one_has_nothing_of
         assert process.stdout is not None and process.stdin is not None
         until_said(one, process)
         server = other.server
-        one.bridge = Bridge(server.mount("again"), lambda: server.tree.root, storm=1)
+        user = (os.getuid(), os.getgid())
+        one.bridge = Bridge(server.mount("again"), lambda: server.tree.root, user, storm=1)
         process.stdin.close()
         process.stdin = None
         said = until_ended([one], process)[0].splitlines()

@@ -75,9 +75,11 @@ def ledger(mood: str = "right", *, keeps: bool = True, more: str = "", flush: st
     return parse_target(text, source="ledger.toml", here=str(HERE))
 
 
-def stormed(target: Target, *faults: str, out_dir: Path | None = None) -> StormResult:
+def stormed(
+    target: Target, *faults: str, seed: int = 1, out_dir: Path | None = None
+) -> StormResult:
     scenario = parse(STORM.format(faults="\n".join(faults)), name="beside", file="beside.toml")
-    return run_storm(scenario, target, seed=1, out_dir=out_dir)
+    return run_storm(scenario, target, seed=seed, out_dir=out_dir)
 
 
 def lost(what: str, to: str, whom: str = "companion") -> str:
@@ -100,8 +102,10 @@ def lost(what: str, to: str, whom: str = "companion") -> str:
     ],
 )
 def test_who_leans_on_it_wrongly_is_convicted(mood: str, keeps: bool, strike: str) -> None:
-    result = stormed(ledger(mood, keeps=keeps), strike)
-    assert result.report.verdict == "violated", result.report
+    """A reply that is lost shows only where somebody waited for it."""
+    target = ledger(mood, keeps=keeps)
+    verdicts = (stormed(target, strike, seed=seed).report.verdict for seed in range(STORMS_MAX))
+    assert "violated" in verdicts
 
 
 @pytest.mark.parametrize(

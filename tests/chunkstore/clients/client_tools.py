@@ -45,6 +45,8 @@ def node_modules(*packages: str) -> Path:
 
     def install(folder: Path) -> None:
         quiet = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]
+        # By itself it waits for 70 s before it says that there is no registry, and one test after the other.
+        quiet += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
         run(["npm", "install", *quiet, "--prefix", str(folder), *packages], folder)
 
     return _installed("npm", packages, install) / "node_modules"
