@@ -110,6 +110,15 @@ def test_a_simulated_fault_that_hits_no_call_did_not_strike(tmp_path: Path) -> N
     assert report.unknown is not None and "eio-0 (it was in force" in report.unknown
 
 
+@pytest.mark.parametrize("target", ["reference", "innocent:sequential"])
+def test_one_client_alone_finds_no_upload_busy_and_impatient_ones_do(target: str) -> None:
+    alone = parse(f'{TINY}[expect]\nreaches = ["busy"]\n', name="alone", file="alone.toml")
+    report = explore(alone, target, schedules=3, jobs=1).report
+    assert report.verdict == "unknown"
+    assert report.unknown is not None and "busy" in report.unknown
+    assert explore("impatient", target, schedules=3, jobs=1).report.verdict == "safe"
+
+
 def test_what_one_of_several_runs_reached_the_storm_tried(tmp_path: Path) -> None:
     missed = run_storm("crash-receiving", blind(), seed=1, out_dir=tmp_path).report
     points = tuple(msgspec.structs.replace(one, reached=True) for one in missed.points)

@@ -81,6 +81,7 @@ MEETS = {
     "rivalry": rivals,
     "crowd": crowd,
     "served-beside": lambda: history("stalling"),
+    "busy": lambda: history("parallel"),
     "program-ended-well": lambda: history("program"),
     "fault-struck": struck,
     "struck-in-flight": struck,
@@ -117,6 +118,31 @@ def test_to_be_told_that_an_upload_is_busy_is_not_to_wait(status: int | None, me
         reached("served-beside", msgspec.structs.replace(stalling, operations=tuple(told))).met
         is met
     )
+
+
+def test_a_patch_that_is_served_while_another_is_under_way_met_no_busy_upload() -> None:
+    """Refused meanwhile, or answered only after it, it did."""
+    two = [one for one in history("parallel").operations if one.call.kind == "append"][:2]
+    for begins, ends, status, met in (
+        (2, 3, 204, False),
+        (2, 3, 423, True),
+        (2, 3, 409, True),
+        (2, 5, 204, True),
+        (4, 5, 409, False),
+    ):
+        first, second = (
+            msgspec.structs.replace(
+                one,
+                call=msgspec.structs.replace(one.call, time_ns=begin),
+                end=msgspec.structs.replace(one.end, time_ns=end, status=code),
+            )
+            for one, begin, end, code in zip(
+                two, (1, begins), (4, ends), (204, status), strict=True
+            )
+            if one.end is not None
+        )
+        told = msgspec.structs.replace(history("parallel"), operations=(first, second))
+        assert reached("busy", told).met is met, (begins, ends, status)
 
 
 def test_what_was_not_published_is_told() -> None:

@@ -276,6 +276,17 @@ def _served_beside(history: History) -> bool:
     )
 
 
+def _busy(history: History) -> bool:
+    """A PATCH met another of the same upload: it was refused meanwhile, or answered only after it.
+
+    Which of the two a server does with a busy upload is left to it; somebody in the way is what matters.
+    """
+    return any(
+        _status(b) in (409, 423) or (b.end is not None and _span(b)[1] >= _span(a)[1])
+        for a, b in _together(_patches(history))
+    )
+
+
 def _faults(history: History) -> list[Fault]:
     return [event for event in history.events if isinstance(event, Fault)]
 
@@ -339,6 +350,8 @@ _ROWS = (
           says="sixteen uploads had a request under way at the same moment"),
     Reach(name="served-beside", judge=_served_beside,
           says="a request was served, or told to come again, while a PATCH of the same upload was under way"),
+    Reach(name="busy", judge=_busy,
+          says="a PATCH found another of its upload under way, and was refused or answered only after it"),
     Reach(name="program-ended-well", judge=_program_ended_well,
           says="every client that is a program of its own ended with code 0"),
     Reach(name="fault-struck", judge=_fault_struck, says="a fault struck"),
