@@ -16,6 +16,15 @@ They are the small server of ``tiny.py``, honest but for this:
 ``own-names``    keeps each file below ``store`` under a name of its own; GET gives it
 ``suffix``       publishes under the file name asked for, and with a suffix where that is taken
 ``named``        the same, but refuses a name that is taken or leaves its directory
+``locks``        keeps a file open and locked beside each upload while it takes a body, and never writes to it
+``locks-empty``  the same, but empties the file each time
+``locks-brief``  the same, but takes the file away again
+``locks-noted``  the same, and writes down before that how much has come
+``locks-linked`` links a file with a number in it to where its lock is, and takes that away in the end
+``locks-made``   makes a directory for a lock, and takes that away in the end
+``one-url``      gives one Location to all uploads, which leads out of its directory, and lets them share it
+``one-plain``    the same, but a plain one
+``strays``       gives each upload a Location of its own that leads out of its directory
 ``late-length``  takes a creation without length and a PATCH with one, and HEAD never says so
 ``joins``        concatenation: a final upload is joined when it is read
 ``joins-wrong``  the same, in the wrong order
@@ -27,17 +36,22 @@ They are the small server of ``tiny.py``, honest but for this:
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
 import http.server
+import os
 import shutil
 import sys
 import uuid
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import tiny
 
 ODD_STATUS = {"wants-type": "filetype", "wants-more": "tenant"}
 ARRANGED = ("arranged", "littering")
+ONE_URL = {"one-url": "..%2f..%2fvictim", "one-plain": "upload"}
 
 
 class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
@@ -83,7 +97,8 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
         if self.mood == "down":
             self.reply(500, b"the database is gone")
             return
-        name = uuid.uuid4().hex
+        name = ONE_URL.get(self.mood, uuid.uuid4().hex)
+        name = f"..%2f{name}" if self.mood == "strays" else name
         self.path = f"/files/{name}"
         place = self.place(name)
         if place is None:
@@ -191,10 +206,41 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
         else:
             if "Upload-Length" in self.headers:
                 self.remember(length=self.headers["Upload-Length"])
-            size = self.replaced() if self.mood == "renames" else self.append(self.data)
+            with self.locked():
+                size = self.replaced() if self.mood == "renames" else self.append(self.data)
+                if self.mood == "locks-noted":
+                    self.remember(offset=str(size))
             if size == self.length():
                 self.publish()
             self.reply(204, Upload_Offset=str(size))
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        if not self.mood.startswith("locks"):
+            yield
+            return
+        path = self.root / "locks" / self.path.rpartition("/")[2]
+        path.parent.mkdir(exist_ok=True)
+        if self.mood == "locks-made":
+            path.mkdir()
+            yield
+            path.rmdir()
+            return
+        if self.mood == "locks-linked":
+            mine = path.with_suffix(".mine")
+            mine.write_text("4711")
+            path.hardlink_to(mine)
+            mine.unlink()
+            yield
+            path.unlink()
+            return
+        emptied = os.O_TRUNC if self.mood == "locks-empty" else 0
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | emptied)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+        if self.mood in ("locks-brief", "locks-noted"):
+            path.unlink()
+        os.close(lock)
 
     def replaced(self) -> int:
         (self.root / "new").mkdir(exist_ok=True)

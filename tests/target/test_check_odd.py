@@ -164,6 +164,39 @@ def test_a_server_that_answers_500_to_everything_is_told_in_its_words(tmp_path: 
     assert path.read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("mood", "told"),
+    one_in(
+        3,
+        [
+            ("one-url", "`../../victim`, which is no path below the storage"),
+            ("one-plain", "two creations were given one Location, `/files/upload`"),
+            ("strays", "which is no path below the storage"),
+        ],
+    ),
+)
+def test_a_location_that_nothing_can_be_told_by_is_told_and_the_file_left_alone(
+    mood: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = odd(tmp_path, mood)
+    before = path.read_text()
+    said = checked(path, capsys, apply=True)
+    assert (said["code"], said["written"]) == (1, False)
+    assert told in said["unsound"]
+    assert set(said["capabilities"]) == BASE and path.read_text() == before
+
+
+def test_a_name_that_is_there_early_is_not_published_whole_and_one_that_is_not_is_left_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = odd(tmp_path, "honest", more=("publishes-atomically",))
+    assert found(checked(path, capsys), "publishes-atomically") is False
+    assert "publishes-atomically" not in listed(path)
+    path = odd(tmp_path, "arranged", published="data/{id}", more=("publishes-atomically",))
+    assert found(checked(path, capsys), "publishes-atomically") is None
+    assert "publishes-atomically" in listed(path)
+
+
 def test_other_bytes_at_the_published_place_are_told_as_that(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -259,6 +292,32 @@ def test_the_file_that_a_body_is_written_to_is_no_record_of_it(
     assert "phases.committing" not in proposed
 
 
+@pytest.mark.parametrize(
+    ("mood", "committing"),
+    one_in(
+        4,
+        [
+            ("locks-noted", ["~state/*"]),
+            ("locks", None),
+            ("locks-empty", None),
+            ("locks-brief", None),
+            ("locks-made", None),
+            ("locks-linked", ["-locks/*"]),
+        ],
+    ),
+)
+def test_a_lock_that_nothing_is_written_to_is_no_record_and_what_is_written_beside_it_is_one(
+    mood: str,
+    committing: list[str] | None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = checked(odd(tmp_path, mood), capsys, keep=True)
+    proposed = {one["key"]: one["value"] for one in said["proposals"]}
+    assert proposed["phases.receiving"] == ["~{published}"]
+    assert proposed.get("phases.committing") == committing
+
+
 @pytest.mark.slow
 def test_without_apply_the_proposals_are_told_and_not_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -274,8 +333,12 @@ def test_without_apply_the_proposals_are_told_and_not_written(
 def test_names_of_the_servers_own_are_had_with_get(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = odd(tmp_path, "own-names", published="{target}")
+    path = odd(tmp_path, "own-names", published="{target}", more=("publishes-atomically",))
+    said = checked(path, capsys)
+    assert found(said, "publishes-atomically") is None, "no name was watched"
+    assert "publishes-atomically" in listed(path)
     said = checked(path, capsys, apply=True)
+    assert "publishes-atomically" not in listed(path), "it cannot stand beside GET"
     assert tomllib.loads(path.read_text())["files"]["read"] == "get"
     assert found(said, "named-targets") is False
     assert checked(path, capsys)["proposals"] == []

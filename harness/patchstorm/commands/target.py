@@ -90,7 +90,7 @@ def check(name: str, *, json: bool, keep: bool, apply: bool = False) -> int:
         raise UsageError(f"target {target.name}: {missing}")
     with _logs() as logs, _progress(target.name) as begins:
         checked = asyncio.run(probe(target, logs, begins))
-    right = checked.capabilities(target.capabilities, target.pinned)
+    right = _judged(target, checked, apply=apply)
     written = (
         False if keep or checked.unsound else _write(name, target, checked, right, apply=apply)
     )
@@ -101,6 +101,17 @@ def check(name: str, *, json: bool, keep: bool, apply: bool = False) -> int:
             sys.stdout.write(f"{simulated.line}\n")
         _tell(target, checked, right, written=written, applied=written and apply)
     return BROKEN if checked.broken_promises else 0
+
+
+def _judged(target: Target, checked: Checked, *, apply: bool) -> tuple[str, ...]:
+    """The right list of capabilities, less what could not stand beside what is written besides."""
+    from patchstorm.target.meaning import UNSEEN_BY_GET
+
+    right = checked.capabilities(target.capabilities, target.pinned)
+    by_get = any((one.key, one.value) == ("files.read", "get") for one in checked.proposals)
+    if not (apply and by_get):
+        return right
+    return tuple(one for one in right if one != UNSEEN_BY_GET or one in target.pinned)
 
 
 @contextmanager

@@ -30,6 +30,8 @@ class Ground(Protocol):
     sweep_s: float
     shown: list[tuple[str, str]]
     """(path, what): what appeared, changed and vanished on the storage so far."""
+    filled: dict[str, bool]
+    """Whether bytes came into a path meanwhile, of those of which it could be seen."""
 
     async def send(
         self,

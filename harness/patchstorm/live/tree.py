@@ -34,10 +34,16 @@ MASK = (
 
 
 class Change(NamedTuple):
-    """A path relative to the root, and what became of it. Directories appear and vanish too."""
+    """A path relative to the root, and what became of it. Directories appear and vanish too.
+
+    A file that is closed by somebody who might have written to it counts as changed. ``filled``: whether
+    bytes were written or cut off, or came with a name that was moved here; None where that was not seen (a
+    new name may be a link to what is full).
+    """
 
     path: str
     what: What
+    filled: bool | None = None
 
 
 class Tree:
@@ -81,21 +87,23 @@ class Tree:
             elif notice.watch in self._directories and notice.name:
                 path = _join(self._directories[notice.watch], notice.name)
                 for change in self._told(path, notice.mask):
-                    yield Change(legible(change.path), change.what)
+                    yield change._replace(path=legible(change.path))
 
     def _told(self, path: str, mask: int) -> Iterator[Change]:
         if mask & (inotify.IN_CREATE | inotify.IN_MOVED_TO):
             if path in self._listed and not mask & inotify.IN_MOVED_TO:
                 self._listed.discard(path)
                 return
-            yield Change(path, "appeared")
+            moved, directory = mask & inotify.IN_MOVED_TO, mask & inotify.IN_ISDIR
+            filled = True if moved else False if directory else None
+            yield Change(path, "appeared", filled=filled)
             if mask & inotify.IN_ISDIR and _within(path):
                 yield from self._add(path)
         elif mask & (inotify.IN_DELETE | inotify.IN_MOVED_FROM):
             self._listed.discard(path)
             yield Change(path, "vanished")
         else:
-            yield Change(path, "changed")
+            yield Change(path, "changed", filled=bool(mask & inotify.IN_MODIFY))
 
     def _add(self, top: str) -> Iterator[Change]:
         """Watch the directory ``top``, then tell of what it holds already, and go on below."""

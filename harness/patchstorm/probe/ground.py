@@ -45,6 +45,7 @@ class LiveGround:
         self.convergence_s = target.settle.convergence_ms / 1_000
         self.sweep_s = target.settle.sweep_ms / 1_000
         self.shown: list[tuple[str, str]] = []
+        self.filled: dict[str, bool] = {}
         self._target = target
         self._fleet = fleet
         self._view = storage.view
@@ -53,6 +54,8 @@ class LiveGround:
 
     def saw(self, change: Change) -> None:
         self.shown.append((change.path, change.what))
+        if change.filled is not None:
+            self.filled[change.path] = change.filled or self.filled.get(change.path, False)
 
     async def send(
         self,

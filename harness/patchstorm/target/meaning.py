@@ -20,6 +20,8 @@ OWN = ("companion.command", "companion.flush", "companion.expire")
 APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 READINGS = frozenset({"offset-addressed", "sequential"})
+UNSEEN_BY_GET = "publishes-atomically"
+"""What cannot be declared where bytes are had with GET, since no name is watched."""
 
 
 def check_meaning(target: Target) -> None:
@@ -273,7 +275,7 @@ def _check_files(target: Target) -> None:
             "the capability `tells-finished` promises that others are told of finished uploads, and nothing "
             'says how that shows. Name the file that each call leaves, such as files.told = ".hooks/{id}_*".',
         )
-    if files.read == "get" and "publishes-atomically" in target.capabilities:
+    if files.read == "get" and UNSEEN_BY_GET in target.capabilities:
         raise Mistake(
             "files.read",
             'files.read = "get" shows no names, so the capability `publishes-atomically` cannot '

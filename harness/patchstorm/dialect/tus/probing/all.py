@@ -120,8 +120,8 @@ async def _tried(name: str, probe: Awaitable[Probed | None]) -> Probed | None:
 
 
 def _nameless(bench: Bench) -> Probed | None:
-    """A server whose bytes are had with GET shows no names that could be published whole."""
+    """Where bytes are not had by their names, none was watched: nothing was seen, for or against."""
     if bench.way == "path":
         return None
-    says = "no name on the disk is known to be an upload's"
-    return Probed(capability="publishes-atomically", does=False, says=says)
+    says = "no name on the disk is known to be an upload's, so none was watched"
+    return Probed(capability="publishes-atomically", does=None, says=says)

@@ -202,9 +202,11 @@ class Disk:
         return first, self._named(one, path)
 
     def _committing(self, one: Traced, rest: Changes, data: str) -> str | None:
-        """What happened to another file once the body was going in: its record, or the end of a lock."""
-        data_files = {*one.holders, data}  # the body may be written elsewhere first, and renamed
-        rest = [(path, what) for path, what in rest if path not in data_files]
+        """What happened to another file once the body was going in: its record, or the end of a lock that
+        says whose it is. Into what no byte was written, nothing was recorded."""
+        # The body may be written elsewhere first, and renamed.
+        others = {*one.holders, data, *one.untouched}
+        rest = [(path, what) for path, what in rest if path not in others]
         for at, (path, what) in enumerate(rest):
             if what == "appeared" and (path, "vanished") in rest[at:]:
                 return self._named(one, path)

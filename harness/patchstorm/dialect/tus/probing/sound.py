@@ -11,9 +11,10 @@ import msgspec
 
 from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.probed import Proposal
-from patchstorm.dialect.tus.codec import PATCH_TYPE, created_url
+from patchstorm.dialect.tus.codec import PATCH_TYPE, created_url, upload_id
 from patchstorm.dialect.tus.probing.bench import Bench, described, offset_of
 from patchstorm.errors import TargetError
+from patchstorm.legible import legible_line
 
 SIZE = 24_000
 PART = 8_000
@@ -27,6 +28,8 @@ async def unsound(bench: Bench) -> tuple[str | None, list[Proposal]]:
     TargetError where nothing is created, or HEAD refuses what was: the file lacks something then.
     """
     url, proposals = await _known(bench)
+    if (strays := _strays(bench, url)) is not None:
+        return strays, proposals
     first = bench.sample(SIZE).body(0, PART)
     reply = await bench.send(
         "PATCH", url, {"Content-Type": PATCH_TYPE, "Upload-Offset": "0"}, first
@@ -39,7 +42,23 @@ async def unsound(bench: Bench) -> tuple[str | None, list[Proposal]]:
         says = f"PATCH of {PART} bytes at 0: {described(reply)}; then HEAD: {described(told)}"
         offset = None if told is None else offset_of(told)
         return f"{says}, Upload-Offset {offset}: what it acknowledges, it does not know", proposals
+    if (other := await _refused(bench)) == url:
+        return (
+            f"two creations were given one Location, `{other}`: nobody can tell them apart",
+            proposals,
+        )
     return None, proposals
+
+
+def _strays(bench: Bench, url: str) -> str | None:
+    """What is said of a URL whose upload's name leads out of the storage, or is none that a file can have."""
+    name = upload_id(bench.ground.wire, url)
+    if ".." not in name.split("/") and "\0" not in name:
+        return None
+    return (
+        f"POST: Location `{legible_line(url)}` names `{legible_line(name)}`, which is no path below the "
+        "storage, so nothing of it is looked at"
+    )
 
 
 async def _known(bench: Bench) -> tuple[str, list[Proposal]]:

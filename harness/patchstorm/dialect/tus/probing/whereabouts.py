@@ -6,7 +6,7 @@ first one's names explain is a name of the server's own choice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from patchstorm.dialect.probed import Probed, Proposal
@@ -22,13 +22,15 @@ class Traced:
 
     ``windows`` are the changes during its creation and during each PATCH, the last one's with what came of
     it until all was at rest; ``before`` and ``after`` are what lay there. ``holders`` are the files that
-    held the second body once it was acknowledged.
+    held the second body once it was acknowledged; ``untouched`` are those that changed, appeared or vanished
+    meanwhile without a byte in them, such as locks: a file that is only opened for writing counts as changed.
     """
 
     made: Made
     before: frozenset[str]
     windows: list[Changes] = field(default_factory=list)
     holders: tuple[str, ...] = ()
+    untouched: frozenset[str] = frozenset()
     early: bool = False
     after: frozenset[str] = frozenset()
     path: str = ""
@@ -93,14 +95,36 @@ async def traced(bench: Bench) -> Traced:
         if offset == 2 * PART:
             one.early = bench.way == "path" and await bench.assembled(made) is not None
         body = made.body(offset, PART)
+        held = _contents(bench) if offset == PART else {}
+        bench.ground.filled.clear()
         await bench.patch(made.url, offset, body)
         if offset + PART < SIZE:
             one.windows.append(await _window(bench))
         if offset == PART:
-            one.holders = tuple(
-                path for path in bench.ground.paths() if body in (bench.ground.read(path) or b"")
-            )
+            holds = _contents(bench)
+            one.holders = tuple(path for path, data in holds.items() if body in data)
+            one.untouched = _untouched(bench, one.windows[-1], held, holds)
     return one
+
+
+def _contents(bench: Bench) -> dict[str, bytes]:
+    return {path: bench.ground.read(path) or b"" for path in bench.ground.paths()}
+
+
+def _untouched(
+    bench: Bench, window: Changes, before: Mapping[str, bytes], after: Mapping[str, bytes]
+) -> frozenset[str]:
+    """Of what happened, the paths that held nothing new.
+
+    Of what is there its bytes tell, since a lock that is opened to be emptied looks like one written to; of
+    what is gone, what was seen of its writing.
+    """
+    return frozenset(
+        path
+        for path, _ in window
+        if before.get(path, b"") == after.get(path, b"")
+        and (path in after or bench.ground.filled.get(path) is False)
+    )
 
 
 async def _window(bench: Bench) -> Changes:
