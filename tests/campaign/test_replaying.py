@@ -4,12 +4,13 @@ import json
 import shutil
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
-from patchstorm.campaign import single
+from patchstorm.campaign import pinned, single
 from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.explore import explore
 from patchstorm.campaign.failure import read_failure
@@ -17,8 +18,10 @@ from patchstorm.campaign.ran import replayed
 from patchstorm.campaign.replay_target import replay_target
 from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.single import Replayed
+from patchstorm.check.model import Finding
+from patchstorm.check.weight import same_cause
 from patchstorm.cli import main
-from patchstorm.commands import replay
+from patchstorm.commands import replay, replay_corpus
 from patchstorm.report.model import RunReport
 from patchstorm.scenario import library
 from sampled import one_in
@@ -261,3 +264,31 @@ def test_runs_that_could_not_tell_are_not_counted_as_safe(
         monkeypatch.setattr(single, "replay_live", lambda *_, _told=replayed, **__: _told)
         assert replay._live(failure, found, None, None, 2, None) == code
         assert said in capsys.readouterr().out
+
+
+def test_real_processes_that_are_violated_otherwise_are_not_mended(
+    found: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A half fix that traded lost bytes for a missing file was told as "0 of 5", with exit code 0."""
+    failure = read_failure(found)
+    safe = RunReport(scenario="s", target="t", world="processes", seed=1, verdict="safe")
+    missing = (Finding(checker="durability", summary="no file stands under its name"),)
+    assert not same_cause(failure.findings, missing)
+    other = msgspec.structs.replace(safe, verdict="violated", findings=missing)
+    results = tuple(StormResult(report=one) for one in (safe, other))
+    done = Replayed(repeats=2, reproduced=0, results=results)
+    for room in (single, pinned):
+        monkeypatch.setattr(room, "replay_live", lambda *_, **__: done)
+    assert replay._live(failure, found, None, None, 2, None) == 1
+    said = capsys.readouterr().out
+    assert "The violation came back in 0 of 2 runs." in said
+    assert "Violated otherwise than it was: 1 of 2." in said
+    assert "no file stands under its name" in said
+
+    lived = msgspec.structs.replace(failure, world="processes")
+    monkeypatch.setattr(pinned, "read_failure", lambda _: lived)
+    back = pinned.came_back(found, times=2, near=0)
+    assert back is not None and back.findings == missing
+    entry = SimpleNamespace(failure=failure)
+    kept = ("STILL FAILS", "otherwise than it did, 1 of 2")
+    assert replay_corpus._live(entry, None, 2, None) == kept  # type: ignore[arg-type]

@@ -33,9 +33,10 @@ def came_back(
     with tempfile.TemporaryDirectory(prefix="patchstorm-") as folder:
         done = replay_live(failure, repeats=times, out_dir=Path(folder))
     reports = [one.report for one in done.results]
-    for report in reports:
-        if same_cause(failure.findings, report.findings):
-            return msgspec.structs.replace(report, failure=str(path))
+    likewise = [one for one in reports if same_cause(failure.findings, one.findings)]
+    otherwise = [one for one in done.violated if as_grave(failure.findings, one.findings)]
+    for report in (*likewise, *otherwise):
+        return msgspec.structs.replace(report, failure=str(path))
     if all(report.verdict in (None, "unknown") for report in reports):
         raise InconclusiveError(f"{path}: no run could tell: {remark(reports[0])}")
     return None

@@ -27,6 +27,7 @@ from patchstorm.campaign.skipping import unrunnable
 from patchstorm.check.weight import same_cause
 from patchstorm.choice.schedule import Schedule
 from patchstorm.errors import OtherPythonError, UsageError
+from patchstorm.report.model import RunReport
 from patchstorm.report.reached import held
 from patchstorm.run.outcome import Outcome
 from patchstorm.scenario import library
@@ -52,6 +53,12 @@ class Replayed:
     repeats: int
     reproduced: int
     results: tuple[StormResult, ...]
+
+    @property
+    def violated(self) -> tuple[RunReport, ...]:
+        """The runs that were violated, likewise or otherwise: a server that fails anew is not mended."""
+        reports = (result.report for result in self.results)
+        return tuple(report for report in reports if report.verdict == "violated")
 
 
 def run_storm(

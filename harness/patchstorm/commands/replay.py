@@ -216,12 +216,16 @@ def _tell(replayed: Replayed, failure: Failure, path: Path, instead: str | None)
     console.print(
         f"The violation came back in {replayed.reproduced} of {told} runs.", soft_wrap=True
     )
-    if not replayed.reproduced:
+    violated = replayed.violated
+    if not violated:
         if failure.edited:
             console.print(EDITED, soft_wrap=True)
             return 2
         return 0
-    again = next(report for report in reports if same_cause(failure.findings, report.findings))
+    likewise = [report for report in violated if same_cause(failure.findings, report.findings)]
+    if not likewise:
+        console.print(f"Violated otherwise than it was: {len(violated)} of {told}.", soft_wrap=True)
+    again = (likewise or violated)[0]
     console.print()
     tell_violation(asked_for(msgspec.structs.replace(again, failure=str(path)), instead), console)
     return 1

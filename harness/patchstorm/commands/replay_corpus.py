@@ -110,6 +110,9 @@ def _live(entry: Entry, target: str | None, times: int, out: Path | None) -> tup
         done = replay_live(entry.failure, target=aim, repeats=times, out_dir=out or Path(folder))
     if done.reproduced:
         return "STILL FAILS", f"{done.reproduced} of {done.repeats}"
+    if done.violated:
+        said = f"otherwise than it did, {len(done.violated)} of {done.repeats}"
+        return "STILL FAILS", said
     told = [one.report for one in done.results if one.report.verdict not in (None, "unknown")]
     if told and not entry.failure.edited:
         return "FIXED", f"{len(told)} runs"
