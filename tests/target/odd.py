@@ -14,6 +14,7 @@ They are the small server of ``tiny.py``, honest but for this:
 ``packed``       finishes files compressed
 ``linked``       publishes a link to where the bytes are
 ``own-names``    keeps each file below ``store`` under a name of its own; GET gives it
+``own-unread``   the same, and GET is answered 404
 ``suffix``       publishes under the file name asked for, and with a suffix where that is taken
 ``named``        the same, but refuses a name that is taken or leaves its directory
 ``locks``        keeps a file open and locked beside each upload while it takes a body, and never writes to it
@@ -125,7 +126,7 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
     def place(self, name: str) -> str | None:
         """Where the bytes of a new upload go; None for a name that cannot be had."""
         wanted = self.metadata.get("filename", name)
-        if self.mood == "own-names":
+        if self.mood.startswith("own-"):
             return f"store/{uuid.uuid4().hex[:12]}x"
         if self.mood in ARRANGED:
             (self.root / "incoming").mkdir(exist_ok=True)
@@ -183,7 +184,7 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         said = self.said
-        if not said:
+        if not said or self.mood == "own-unread":
             self.reply(404)
         elif said["concat"].startswith("final;"):
             self.reply(200, self.joined(said["concat"]))
@@ -276,7 +277,7 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
 def main() -> None:
     port, root, mood = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     for name in ("state", "data", "store"):
-        if name == "state" or mood in ARRANGED or (name == "store" and mood == "own-names"):
+        if name == "state" or mood in ARRANGED or (name == "store" and mood.startswith("own-")):
             (root / name).mkdir(exist_ok=True)
     if mood == "furnished":
         (root / "README").write_text("please do not remove")

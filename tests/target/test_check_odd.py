@@ -344,6 +344,14 @@ def test_names_of_the_servers_own_are_had_with_get(
     assert checked(path, capsys)["proposals"] == []
 
 
+@pytest.mark.slow
+def test_names_that_nothing_explains_and_get_does_not_give_are_told_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = checked(odd(tmp_path, "own-unread"), capsys)
+    assert any("neither {id} nor" in one and "Have the server" in one for one in said["remarks"])
+
+
 @pytest.mark.parametrize(
     ("receiving", "better"), one_in(2, [("*.lck", ["~{published}"]), ("~{published}", None)])
 )

@@ -212,7 +212,9 @@ async def _searched(bench: Bench, result: Whereabouts) -> None:
         bench.way = "search"
         result.remarks.append(
             f"the bytes are not to be had by {how}; they lie at `{lies[0]}`, a name that neither "
-            "{id} nor {target} explains, and GET does not give them: no storm can tell whose they are"
+            "{id} nor {target} explains, and GET does not give them: no storm can tell whose they "
+            "are, and each would miss them. Have the server answer GET of a finished upload with its "
+            "bytes, or name its file after {id} in a directory that is the same for all"
         )
         return
     alike = _elsewhere(bench, one, two)
