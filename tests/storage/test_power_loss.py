@@ -144,6 +144,41 @@ def test_a_failed_fsync_is_told_once_and_its_data_are_not_safe() -> None:
     assert contents == {b"old!", b"new!"}
 
 
+def grown_where_fsync_failed(disk: str, again: bytes, at: int) -> set[bytes]:
+    """What is in a file that failed to grow to 9,000 bytes, once ``again`` is written and synced."""
+    contents = set()
+    odometer = Odometer()
+    while True:
+        server = Server(disk)
+        client = server.mount("a")
+        put(client, "/f", b"", sync=True)
+        sync_directory(client, "/")
+        fd = client.open("/f", c.O_WRONLY)
+        client.write(fd, b"x" * 9000)
+        server.faults = Faults(eio_fsync=True)
+        server.choose = lambda kind, count: int(kind == "fault.eio_fsync")
+        with pytest.raises(OSError, match="Input/output"):
+            client.fsync(fd)
+        server.faults = None
+        client.pwrite(fd, again, at)
+        client.fsync(fd)
+        server.choose = odometer.choose
+        server.power_loss()
+        contents.add(server.files()["/f"])
+        if not odometer.turn():
+            return contents
+
+
+@pytest.mark.parametrize("disk", DISKS)
+def test_what_is_written_again_after_a_failed_fsync_is_safe_with_its_length(disk: str) -> None:
+    assert grown_where_fsync_failed(disk, b"x" * 9000, 0) == {b"x" * 9000}
+
+
+def test_and_of_what_is_not_written_again_the_length_is_not_safe_either() -> None:
+    """The first page is, since it was written again as a whole; the others may be gone."""
+    assert b"x" * 4096 in grown_where_fsync_failed("ext4", b"x" * 4096, 0)
+
+
 def test_all_processes_die_and_locks_are_gone() -> None:
     server = Server("ext4")
     client = server.mount("a")

@@ -151,7 +151,12 @@ class SequentialStore:
             with self.locked(paths, create=True):
                 if self.load(paths) is None:
                     self.initialise(paths, claims, metadata)
-        return self.view(claims)
+        try:
+            return self.view(claims)
+        except Busy:
+            # Who is told to come again creates another upload, and this one would be nobody's. A sweeper
+            # holds its lock, which publishes it as well if it has no bytes to wait for.
+            return created(claims, metadata)
 
     def view(self, claims: Claims) -> View:
         with no_space(), self.opened(claims) as (_, record):
@@ -454,6 +459,13 @@ class SequentialStore:
     def require_unexpired(self, claims: Claims) -> None:
         if self.now_s() > claims.expires_s:
             raise Gone("The token has expired.")
+
+
+def created(claims: Claims, metadata: str) -> View:
+    """What is seen of an upload that was just made."""
+    expires_s = claims.expires_s
+    record = Record(size=claims.size, target=claims.target, expires_s=expires_s, metadata=metadata)
+    return view_of(claims, record)
 
 
 def view_of(claims: Claims, record: Record) -> View:

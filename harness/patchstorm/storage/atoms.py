@@ -65,6 +65,7 @@ class AtomBuilder:
         self.sizes: dict[int, int] = {}
         self.contents: dict[int, dict[int, bytes]] = {}
         self.cuts: dict[int, Atom] = {}
+        self.short: dict[int, int] = {}
         self._steps: dict[int, Callable[..., None]] = {
             oplog.CREATE: self._create,
             oplog.LINK: self._link,
@@ -196,12 +197,15 @@ class AtomBuilder:
                 pages[index] = self._add(serial, updates[-1:], metadata=False, deps=deps)
             at = stop
         old = self.sizes[serial]
+        known = self.short.pop(serial, old)
         if self.disk.journal_data:
-            if end > old:
+            if end > known:
                 updates.append((("size", serial), end))
             self._add(serial, updates, metadata=True)
-        elif end > old:
-            self._grow(serial, old, end, pages)
+        elif end > known:
+            self._grow(serial, known, end, pages)
+        if max(known, end) < old:
+            self.short[serial] = max(known, end)
         self.sizes[serial] = max(old, end)
 
     def _grow(self, serial: int, old: int, new: int, pages: dict[int, Atom]) -> None:
@@ -238,6 +242,7 @@ class AtomBuilder:
         if size < self.sizes[serial]:
             updates += self._cut(serial, contents, size)
         self.sizes[serial] = size
+        self.short.pop(serial, None)
         self.cuts[serial] = self._add(serial, updates, metadata=True)
 
     def _cut(self, serial: int, contents: dict[int, bytes], size: int) -> list[tuple[Key, Any]]:
@@ -314,6 +319,19 @@ class AtomBuilder:
         for atom in self._contents_of(inode):
             if not atom.journalled:
                 atom.forgotten = True
+        serial = inode.serial
+        if serial in self.sizes:
+            self.short[serial] = self._size_left(serial)
+
+    def _size_left(self, serial: int) -> int:
+        """How long the file is without what was forgotten. Who writes the same bytes again makes their pages
+        dirty, and the size goes to disk with them (xfs_setfilesize; i_disksize of ext4)."""
+        for atom in reversed(self.of_inode.get(serial, ())):
+            for key, value in reversed(atom.updates):
+                if key == ("size", serial) and not atom.forgotten:
+                    return int(value)
+        on_disk = self.image.nodes.get(serial)
+        return 0 if on_disk is None else on_disk.size
 
 
 def _round_up(size: int) -> int:
