@@ -43,7 +43,12 @@ class _OwnerFile(SequentialStore):
     def signed(self, paths: Paths) -> str:
         """A new file that names the owner."""
         mine = paths.of(self.files.unique("held"))
-        self.files.create(mine, self.owner())
+        try:
+            self.files.create(mine, self.owner())
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            raise Busy("Whoever holds the lock took it away with what others had left.") from None
         return mine
 
     def unsigned(self, paths: Paths, mine: str) -> None:

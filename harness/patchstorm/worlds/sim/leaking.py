@@ -1,6 +1,6 @@
 """What requests leave behind: files that a process keeps open, and temporary ones that it has not removed.
 
-Looked at whenever a request has been dealt with, answered or broken off, before a sweep can cover it up. A
+Looked at whenever a request has been dealt with, answered or broken off, and nobody is at work. A
 process that died is not looked at: its kernel closes its files, and the temporary ones are for a sweeper.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from patchstorm.history.events import Leak
 from patchstorm.history.recorder import Recorder
@@ -22,6 +22,15 @@ from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.network import Network
 from patchstorm.worlds.sim.port import Watch
 from patchstorm.worlds.sim.replica import Replica
+
+
+class _Left(NamedTuple):
+    """A temporary file of a request that is over, and the start of the process that made it."""
+
+    path: str
+    replica: Replica
+    starts: int
+    op: int
 
 
 class Leaks:
@@ -44,14 +53,17 @@ class Leaks:
         self._stamp = stamp
         self._made: defaultdict[str, list[str]] = defaultdict(list)  # by the path of the task
         self._told: set[tuple[str, int, int]] = set()
+        self._replicas: list[Replica] = []
+        self._left: list[_Left] = []
 
     def look(self, watch: Watch, replicas: list[Replica]) -> None:
         """Look from now on."""
         if self._temporary:
             watch.appeared.append(self._appeared)
         self._network.on_ended = self._ended
+        self._replicas = replicas
         for replica in replicas:
-            replica.on_swept = self._at_rest
+            replica.on_swept = self._looked
 
     def _appeared(self, path: str) -> None:
         task, path = self._kernel.current, path[len(ROOT) + 1 :]
@@ -59,10 +71,29 @@ class Leaks:
             self._made[task.path].append(path)
 
     def _ended(self, delivery: Delivery, replica: Replica) -> None:
-        for path in self._made.pop(delivery.path, ()):
-            if find(self._server, path) is not None:
-                self._tell("file", path, replica, delivery.op)
+        self._left += [
+            _Left(path, replica, replica.starts, delivery.op)
+            for path in self._made.pop(delivery.path, ())
+            if find(self._server, path) is not None
+        ]
+        self._looked(replica)
+
+    def _looked(self, replica: Replica) -> None:
+        self._still_there()
         self._at_rest(replica)
+
+    def _still_there(self) -> None:
+        """Tell of what is left, once nobody is at work anywhere.
+
+        Whoever finishes the upload takes away what belongs to others as well, and may hold a file just now
+        that its maker could not remove for that.
+        """
+        if any(one.busy_requests or one.sweeping for one in self._replicas):
+            return
+        left, self._left = self._left, []
+        for path, replica, starts, op in left:
+            if replica.starts == starts and find(self._server, path) is not None:
+                self._tell("file", path, replica, op)
 
     def _at_rest(self, replica: Replica) -> None:
         if not replica.at_rest or ("handle", replica.index, replica.starts) in self._told:
