@@ -187,11 +187,13 @@ def test_a_server_that_restarts_is_outlived(guests: Guests, storage: str) -> Non
     assert "ok" in afterwards, told(result)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_client_host_that_dies_answers_nothing_and_comes_back(guests: Guests) -> None:
-    """Who commits has a request. One that is over before the power goes is answered: another is tried."""
-    scenario = faulty("power-loss", "acting", 'phase = "committing"', "200ms")
+    """Long: on some kernels a process that was flushing cannot be killed once its server is out of reach, and
+    the storm then waits for it to its end.
+    """
     for seed in range(1, TRIES):
+        scenario = faulty("power-loss", "any-replica", "after_requests = 3", "200ms")
         result = ran(guests, scenario, storage="nfs4.2", seed=seed)
         begins, ends = struck(result, "power-loss")
         there = [

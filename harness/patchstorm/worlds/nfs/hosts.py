@@ -8,7 +8,6 @@ round.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
@@ -24,8 +23,6 @@ from patchstorm.worlds.nfs.namespaces import hold, network_of
 
 SHARED: Final = f"{BASE}/shared"
 UNMOUNT_S_MAX: Final = 5.0
-GIVEN_UP_S: Final = 0.1
-GIVEN_UP_MAX: Final = 50
 _DAEMONS: Final = "rpcbind && rm -f /run/rpcbind.sock && rpc.statd --no-notify"
 _GO_THERE: Final = 'cd "$0" && exec "$@"'
 
@@ -152,20 +149,6 @@ class Host:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    async def _give_up_calls(self) -> None:
-        """Let what is killed end, though the server of its hard mount is out of reach.
-
-        Whoever flushes a file while it ends cannot be killed in its call. umount(8) with -f gives up the
-        calls of that moment, and a process that ends may begin others, so it is asked until nobody is left;
-        once the mount is detached, it can be asked no more.
-        """
-        for _ in range(GIVEN_UP_MAX):
-            if not self.processes():
-                return
-            with contextlib.suppress(ProgramFailed):  # busy until the last one is gone
-                await run(*self.enter("umount", "-f", SHARED), within_s=UNMOUNT_S_MAX)
-            await asyncio.sleep(GIVEN_UP_S)
-
     async def kill(self) -> None:
         """What remains of a host that failed goes: its mount, its cable, its namespaces."""
         if self._holder is None:
@@ -173,7 +156,6 @@ class Host:
         self.fail()
         if self.mounted:
             self.mounted = False
-            await self._give_up_calls()
             await self._unmount_by_force()
         with contextlib.suppress(ProgramFailed):
             await run("ip", "link", "del", self.cable)
