@@ -14,6 +14,7 @@ from patchstorm.campaign.schedules import Search, Session, Told
 from patchstorm.campaign.single import run_storm
 from patchstorm.catalog.model import Bug
 from patchstorm.catalog.table import BY_NAME
+from patchstorm.report.model import RunReport
 from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.library import load
 from patchstorm.scenario.model import Scenario
@@ -59,7 +60,8 @@ def first_violation(name: str) -> Told | None:
     return None
 
 
-def fired(told: Told) -> set[str]:
+def fired(told: Told | RunReport) -> set[str]:
+    """The checkers that found something."""
     return {finding.checker for finding in told.findings}
 
 
@@ -93,13 +95,9 @@ def storms(bug: Bug, *, patience_ms: int | None = None) -> list[StormResult]:
         if result.report.verdict == "unknown":
             continue  # it did not get where it had to: no death, say, came at its moment
         results.append(result)
-        if checkers_of(result) & set(bug.caught_by) or len(results) == STORMS_MAX:
+        if fired(result.report) & set(bug.caught_by) or len(results) == STORMS_MAX:
             break
     return results
-
-
-def checkers_of(result: StormResult) -> set[str]:
-    return {finding.checker for finding in result.report.findings}
 
 
 def allowed(bug: Bug) -> set[str]:
