@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from patchstorm.campaign.conducted import JOBS, JOBS_MAX
 from patchstorm.choice.prng import Prng
 from patchstorm.choice.random_walk import RandomWalk
 from patchstorm.live.fleet import Fleet
@@ -121,7 +122,7 @@ def _measure(word: str, storm: str, spent: dict[str, float]) -> None:
         )
         for keeps in (False, True)
     )
-    for aim, fleets in ((fresh, 1), (kept, 1), (kept, 2)):
+    for aim, fleets in ((fresh, 1), (kept, 1), (kept, JOBS), (kept, JOBS_MAX)):
         keeping = Keeping()
         try:
             if aim is kept:  # what is started once, and the proof

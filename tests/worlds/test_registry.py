@@ -214,6 +214,7 @@ class Trail:
     """Where the caravan goes next: once past the mirage."""
 
     strategy: str = "portfolio"
+    slept: float = 0.0
     ran: bool = True
     unmade: bool = False
 

@@ -22,6 +22,7 @@ import msgspec
 
 from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.conducted_shrinking import shrink_conducted
+from patchstorm.campaign.cores import cores
 from patchstorm.campaign.failure import read_failure
 from patchstorm.campaign.far import Far, Shown, looked_at
 from patchstorm.campaign.single import run_plan
@@ -48,6 +49,10 @@ RUNS_DEFAULT = 40
 AIMED_OF_A_PLAN = 24
 AIMED_BETWEEN = 4
 """So many for each order that a strategy draws."""
+JOBS = 2
+"""Runs at a time: while one waits for its servers to come to rest, another can go on."""
+JOBS_MAX = 12
+"""Of a server that sleeps all the time. Each has replicas of its own, in memory."""
 STORAGE = "tmpfs"
 Try: TypeAlias = tuple[Plan, Schedule | None]
 """A plan and the choices to be made in it; None: those that a strategy draws."""
@@ -55,7 +60,8 @@ Try: TypeAlias = tuple[Plan, Schedule | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is to be searched; the budget is in runs or in seconds. ``jobs`` runs are under way at a time.
+    """What is to be searched; the budget is in runs or in seconds. ``jobs`` runs are under way at a time;
+    None: as many as it takes to have something to do (:meth:`Search.at_once`).
 
     ``shown`` is told now and then how far it is.
     """
@@ -71,7 +77,7 @@ class Asked:
     replicas: int | None = None
     claimed_only: bool = True
     allow_unreached: bool = False
-    jobs: int = 1
+    jobs: int | None = 1
     out_dir: Path
     shown: Shown | None = None
 
@@ -151,6 +157,7 @@ class Search:
     minor: StormResult | None = None
     wanted: Conducting = field(init=False)
     _began: float = field(default_factory=monotonic)
+    _slept: deque[float] = field(default_factory=lambda: deque(maxlen=JOBS_MAX))
 
     def __post_init__(self) -> None:
         self.wanted = world_of(self.asked.world).conducting()
@@ -204,19 +211,33 @@ class Search:
         under_way: deque[asyncio.Task[tuple[StormResult, Conducting]]] = deque()
         try:
             while True:
-                while len(under_way) < self.asked.jobs and self._room(len(under_way)):
+                going = [one for one in under_way if not one.done()]
+                while len(going) < self.at_once() and self._room(len(under_way)):
                     one = next(tries, None)
                     if one is None:
                         break
-                    under_way.append(asyncio.create_task(self._run(*one)))
+                    going.append(asyncio.create_task(self._run(*one)))
+                    under_way.append(going[-1])
                 if not under_way or self.over():
                     return
-                result, self.wanted = await under_way.popleft()
-                self.took(result)
+                await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+                while under_way and under_way[0].done() and not self.over():
+                    result, self.wanted = under_way.popleft().result()
+                    self._slept.append(self.wanted.slept)
+                    self.took(result)
         finally:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+
+    def at_once(self) -> int:
+        """How many runs are to be under way. Who waits for a server's own timer, as two clients do of whom
+        the server has one ask for a lock every two seconds, does nothing else meanwhile: others can."""
+        if self.asked.jobs is not None:
+            return self.asked.jobs
+        jobs = min(JOBS, cores())
+        awake = 1 - sum(self._slept) / max(1, len(self._slept))
+        return round(jobs / max(awake, jobs / JOBS_MAX))
 
     def took(self, result: StormResult) -> None:
         """The next one is through."""

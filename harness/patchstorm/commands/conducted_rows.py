@@ -9,7 +9,6 @@ from typing import Final
 
 import msgspec
 
-from patchstorm.commands.conducting import JOBS
 from patchstorm.commands.sampling import Sampled
 from patchstorm.report.loudness import NORMAL, Loudness
 from patchstorm.report.matrix import Cell, Row, cell
@@ -57,13 +56,12 @@ class Conducted:
 
     def _search(self, scenario: Scenario, target: Target) -> tuple[RunReport, bool]:
         from patchstorm.campaign.conducted import Asked, search
-        from patchstorm.campaign.cores import cores
 
         searched = search(
             Asked(
                 scenario=scenario, target=target, world=WORLD, seed=self.seed, runs=self.runs,
                 replicas=self.replicas, allow_unreached=self.allow_unreached,
-                jobs=min(JOBS, cores()), out_dir=self.out_dir,
+                jobs=None, out_dir=self.out_dir,
             )
         )  # fmt: skip
         return searched.report, searched.interrupted

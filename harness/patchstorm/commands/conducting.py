@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from patchstorm.commands.places import DEFAULT_OUT
 from patchstorm.commands.searches import Request, end
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from patchstorm.report.searching import Searching
     from patchstorm.scenario.model import Scenario
     from patchstorm.target.model import Target
-
-
-JOBS: Final = 2
-"""Runs at a time: while one waits for its servers to come to rest, another can go on."""
 
 
 def conduct(request: Request, corpus: Corpus | None) -> int:
@@ -47,14 +43,13 @@ def conduct(request: Request, corpus: Corpus | None) -> int:
 
 def _searched(request: Request, scenario: Scenario, target: Target, shown: Searching) -> Searched:
     from patchstorm.campaign.conducted import Asked, search
-    from patchstorm.campaign.cores import cores
     from patchstorm.campaign.dying import STRATEGY, enumerated
 
     asked = Asked(
         scenario=scenario, target=target, world=request.world, seed=request.seed,
         runs=request.schedules, seconds=request.seconds, strategy=request.strategy,
         storage=request.storage, replicas=request.replicas, claimed_only=not request.unclaimed,
-        allow_unreached=request.allow_unreached, jobs=request.jobs or min(JOBS, cores()),
+        allow_unreached=request.allow_unreached, jobs=request.jobs,
         out_dir=request.out or DEFAULT_OUT, shown=shown.told,
     )  # fmt: skip
     return enumerated(asked) if asked.strategy == STRATEGY else search(asked)

@@ -85,6 +85,11 @@ class Conducting(Protocol):
         ...
 
     @property
+    def slept(self) -> float:
+        """The part of the last run's time in which it waited for timers of servers, from 0 to 1."""
+        ...
+
+    @property
     def ran(self) -> bool:
         """Whether the last run came to something that orders can be read off."""
         ...

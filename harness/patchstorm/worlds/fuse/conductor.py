@@ -55,6 +55,8 @@ class Conductor(Resting):
         self.served = Served()
         self._engaged: set[int] = set()  # who serves a request, or has not done with the last one
         self._waited = False
+        self.slept = 0.0
+        """Seconds in which nothing could go on but a server's timer."""
         self._awaited = (0, "")  # the call that was given time before a step
         self._due_ns: int | None = None  # when the clients' next timer goes off
         self._real = 0
@@ -362,9 +364,12 @@ class Conductor(Resting):
     def _servers_timers(self, timeout: float | None) -> Events:
         """Real time, until one of them has gone off."""
         self._last_ns = time.monotonic_ns()
-        end = time.monotonic() + (TIMER_S if timeout is None else min(TIMER_S, timeout))
-        while (left := end - time.monotonic()) > 0:
+        now = time.monotonic()
+        end = now + (TIMER_S if timeout is None else min(TIMER_S, timeout))
+        while (left := end - now) > 0:
             events = self._let_time_pass(left)
+            before, now = now, time.monotonic()
+            self.slept += now - before
             if events or any(not one.own for one in self._held):
                 self._moving |= set(self._serving)
                 self._end_waits()  # time has passed for them, too

@@ -52,7 +52,8 @@ class FuseOutcome:
     What of ``trace`` comes before ``storm_from`` was done before the storm, where nobody is struck.
     ``paths`` maps what requests are called to their operations, ``turns`` the names of clients' turns
     to requests, and ``names`` what servers minted to what paths say instead. ``openers`` is what was known of
-    sweeps from the first (:mod:`.chains`).
+    sweeps from the first (:mod:`.chains`). Of the real ``seconds`` that it took, in ``slept`` nothing could
+    go on but a timer of a server's.
     """
 
     history: History
@@ -73,3 +74,4 @@ class FuseOutcome:
     names: dict[str, str] = field(default_factory=dict)
     openers: tuple[str, ...] = ()
     seconds: float = 0.0
+    slept: float = 0.0

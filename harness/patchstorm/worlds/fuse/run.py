@@ -402,6 +402,7 @@ class _FuseRun(Run):
             names=dict(self.minted),
             openers=self.conductor.chains.known,
             seconds=seconds,
+            slept=self.conductor.slept,
         )
 
     def history(self) -> History:

@@ -46,6 +46,10 @@ class Wanted:
         self.keeping.close()
 
     @property
+    def slept(self) -> float:
+        return 0.0 if self.last is None else self.last.slept / max(self.last.seconds, 0.001)
+
+    @property
     def ran(self) -> bool:
         return self.last is not None
 

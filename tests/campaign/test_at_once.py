@@ -1,0 +1,79 @@
+"""How many runs of a search are under way at once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from patchstorm.campaign.concluded import StormResult
+from patchstorm.campaign.conducted import JOBS_MAX, Asked, Search
+from patchstorm.campaign.cores import cores
+from patchstorm.report.model import RunReport
+from patchstorm.scenario.schema import parse
+from patchstorm.target.registry import resolve
+
+TINY = """
+title = "Tiny"
+why = "Somebody is to be asked."
+[[upload]]
+size = "1KiB"
+[[client]]
+kind = "sequential"
+"""
+
+
+class Busy(Search):
+    """Runs that take as many turns of the loop as is said, of which a server's timers have a part."""
+
+    def __init__(self, asked: Asked, *, slept: float, turns: list[int]) -> None:
+        super().__init__(asked)
+        self.part, self.turns = slept, turns
+        self.going: set[int] = set()
+        self.beside: dict[int, int] = {}
+
+    async def _run(self, plan: Any, schedule: Any) -> Any:
+        self.going.add(plan.index)
+        self.beside[plan.index] = len(self.going)
+        for _ in range(self.turns[plan.index % len(self.turns)]):
+            await asyncio.sleep(0)
+        self.going.remove(plan.index)
+        report = RunReport(
+            scenario="tiny", target="reference", world="fuse", seed=plan.index, verdict="safe"
+        )
+        return StormResult(report=report), SimpleNamespace(slept=self.part, close=lambda: None)
+
+
+def searched(tmp_path: Path, *, slept: float, turns: list[int], jobs: int | None = None) -> Busy:
+    asked = Asked(
+        scenario=parse(TINY, name="tiny", file="tiny.toml"), target=resolve("reference"),
+        world="fuse", strategy="random-walk", runs=60, jobs=jobs, out_dir=tmp_path,
+    )  # fmt: skip
+    search = Busy(asked, slept=slept, turns=turns)
+    asyncio.run(search.go())
+    return search
+
+
+@pytest.mark.parametrize(
+    ("slept", "most"), [(0.0, min(2, cores())), (0.5, 2 * min(2, cores())), (0.9999, JOBS_MAX)]
+)
+def test_where_servers_sleep_more_runs_are_under_way(
+    tmp_path: Path, slept: float, most: int
+) -> None:
+    assert max(searched(tmp_path, slept=slept, turns=[3]).beside.values()) == most
+
+
+def test_what_is_asked_for_is_what_is_under_way(tmp_path: Path) -> None:
+    assert max(searched(tmp_path, slept=0.9999, turns=[3], jobs=3).beside.values()) == 3
+
+
+def test_a_long_run_keeps_no_other_from_beginning_and_results_come_in_their_order(
+    tmp_path: Path,
+) -> None:
+    search = searched(tmp_path, slept=0.0, turns=[400, *[2] * 59], jobs=3)
+    assert [one.report.seed for one in search.results] == list(range(60))
+    assert list(search.beside) == list(range(60))
+    assert min([search.beside[index] for index in range(3, 60)]) >= 2
