@@ -7,12 +7,15 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from patchstorm.live.abilities import Abilities
 from patchstorm.live.faults import Faults
 from patchstorm.run.triggers import Seen
 from patchstorm.scenario.plan import FaultPlan, Trigger, Whom
 from patchstorm.worlds.containers.abilities import ContainerAbilities
 from patchstorm.worlds.containers.member import Member
+from patchstorm.worlds.nfs import abilities as nfs
 from patchstorm.worlds.nfs.abilities import NfsAbilities
 
 Done = list[str]
@@ -53,6 +56,9 @@ class Fake(Member):
     async def unfreeze(self) -> None:
         await self._takes_time("thawed")
 
+    def forsake(self) -> None:
+        self.done.append(f"{self.index} forsaken")
+
 
 class Host:
     """A host of the NFS world that does as much."""
@@ -66,6 +72,15 @@ class Host:
     def rejoin(self) -> None:
         self.done.append("cable in")
 
+    def fail(self) -> None:
+        self.done.append("fails")
+
+    async def kill(self) -> None:
+        self.done.append("is taken down")
+
+    async def boot(self) -> None:
+        self.done.append("boots")
+
 
 def strike(
     kind: str, made: Callable[..., Abilities], *, whom: Whom = "all", for_ms: int | None = None
@@ -78,13 +93,36 @@ def strike(
         recorder: Any = SimpleNamespace(add=lambda event: None)
         nothing: Any = None
         faults = Faults(made(fleet, nothing, nothing, nothing), recorder)
-        plan = FaultPlan(id="f", kind=kind, whom=whom, trigger=Trigger(kind="step"), for_ms=for_ms)
+        plan = FaultPlan(
+            id="f", kind=kind, whom=whom, replica=1, trigger=Trigger(kind="step"), for_ms=for_ms
+        )
         faults.strike(plan, Seen())
         at_once = list(done)
         await faults.end()
         return at_once
 
     return asyncio.run(struck()), done
+
+
+def on_hosts(done: Done) -> Callable[..., Abilities]:
+    """The world ``nfs``, with hosts that write down what becomes of them."""
+
+    class Mounting:
+        async def mount(self, host: Host) -> None:
+            host.done.append("mounts")
+
+    class Wired(NfsAbilities):
+        def _hosts(self, hit: tuple[int, ...]) -> Any:
+            return [Host(done) for _ in hit]
+
+        @property
+        def _nfs(self) -> Any:
+            return Mounting()
+
+    def lights_out(_: FaultPlan) -> Any:
+        raise AssertionError("the server keeps its power")
+
+    return lambda *world: Wired(*world, lights_out=lights_out)
 
 
 def test_a_crash_kills_all_before_anything_is_waited_for() -> None:
@@ -123,13 +161,32 @@ def test_a_container_stands_still_at_once_and_is_frozen_then() -> None:
 def test_a_host_loses_its_storage_at_once_and_gets_it_back() -> None:
     wires: Done = []
 
-    class Wired(NfsAbilities):
-        def _hosts(self, hit: tuple[int, ...]) -> Any:
-            return [Host(wires) for _ in hit]
-
-    def lights_out(_: FaultPlan) -> Any:
-        raise AssertionError("the server keeps its power")
-
-    strike("partition-storage", lambda *world: Wired(*world, lights_out=lights_out))
+    strike("partition-storage", on_hosts(wires))
 
     assert wires == ["cable out"] * 2 + ["cable in"] * 2
+
+
+def test_a_host_that_loses_power_is_gone_before_it_boots_again() -> None:
+    hosts: Done = []
+
+    at_once, done = strike("power-loss", on_hosts(hosts), whom="replica")
+
+    assert at_once == ["1 is killed"]
+    assert done == ["1 is killed", "1 reaped...", "1 reaped", "1 started...", "1 started"]
+    assert hosts == ["fails", "is taken down", "boots", "mounts"]
+
+
+def test_whoever_a_kernel_cannot_kill_is_left_behind_by_its_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(_: Fake) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Fake, "kill", never)
+    monkeypatch.setattr(nfs, "KILLED_S_MAX", 0.01)
+    hosts: Done = []
+
+    _, done = strike("power-loss", on_hosts(hosts), whom="replica")
+
+    assert done == ["1 is killed", "1 forsaken", "1 started...", "1 started"]
+    assert hosts == ["fails", "is taken down", "boots", "mounts"]

@@ -187,11 +187,8 @@ def test_a_server_that_restarts_is_outlived(guests: Guests, storage: str) -> Non
     assert "ok" in afterwards, told(result)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_client_host_that_dies_answers_nothing_and_comes_back(guests: Guests) -> None:
-    """Long: on some kernels a process that was flushing cannot be killed once its server is out of reach, and
-    the storm then waits for it to its end.
-    """
     for seed in range(1, TRIES):
         scenario = faulty("power-loss", "any-replica", "after_requests = 3", "200ms")
         result = ran(guests, scenario, storage="nfs4.2", seed=seed)

@@ -211,6 +211,11 @@ class Replica:
         async with self._turn:
             await self._end()
 
+    def forsake(self) -> None:
+        """Whoever of it was killed and is not gone need not be waited for: it can do nothing any more."""
+        self._running = None
+        self.paused = False
+
     async def stop(self) -> None:
         """The target's own stop signal, then SIGKILL once ``stop_ms`` have passed."""
         async with self._turn:
@@ -252,8 +257,7 @@ class Replica:
         if self._running is None:
             return
         await self._running.reap()
-        self._running = None
-        self.paused = False
+        self.forsake()
 
     @property
     def _remedy(self) -> str:
