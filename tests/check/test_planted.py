@@ -1009,7 +1009,7 @@ def after_a_crash_others_are_told_again() -> Book:
 JOINS = (*SEQUENTIAL, "concatenation", "keeps-parts", "publishes-atomically", "head-after-finish")
 
 
-def parts_of(*, capabilities: tuple[str, ...] = JOINS) -> Book:
+def parts_of(*, capabilities: tuple[str, ...] = JOINS, finals: tuple[str, ...] = ("f",)) -> Book:
     """Two parts of 32 bytes, whole; the final upload is still to be asked for."""
     parts = ("a", "b")
     book = Book(
@@ -1017,7 +1017,7 @@ def parts_of(*, capabilities: tuple[str, ...] = JOINS) -> Book:
         capabilities=capabilities,
         uploads=(
             *(UploadInfo(id=part, size=32, target=part, partial=True) for part in parts),
-            UploadInfo(id="f", size=64, target="f", parts=parts),
+            *(UploadInfo(id=final, size=64, target=final, parts=parts) for final in finals),
         ),
     )
     for part in parts:
@@ -1089,6 +1089,62 @@ def a_join_that_was_refused_has_no_file() -> Book:
     book = parts_of()
     book.create(upload="f", status=409)
     book.final(present=False, upload="f")
+    return book
+
+
+@plant("joined")
+def a_join_of_parts_that_are_there_is_refused() -> Book:
+    book = parts_of()
+    book.create(upload="f", status=400)
+    book.final(present=False, upload="f")
+    return book
+
+
+@plant()
+def a_join_is_refused_whose_part_is_deleted() -> Book:
+    book = parts_of()
+    book.ask("terminate", 204, upload="a")
+    book.create(upload="f", status=404)
+    book.final(present=False, upload="f")
+    return book
+
+
+@plant()
+def a_join_is_refused_while_a_part_is_sent_again() -> Book:
+    book = parts_of()
+    began = book.now / 1e6
+    book.patch(0, 32, upload="b", status=409, at=(began + 1, began + 9))
+    book.create(upload="f", status=400, at=(began + 2, began + 4))
+    book.final(present=False, upload="f")
+    return book
+
+
+@plant()
+def a_join_is_refused_while_another_is_made_of_the_same_parts() -> Book:
+    book = parts_of(finals=("f", "g"))
+    began = book.now / 1e6
+    book.create(upload="g", at=(began + 1, began + 9))
+    book.create(upload="f", status=400, at=(began + 2, began + 4))
+    book.final(run(0, 32, upload="a"), run(32, 64, source=0, upload="b"), upload="g")
+    book.final(present=False, upload="f")
+    return book
+
+
+@plant()
+def a_join_is_refused_before_its_last_part_is_acknowledged() -> Book:
+    book = parts_of()
+    ends = book.now / 1e6
+    book.create(upload="f", status=400, at=(ends - 1, ends + 4))
+    book.final(present=False, upload="f")
+    return book
+
+
+@plant()
+def a_join_is_refused_that_was_asked_for_before() -> Book:
+    book = parts_of()
+    book.create(upload="f", status=None, error="dropped")
+    book.create(upload="f", status=400)
+    book.final(run(0, 32, upload="a"), run(32, 64, source=0, upload="b"), upload="f")
     return book
 
 

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from msgspec.structs import replace
 
-from chunkstore.errors import BadRequest
+from chunkstore.errors import BadRequest, UnknownUpload
 from chunkstore.model import Claims
 from patchstorm.catalog.joining import OPEN, JoiningExchange, JoiningStore
 from patchstorm.catalog.model import Bug, Innocent
@@ -95,6 +95,52 @@ class JoinedOntoTheFirst(JoiningStore):
     def happened(self, paths: Paths, record: Record) -> bool:
         target = self.files.find(self.places.path(record.target))
         return target is not None and not record.overwrite
+
+
+class JoinedByMemory(JoiningStore):
+    """Believes of a part what it was told itself last."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.offsets: dict[str, int] = {}
+
+    def append(self, body: Any) -> Any:
+        view = super().append(body)
+        self.offsets[body.claims.session] = view.offset
+        return view
+
+    def whole(self, part: Claims) -> Record:
+        record = super().whole(part)
+        if self.offsets.get(part.session, record.size) < record.size:
+            raise BadRequest("A part is not complete.")
+        return record
+
+
+class JoinedAtHome(JoiningStore):
+    """Joins what this process has created."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.created: set[str] = set()
+
+    def create(self, claims: Claims, metadata: str = "") -> Any:
+        self.created.add(claims.session)
+        return super().create(claims, metadata)
+
+    def whole(self, part: Claims) -> Record:
+        if part.session not in self.created:
+            raise UnknownUpload("There is no such part.")
+        return super().whole(part)
+
+
+class JoinedInOneOrder(JoinedAsFinished):
+    """Refuses an order that is not that in which the parts were finished."""
+
+    def in_order(self, parts: Sequence[Claims]) -> list[str]:
+        asked = [self.places.path(self.whole(part).target) for part in parts]
+        if asked != super().in_order(parts):
+            raise BadRequest("The parts are not in order.")
+        return asked
 
 
 class LengthOverwritten(JoiningStore):
@@ -220,6 +266,33 @@ BUGS = (
         deed="client POST",
         also=("publication", "durability", "residue"),
         store=JoinedOntoTheFirst,
+    ),
+    _bug(
+        "joined-by-memory",
+        "a final upload is refused whose parts were finished at another replica than it last saw them at",
+        "an offset that is kept beside the record and believed first",
+        storms=("concatenating",),
+        caught_by=("joined",),
+        deed="client POST",
+        store=JoinedByMemory,
+    ),
+    _bug(
+        "joined-at-home",
+        "only parts that were created at the same replica can be joined",
+        "uploads that are looked up in the memory of one process",
+        storms=("concatenating",),
+        caught_by=("joined",),
+        deed="client POST",
+        store=JoinedAtHome,
+    ),
+    _bug(
+        "joined-in-one-order",
+        "parts can be joined only in the order in which they were finished",
+        "tus 1.0.0, concatenation: in the order in which they are listed",
+        storms=("concatenating",),
+        caught_by=("joined",),
+        deed="client POST",
+        store=JoinedInOneOrder,
     ),
     _bug(
         "length-overwritten",

@@ -4,21 +4,26 @@ The sum of its parts is its length (tus 1.0.0, concatenation). Once its creation
 has to be there, unless a part was deleted meanwhile: then a server may refuse to join, or take the bytes away
 with their part, as long as HEAD does not call the upload complete. A file that is there holds each part's
 bytes in its place, whatever was answered. That the parts are as they were is judged as of any other upload.
+
+Nor may it be refused once each of its parts was acknowledged to its end, where nobody does anything to them
+meanwhile that a server may have to wait for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchstorm.case.case import FAR, Case, UploadCase, ended
+from patchstorm.case.case import FAR, Case, UploadCase, effect_of, ended
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, Unsure, survives_power
 from patchstorm.check.story import finding, show
 from patchstorm.history.model import Final, Operation, Run
-from patchstorm.history.ranges import Span
+from patchstorm.history.ranges import Ranges, Span
 
 NAME = "joined"
 _GONE = frozenset({403, 404, 410})
+_BUSY = frozenset({408, 409, 423, 425, 429})
+"""Something else is in the way: a lock that a death left, or a name."""
 
 
 def _find(case: Case) -> Iterator[Finding | Unsure]:
@@ -27,6 +32,7 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
             continue
         yield from _told(case, upload)
         yield from _lost(case, upload)
+        yield from _refused(case, upload)
         final = upload.final
         if final is None:
             continue
@@ -76,6 +82,60 @@ def _lost(case: Case, upload: UploadCase) -> Iterator[Finding]:
             case, NAME, f"the final upload was complete, and HEAD is answered {status} in the end",
             upload=upload, causes={full[0].op: "complete", last.op: "gone"},
         )  # fmt: skip
+
+
+def _refused(case: Case, upload: UploadCase) -> Iterator[Finding]:
+    """Told that it cannot be made of parts that are there, whole."""
+    parts = _parts(case, upload)
+    if case.crowded or upload.rivals or any(part.id in case.spoilt for part in parts):
+        return
+    whole = max(parts, key=_complete)
+    for one in upload.by_invocation:
+        if one.call.kind != "create":
+            continue
+        if effect_of(one) != "none":
+            return  # what this one made may be in the way of others
+        status = None if one.end is None else one.end.status
+        if status is None or status in _BUSY or one.call.time_ns <= _complete(whole):
+            continue
+        if not _disturbed(case, upload, one, parts):
+            yield finding(
+                case, NAME,
+                f"the final upload is refused with {status}, and all of its parts had been acknowledged",
+                upload=upload, causes={**_acknowledged(whole), one.op: "refused"},
+            )  # fmt: skip
+            return
+
+
+def _complete(part: UploadCase) -> int:
+    """Since when every byte of it has been acknowledged; FAR if some byte never was."""
+    if not part.size:
+        return min(map(ended, _made(part)), default=FAR)
+    acked = Ranges()
+    for write in sorted(part.writes, key=lambda one: one.completed):
+        if write.acked > write.start:
+            acked.add(write.start, write.acked)
+            if acked.minus(part.damaged).covers(0, part.size):
+                return write.completed
+    return FAR
+
+
+def _acknowledged(part: UploadCase) -> dict[int, str]:
+    ackers = part.ackers(part.size - 1, part.size)
+    return {ackers[0].op: "the last byte of a part is acknowledged"} if ackers else {}
+
+
+def _disturbed(case: Case, upload: UploadCase, asked: Operation, parts: list[UploadCase]) -> bool:
+    """Whether a part is worked at meanwhile, may be gone, or is asked for by another final upload."""
+    begins, ends = asked.call.time_ns, ended(asked)
+    at_work = [one for part in parts for one in part.operations if one.call.kind != "query"]
+    mine = set(upload.info.parts)
+    for other in case.apart.values():
+        if other is not upload and mine & set(other.info.parts):
+            at_work += [one for one in other.operations if one.call.kind == "create"]
+    return any(part.gone_from <= ends for part in parts) or any(
+        one.call.time_ns <= ends and begins <= ended(one) for one in at_work
+    )
 
 
 def _offset(operation: Operation) -> int | None:
