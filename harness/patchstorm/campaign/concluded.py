@@ -30,6 +30,7 @@ class StormResult:
     """A run and its judgement. ``history`` and ``plan`` are None where the storm was not run.
 
     ``missed`` are ids of faults that came too late in it (:class:`~patchstorm.run.outcome.Outcome`).
+    ``folder`` has its files, where they are kept.
     """
 
     report: RunReport
@@ -39,6 +40,7 @@ class StormResult:
     missed: tuple[str, ...] = ()
     failure: Path | None = None
     history_path: Path | None = None
+    folder: Path | None = None
 
 
 def not_judged(plan: Plan, target: Target, world: str, outcome: Outcome) -> StormResult:

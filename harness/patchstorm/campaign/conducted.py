@@ -56,6 +56,7 @@ JOBS_MAX = 12
 STORAGE = "tmpfs"
 Try: TypeAlias = tuple[Plan, Schedule | None]
 """A plan and the choices to be made in it; None: those that a strategy draws."""
+Done: TypeAlias = tuple[StormResult, Conducting]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +209,7 @@ class Search:
     async def all(self, tries: Iterator[Try]) -> None:
         """A few at a time, so that one waits for its servers while another works. What came of them is
         taken in their own order up to where the search is over, so it does not matter how many."""
-        under_way: deque[asyncio.Task[tuple[StormResult, Conducting]]] = deque()
+        under_way: deque[asyncio.Task[Done]] = deque()
         try:
             while True:
                 going = [one for one in under_way if not one.done()]
@@ -221,14 +222,16 @@ class Search:
                 if not under_way or self.over():
                     return
                 await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
-                while under_way and under_way[0].done() and not self.over():
+                while under_way and under_way[0].done() and not self.decided():
                     result, self.wanted = under_way.popleft().result()
                     self._slept.append(self.wanted.slept)
                     self.took(result)
         finally:
             for task in under_way:
                 task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            for ended in await asyncio.gather(*under_way, return_exceptions=True):
+                if not isinstance(ended, BaseException):  # nobody hears of it
+                    _forget(ended[0])
 
     def at_once(self) -> int:
         """How many runs are to be under way. Who waits for a server's own timer, as two clients do of whom
@@ -248,28 +251,37 @@ class Search:
             self.found = result
         elif self.minor is None:
             self.minor = result
-        elif result.history_path is not None:  # one such failure is enough to keep
-            shutil.rmtree(result.history_path.parent, ignore_errors=True)
+        else:
+            _forget(result)  # one such failure is enough to keep
 
     def _room(self, under_way: int) -> bool:
         """Whether one more run is within the budget."""
-        if self.over():
-            return False
-        return self.asked.seconds is not None or len(self.results) + under_way < self.runs_max()
+        return not self.over() and not self._enough(len(self.results) + under_way)
 
     def over(self) -> bool:
         asked, done = self.asked, len(self.results)
-        if self.found is not None or (self.results and self.results[-1].report.skipped):
+        if self.decided() or self._enough(done):
             return True
-        if asked.seconds is not None:
-            return done > 0 and monotonic() - self._began >= asked.seconds
-        return done >= self.runs_max()
+        late = asked.seconds is not None and monotonic() - self._began >= asked.seconds
+        return done > 0 and late
+
+    def decided(self) -> bool:
+        """Whether no run that is under way matters any more. One that ends as the time is up still does."""
+        return self.found is not None or self.skipped()
+
+    def skipped(self) -> bool:
+        return bool(self.results) and self.results[-1].report.skipped is not None
+
+    def _enough(self, runs: int) -> bool:
+        """A budget in seconds has no number of runs unless that is said, too."""
+        asked = self.asked
+        return (asked.seconds is None or asked.runs is not None) and runs >= self.runs_max()
 
     def runs_max(self) -> int:
         """How many runs there are to be, where the budget is in runs."""
         return RUNS_DEFAULT if self.asked.runs is None else self.asked.runs
 
-    async def _run(self, plan: Plan, schedule: Schedule | None) -> tuple[StormResult, Conducting]:
+    async def _run(self, plan: Plan, schedule: Schedule | None) -> Done:
         wanted = self.wanted.beside(self.asked.strategy)
         result = await run_plan(
             plan, self.asked.target, out_dir=self.asked.out_dir, keep_safe=False,
@@ -316,6 +328,12 @@ class Search:
             unknown=None if self.fails is not None or not unsure else unsure[0].unknown,
             points=gathered(one.points for one in reports), notes=_notes(reports),
         )  # fmt: skip
+
+
+def _forget(result: StormResult) -> None:
+    """Nothing is kept of a run."""
+    if result.folder is not None:
+        shutil.rmtree(result.folder, ignore_errors=True)
 
 
 def _notes(reports: Sequence[RunReport]) -> tuple[str, ...]:

@@ -84,15 +84,9 @@ class Deaths(Search):
         assert self.found is not None, "there is one already"
         return harmless(self.found.report.findings) and not harmless(result.report.findings)
 
-    def over(self) -> bool:
+    def decided(self) -> bool:
         """A violation ends nothing, but for one of the plain run, in which nobody died."""
-        if self.found is not None and self._deaths:
-            first, self.found = self.found, None
-            try:
-                return Search.over(self)
-            finally:
-                self.found = first
-        return Search.over(self)
+        return self.skipped() if self._deaths else Search.decided(self)
 
     def runs_max(self) -> int:
         if self.asked.runs is not None:

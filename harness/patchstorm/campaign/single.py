@@ -158,7 +158,7 @@ async def run_plan(
         kept = _worth_keeping(result, out_dir, keep_safe)
         if not kept:
             report = msgspec.structs.replace(report, histories=())
-        return replace(result, report=report)
+        return replace(result, report=report, folder=folder if kept else None)
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)

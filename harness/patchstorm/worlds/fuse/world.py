@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from patchstorm.worlds.fuse import SCHEDULES
 if TYPE_CHECKING:
     from patchstorm.choice.schedule import Schedule
     from patchstorm.worlds.fuse.choosing import Deciding, Repeating
+    from patchstorm.worlds.fuse.outcome import FuseOutcome
     from patchstorm.worlds.fuse.searching import Wanted
 
 
@@ -96,14 +99,15 @@ class Fuse(OnTheModel):
                 from patchstorm.worlds.fuse.boxes import prepare
 
                 await prepare(target)
-            ran = await asyncio.to_thread(
-                shared.keeping.run, plan, target, chooser, out_dir=out_dir, stop=stop,
-                openers=openers,
+            ran = await _threaded(
+                partial(
+                    shared.keeping.run, plan, target, chooser, out_dir=out_dir, stop=stop,
+                    openers=openers,
+                ),
+                stop,
             )  # fmt: skip
         except UnavailableStorage as missing:
             return Outcome(log_dir=out_dir, skipped=str(missing))
-        finally:
-            stop.set()  # this task was cancelled: the thread ends at its next step
         shared.last = ran
         with (out_dir / HISTORY_FILE).open("wb") as file:
             write_history(ran.history, file)
@@ -123,6 +127,25 @@ class Fuse(OnTheModel):
 
         async for row in rows(f"world {self.name}"):
             yield row
+
+
+async def _threaded(run: Callable[[], FuseOutcome], stop: threading.Event) -> FuseOutcome:
+    """``run`` in a thread of its own: the event loop's have room for few more than there are processors.
+
+    Cancelled, it is stopped at its next step and waited for: it still writes to its directory, which
+    whoever cancels it is about to remove.
+    """
+    with ThreadPoolExecutor(1) as own:
+        running = asyncio.get_running_loop().run_in_executor(own, run)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            stop.set()
+            while not running.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(asyncio.wait({running}))
+            running.exception()  # seen, and of no interest any more
+            raise
 
 
 FUSE = Fuse()
