@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from patchstorm.campaign import conducted
 from patchstorm.campaign.concluded import StormResult
 from patchstorm.campaign.conducted import JOBS_MAX, Asked, Search
 from patchstorm.campaign.cores import cores
@@ -30,7 +31,9 @@ kind = "sequential"
 class Busy(Search):
     """Runs that take as many turns of the loop as is said, of which a server's timers have a part."""
 
-    def __init__(self, asked: Asked, *, slept: float, turns: list[int], bad: int | None) -> None:
+    def __init__(
+        self, asked: Asked, *, slept: float, turns: list[int], bad: int | None = None
+    ) -> None:
         super().__init__(asked)
         self.part, self.turns, self.bad = slept, turns, bad
         self.going: set[int] = set()
@@ -50,7 +53,7 @@ class Busy(Search):
             verdict="violated" if violated else "safe",
             findings=(Finding(checker="bytes", summary="Lost.", operations=()),) if violated else (),
         )  # fmt: skip
-        result = StormResult(report=report, folder=folder)
+        result = StormResult(report=report, folder=folder, failure=folder / "failure.json")
         return result, SimpleNamespace(slept=self.part, close=lambda: None)
 
 
@@ -64,13 +67,19 @@ def searched(
     seconds: float | None = None,
     bad: int | None = None,
 ) -> Busy:
-    asked = Asked(
-        scenario=parse(TINY, name="tiny", file="tiny.toml"), target=resolve("reference"),
-        world="fuse", strategy="random-walk", runs=runs, seconds=seconds, jobs=jobs, out_dir=tmp_path,
-    )  # fmt: skip
+    asked = asked_in(tmp_path, jobs=jobs, runs=runs, seconds=seconds)
     search = Busy(asked, slept=slept, turns=turns, bad=bad)
     asyncio.run(search.go())
     return search
+
+
+def asked_in(
+    tmp_path: Path, *, jobs: int | None = None, runs: int | None = 60, seconds: float | None = None
+) -> Asked:
+    return Asked(
+        scenario=parse(TINY, name="tiny", file="tiny.toml"), target=resolve("reference"),
+        world="fuse", strategy="random-walk", runs=runs, seconds=seconds, jobs=jobs, out_dir=tmp_path,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -110,3 +119,18 @@ def test_of_runs_that_came_after_the_one_that_failed_nothing_is_kept(tmp_path: P
     search = searched(tmp_path, slept=0.0, turns=[9, 2, 2], jobs=3, bad=0)
     assert [one.report.seed for one in search.results] == [0]
     assert [one.name for one in tmp_path.iterdir()] == ["0"]
+
+
+def test_what_was_found_is_told_though_its_shrinking_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(conducted, "read_failure", read)
+    came = conducted.searched(
+        asked_in(tmp_path), lambda asked: Busy(asked, slept=0.0, turns=[1], bad=1)
+    )
+    assert came.interrupted
+    assert came.report.verdict == "violated"
+    assert [one.summary for one in came.report.findings] == ["Lost."]

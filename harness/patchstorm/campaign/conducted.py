@@ -113,7 +113,10 @@ def searched(asked: Asked, make: Callable[[Asked], Search]) -> Searched:
     report = held(hunt.report(), allow_unreached=asked.allow_unreached)
     fails = hunt.fails
     if fails is not None and fails.failure is not None and not interrupted:
-        report = _shrunk(report, str(fails.failure), hunt.shrinking)
+        try:
+            report = _shrunk(report, str(fails.failure), hunt.shrinking)
+        except KeyboardInterrupt:  # what was found is told as it was found
+            interrupted = True
     return Searched(report=report, interrupted=interrupted)
 
 
