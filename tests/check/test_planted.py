@@ -109,6 +109,37 @@ def a_temporary_file_stays_after_a_disk_failed() -> Book:
     return book
 
 
+@plant("leaks")
+def bytes_are_stored_that_are_missing() -> Book:
+    book = tidy()
+    book.event("leak", replica=0, what="room", path="chunk_0", op=1)
+    return book
+
+
+@plant("leaks")
+def a_damaged_chunk_is_given_up_and_stays() -> Book:
+    book = tidy()
+    book.event("damage", upload="u", offset=0, length=16)
+    book.event("leak", replica=0, what="room", path="chunk_0", op=1)
+    return book
+
+
+@plant()
+def bytes_are_stored_that_are_missing_since_a_record_was_damaged() -> Book:
+    book = tidy()
+    book.event("damage", upload="u", offset=0, length=16, record=True, left=0)
+    book.event("leak", replica=0, what="room", path="chunk_0", op=1)
+    return book
+
+
+@plant()
+def bytes_are_stored_that_are_missing_since_a_disk_failed() -> Book:
+    book = tidy()
+    book.event("fault", fault="eio", replica=0)
+    book.event("leak", replica=0, what="room", path="chunk_0", op=1)
+    return book
+
+
 @plant()
 def a_file_stays_open_at_a_target_that_promises_nothing() -> Book:
     book = addressed()

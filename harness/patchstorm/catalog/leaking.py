@@ -1,18 +1,22 @@
-"""Mistakes that answer everything right and keep something of each request: an open file, a temporary one."""
+"""Mistakes that answer everything right and keep something: an open file, a temporary one, stored bytes."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 
+from chunkstore import ledger
 from chunkstore.body import Body
 from chunkstore.errors import Busy
 from chunkstore.files import SAFELY
 from chunkstore.late import LateBody
 from chunkstore.layout import Paths
+from chunkstore.model import Claims, Info, Record
 from chunkstore.session import Sessions
 from chunkstore.store import Store
 from patchstorm.catalog.model import Bug
+
+_SIM_ONLY = "nobody can tell when a real fleet is at rest"
 
 
 class _PatientSessions(Sessions):
@@ -57,6 +61,40 @@ class BodiesLeft(Store):
     body_type = _UntidyBody
 
 
+class DamagedChunksLeft(Store):
+    def drop_damaged(self, claims: Claims, record: Record) -> Info:
+        with self.existing(claims) as session:
+            if not session.info.finished:
+                ledger.drop(session, record)
+            return session.info
+
+
+class _EarlyBody(Body):
+    """Gives the body its chunk's name before it is judged, where none lies there; refused, it stays."""
+
+    def abort(self) -> None:
+        if self._whole is not None and not self._whole.named:
+            chunk = self._paths.chunk(self.offset)
+            with suppress(OSError):
+                self._files.port.link(self._whole.path, chunk)
+        super().abort()
+
+
+class RefusedChunksLeft(Store):
+    body_type = _EarlyBody
+
+
+class _SpareBody(_EarlyBody):
+    """Puts what a connection brought before it broke off where the chunk will be, and counts none of it."""
+
+    def keep(self) -> None:
+        self.abort()
+
+
+class BrokenOffChunksLeft(Store):
+    body_type = _SpareBody
+
+
 BUGS = (
     Bug(
         name="locks-kept-open",
@@ -87,5 +125,37 @@ BUGS = (
         deed="request open **/body_*.tmp",
         store=BodiesLeft,
         sim_only="a sweep may come before anybody can look at a real storage",
+    ),
+    Bug(
+        name="damaged-chunks-left",
+        says="the range of a damaged chunk returns to missing, and its file stays",
+        stands_for="bad blocks that are forgotten and not freed: room that no listing explains until the"
+        " upload ends",
+        storms=("damage",),
+        caught_by=("leaks",),
+        deed="fault damage",
+        store=DamagedChunksLeft,
+        sim_only=_SIM_ONLY,
+    ),
+    Bug(
+        name="refused-chunks-left",
+        says="a body has its chunk's name before it is judged, and keeps it when it is refused",
+        stands_for="bytes moved into place before their checksum is compared",
+        storms=("conflicting-across", "conflicting-truncated"),
+        caught_by=("leaks",),
+        deed="client PATCH",
+        store=RefusedChunksLeft,
+        sim_only=_SIM_ONLY,
+    ),
+    Bug(
+        name="broken-off-chunks-left",
+        says="what a broken connection brought stays under its chunk's name, and counts for nothing",
+        stands_for="partial bodies that are kept to be taken up later, by nobody",
+        storms=("resuming", "resuming-after-crash"),
+        caught_by=("leaks",),
+        also=("conformance",),
+        deed="client PATCH",
+        store=BrokenOffChunksLeft,
+        sim_only=_SIM_ONLY,
     ),
 )

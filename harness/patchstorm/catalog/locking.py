@@ -174,7 +174,7 @@ BUGS = (
         storms=("parallel",),
         caught_by=("durability", "completion"),
         deed="request replace **/chunks/*",
-        also=("bytes", "status", "linearizable", "offsets", "availability", "publication"),
+        also=("bytes", "status", "linearizable", "offsets", "availability", "publication", "leaks"),
         store=LockPerProcess,
     ),
     Bug(
@@ -225,7 +225,7 @@ BUGS = (
         storms=("parallel",),
         caught_by=("durability", "offsets"),
         deed="request replace **/info.json",
-        also=OF_A_LOST_UPDATE,
+        also=(*OF_A_LOST_UPDATE, "leaks"),
         store=WrittenBackAfterUnlock,
     ),
 )

@@ -2,21 +2,29 @@
 
 A file that stays open after each request that is cut, refused or late is one of the thousand or so that a
 process may have, and the end comes days later, far from the mistake. A temporary file is room that nobody
-sees until a sweep. A file that is left is excused by a fault before it that is not about a single request:
-what a failing disk did not remove is for the sweeper. An open file is excused by nothing.
+sees until a sweep. Bytes that are stored where the upload says that it has none are room, too, which comes
+back when it ends, if ever: a damaged chunk that was given up, a body that was refused. A file that is left is
+excused by a fault before it that is not about a single request: what a failing disk did not remove is for the
+sweeper. Where a record was damaged nobody knows what room is whose. Nothing excuses an open file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from patchstorm.case.case import Case
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, either, needs
 from patchstorm.check.story import finding
-from patchstorm.history.events import Fault, Leak
+from patchstorm.history.events import Damage, Fault, Leak
 
 NAME = "leaks"
+_DEEDS: Final = {
+    "handle": "opened it",
+    "file": "made it",
+    "room": "said that they are missing",
+}
 
 
 def _find(case: Case) -> Iterator[Finding]:
@@ -25,11 +33,7 @@ def _find(case: Case) -> Iterator[Finding]:
         if leak.what in told or _excused(case, leak):
             continue
         told.add(leak.what)
-        causes = (
-            {}
-            if leak.op is None
-            else {leak.op: "opened it" if leak.what == "handle" else "made it"}
-        )
+        causes = {} if leak.op is None else {leak.op: _DEEDS[leak.what]}
         yield finding(case, NAME, _says(leak), causes=causes)
 
 
@@ -37,6 +41,8 @@ def _says(leak: Leak) -> str:
     whose = "a sweep" if leak.op is None else f"op {leak.op}"
     if leak.what == "handle":
         return f"replica {leak.replica} serves nobody and has {leak.path} open since {whose}"
+    if leak.what == "room":
+        return f"by replica {leak.replica} ({whose}) the bytes are missing that lie at {leak.path}"
     return f"replica {leak.replica} is done with {whose} and leaves its temporary file {leak.path}"
 
 
@@ -45,7 +51,12 @@ def _leaks(case: Case) -> list[Leak]:
 
 
 def _excused(case: Case, leak: Leak) -> bool:
-    return leak.what == "file" and any(
+    if leak.what == "room" and any(
+        isinstance(event, Damage) and event.record and event.time_ns <= leak.time_ns
+        for event in case.history.events
+    ):
+        return True
+    return leak.what != "handle" and any(
         isinstance(event, Fault)
         and event.excuses
         and event.op is None
@@ -60,7 +71,8 @@ def _applies(case: Case) -> str | None:
 
 RULE = Rule(
     name=NAME,
-    says="who is done with a request keeps no file open, and leaves no temporary one",
+    says="who is done with a request keeps no file open, and leaves no temporary one; bytes that are missing"
+    " take no room",
     find=_find,
     applies=either(needs("tidies-up"), _applies),
 )

@@ -107,12 +107,13 @@ class Leak(Line, frozen=True, kw_only=True, tag="leak"):
     """What requests left behind on a replica that was done with them, answered or not.
 
     ``what``: a ``handle``, a file that the process keeps open while it serves nobody; or a ``file`` that is
-    there for a request's own time, by the target's word. ``op`` opened or made it; None: a sweep did.
+    there for a request's own time, by the target's word; or ``room``, stored bytes of a range that is missing
+    by the answer to ``op``. ``op`` opened or made the others; None: a sweep did.
     """
 
     time_ns: int
     replica: int
-    what: Literal["handle", "file"]
+    what: Literal["handle", "file", "room"]
     path: str
     op: int | None = None
 

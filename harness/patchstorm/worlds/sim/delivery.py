@@ -12,6 +12,7 @@ class Delivery:
     """One request on its way. ``gone``: the client does not listen any more.
 
     ``said`` is the last line that a whole server wrote while it came to an answer of 500 or more.
+    ``turn`` is how many requests had arrived with it, if nobody was at work then.
     """
 
     __slots__ = (
@@ -27,6 +28,7 @@ class Delivery:
         "send",
         "sent",
         "step",
+        "turn",
     )
 
     def __init__(self, step: Step, send: Send, op: int, path: str) -> None:
@@ -42,3 +44,4 @@ class Delivery:
         self.replica: int = 0
         self.head: Head | None = None
         self.patience: Timer | None = None
+        self.turn: int | None = None

@@ -1,4 +1,5 @@
-"""What requests leave behind: files that a process keeps open, and temporary ones that it has not removed.
+"""What requests leave behind: files that a process keeps open, temporary ones that it has not removed, and
+stored bytes of which the upload says that they are missing.
 
 Looked at whenever a request has been dealt with, answered or broken off, and nobody is at work. A
 process that died is not looked at: its kernel closes its files, and the temporary ones are for a sweeper.
@@ -11,12 +12,15 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from patchstorm.history.events import Leak
+from patchstorm.history.model import Completion
+from patchstorm.history.ranges import Ranges
 from patchstorm.history.recorder import Recorder
 from patchstorm.run.truth import ROOT, find, walk
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.server import Server
 from patchstorm.target.model import Target
 from patchstorm.target.patterns import matches
+from patchstorm.target.places import Places
 from patchstorm.worlds.sim.delivery import Delivery
 from patchstorm.worlds.sim.kernel import Kernel
 from patchstorm.worlds.sim.network import Network
@@ -39,13 +43,17 @@ class Leaks:
     def __init__(
         self,
         target: Target,
+        places: Places,
         network: Network,
         kernel: Kernel,
         server: Server,
+        *,
         recorder: Recorder,
         stamp: Callable[[], int],
     ) -> None:
         self._temporary = target.files.temporary
+        self._stores = target.files.stored is not None  # under names that tell of which bytes
+        self._places = places
         self._network = network
         self._kernel = kernel
         self._server = server
@@ -61,6 +69,8 @@ class Leaks:
         if self._temporary:
             watch.appeared.append(self._appeared)
         self._network.on_ended = self._ended
+        if self._stores:
+            self._network.on_answered = self._answered
         self._replicas = replicas
         for replica in replicas:
             replica.on_swept = self._looked
@@ -78,6 +88,25 @@ class Leaks:
         ]
         self._looked(replica)
 
+    def _answered(self, delivery: Delivery, end: Completion) -> None:
+        """Tell of stored bytes that begin where the upload has just said that it has none.
+
+        Only while nobody else was at work, from before the question until the answer: what is being committed
+        may lie there for a moment before it counts.
+        """
+        asks = delivery.request.kind in ("query", "status")
+        missing = _missing(end) if asks else None
+        if missing is None or not self._network.alone(delivery):
+            return
+        replica = self._replicas[delivery.replica]
+        for path, _ in walk(self._server):
+            found = self._places.stored(path)
+            if found is None or found[0] != delivery.request.upload:
+                continue
+            if missing.touches(found[1], found[1] + 1):
+                self._tell("room", path, replica, delivery.op)
+                return
+
     def _looked(self, replica: Replica) -> None:
         self._still_there()
         self._at_rest(replica)
@@ -88,7 +117,7 @@ class Leaks:
         Whoever finishes the upload takes away what belongs to others as well, and may hold a file just now
         that its maker could not remove for that.
         """
-        if any(one.busy_requests or one.sweeping for one in self._replicas):
+        if self._network.at_work:
             return
         left, self._left = self._left, []
         for path, replica, starts, op in left:
@@ -116,7 +145,7 @@ class Leaks:
         )
 
     def _tell(
-        self, what: Literal["handle", "file"], path: str, replica: Replica, op: int | None
+        self, what: Literal["handle", "file", "room"], path: str, replica: Replica, op: int | None
     ) -> None:
         process = (what, replica.index, replica.starts)
         if process not in self._told:
@@ -124,3 +153,12 @@ class Leaks:
             self._recorder.add(
                 Leak(time_ns=self._stamp(), replica=replica.index, what=what, path=path, op=op)
             )
+
+
+def _missing(end: Completion) -> Ranges | None:
+    """What an answer says is missing: all gaps, or at least the byte that it wants next. None: nothing."""
+    if end.outcome != "ok":
+        return None
+    if end.document is not None:
+        return Ranges((at, at + length) for at, length in end.document.missing_ranges)
+    return None if end.offset is None else Ranges([(end.offset, end.offset + 1)])

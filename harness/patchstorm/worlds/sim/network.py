@@ -16,6 +16,7 @@ from typing import cast
 from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.operations import Request
 from patchstorm.errors import PatchstormError
+from patchstorm.history.model import Completion
 from patchstorm.history.no_answer import NoAnswer
 from patchstorm.run.clients import Clients
 from patchstorm.scenario import described, payload
@@ -39,7 +40,8 @@ class Network:
     ``paths`` maps the paths of deliveries' tasks to their operations. ``said`` is, by operation, what a whole
     server wrote of an error. ``away`` are replicas that clients
     cannot reach. ``on_bytes`` is told of body bytes as they go. ``describes``: long bodies are ropes.
-    ``on_ended`` is told of requests with which a replica that lives is done.
+    ``on_ended`` is told of requests with which a replica that lives is done;
+    ``on_answered`` of what a client gets, before it goes on.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class Network:
         self.describes = False
         self.lock_wait_ms = subject.lock_wait_ms
         self.on_ended: Callable[[Delivery, Replica], None] | None = None
+        self.on_answered: Callable[[Delivery, Completion], None] | None = None
+        self._arrived = 0
         self._clients = clients
         self._on_bytes = on_bytes
         self._request_ms = clients.wire.request_ms
@@ -163,6 +167,8 @@ class Network:
             delivery.patience = kernel.after(
                 limit_ms * MS, lambda: self._finish(delivery, None, error)
             )
+            self._arrived += 1
+            delivery.turn = None if self.at_work else self._arrived
             replica.busy_requests += 1
             kernel.spawn(
                 delivery.path,
@@ -170,6 +176,17 @@ class Network:
                 replica.domain,
                 lambda died: self._ended(delivery, replica, died),
             )
+
+    @property
+    def at_work(self) -> bool:
+        """Whether any replica serves a request or sweeps."""
+        return any(one.busy_requests or one.sweeping for one in self._replicas)
+
+    def alone(self, delivery: Delivery) -> bool:
+        """Whether nobody else was at work since it arrived; while it is under way."""
+        busy = sum(one.busy_requests for one in self._replicas)
+        sweeping = any(one.sweeping for one in self._replicas)
+        return delivery.turn == self._arrived and busy == 1 and not sweeping
 
     def _handle(self, delivery: Delivery, replica: Replica) -> None:
         """What the task on the replica does."""
@@ -287,6 +304,8 @@ class Network:
             delivery.step, delivery.send, delivery.replica, delivery.head, reply,
             sent=delivery.sent, error=error,
         )  # fmt: skip
+        if self.on_answered is not None:
+            self.on_answered(delivery, answer.end)
         self._resume(delivery.step, answer)
 
     def part(self, replica: int) -> None:

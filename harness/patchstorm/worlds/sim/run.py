@@ -199,8 +199,9 @@ class _SimRun(Run):
             self.network.lock_wait_ms = self.plan.lock_wait_ms
         if "tidies-up" in self.target.capabilities:
             leaks = Leaks(
-                self.target, self.network, self.kernel, self.server, self.recorder, self.stamp
-            )
+                self.target, self.places, self.network, self.kernel, self.server,
+                recorder=self.recorder, stamp=self.stamp,
+            )  # fmt: skip
             leaks.look(self.watch, self.replicas)
 
     def _told(self, observers: tuple[Observer, ...]) -> Iterator[Observer]:
