@@ -168,6 +168,7 @@ def test_inode_numbers_can_come_back_on_a_disk_but_not_on_tmpfs() -> None:
         return client.stat("/g").st_ino == before
 
     assert number_again("ext4")
+    assert all(number_again(nfs) for nfs in ("nfs3", "nfs4.0", "nfs4.1", "nfs4.2"))
     assert not number_again("tmpfs")
 
 
