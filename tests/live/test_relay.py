@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -136,13 +137,15 @@ def test_a_loss_that_several_ways_share_is_met_once_in_all() -> None:
 
 def test_a_program_that_is_not_there_resets_the_connection() -> None:
     async def run() -> None:
-        async with serving(lambda _, writer: asyncio.sleep(0)) as port:
-            pass
-        relay = Relay()
-        await relay.open(port)
-        reader, _ = await asyncio.open_connection("127.0.0.1", relay.port)
-        with pytest.raises(ConnectionResetError):
-            await reader.read()
-        await relay.close()
+        with (
+            socket.socket() as silent
+        ):  # has the port, so that the relay does not get it, and takes nobody
+            silent.bind(("127.0.0.1", 0))
+            relay = Relay()
+            await relay.open(silent.getsockname()[1])
+            reader, _ = await asyncio.open_connection("127.0.0.1", relay.port)
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+            await relay.close()
 
     asyncio.run(run())
