@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from patchstorm.live.litmus.haste import hastened, patience_s
 from patchstorm.storage.litmus.catalogue import PROGRAMS
 from patchstorm.storage.litmus.judge import applies, judge
 from patchstorm.worlds.nfs.guests import Guests
+from patchstorm.worlds.nfs.litmus import NfsStand
 
 FEW = ("replaced-kept-as-backup", "flock", "append-two-hosts", "missing-name", "killed-holder")
 
@@ -45,6 +48,35 @@ def test_local_mounts_agree(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         assert {one["program"] for one in mount["programs"]} == set(FEW)
         assert all(one["seen"] for one in mount["programs"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_host_that_was_away_tells_the_server_that_its_locks_are_nobodys() -> None:
+    """Others hold locks there while a program in which somebody was killed is put in order."""
+    done: list[str] = []
+
+    class Fake:
+        def __init__(self, name: str, up: bool) -> None:
+            self.name, self.up = name, up
+
+        def rejoin(self) -> None:
+            pass
+
+        async def boot(self) -> None:
+            self.up = True
+
+        async def notify(self) -> None:
+            done.append(self.name)
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    storage: Any = SimpleNamespace(
+        nfs_hosts=(Fake("up", True), Fake("away", False)),
+        mount=nothing,
+        server=SimpleNamespace(end_grace=nothing),
+    )
+    asyncio.run(NfsStand(storage).settle())
+    assert done == ["away"]
 
 
 def test_what_the_rules_forbid_is_told_with_the_step() -> None:
