@@ -1161,6 +1161,17 @@ def a_join_is_refused_while_another_is_made_of_the_same_parts() -> Book:
     return book
 
 
+@plant("joined")
+def both_joins_that_are_asked_for_at_once_are_refused() -> Book:
+    book = parts_of(finals=("f", "g"))
+    began = book.now / 1e6
+    book.create(upload="g", status=400, at=(began + 1, began + 9))
+    book.create(upload="f", status=400, at=(began + 2, began + 4))
+    for final in ("f", "g"):
+        book.final(present=False, upload=final)
+    return book
+
+
 @plant()
 def a_join_is_refused_before_its_last_part_is_acknowledged() -> Book:
     book = parts_of()

@@ -126,13 +126,14 @@ def _acknowledged(part: UploadCase) -> dict[int, str]:
 
 
 def _disturbed(case: Case, upload: UploadCase, asked: Operation, parts: list[UploadCase]) -> bool:
-    """Whether a part is worked at meanwhile, may be gone, or is asked for by another final upload."""
+    """Whether a part is worked at meanwhile, may be gone, or another final upload may be made of it."""
     begins, ends = asked.call.time_ns, ended(asked)
     at_work = [one for part in parts for one in part.operations if one.call.kind != "query"]
     mine = set(upload.info.parts)
     for other in case.apart.values():
         if other is not upload and mine & set(other.info.parts):
-            at_work += [one for one in other.operations if one.call.kind == "create"]
+            made = [one for one in other.operations if one.call.kind == "create"]
+            at_work += [one for one in made if effect_of(one) != "none"]
     return any(part.gone_from <= ends for part in parts) or any(
         one.call.time_ns <= ends and begins <= ended(one) for one in at_work
     )
