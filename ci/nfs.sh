@@ -50,7 +50,7 @@ trap 'rm -rf "$PATCHSTORM_GUEST_MEMORY"' EXIT
 
 failed=()
 say "tests"
-timeout --kill-after=20 "$TESTS_SECONDS_MAX" .venv/bin/python -m pytest -q -n 2 -m "not long" tests/nfs --durations=10 \
+timeout --kill-after=20 "$TESTS_SECONDS_MAX" .venv/bin/python -m pytest -q -n 2 -m "" tests/nfs --durations=10 \
     || failed+=("tests")
 
 say "the storage model against real mounts"

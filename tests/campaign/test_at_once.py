@@ -17,15 +17,7 @@ from patchstorm.check.model import Finding
 from patchstorm.report.model import RunReport
 from patchstorm.scenario.schema import parse
 from patchstorm.target.registry import resolve
-
-TINY = """
-title = "Tiny"
-why = "Somebody is to be asked."
-[[upload]]
-size = "1KiB"
-[[client]]
-kind = "sequential"
-"""
+from scenario.storm_texts import TINY
 
 
 class Busy(Search):

@@ -14,15 +14,8 @@ from patchstorm.scenario.draw import draw_plan
 from patchstorm.scenario.schema import parse
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.fuse.world import FUSE
+from scenario.storm_texts import TINY
 
-TINY = """
-title = "Tiny"
-why = "Somebody is to be asked."
-[[upload]]
-size = "1KiB"
-[[client]]
-kind = "sequential"
-"""
 AT_ONCE = 80
 """More than an event loop has threads, on however many processors."""
 

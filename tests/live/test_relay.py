@@ -137,9 +137,7 @@ def test_a_loss_that_several_ways_share_is_met_once_in_all() -> None:
 
 def test_a_program_that_is_not_there_resets_the_connection() -> None:
     async def run() -> None:
-        with (
-            socket.socket() as silent
-        ):  # has the port, so that the relay does not get it, and takes nobody
+        with socket.socket() as silent:  # the relay does not get its port, and it takes nobody
             silent.bind(("127.0.0.1", 0))
             relay = Relay()
             await relay.open(silent.getsockname()[1])

@@ -89,16 +89,16 @@ def _refused(case: Case, upload: UploadCase) -> Iterator[Finding]:
     parts = _parts(case, upload)
     if case.crowded or upload.rivals or any(part.id in case.spoilt for part in parts):
         return
-    whole = max(parts, key=_complete)
     for one in upload.by_invocation:
         if one.call.kind != "create":
             continue
         if effect_of(one) != "none":
             return  # what this one made may be in the way of others
         status = None if one.end is None else one.end.status
-        if status is None or status in _BUSY or one.call.time_ns <= _complete(whole):
+        if status is None or status in _BUSY or _disturbed(case, upload, one, parts):
             continue
-        if not _disturbed(case, upload, one, parts):
+        whole = max(parts, key=_complete)
+        if _complete(whole) < one.call.time_ns:
             yield finding(
                 case, NAME,
                 f"the final upload is refused with {status}, and all of its parts had been acknowledged",

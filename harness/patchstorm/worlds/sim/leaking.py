@@ -96,7 +96,7 @@ class Leaks:
         """
         asks = delivery.request.kind in ("query", "status")
         missing = _missing(end) if asks else None
-        if missing is None or not self._network.alone(delivery):
+        if not missing or not self._network.alone(delivery):
             return
         replica = self._replicas[delivery.replica]
         for path, _ in walk(self._server):
