@@ -46,9 +46,17 @@ class Crew(ProcessPoolExecutor):
         )
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As every executor's; this is where the processes are started."""
+        """As every executor's; this is where the processes are started.
+
+        Where one dies while the next is started, the executor's thread closes what that one would be given.
+        """
         with protected_start(), told_of_deaths():
-            return super().submit(fn, *args, **kwargs)
+            try:
+                return super().submit(fn, *args, **kwargs)
+            except OSError:
+                if not self._broken:
+                    raise
+                raise BrokenProcessPool(self._broken) from None
 
     def each(
         self, work: Callable[[Task], Result], tasks: Iterator[Task]
