@@ -22,6 +22,7 @@ from patchstorm.worlds.nfs import guest as guest_module
 from patchstorm.worlds.nfs import init
 from patchstorm.worlds.nfs.channel import PIECE_CHARACTERS, Lines, Whole, pieces
 from patchstorm.worlds.nfs.guest import Guest, GuestGone
+from patchstorm.worlds.nfs.machine import Machine
 from patchstorm.worlds.nfs.program import run_in_guest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -148,6 +149,88 @@ def test_without_its_harness_and_without_a_warden_a_guest_ends_by_itself(
         guest._line.close()
         assert guest._process is not None
         assert guest._process.wait(PATIENCE_S) == 0
+    finally:
+        guest.kill()
+
+
+DEAF = """
+import sys
+from patchstorm.worlds.nfs import init, inside
+line = int(sys.argv[2])
+init.ASK_S = inside.ASK_S = 0.01
+if sys.argv[1] == "waiting":
+    init.first_order(line)
+else:
+    import asyncio
+    async def serve():
+        inside.Agent(line).ask()
+        await asyncio.Event().wait()
+    asyncio.run(serve())
+"""
+
+
+@pytest.mark.parametrize("state", ["waiting", "working"])
+def test_a_guest_that_missed_the_end_of_its_line_asks_and_ends(state: str) -> None:
+    """The other end takes nothing any more, and no end is to be read."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        guest = subprocess.Popen(
+            [sys.executable, "-c", DEAF, state, str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with guest:
+            assert ours.recv(1) == b"\n"
+            assert guest.poll() is None, "somebody is there"
+            ours.shutdown(socket.SHUT_RD)
+            _, said = guest.communicate(timeout=PATIENCE_S)
+            if state == "waiting":  # process 1 powers the guest off, whatever happened
+                assert guest.returncode == 1 and "Broken pipe" in said
+            else:
+                assert (guest.returncode, said) == (0, "")
+
+
+MACHINE = """
+import json, os, sys
+line = int(sys.argv[1])
+os.write(line, b'{"awake":"6.1"}\\n')
+waiting = b""
+while waiting.count(b"\\n") < 1 or json.loads(waiting.splitlines()[-1])["more"]:
+    waiting += os.read(line, 1 << 16)
+    os.write(line, b'{"took":true}\\n' * waiting.count(b"\\n"))
+os.write(line, b'{"ready":true}\\n')
+os.read(line, 1)
+"""
+
+
+@pytest.mark.parametrize("silent", [1, 2])
+def test_a_guest_that_stays_silent_is_started_once_more(
+    silent: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine = Machine(kernel="", modules="", memory_dir=tmp_path, release="6.1")
+    monkeypatch.setattr(guest_module, "find_machine", lambda _: machine)
+    monkeypatch.setattr(guest_module, "pieces", lambda order: pieces({"do": "x"}))
+    monkeypatch.setattr(guest_module, "BOOT_S_MAX", 0.1)
+    started: list[int] = []
+
+    def command(self: Guest, line: int) -> list[str]:
+        started.append(line)
+        if len(started) == silent:
+            monkeypatch.setattr(guest_module, "BOOT_S_MAX", PATIENCE_S)
+        program = MACHINE if len(started) > silent else "import time; time.sleep(600)"
+        return [sys.executable, "-c", program, str(line)]
+
+    monkeypatch.setattr(Guest, "_command", command)
+    guest = Guest()
+    try:
+        if silent < guest_module.BOOTS:
+            asyncio.run(guest.boot())
+        else:
+            with pytest.raises(GuestGone, match="did not come up"):
+                asyncio.run(guest.boot())
+        assert guest.usable == (silent < guest_module.BOOTS)
+        assert len(started) == 2
     finally:
         guest.kill()
 

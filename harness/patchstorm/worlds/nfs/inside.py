@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from patchstorm.errors import PatchstormError
 from patchstorm.worlds.nfs.channel import READ_BYTES, Lines, Whole, encoded
-from patchstorm.worlds.nfs.init import LINE
+from patchstorm.worlds.nfs.init import ASK_S, LINE
 from patchstorm.worlds.nfs.site import Site
 
 Say = Callable[[dict[str, Any]], None]
@@ -69,6 +69,16 @@ class Agent:
             if order is not None:
                 self._orders.put_nowait(order)
 
+    def ask(self) -> None:
+        """End with the line, also where its end was missed; and again after a while."""
+        try:
+            os.write(self._line, b"\n")
+        except BlockingIOError:
+            pass  # nobody reads, but somebody is there
+        except OSError:
+            os._exit(0)
+        asyncio.get_running_loop().call_later(ASK_S, self.ask)
+
     def say(self, message: dict[str, Any]) -> None:
         """Send a message; returns once it is on its way."""
         left = memoryview(encoded(message))
@@ -85,6 +95,7 @@ class Agent:
         """Do what is ordered until the line ends."""
         asyncio.get_running_loop().add_reader(self._line, self.readable)
         site = Site()
+        self.ask()
         try:
             await site.start()
         except Exception as error:
