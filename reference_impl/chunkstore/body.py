@@ -21,7 +21,7 @@ import msgspec
 
 from . import chunks, ledger, ranges
 from .errors import Conflict, Locked, TooLarge
-from .files import GONE, no_space
+from .files import GONE, Vanishing, no_space
 from .late import LateBody
 from .model import Claims, Info, Record, View
 from .session import Session
@@ -29,6 +29,10 @@ from .session import Session
 if TYPE_CHECKING:
     from .port import Data
     from .store import Store
+
+
+_OWN = Vanishing(Locked)
+"""The bytes are lost with the file: the client has to send them again."""
 
 
 class Piece(msgspec.Struct):
@@ -80,7 +84,7 @@ class Body:
         if not block:
             return
         check_room(self._claims, self.offset, self.received + len(block))
-        with no_space():
+        with no_space(), _OWN:
             if self._whole is None:
                 self._whole = self._claim(self.offset)
             self._files.write_all(self._whole.fd, block, self.received)
@@ -143,7 +147,8 @@ class Body:
     def _sync(self) -> None:
         if self._whole is None or self._synced:
             return
-        self._files.port.fsync(self._whole.fd)
+        with _OWN:
+            self._files.port.fsync(self._whole.fd)
         self._whole.length = self.received
         self._whole.sha256 = self.sha256.hexdigest()
         self._pieces = [self._whole]
@@ -202,14 +207,18 @@ class Body:
                 continue
             piece = self._claim(start)
             self._pieces.append(piece)
-            digest = self._files.sha256()
-            for at, block in chunks.blocks(
-                self._files.port, whole.fd, start - self.offset, end - start
-            ):
-                self._files.write_all(piece.fd, block, at)
-                digest.update(block)
-            self._files.port.fsync(piece.fd)
-            piece.length, piece.sha256 = end - start, digest.hexdigest()
+            with _OWN:
+                self._copy(whole, start, end, piece)
+
+    def _copy(self, whole: Piece, start: int, end: int, piece: Piece) -> None:
+        digest = self._files.sha256()
+        for at, block in chunks.blocks(
+            self._files.port, whole.fd, start - self.offset, end - start
+        ):
+            self._files.write_all(piece.fd, block, at)
+            digest.update(block)
+        self._files.port.fsync(piece.fd)
+        piece.length, piece.sha256 = end - start, digest.hexdigest()
 
     def _compare(self, record: Record) -> None:
         """``Conflict`` unless the body agrees with the record; a damaged chunk is dropped instead."""
@@ -272,8 +281,9 @@ class Body:
             return
         late = LateBody(self._store, self._claims, info, self.offset)
         try:
-            for _, block in chunks.blocks(self._files.port, whole.fd, 0, self.received):
-                late.write(block)
+            with _OWN:
+                for _, block in chunks.blocks(self._files.port, whole.fd, 0, self.received):
+                    late.write(block)
             late.judge()
         finally:
             late.abort()

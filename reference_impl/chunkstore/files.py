@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import msgspec
 
-from .errors import Busy, OutOfSpace
+from .errors import Busy, Locked, OutOfSpace
 from .hashing import Digest
 from .port import Data, Port, Stat
 
@@ -56,6 +56,28 @@ _NO_SPACE = _NoSpace()
 def no_space() -> _NoSpace:
     """Within it, "the disk is full" becomes the refusal that says so."""
     return _NO_SPACE
+
+
+class Vanishing:
+    """Within it, that a temporary file's handle is no longer good becomes ``refusal``.
+
+    On NFS a name may be seen for a while after another host has removed it, so that :meth:`Files.claim_new`
+    is content with a file that a sweeper has just taken away (nfs(5); RFC 1813, NFS3ERR_STALE).
+    """
+
+    __slots__ = ("_refusal",)
+
+    def __init__(self, refusal: type[Locked]) -> None:
+        self._refusal = refusal
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and error.errno == errno.ESTALE:
+            raise self._refusal("The temporary file of this request has vanished.") from None
 
 
 class Files:

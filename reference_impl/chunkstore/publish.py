@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from . import chunks, ranges
 from .cleanup import Cleaner
 from .errors import Busy, TargetTaken
-from .files import GONE, no_space
+from .files import GONE, Vanishing, no_space
 from .model import Claims, Identity, Info, Intent, Record
 from .session import Session
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .layout import Paths
     from .store import Store
 
+_OWN = Vanishing(Busy)
 STAGE = "stage"
 RENAMED = ".pub"
 _WATCHED_MAX = 1024  # staging files that others held when last seen; forgetting one costs a wait
@@ -158,7 +159,8 @@ class Publisher:
             self._files.names(paths.chunks)  # a name cached from before a repair is no damage
             if not chunks.copy(self._files, path, record, stage.fd, record.offset):
                 return record
-        self._files.port.fsync(stage.fd)
+        with _OWN:
+            self._files.port.fsync(stage.fd)
         return None
 
     def _leave_to_others(self, session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,32 @@ def test_a_temporary_file_that_vanished_is_never_acknowledged(world: World, how:
     if how == "unlinked":
         assert world.status(store, claims).chunks_received == []
         world.finish(claims, DATA)
+
+
+@pytest.mark.parametrize("asked", ["pwrite", "fsync", "preadv"])
+def test_a_temporary_file_whose_handle_is_no_longer_good_has_vanished(
+    world: World, asked: str
+) -> None:
+    """NFS shows a name for a while after a sweeper elsewhere has taken it, and then refuses its handle."""
+    claims, store = claims_for(), world.replica()
+    world.patch(store, claims, 3, DATA[3:5])
+    before = world.status(store, claims).chunks_received
+
+    def gone(call: Call) -> None:
+        if call.name == asked and "/body_" in call.path:
+            raise OSError(errno.ESTALE, "gone", call.path)
+
+    port_of(store).before = gone
+    incoming = store.begin(claims, 0, 9)
+    with pytest.raises(Locked) as refusal:
+        incoming.write(DATA[:9])
+        incoming.commit()
+    assert not isinstance(refusal.value, Busy), "the body has to come again"
+    port_of(store).before = None
+    incoming.abort()
+    assert world.status(store, claims).chunks_received == before
+    world.require_no_leak()
+    world.finish(claims, DATA)
 
 
 def test_a_sweeper_between_making_a_file_and_holding_it(world: World) -> None:

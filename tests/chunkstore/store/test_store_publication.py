@@ -156,6 +156,20 @@ def test_a_staging_file_that_vanishes_is_made_again(world: World) -> None:
     assert world.published(claims) == DATA
 
 
+@pytest.mark.parametrize("asked", ["pwrite", "fsync"])
+def test_a_staging_file_whose_handle_is_no_longer_good_is_made_again(
+    world: World, asked: str
+) -> None:
+    claims, store = claims_for(), world.replica()
+
+    def gone() -> None:
+        raise OSError(errno.ESTALE, "gone")
+
+    port_of(store).before = once(asked, "/stage_", gone)
+    assert world.patch(store, claims, 0, DATA).state == "published"
+    assert world.published(claims) == DATA
+
+
 def test_overwriting_when_the_staging_file_vanishes_is_no_lost_rivalry(world: World) -> None:
     claims, store = claims_for(overwrite=True, target="t"), world.replica()
     (world.root / "t").write_bytes(b"old")
