@@ -52,7 +52,13 @@ def accused(ran: FuseOutcome) -> set[str]:
 
 @pytest.mark.parametrize(
     ("kind", "answer"),
-    [("enospc", "ENOSPC"), ("edquot", "EDQUOT"), ("eio", "EIO"), ("estale", "ESTALE")],
+    [
+        ("enospc", "ENOSPC"),
+        ("edquot", "EDQUOT"),
+        ("eio", "EIO"),
+        ("estale", "ESTALE"),
+        ("enolck", "ENOLCK"),
+    ],
 )
 def test_a_call_that_fails_fails_once_and_the_server_lives_with_it(kind: str, answer: str) -> None:
     ran = struck(kind)

@@ -22,6 +22,7 @@ TRAITS = {
         "short-write",
         "slow",
         "estale",
+        "enolck",
         "lost-reply",
         "silly-rename",
     },

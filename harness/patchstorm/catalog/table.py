@@ -35,6 +35,7 @@ from patchstorm.catalog import (
     starving,
     storing,
     undone,
+    unlocked,
     windows,
     wire,
 )
@@ -49,6 +50,7 @@ BUGS: tuple[Bug, ...] = (
     *bodies.BUGS,
     *broken_off.BUGS,
     *locking.BUGS,
+    *unlocked.BUGS,
     *publishing.BUGS,
     *losing.BUGS,
     *answers.BUGS,

@@ -24,6 +24,7 @@ ERRNO: Final = {
     "edquot": errno.EDQUOT,
     "eio": errno.EIO,
     "estale": errno.ESTALE,
+    "enolck": errno.ENOLCK,
 }
 """How the faults that refuse a call refuse it."""
 _ENDLESS: Final = ("slow", "silly-rename", *STALE)

@@ -1,9 +1,9 @@
 """Faults of single calls: they stand between a held call and the storage model while they are in force.
 
-``enospc``, ``edquot``, ``eio`` and ``estale`` fail the next fitting calls, ``short-write`` has them take
-half, ``short-read`` has them give half, ``lost-reply`` carries them out and answers as their repetition
-would, ``slow`` lets time pass before them, ``silly-rename`` takes the name away before a rename over a
-file that is open here. An ``fsync`` of a file that fails forgets what it had not written (fsync(2)).
+``enospc``, ``edquot``, ``eio``, ``estale`` and ``enolck`` fail the next fitting calls, ``short-write`` has
+them take half, ``short-read`` has them give half, ``lost-reply`` carries them out and answers as their
+repetition would, ``slow`` lets time pass before them, ``silly-rename`` takes the name away before a rename
+over a file that is open here. An ``fsync`` of a file that fails forgets what it had not written (fsync(2)).
 ``stale-attributes`` and ``stale-entries`` settle the model's own choices: the oldest answer that is allowed.
 """
 
@@ -27,6 +27,7 @@ _ALLOCATE: Final = ("write", "mkdir", "link", "create", "symlink", "fallocate", 
 _NAMES: Final = ("rename", "link", "unlink", "mkdir", "rmdir")
 _HANDLES: Final = ("read", "write", "fsync", "truncate")
 _LOOKS: Final = ("stat", "lookup", "list")
+_LOCKS: Final = ("flock", "lockf")
 _SIZE: Final = slice(16, 20)  # of ``struct fuse_read_in`` and ``fuse_write_in``
 
 INJECTED: Final[dict[str, tuple[str, ...]]] = {
@@ -35,14 +36,20 @@ INJECTED: Final[dict[str, tuple[str, ...]]] = {
     "eio": ("read", "write", "fsync", "open", "create", *_NAMES, *_LOOKS),
     "short-read": ("read",),
     "short-write": ("write",),
-    "slow": (*_HANDLES, *_NAMES, *_LOOKS, "open", "create", "close", "flock", "lockf"),
-    "estale": (*_HANDLES, "stat"),
-    "lost-reply": ("rename", "link", "unlink"),
+    "slow": (*_HANDLES, *_NAMES, *_LOOKS, "open", "create", "close", *_LOCKS),
+    "estale": (*_HANDLES, *_LOCKS, "stat"),
+    "enolck": _LOCKS,
+    "lost-reply": ("rename", "link", "unlink", "mkdir"),
     "silly-rename": ("rename",),
     "stale-attributes": (),
     "stale-entries": (),
 }
-_REPEATED: Final = {"rename": errno.ENOENT, "unlink": errno.ENOENT, "link": errno.EEXIST}
+_REPEATED: Final = {
+    "rename": errno.ENOENT,
+    "unlink": errno.ENOENT,
+    "link": errno.EEXIST,
+    "mkdir": errno.EEXIST,
+}
 
 
 def _hits(active: Active, held: Held) -> bool:

@@ -1,7 +1,7 @@
 """Faults of single calls: put between a watched port and the storage while they last.
 
-``enospc``, ``edquot``, ``eio`` and ``estale`` fail the next fitting calls, ``short-write`` lets them take
-half, ``short-read`` lets them give half, ``lost-reply`` carries them out and then answers as their
+``enospc``, ``edquot``, ``eio``, ``estale`` and ``enolck`` fail the next fitting calls, ``short-write`` lets
+them take half, ``short-read`` lets them give half, ``lost-reply`` carries them out and then answers as their
 repetition would, ``slow`` makes them take time, ``silly-rename`` takes the name away before a rename over
 a file that is open here. An ``fsync`` of a file that fails forgets what it had not written (fsync(2)).
 ``stale-attributes`` and ``stale-entries`` make the replica's caches answer with the oldest that the
@@ -29,6 +29,7 @@ from patchstorm.worlds.sim.watched import Observer
 _NAMES = ("replace", "link", "unlink", "mkdir", "rmdir")
 _HANDLES = ("pread", "pwrite", "write", "fstat", "fsync", "ftruncate")
 _WRITES = ("pwrite", "write")
+_LOCKS = ("flock", "lockf")
 
 INJECTED: dict[str, tuple[str, ...]] = {
     "enospc": ("write", "pwrite", "mkdir", "link", "open"),
@@ -37,8 +38,9 @@ INJECTED: dict[str, tuple[str, ...]] = {
     "short-read": ("pread",),
     "short-write": _WRITES,
     "slow": (*_HANDLES, *_NAMES, "open", "close", "lstat", "listdir", "flock"),
-    "estale": _HANDLES,
-    "lost-reply": ("replace", "link", "unlink"),
+    "estale": (*_HANDLES, *_LOCKS),
+    "enolck": _LOCKS,
+    "lost-reply": ("replace", "link", "unlink", "mkdir"),
     "silly-rename": ("replace",),
     "stale-attributes": (),
     "stale-entries": (),
