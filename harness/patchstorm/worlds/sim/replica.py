@@ -46,6 +46,7 @@ class Replica:
         self._powered = True
         self.sweeps = 0
         self.sweeping = False
+        self.resting_ms = 0
         self.skew_ns = 0
         self.lifetime_ms: int | None = None
         self.creation: Creation = "on"
@@ -178,4 +179,5 @@ class Replica:
             every_ms = self._subject.sweep_ms
             if drawn is not None and self.sweeps <= DRAWN_SWEEPS:
                 every_ms = drawn.every_ms
+            every_ms = max(every_ms, self.resting_ms)
             kernel.sleep(every_ms * MS * (16 + self.index) // 16)

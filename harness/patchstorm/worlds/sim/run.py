@@ -358,9 +358,16 @@ class _SimRun(Run):
         if longest_ms + settle.forget_ms > FORGET_MS_MAX:
             return None
         over_ns = self.kernel.now_ns + (longest_ms + settle.forget_ms) * MS
+        self._sweep_at_most_every(settle.sweep_ms // 2)
         yield Until(lambda: self.kernel.now_ns >= over_ns, FORGET_MS_MAX)
+        self._sweep_at_most_every(0)
         yield Until(lambda: not remembered(self.server, self.places), settle.sweep_ms)
         return remembered(self.server, self.places)
+
+    def _sweep_at_most_every(self, resting_ms: int) -> None:
+        """For a minute in which nothing else happens: three hundred sweeps find no more than some."""
+        for replica in self.replicas:
+            replica.resting_ms = resting_ms
 
     def before_the_last_look(self) -> None:
         self._blackout("at the end")
