@@ -1469,16 +1469,30 @@ def revived_after_termination() -> Book:
 KEEPING = (*ADDRESSED, "checks-records")
 
 
-def emptied(*, left: int = 0, capabilities: tuple[str, ...] = KEEPING) -> Book:
+def emptied(*, left: int = 0, way: str = "", capabilities: tuple[str, ...] = KEEPING) -> Book:
     """Two chunks were acknowledged when the record was damaged."""
     book = addressed(chunks=2, capabilities=capabilities)
-    book.event("damage", upload="u", offset=0, length=200, record=True, left=left)
+    book.event("damage", upload="u", offset=0, length=200, record=True, left=left, way=way)
     return book
 
 
 @plant("records")
 def an_emptied_record_is_taken_for_a_new_upload() -> Book:
     book = emptied()
+    book.head(0)
+    return book
+
+
+@plant("records")
+def of_a_record_that_was_cut_only_its_beginning_is_believed() -> Book:
+    book = emptied(left=120, way="cut")
+    book.head(16)
+    return book
+
+
+@plant("records")
+def zeros_are_taken_for_a_new_upload() -> Book:
+    book = emptied(left=200, way="zeroed")
     book.head(0)
     return book
 
@@ -1515,8 +1529,22 @@ def an_emptied_record_is_made_up_for() -> Book:
 
 @plant()
 def an_older_record_cannot_be_told_from_a_newer() -> Book:
-    book = emptied(left=180)
+    book = emptied(left=180, way="older")
     book.head(16)
+    return book
+
+
+@plant()
+def another_number_may_be_as_good_as_the_true_one() -> Book:
+    book = emptied(left=200, way="flipped")
+    book.head(16)
+    return book
+
+
+@plant()
+def a_cut_that_shows_nothing_harms_nobody() -> Book:
+    book = emptied(left=199, way="cut")
+    book.head(32)
     return book
 
 

@@ -97,6 +97,18 @@ class EmptyIsNew(Store):
     sessions_type = _ForgettingEmpty
 
 
+class _ForgettingTorn(_Forgetting):
+    """The same for a file that has bytes, which somebody might have been writing when he died."""
+
+    def forgivable(self, paths: Paths) -> bool:
+        found = self.files.find(paths.info)
+        return found is not None and found.st_size > 0
+
+
+class TornIsNew(Store):
+    sessions_type = _ForgettingTorn
+
+
 class _ForgettingMinted(_ForgettingEmpty):
     """And only while no chunk has been assembled."""
 
@@ -162,6 +174,14 @@ BUGS = (
         "an upload whose record has no bytes begins anew, and nobody is told",
         EmptyIsNew,
         "a file that O_CREAT has just made, it seems: who dies between O_TRUNC and write leaves the same",
+        storm="record-emptied",
+        caught_by=("records",),
+    ),
+    _bug(
+        "torn-is-new",
+        "an upload whose record ends too early begins anew, and nobody is told",
+        TornIsNew,
+        "a torn record taken for the last one of a journal, which may be dropped",
         storm="record-emptied",
         caught_by=("records",),
     ),

@@ -1,10 +1,12 @@
-"""``records``: an upload whose record was emptied is not forgotten as if nothing had been.
+"""``records``: an upload whose record was lost in part is not forgotten as if nothing had been.
 
 A record that is damaged can mislead a server in many ways, so of such uploads little is owed: see
-``case.layout``. One of them every server can see, whatever its records look like: a file of no bytes where a
-record was. Who takes that for a new upload says an offset below what was acknowledged, and who takes it for
+``case.layout``. Some of them whoever promises to notice damage can see, whatever its records look like: a file
+of no bytes where a record was, one that was cut, one that is zeros from some place on. Who takes that for a new
+upload, or for the part of it that can be read, says an offset below what was acknowledged, and who takes it for
 none says 404: in both cases bytes that are all still there are sent again, or given up, and nobody hears why.
-Any other refusal is fine, and so is to know it from elsewhere.
+Any other refusal is fine, and so is to know it from elsewhere. A record that is older, or says another number,
+may be as good as a true one.
 """
 
 from __future__ import annotations
@@ -15,16 +17,19 @@ from patchstorm.case.case import FAR, Case, UploadCase, ended
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, either, needs, survives_power
 from patchstorm.check.story import finding, verb
+from patchstorm.history.events import Damage
 from patchstorm.history.model import Operation
 
 NAME = "records"
 _TELLS = frozenset({"append", "query"})
 _NO_UPLOAD = frozenset({404, 410})
+_SEEN = {"emptied": "emptied", "cut": "cut", "zeroed": "overwritten with zeros"}
+"""Damage that shows, and how it is told."""
 
 
 def _find(case: Case) -> Iterator[Finding]:
     for upload in case.spoilt.values():
-        since = _emptied(upload)
+        since = _lost(upload)
         known = None if since is None else _known(upload, since)
         if since is None or known is None or upload.delete_invoked < FAR:
             continue
@@ -38,7 +43,7 @@ def _find(case: Case) -> Iterator[Finding]:
         yield finding(
             case,
             NAME,
-            f"{asked} {says} after its record was emptied, and {more} was acknowledged: it is forgotten, and"
+            f"{asked} {says} after its record was {_told(upload)}, and {more} was acknowledged: it is forgotten, and"
             f" no error says why",
             upload=upload,
             spans=[(less, more)],
@@ -49,11 +54,20 @@ def _find(case: Case) -> Iterator[Finding]:
         )
 
 
-def _emptied(upload: UploadCase) -> int | None:
-    """When the first of its records was emptied; None where nothing, or something else, was damaged too."""
-    if any(not event.record or event.left != 0 for event in upload.damages):
+def _lost(upload: UploadCase) -> int | None:
+    """When the first of its records was lost in part; None where nothing, or something else, was damaged."""
+    if any(not event.record or _way(event) not in _SEEN for event in upload.damages):
         return None
     return min((event.time_ns for event in upload.damages), default=None)
+
+
+def _way(event: Damage) -> str:
+    """Older histories tell only how much was left."""
+    return "emptied" if event.left == 0 else event.way
+
+
+def _told(upload: UploadCase) -> str:
+    return _SEEN[_way(min(upload.damages, key=lambda event: event.time_ns))]
 
 
 def _known(upload: UploadCase, since: int) -> Operation | None:
@@ -86,14 +100,14 @@ def _offset(operation: Operation | None) -> int:
 
 
 def _applies(case: Case) -> str | None:
-    if not any(_emptied(upload) is not None for upload in case.spoilt.values()):
-        return "no record was emptied"
+    if not any(_lost(upload) is not None for upload in case.spoilt.values()):
+        return "no record was emptied, cut or overwritten with zeros"
     return None
 
 
 RULE = Rule(
     name=NAME,
-    says="an upload whose record was emptied is not forgotten as if nothing had been",
+    says="an upload whose record was lost in part is not forgotten as if nothing had been",
     find=_find,
     applies=either(needs("checks-records"), survives_power, _applies),
 )

@@ -92,7 +92,7 @@ class Damage(Line, frozen=True, kw_only=True, tag="damage"):
     """Stored bytes of ``upload`` that the harness itself destroys, right after this was written.
 
     ``record``: not its bytes are, but what the server wrote down of it. ``left`` is how many bytes of the
-    record there are afterwards.
+    record there are afterwards, ``way`` what became of it, in the words of the fault's option.
     """
 
     time_ns: int
@@ -101,6 +101,7 @@ class Damage(Line, frozen=True, kw_only=True, tag="damage"):
     length: int
     record: bool = False
     left: int | None = None
+    way: str = ""
 
 
 class Leak(Line, frozen=True, kw_only=True, tag="leak"):

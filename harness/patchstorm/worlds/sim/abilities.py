@@ -94,7 +94,7 @@ class Abilities(
         self._damage = Damage(
             server, places, recorder, stamp, lambda name, kind, n: kernel.value(kind, n, name)
         )
-        self._kept: dict[str, tuple[str, str, bytes]] = {}
+        self._kept: dict[str, tuple[str, str, bytes, str]] = {}
         self._injected: dict[str, Callable[[], None]] = {}
         self._room: dict[str, int | None] = {}
         for replica in replicas:
@@ -260,20 +260,20 @@ class Abilities(
         data = pages.read(inode.pages, inode.size, 0, inode.size)
         way = str(fault.options.get("way", "flipped"))
         if way == "older":
-            self._kept[fault.id] = path, upload, data
+            self._kept[fault.id] = path, upload, data, way
             return
 
         def draw(name: str, n: int) -> int:
             return self._kernel.value(f"record-{name}", n, fault.id)
 
-        self._overwrite_record(path, upload, spoilt(data, way, draw))
+        self._overwrite_record(path, upload, spoilt(data, way, draw), way)
 
     def put_record_back(self, fault: FaultPlan) -> None:
         kept = self._kept.pop(fault.id, None)
         if kept is not None:
             self._overwrite_record(*kept)
 
-    def _overwrite_record(self, path: str, upload: str, data: bytes) -> None:
+    def _overwrite_record(self, path: str, upload: str, data: bytes, way: str) -> None:
         """Nothing, where it is gone by now or has these very bytes."""
         inode = next((inode for name, inode in walk(self._server) if name == path), None)
         if inode is None or pages.read(inode.pages, inode.size, 0, inode.size) == data:
@@ -286,6 +286,7 @@ class Abilities(
                 length=inode.size,
                 record=True,
                 left=len(data),
+                way=way,
             )
         )
         self._server.tree.resize(inode, len(data))
