@@ -789,6 +789,15 @@ def expires_long_after_it_may() -> Book:
 
 
 @plant()
+def served_a_while_after_it_was_to_expire() -> Book:
+    book = _expiring_at(2)
+    expires = formatdate(EPOCH_NS / 1e9 + 2, usegmt=True)
+    told = {**TUS, "upload-expires": expires, "cache-control": "no-store"}
+    book.head(0, at=(30_000, 30_001), headers=told, expires_s=EPOCH_NS // 10**9 + 2)
+    return book
+
+
+@plant()
 def expires_when_it_should() -> Book:
     return _expiring_at(60)
 
