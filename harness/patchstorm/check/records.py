@@ -1,12 +1,12 @@
 """``records``: an upload whose record was lost in part is not forgotten as if nothing had been.
 
 A record that is damaged can mislead a server in many ways, so of such uploads little is owed: see
-``case.layout``. Some of them whoever promises to notice damage can see, whatever its records look like: a file
-of no bytes where a record was, one that was cut, one that is zeros from some place on. Who takes that for a new
-upload, or for the part of it that can be read, says an offset below what was acknowledged, and who takes it for
-none says 404: in both cases bytes that are all still there are sent again, or given up, and nobody hears why.
-Any other refusal is fine, and so is to know it from elsewhere. A record that is older, or says another number,
-may be as good as a true one.
+``case.layout``. Some of them whoever promises to notice damage can see, whatever its records look like: a
+file of no bytes where a record was, one that was cut, one that is zeros from some place on. Who takes that
+for a new upload, or for the part of it that can be read, says an offset below what was acknowledged, and who
+takes it for none says 404: in both cases bytes that are all still there are sent again, or given up, and
+nobody hears why. Any other refusal is fine, and so is to know it from elsewhere. A record that is older, or
+says another number, may be as good as a true one.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def _find(case: Case) -> Iterator[Finding]:
         yield finding(
             case,
             NAME,
-            f"{asked} {says} after its record was {_told(upload)}, and {more} was acknowledged: it is forgotten, and"
-            f" no error says why",
+            f"{asked} {says} after its record was {_told(upload)}, and {more} was acknowledged: it is "
+            f"forgotten, and no error says why",
             upload=upload,
             spans=[(less, more)],
             causes={

@@ -163,8 +163,8 @@ def _close(ctx: Context, upload: UploadPlan) -> Workload:
     """HEAD, resend, and HEAD again: the last word is the server's.
 
     Where somebody else's bytes lie in the way of a whole chunk (409), the status document says which
-    gaps are left round them. Every other time it is asked for first, since what the storm has left missing is not
-    missing for long, and every other time of what is finished.
+    gaps are left round them. Every other time it is asked for first, since what the storm has left missing
+    is not missing for long, and every other time of what is finished.
     What was created without a length is sent up to the one that counts; what is joined is not sent at all.
     """
     if upload.info.parts:

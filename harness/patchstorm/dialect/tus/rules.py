@@ -145,7 +145,9 @@ def _expiry(
         return f"was answered with Upload-Expires: {told!r}, and there is no such date"
     at_ns = at_s * 1_000_000_000 - epoch_ns
     if at_ns < upload.by_invocation[0].call.time_ns - EXPIRY_SLACK_NS:
-        return f"was answered with Upload-Expires: {told}, which had passed before there was an upload"
+        return (
+            f"was answered with Upload-Expires: {told}, which had passed before there was an upload"
+        )
     lifetime_ms = upload.info.expires_ms
     if lifetime_ms is None:
         return None
