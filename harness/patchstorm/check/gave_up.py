@@ -6,8 +6,8 @@ each time, can do nothing but give up. That some late part of a broken body had 
 explains one of those refusals at most, since it would be told from then on. 423 does not count there.
 
 Nor can it do anything where all that it asks is refused, how far the upload is above all, after every fault
-and when nobody is at work there any more. A lock may outlive whoever held it by as long as a target is granted to
-recover, so a 423 counts only after that.
+and when nobody is at work there any more. A lock may outlive whoever held it by as long as a target is
+granted to recover, so a 423 counts only after that.
 """
 
 from __future__ import annotations
