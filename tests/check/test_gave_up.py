@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from book import Book, fired
+from book import MS, Book, fired
 
 
 def asked(
@@ -98,6 +98,61 @@ def test_it_does_not_matter_what_other_clients_were_told() -> None:
     book = asked(code=0)
     book.event("program-end", client="other", program="tuspy", code=1)
     assert not accused(book)
+
+
+def turned_away(status: int, times: int = 4, *, wait_ms: int = 0, **header: object) -> Book:
+    """A body broke off, and from then on every HEAD is refused; the first comes ``wait_ms`` later."""
+    book = Book(sequential=True, convergence_ms=1_000, **header)
+    book.create()
+    book.patch(0, 32, 32)
+    book.ask("append", None, start=32, end=64, cut=True, sent=8, error="dropped")
+    book.now += wait_ms * MS
+    for _ in range(times):
+        book.head(None, status=status)
+    return book
+
+
+@pytest.mark.parametrize(("status", "wait_ms"), [(400, 0), (409, 0), (423, 2_000)])
+def test_who_is_refused_whatever_it_asks_can_do_nothing_else(status: int, wait_ms: int) -> None:
+    assert accused(ended(turned_away(status, wait_ms=wait_ms)))
+
+
+@pytest.mark.parametrize(
+    ("status", "times", "code"),
+    [(423, 4, 1), (400, 2, 1), (429, 4, 1), (400, 4, 0)],
+    ids=["a lock is broken after a while", "too few", "told to come later", "it ended well"],
+)
+def test_but_not_everything_that_is_refused_is_so_for_good(
+    status: int, times: int, code: int
+) -> None:
+    assert not accused(ended(turned_away(status, times), code))
+
+
+def test_nor_where_somebody_else_is_at_work() -> None:
+    book = turned_away(423, 4, wait_ms=2_000)
+    book.ask("append", 204, start=32, end=64, offset=64, at=(20, 3_000), client="other")
+    assert not accused(ended(book))
+
+
+def test_nor_where_a_fault_explains_it() -> None:
+    book = Book(sequential=True, convergence_ms=1_000)
+    book.create()
+    book.patch(0, 32, 32)
+    book.event("fault", fault="crash", replica=0)
+    for _ in range(4):
+        book.head(None, status=400)
+    book.event("fault", fault="crash", replica=0, ends=True)
+    assert not accused(ended(book))
+
+
+def test_nor_where_it_was_terminated() -> None:
+    book = Book(sequential=True)
+    book.create()
+    book.ask("terminate", 204)
+    for _ in range(4):
+        book.head(None, status=404)
+    found = fired(ended(book).history())
+    assert not found & {"availability", "durability"}
 
 
 @pytest.mark.parametrize("between", [True, False])

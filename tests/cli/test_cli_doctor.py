@@ -6,6 +6,7 @@ import pytest
 
 from patchstorm.cli import main
 from patchstorm.commands import doctor
+from patchstorm.commands.machine import machine
 from patchstorm.commands.plans import plans_digest
 from patchstorm.worlds.base import Row
 
@@ -53,3 +54,13 @@ def test_plans_differ_when_the_seed_does(monkeypatch: pytest.MonkeyPatch) -> Non
     before = plans_digest()
     monkeypatch.setattr("patchstorm.commands.plans.SEED", 2)
     assert plans_digest() != before
+
+
+def test_what_clients_and_companions_need_has_a_row_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    rows = {row.what: row for row in machine()}
+    for what in ("Node", "Java", "Maven", "Redis", "tus-js-client", "tus-java-client"):
+        assert rows[what].state == "no" and "install" in rows[what].says, what
+    assert "tuspy" in rows

@@ -188,6 +188,42 @@ def test_a_lease_that_runs_out_under_its_holder_is_no_lock() -> None:
     assert met("fenced", 1) == "safe", "who looks again when it writes needs no more"
 
 
+@pytest.mark.slow
+def test_a_holder_who_waits_while_its_lease_runs_out_is_aimed_at() -> None:
+    held = fault("companion-expiry", WHEN, more='hold = "100ms"\nskips = 1')
+    result = stormed(ledger("fenced", flush=EXPIRE), held)
+    assert result.report.verdict == "safe", result.report
+
+
+def test_what_finds_nobody_asking_lasts_until_somebody_does() -> None:
+    """Nothing passes by in no time at all; so each of them goes on until something has."""
+    brief = [
+        fault("companion-cut", WHEN, more='way = "silent"\nfor = "1ms"'),
+        fault("companion-delay", "after_bytes = 40000", more='for = "1ms"\ndelay = "1ms"'),
+        fault("companion-lost-reply", "after_bytes = 60000", more='for = "1ms"\nof = "changes"'),
+    ]
+    result = stormed(ledger(), *brief)
+    assert result.report.verdict == "safe", (result.report.unknown, result.report.points)
+
+
+def test_what_is_to_be_told_to_one_that_is_down_is_told_once_it_is_up() -> None:
+    target = ledger("caching", more=SURVIVES, flush=FLUSH)
+    down = fault("companion-crash", WHEN, more='for = "150ms"')
+    result = stormed(target, down, fault("companion-flush", WHEN))
+    assert result.report.verdict == "safe", (result.report.unknown, result.report.points)
+
+
+def test_what_is_not_here_skips_the_storm_with_its_remedy() -> None:
+    absent = ledger()
+    assert absent.companion is not None
+    companion = msgspec.structs.replace(absent.companion, command=("no-such-program",))
+    report = stormed(
+        msgspec.structs.replace(absent, companion=companion), fault("companion-cut", WHEN)
+    ).report
+    assert report.verdict is None
+    assert "`no-such-program`, which is not here: install it" in (report.skipped or "")
+
+
 @pytest.mark.parametrize(
     ("target", "strike", "says"),
     [

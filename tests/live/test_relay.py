@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from patchstorm.live.relay import Loss, Relay
+from patchstorm.live.relay import Hold, Loss, Relay
+from patchstorm.scenario.faults.changing import Sparing
 
 from .fakes import serving
 
@@ -114,6 +115,44 @@ def test_what_is_lost_is_lost_once_and_only_where_it_holds_the_word(
             assert await say(b"SET x\n") == b"SET X\n"
         assert loss.lost == 1
         assert seen.count(b"SET x\n") == 1 + carried_out
+
+    over(test)
+
+
+def test_a_loss_of_changes_lets_pass_what_only_reads_and_what_is_asked_again() -> None:
+    async def test(relay: Relay, seen: list[bytes]) -> None:
+        loss = Loss(of="reply", left=2, sparing=Sparing())
+        relay.lose(loss)
+        async with talking(relay) as say:
+            assert await say(b"get x\n") == b"GET X\n"
+            with pytest.raises(ConnectionResetError):
+                await say(b"incr x\n")
+        async with talking(relay) as say:
+            assert await say(b"incr x\n") == b"INCR X\n"
+            with pytest.raises(ConnectionResetError):
+                await say(b"set x\n")
+        assert loss.lost == 2 and seen.count(b"incr x\n") == 2
+
+    over(test)
+
+
+@pytest.mark.parametrize("skips", [0, 1])
+def test_who_has_changed_something_waits_while_others_are_served(skips: int) -> None:
+    async def test(relay: Relay, _: list[bytes]) -> None:
+        other, hold = Relay(), Hold(skips=skips)
+        await other.open(relay._to)
+        for way in (relay, other):
+            way.holds.append(hold)
+        async with talking(relay) as say, talking(other) as others:
+            assert await say(b"get x\n") == b"GET X\n" and not hold.begun.is_set()
+            for _ in range(skips):
+                assert await say(b"set x\n") == b"SET X\n"
+            held = asyncio.ensure_future(say(b"set x\n"))
+            await hold.begun.wait()
+            assert await others(b"set x\n") == b"SET X\n" and not held.done()
+            hold.over.set()
+            assert await held == b"SET X\n"
+        await other.close()
 
     over(test)
 

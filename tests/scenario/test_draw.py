@@ -114,6 +114,16 @@ def test_the_sweeper_closes_only_what_completes_unattended() -> None:
     assert draw_plan(scenario, seed=1, capabilities=["sequential"]).closing == "client"
 
 
+@pytest.mark.parametrize("name", [one for one in library.names() if one.startswith("real-client")])
+def test_where_a_program_may_give_up_somebody_asks_afterwards(name: str) -> None:
+    capabilities = (*OFFSET_ADDRESSED, "completes-unattended")
+    drawn = {
+        draw_plan(library.load(name), seed=seed, capabilities=capabilities).closing
+        for seed in range(8)
+    }
+    assert drawn == {"client"}
+
+
 def test_the_target_decides_the_reading() -> None:
     scenario = library.load("parallel")
 

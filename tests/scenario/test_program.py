@@ -8,6 +8,7 @@ from patchstorm.choice.chooser import seeded
 from patchstorm.dialect.operations import Mischief, Request
 from patchstorm.errors import UsageError
 from patchstorm.history.model import Completion
+from patchstorm.live.calling import missing
 from patchstorm.scenario.actions import Answer, Asked, Give, Send, Start, Stop, Take, Workload
 from patchstorm.scenario.births import Births
 from patchstorm.scenario.options import options_of
@@ -137,6 +138,13 @@ def test_a_command_that_cannot_be_run_is_refused_with_its_reason(command: str, s
 def test_words_are_cut_as_a_shell_does() -> None:
     words = words_of("node 'my upload.js' {endpoint} {file} --state={state}")
     assert words == ("node", "my upload.js", "{endpoint}", "{file}", "--state={state}")
+
+
+def test_whatever_a_program_needs_has_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    for row in PROGRAMS.values():
+        for needed in row.needs:
+            assert f"`{needed}`, which is not here: install" in (missing(row.name) or "")
 
 
 @pytest.mark.parametrize("world", ["sim", "fuse", "nfs", "containers"])

@@ -10,6 +10,7 @@ They are the small server of ``tiny.py``, honest but for this:
 ``down``         answers 500 to everything but OPTIONS
 ``wants-type``   answers HEAD with 400 for an upload whose metadata named no ``filetype``
 ``wants-more``   answers HEAD with 400 for want of something that nobody can guess
+``forgetful``    answers HEAD without the metadata of the creation
 ``corrupt``      finishes files of the right length with other bytes
 ``packed``       finishes files compressed
 ``linked``       publishes a link to where the bytes are
@@ -158,6 +159,8 @@ class Handler(tiny.Handler, http.server.BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         said, length = self.said, self.length()
         told = {"Upload_Metadata": said["metadata"]} if said.get("metadata") else {}
+        if self.mood == "forgetful":
+            told = {}
         if self.mood == "down":
             self.reply(500)
         elif self.mood == "many-digits":

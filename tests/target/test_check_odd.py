@@ -257,6 +257,15 @@ def test_metadata_that_head_wants_is_found_and_proposed(
     assert checked(path, capsys)["proposals"] == []
 
 
+@pytest.mark.parametrize("mood", ["forgetful", "arranged"])
+def test_metadata_that_head_does_not_give_back_is_told(
+    mood: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remarks = checked(odd(tmp_path, mood), capsys)["remarks"]
+    said = [line for line in remarks if "Upload-Metadata" in line]
+    assert bool(said) == (mood == "forgetful")
+
+
 def test_metadata_that_nobody_can_guess_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"HEAD of a new upload: 400.*wire\.metadata"):
         check(str(odd(tmp_path, "wants-more")), json=True, keep=False)

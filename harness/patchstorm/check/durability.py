@@ -3,7 +3,8 @@
 A 2xx to a PATCH is a promise. From its completion on, every HEAD, every status document and the
 published file must show the range, and the upload must stay known, unless it was terminated, may
 have expired, or the harness itself destroyed those bytes. Order is real time: an answer is held to
-the promises that were complete before its request was sent.
+the promises that were complete before its request was sent. An upload without any that was shown all the
+same is not gone for no reason, either (:mod:`patchstorm.check.vanished`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from patchstorm.case.case import FAR, Case, UploadCase, ended
 from patchstorm.check.model import Finding
 from patchstorm.check.rule import Rule, survives_power
 from patchstorm.check.story import finding, show, shows, verb
+from patchstorm.check.vanished import vanished
 from patchstorm.history.model import Operation
 from patchstorm.history.ranges import Ranges, Span
 
@@ -22,7 +24,8 @@ NAME = "durability"
 
 def _find(case: Case) -> Iterator[Finding]:
     for upload in case.uploads.values():
-        yield from _answers(case, upload)
+        missing = list(_answers(case, upload))
+        yield from missing or vanished(case, NAME, upload, _forgotten)
         yield from _published(case, upload)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from patchstorm.campaign.cores import cores
+from patchstorm.scenario.programs import PROGRAMS, REMEDIES
 from patchstorm.worlds.base import Row
 
 ASK_S: Final = 10
@@ -23,8 +24,16 @@ def machine() -> Iterator[Row]:
     yield _python()
     yield _linux()
     yield _inotify()
-    yield _program("Node", ("node", "--version"), "drives the npm tus client in the tests")
+    yield _program("Node", ("node", "--version"), "runs tus-js-client: " + REMEDIES["node"])
+    yield _program("Java", ("java", "--version"), "runs tus-java-client: " + REMEDIES["java"])
+    yield _program(
+        "Maven",
+        ("mvn", "--batch-mode", "--version"),
+        "installs tus-java-client: " + REMEDIES["java"],
+    )
     yield _program("Go", ("go", "version"), "builds servers written in Go")
+    yield _companion()
+    yield from _clients()
 
 
 def _python() -> Row:
@@ -46,6 +55,30 @@ def _inotify() -> Row:
         return Row("inotify", "broken", f"{error.strerror}; raise {WATCHES} or end what uses them")
     limit = WATCHES.read_text().strip() if WATCHES.exists() else "unknown"
     return Row("inotify", "yes", f"{limit} instances for each user")
+
+
+def _companion() -> Row:
+    """Redis, or what speaks as it does: several bundled servers share one."""
+    what = "Redis"
+    for program in ("redis-server", "valkey-server"):
+        if shutil.which(program) is not None:
+            return _program(what, (program, "--version"), "")
+    remedy = "beside servers that share one: `apt-get install redis-server`"
+    return Row(
+        what, "no", f"neither `redis-server` nor `valkey-server` is installed; runs {remedy}"
+    )
+
+
+def _clients() -> Iterator[Row]:
+    """The clients of others that a storm can run."""
+    from patchstorm.live.calling import missing
+
+    for name, row in PROGRAMS.items():
+        absent = missing(name)
+        if absent is None:
+            yield Row(name, "yes", row.says)
+        else:
+            yield Row(name, "no", absent.removeprefix(f"{name} is "))
 
 
 def _program(what: str, command: tuple[str, ...], purpose: str) -> Row:

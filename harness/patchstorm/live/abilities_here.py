@@ -7,6 +7,7 @@ containers nothing of this host.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Literal
@@ -16,10 +17,11 @@ from patchstorm.live.abilities import Abilities, Pending, at_once
 from patchstorm.live.beside import Beside
 from patchstorm.live.fleet import Fleet
 from patchstorm.live.network import Network
-from patchstorm.live.relay import Loss
+from patchstorm.live.relay import Hold, Loss
 from patchstorm.live.replica import Replica
 from patchstorm.live.storage import Storage
 from patchstorm.scenario.faults import FAULTS
+from patchstorm.scenario.faults.changing import Sparing
 from patchstorm.scenario.faults.companion import Companion, Ways
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.plan import FaultPlan
@@ -36,6 +38,7 @@ class AbilitiesHere(Abilities, Companion, Ways):
         super().__init__(fleet, storage, network, spoil)
         self._losses: dict[str, Loss] = {}
         self._met: dict[str, int] = {}  # what the ways of a fault had met when it began
+        self._hits: dict[str, Hit] = {}
 
     def start(self, hit: Hit) -> Pending:
         replicas = self.replicas(hit)
@@ -102,11 +105,66 @@ class AbilitiesHere(Abilities, Companion, Ways):
         return partial(self._tell, fault, "flush")
 
     def expire_companion(self, fault: FaultPlan) -> Pending:
-        return partial(self._tell, fault, "expire")
+        return partial(self._expire, fault)
+
+    async def _expire(self, fault: FaultPlan) -> None:
+        """Where replies are to be held back: while somebody waits who has just changed something.
+
+        That may have been to take the lock, or what it does under it. Others have their way meanwhile.
+        """
+        hold_ms = int(fault.options.get("hold_ms", 0))
+        if not hold_ms:
+            await self._tell(fault, "expire")
+            return
+        hold = Hold(skips=int(fault.options.get("skips", 0)))
+        ways = self._beside.ways
+        for way in ways:
+            way.holds.append(hold)
+        try:
+            await self._or_healing(hold.begun)
+            await self._tell(fault, "expire")
+            if hold.begun.is_set():
+                await self._for(hold_ms)
+        finally:
+            hold.over.set()
+            for way in ways:
+                if hold in way.holds:
+                    way.holds.remove(hold)
 
     async def _tell(self, fault: FaultPlan, key: Literal["flush", "expire"]) -> None:
-        if not await self._beside.told(key):
-            self.missed[fault.id] = f"fault {fault.id}: the companion was down; nothing done"
+        """Once it is up, where another fault has it down just now."""
+        while not await self._beside.told(key):
+            if self.healing.is_set():
+                self.missed[fault.id] = f"fault {fault.id}: the companion was down; nothing done"
+                return
+            await self._for(ASK_AGAIN_S * 1_000)
+
+    async def _or_healing(self, event: asyncio.Event) -> None:
+        """Wait for ``event``, or for healing."""
+        waits = [asyncio.ensure_future(one.wait()) for one in (event, self.healing)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+
+    async def _for(self, ms: float) -> None:
+        """That long, or until healing."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ms / 1_000):
+                await self.healing.wait()
+
+    async def last(self, fault: FaultPlan) -> None:
+        """Also until it has hit something: what passes by no fault tells nothing of it."""
+        await super().last(fault)
+        while not self.healing.is_set() and self._idle(fault):
+            await self._for(ASK_AGAIN_S * 1_000)
+
+    def _idle(self, fault: FaultPlan) -> bool:
+        """Whether it lies on ways, and nothing has come by."""
+        if fault.id in self._losses:
+            return self._losses[fault.id].lost == 0
+        return fault.id in self._met and self._count(self._hits[fault.id]) == self._met[fault.id]
 
     # ---- the ways to it
 
@@ -128,6 +186,7 @@ class AbilitiesHere(Abilities, Companion, Ways):
 
     def _lose(self, fault: FaultPlan, hit: Hit, loss: Loss) -> None:
         loss.to = str(fault.options.get("to", "")).lower().encode()
+        loss.sparing = Sparing() if fault.options.get("of") == "changes" else None
         self._losses[fault.id] = loss
         for way in self._beside.ways_of(hit):
             way.lose(loss)
@@ -150,6 +209,7 @@ class AbilitiesHere(Abilities, Companion, Ways):
         self._end(fault, hit, "the companion replied nothing; nothing delayed")
 
     def _begin(self, fault: FaultPlan, hit: Hit) -> None:
+        self._hits[fault.id] = hit
         self._met[fault.id] = self._count(hit)
 
     def _end(self, fault: FaultPlan, hit: Hit, nothing: str) -> None:

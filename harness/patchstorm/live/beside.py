@@ -72,13 +72,14 @@ class Beside:
         """
         if not self._can_be_asked:
             return False
+        whom = self.program.pid
         running = await self.program.launch(self._order(key))
         try:
             code = await self._ended(running)
         finally:
             running.signal(signal.SIGKILL)
             await running.reap()
-        if code != 0 and self._can_be_asked:
+        if code != 0 and self._can_be_asked and whom == self.program.pid:
             raise TargetError(
                 f"target {self.program.target.name}: companion.{key} ended with "
                 f"{'no code in time' if code is None else f'code {code}'}. Correct it; its words are in "
@@ -88,7 +89,8 @@ class Beside:
 
     @property
     def _can_be_asked(self) -> bool:
-        return self.program.alive and not self.program.paused
+        program = self.program
+        return program.alive and not program.paused and not program.moving
 
     @property
     def _scratch(self) -> Path:

@@ -13,7 +13,7 @@ import msgspec
 from patchstorm.dialect.registry import dialect_of
 from patchstorm.dialect.wire import Wire
 from patchstorm.scenario.plan import Plan
-from patchstorm.scenario.programs import PROGRAMS, Program, words_of
+from patchstorm.scenario.programs import PROGRAMS, REMEDIES, Program, words_of
 from patchstorm.scenario.workloads.program import KIND, Options
 from patchstorm.target.installing import install_dir, not_installed
 from patchstorm.target.model import Install, Start, Target
@@ -44,7 +44,7 @@ def missing(name: str) -> str | None:
     row = PROGRAMS[name]
     for needed in row.needs:
         if shutil.which(needed) is None:
-            return f"{name} needs `{needed}`, which is not here"
+            return f"{name} needs `{needed}`, which is not here: {REMEDIES[needed]}"
     if row.module:
         there = importlib.util.find_spec(row.module) is not None
         return None if there else f"{name} is not installed here: run `{row.remedy}`"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from patchstorm.live.http import SERVER_ADDRESS
+from patchstorm.scenario.faults.changing import Sparing, changes
 
 PIECE_BYTES = 1 << 16
 RESET = struct.pack("ii", 1, 0)
@@ -22,20 +23,50 @@ RESET = struct.pack("ii", 1, 0)
 
 @dataclass(slots=True, kw_only=True)
 class Loss:
-    """Requests that hold ``to``, or replies to them, which get lost: ``left`` more, ``lost`` so far."""
+    """Requests that hold ``to``, or replies to them, which get lost: ``left`` more, ``lost`` so far.
+
+    ``sparing``: which of them they may be, if not any.
+    """
 
     of: Literal["request", "reply"]
     left: int
     to: bytes = b""
     lost: int = 0
+    sparing: Sparing | None = None
 
     def takes(self, what: str, asked: bytes) -> bool:
         """Whether it loses ``what`` is passing by, the request ``asked`` or its reply; then it counts."""
         if what != self.of or self.left == 0 or self.to not in asked.lower():
             return False
+        if self.sparing is not None and not self.sparing.takes(changes(asked)):
+            return False
         self.left -= 1
         self.lost += 1
         return True
+
+
+@dataclass(slots=True, eq=False)
+class Hold:
+    """Waits for a replica that has just changed something, and holds its replies back until it is ``over``.
+
+    ``skips`` replies still pass before. ``begun``: one is held back.
+    """
+
+    skips: int = 0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    _way: Relay | None = None
+
+    def takes(self, way: Relay, asked: bytes) -> bool:
+        """Whether the reply to ``asked``, on ``way``, is held back."""
+        if self._way is None and any(changes(asked)):
+            self._way = way
+        elif self._way is way and not self.begun.is_set():
+            self.skips -= 1
+        if self._way is not way or self.skips > 0:
+            return False
+        self.begun.set()
+        return not self.over.is_set()
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +91,8 @@ class _Connection:
 class Relay:
     """The way of one replica, once it is :meth:`open`.
 
-    ``taken`` counts its connections, ``met`` what its faults hit so far.
+    ``taken`` counts its connections, ``met`` what its faults hit so far. ``holds`` wait for somebody whose
+    replies are to be held back.
     """
 
     def __init__(self) -> None:
@@ -76,6 +108,7 @@ class Relay:
         self._passing.set()
         self._delay_s = 0.0
         self._losses: list[Loss] = []
+        self.holds: list[Hold] = []
 
     async def open(self, to: int) -> None:
         """Take connections on :attr:`port`, for what listens on port ``to``."""
@@ -131,6 +164,7 @@ class Relay:
         self.mend()
         self.delay(0)
         self._losses.clear()
+        self.holds.clear()
 
     def _break(self) -> None:
         self.met += len(self._connections)
@@ -196,6 +230,9 @@ class Relay:
             connection.asked.clear()
             if self._lost("reply", asked):
                 raise ConnectionResetError
+            hold = next((one for one in self.holds if one.takes(self, asked)), None)
+            if hold is not None:
+                await hold.over.wait()
             await _passed(connection.near, piece)
         _ended(connection.near)
 

@@ -83,6 +83,11 @@ class Replica:
         """Whether the process runs, paused or not."""
         return self._running is not None and self._running.poll() is None
 
+    @property
+    def moving(self) -> bool:
+        """Whether it is being started or ended just now."""
+        return self._turn.locked()
+
     def changes_loop(self) -> None:
         """Nobody of the last event loop waits for his turn any more."""
         self._turn = asyncio.Lock()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 
 from patchstorm.live.calling import programs_missing
 from patchstorm.scenario.faults import FAULTS
 from patchstorm.scenario.plan import FaultPlan, Plan
+from patchstorm.target.installing import not_installed
 from patchstorm.target.model import Target
 
 
@@ -56,14 +58,32 @@ def _fault(fault: FaultPlan, target: Target, faults: Collection[str], bounded: b
         )
     if fault.kind == "disk-full" and not bounded:
         return "only a disk of its own may be filled; give a storage such as `tmpfs,size=16MiB`"
-    if FAULTS[fault.kind].needs_companion and target.companion is None:
-        return f"target {target.name} has no companion"
+    if FAULTS[fault.kind].needs_companion:
+        missing = _no_companion(target)
+        if missing is not None:
+            return missing
     if fault.kind == "companion-flush" and target.companion and not target.companion.flush:
         return _no_command(target, "flush", "is emptied")
     if fault.kind == "companion-expiry" and target.companion and not target.companion.expire:
         return _no_command(target, "expire", "has its leases end")
     if fault.kind == "damage" and target.files.stored is None:
         return f"target {target.name} does not say where stored bytes lie (files.stored)"
+    return None
+
+
+def _no_companion(target: Target) -> str | None:
+    """Why nothing can be shared here, with the remedy."""
+    if target.companion is None:
+        return f"target {target.name} has no companion"
+    absent = not_installed(target)
+    if absent is not None:
+        return f"target {target.name} is {absent}"
+    program = target.companion.command[0]
+    if "{" not in program and shutil.which(program) is None:
+        return (
+            f"target {target.name} needs `{program}`, which is not here: install it, or correct "
+            "companion.command"
+        )
     return None
 
 

@@ -30,6 +30,7 @@ from patchstorm.scenario.model import (
 )
 from patchstorm.scenario.plan import ClientPlan, FaultPlan, Plan, Trigger, UploadPlan, Whom
 from patchstorm.scenario.workloads import WORKLOADS
+from patchstorm.scenario.workloads.program import KIND as PROGRAM
 
 
 def draw_plan(
@@ -103,8 +104,11 @@ def _number(chooser: Chooser, name: str, spread: Spread) -> int:
 
 
 def _closing(chooser: Chooser, scenario: Scenario, has: frozenset[str]) -> Closing:
-    """The sweeper alone can close only what completes unattended."""
+    """The sweeper alone can close only what completes unattended, and only what somebody can be trusted to
+    have finished: a program of its own may give up, and then nobody would ask why."""
     drawn = value_of(chooser, "closing", scenario.closing)
+    if any(client.kind == PROGRAM.name for client in scenario.clients):
+        return "client"
     return "sweeper" if drawn == "sweeper" and "completes-unattended" in has else "client"
 
 

@@ -59,6 +59,11 @@ _ROWS: Final = (
         packages=("io.tus.java.client:tus-java-client:0.5.1",),
     ),
 )
+REMEDIES: Final = {
+    "node": "install Node.js with npm, as by `apt-get install nodejs npm`",
+    "java": "install a JDK and Maven, as by `apt-get install default-jdk-headless maven`",
+}
+"""How what a row ``needs`` is to be had."""
 PROGRAMS: Final[dict[str, Program]] = {row.name: row for row in _ROWS}
 
 

@@ -27,6 +27,10 @@ class CutOptions(msgspec.Struct, frozen=True):
 class RequestOptions(msgspec.Struct, frozen=True):
     requests: Annotated[int, count(1, 10_000, "how many requests are lost in all")] = 1
     to: Annotated[str, words("only requests that hold this word, in either case; empty: any")] = ""
+    of: Annotated[
+        Literal["any", "changes"],
+        words("whether only those get lost that change something, and what is asked again passes"),
+    ] = "any"
 
 
 class ReplyOptions(msgspec.Struct, frozen=True):
@@ -34,6 +38,24 @@ class ReplyOptions(msgspec.Struct, frozen=True):
     to: Annotated[
         str, words("only replies to requests that hold this word, in either case; empty: to any")
     ] = ""
+    of: Annotated[
+        Literal["any", "changes"],
+        words(
+            "whether only those to what changes something get lost, and what is asked again passes"
+        ),
+    ] = "any"
+
+
+class ExpiryOptions(msgspec.Struct, frozen=True):
+    hold_ms: Annotated[
+        int,
+        millis(
+            "how long replies to one who has just changed something are held back meanwhile, where time is"
+            " real; 0: not at all",
+            high=60_000,
+        ),
+    ] = 0
+    skips: Annotated[int, count(0, 100, "how many replies that one still gets before")] = 0
 
 
 class DelayOptions(msgspec.Struct, frozen=True):
@@ -183,7 +205,7 @@ ROWS = (
           needs=("survives-companion-loss",), deed=_flush),
     Fault(name="companion-expiry", needs_companion=True, aims=COMPANION,
           says="leases and locks that replicas hold of what they share run out under them",
-          deed=_expire),
+          options=ExpiryOptions, deed=_expire),
     Fault(name="companion-pause", needs_companion=True, aims=COMPANION,
           says="what all replicas share stands still and then goes on as if nothing had been",
           lasting="how long it stands still", default_ms=500, deed=_pause),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from patchstorm.scenario.faults.changing import Sparing
 from patchstorm.scenario.faults.companion import Companion, Ways
 from patchstorm.scenario.faults.deed import Hit
 from patchstorm.scenario.plan import FaultPlan
@@ -110,6 +111,7 @@ class Companions(Companion, Ways):
 
     def _lose(self, fault: FaultPlan, hit: Hit, loss: Loss) -> None:
         loss.to = str(fault.options.get("to", "")).lower()
+        loss.sparing = Sparing() if fault.options.get("of") == "changes" else None
         self._losses[fault.id] = loss
         for way in self._ways(hit):
             way.losses.append(loss)

@@ -73,6 +73,7 @@ async def _all(
         *disk.nameless(),
         *(one for one in idle if isinstance(one, str)),
         *([] if (apart := await core.shared(bench)) is None else [apart]),
+        *([] if (forgot := await core.forgetful(bench)) is None else [forgot]),
     ]
     return Checked(
         announced=announced,

@@ -6,10 +6,11 @@ import json
 from collections.abc import AsyncIterator
 
 from patchstorm.dialect.ground import Ending
-from patchstorm.dialect.operations import Mischief
+from patchstorm.dialect.operations import Mischief, Request
 from patchstorm.dialect.probed import Announced, Probed
 from patchstorm.dialect.tus.announced import TusAnnounced
-from patchstorm.dialect.tus.codec import PATCH_TYPE
+from patchstorm.dialect.tus.codec import PATCH_TYPE, encode
+from patchstorm.dialect.tus.conformance.fields import pairs
 from patchstorm.dialect.tus.probing.bench import Bench, Made, described, offset_of
 from patchstorm.dialect.tus.probing.sound import PART, SIZE
 
@@ -92,6 +93,26 @@ async def shared(bench: Bench) -> str | None:
         f"bytes at replica 0 ({described(first)}) replica 1 says {there}, and after as many there "
         f"({described(second)}) replica 0 says {here}. Give both the same directories ({{root}}, "
         "{shared}) in start.command; if they have them, the server keeps this in its memory"
+    )
+
+
+async def forgetful(bench: Bench) -> str | None:
+    """What is wrong with the metadata that HEAD gives back (tus, Upload-Metadata); None if nothing is."""
+    made = await bench.create(SIZE)
+    creation = encode(
+        bench.ground.wire, Request(kind="create", upload=made.info.id), made.info, None
+    )
+    wanted = dict(creation.headers).get("Upload-Metadata")
+    told = await bench.send("HEAD", made.url)
+    if not wanted or told is None or told.status >= 300:
+        return None
+    found = told.headers.get("upload-metadata")
+    if found == wanted or (found is not None and pairs(found) == pairs(wanted)):
+        return None
+    answered = "without it" if found is None else f"with `{found}`"
+    return (
+        f"HEAD of an upload that was created with `Upload-Metadata: {wanted}` is answered {answered}; it has "
+        "to give it back (tus, creation), and every storm accuses a server that does not (checker protocol)"
     )
 
 

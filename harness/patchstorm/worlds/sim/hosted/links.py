@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from patchstorm.choice.strategy import Footprint
+from patchstorm.scenario.faults.changing import Sparing
 from patchstorm.worlds.sim.hosted.here import REQUEST
 from patchstorm.worlds.sim.hosted.lines import line_of
 from patchstorm.worlds.sim.hosted.service import Asked, Session
@@ -23,15 +24,22 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Loss:
-    """``left`` more requests that hold ``to``, or replies to such, get lost; ``lost`` so far."""
+    """``left`` more requests that hold ``to``, or replies to such, get lost; ``lost`` so far.
+
+    ``sparing``: which of them they may be, if not any.
+    """
 
     of: Literal["request", "reply"]
     left: int
     to: str = ""
     lost: int = 0
+    sparing: Sparing | None = None
 
-    def takes(self, of: str, says: str) -> bool:
-        if of != self.of or self.left == 0 or self.to not in says.lower():
+    def takes(self, of: str, asked: Asked) -> bool:
+        if of != self.of or self.left == 0 or self.to not in asked.says.lower():
+            return False
+        kinds = (asked.says.partition(" ")[0].lower().encode(),) if asked.writes else ()
+        if self.sparing is not None and not self.sparing.takes(kinds):
             return False
         self.left -= 1
         self.lost += 1
@@ -48,8 +56,8 @@ class Way:
     losses: list[Loss] = field(default_factory=list)
     met: int = 0
 
-    def loses(self, of: str, says: str) -> bool:
-        return any(loss.takes(of, says) for loss in self.losses)
+    def loses(self, of: str, asked: Asked) -> bool:
+        return any(loss.takes(of, asked) for loss in self.losses)
 
 
 class Reply:
@@ -168,7 +176,7 @@ class Link:
             self._kernel.wait(way)
 
     def _lost(self, of: str, asked: Asked) -> bool:
-        lost = self._way.loses(of, asked.says)
+        lost = self._way.loses(of, asked)
         if lost:
             self.broken()
         return lost
