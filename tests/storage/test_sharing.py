@@ -12,6 +12,27 @@ V4 = ("nfs4.0", "nfs4.2")
 RECENT4 = ("nfs4.0,kernel=7.2", "nfs4.2,kernel=7.2")
 
 SEEN = {
+    "who reserves room keeps its pages": (
+        NFS,
+        [
+            "A w f abc", "B open b f rw", "A open a f rw; fallocate a 0 2", "B pwrite b Y 1; fsync b",
+            "A = pread a 9 0",
+        ],
+        (None, None, None, None, "abc"),
+    ),
+    "and sees what another writes all the same": (
+        NFS,
+        [
+            "A w f abc", "B open b f rw", "A open a f rw; fallocate a 0 2", "B pwrite b Y 1; fsync b",
+            "A = pread a 9 0",
+        ],
+        (None, None, None, None, "aYc"),
+    ),
+    "before 4.2 reserved room may be unsent": (
+        ("nfs3", "nfs4.0", "nfs4.1"),
+        ["A w f abc; open a f rw; fallocate a 0 8192", "S = size f", "A fsync a", "S = size f"],
+        (None, 3, None, 8192),
+    ),
     "a change of another is taken for one's own": (
         NFS,
         ["A w f aaaa", "B = rd f", "B open p f rw,creat", "A durable f cccc", "B = rd f"],
@@ -146,6 +167,27 @@ def test_the_model_can_do_what_was_seen(claim: str) -> None:
 
 
 NEVER = {
+    "who has reserved room sees what another wrote once he has the lock": (
+        NFS,
+        [
+            "A w f abc", "B open b f rw", "A open a f rw; fallocate a 0 2", "B pwrite b Y 1; fsync b",
+            "A lock a; = pread a 9 0",
+        ],
+        (None, None, None, None, "abc"),
+    ),
+    "4.2 reserves on the server": (
+        ("nfs4.2",),
+        ["A w f abc; open a f rw; fallocate a 0 8192", "S = size f"],
+        (None, 3),
+    ),
+    "one machine has no old pages of what was reserved": (
+        ("tmpfs",),
+        [
+            "A w f abc", "B open b f rw", "A open a f rw; fallocate a 0 2", "B pwrite b Y 1; fsync b",
+            "A = pread a 9 0",
+        ],
+        (None, None, None, None, "abc"),
+    ),
     "a lock shows what was written before it": (
         NFS,
         ["A w f aaaa", "B open p f rw", "B = pread p 9 0", "A durable f cccc", "B lock p", "B = pread p 9 0"],
