@@ -12,6 +12,22 @@ V4 = ("nfs4.0", "nfs4.2")
 RECENT4 = ("nfs4.0,kernel=7.2", "nfs4.2,kernel=7.2")
 
 SEEN = {
+    "a writer's own rename makes none of its pages old": (
+        NFS,
+        [
+            "A w f aaa", "A open p f w", "A rename f g", "B w g ee", "A pwrite p z 3", "A close p",
+            "S = rd g",
+        ],
+        (None, None, None, None, None, None, "aaaz"),
+    ),
+    "nor does a name that another gives to the file": (
+        NFS,
+        [
+            "A w f abc; open p f rw; = pread p 9 0", "B link f g", "A = nlink p",
+            "B open q g rw; pwrite q Y 1; fsync q", "A = pread p 9 0",
+        ],
+        ("abc", None, 2, None, "abc"),
+    ),
     "who reserves room keeps its pages": (
         NFS,
         [
@@ -167,6 +183,11 @@ def test_the_model_can_do_what_was_seen(claim: str) -> None:
 
 
 NEVER = {
+    "a writer that never had the page sends its own bytes alone": (
+        NFS,
+        ["A w f aaa", "B open p f w", "A w f ee", "B pwrite p z 3", "B close p", "S = rd f"],
+        (None, None, None, None, None, "aaaz"),
+    ),
     "who has reserved room sees what another wrote once he has the lock": (
         NFS,
         [

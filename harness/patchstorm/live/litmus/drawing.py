@@ -12,7 +12,7 @@ from random import Random
 from string import ascii_lowercase
 from typing import Final
 
-from patchstorm.storage.litmus.program import Program, parse_program
+from patchstorm.storage.litmus.program import ANYTHING, Program, parse_program
 
 HOSTS: Final = ("A", "B")
 NAMES: Final = ("f", "g")
@@ -37,7 +37,6 @@ OF_HELD: Final = (
 LENGTHS: Final = (0, 1, 2, 6, 4096, 5000)
 OFFSETS: Final = (0, 0, 1, 3, 8, 4096, 4099)
 COUNTS: Final = (1, 2, 3, 4, 4, 4096, 5000, 9000)
-ANYTHING: Final = "-> ~"
 
 
 def drawn(seed: int, number: int) -> Program:

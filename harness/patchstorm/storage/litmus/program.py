@@ -30,6 +30,15 @@ from patchstorm.storage.parse import parse_flavour
 
 EVENTS = frozenset(("crash", "kill", "cut", "heal", "reboot", "restart", "power"))
 
+ANYTHING = "-> ~"
+TAGS = frozenset(
+    (
+        "local", "same-tick", "nfs", "v3", "v4", "40", "41+", "42", "ageless", "noac", "sync", "L", "pos",
+        "nocto", "flock-local", "posix-local", "by-handle", "narrow", "recent", "soft", "async",
+    )
+)  # fmt: skip
+"""What a flavour can answer to in ``@`` conditions, beside the flavours' own names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
@@ -147,10 +156,16 @@ def _allowed(text: str) -> Allowed:
 def parse_value(text: str) -> Value:
     """JSON where it is JSON, else the word itself."""
     word = text.strip()
+    return json.loads(word) if is_json(word) else word
+
+
+def is_json(text: str) -> bool:
+    """Whether it can be read as JSON."""
     try:
-        return json.loads(word)
-    except ValueError:
-        return word
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=512)

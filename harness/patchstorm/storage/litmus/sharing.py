@@ -71,7 +71,7 @@ SHARING: tuple[Program, ...] = (
     ),
     _p(
         "reserved-by-who-cannot-read",
-        "before 4.2 reserving reads, which a descriptor that only writes may not, and writes where it means to",
+        "before 4.2 reserving reads, which one that only writes may not, and writes by offset",
         """
         A w f abc
         A open fd f w; fallocate fd 0 2 -> null @ local, 42 | EBADF @ nfs&!42
