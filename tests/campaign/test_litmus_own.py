@@ -157,5 +157,8 @@ def test_programs_that_others_would_notice_run_by_themselves() -> None:
 
 
 def test_room_on_a_disk_that_others_use_is_no_result() -> None:
-    assert runnable(PROGRAMS["newer"], ("kill",)) == "how much room a disk has is not settled here"
+    assert (
+        runnable(PROGRAMS["newer"], ("kill",))
+        == "how much room a disk has is settled on tmpfs alone"
+    )
     assert runnable(PROGRAMS["newer"], ("kill", "fill")) is None

@@ -13,7 +13,7 @@ import msgspec
 from patchstorm.errors import UsageError
 from patchstorm.reading import parse_toml, read_text, told
 from patchstorm.storage.litmus.checking import check_steps
-from patchstorm.storage.litmus.program import ANYTHING, Program, parse_program
+from patchstorm.storage.litmus.program import ANYTHING, OF_NETWORKS, Program, parse_program, verbs
 from patchstorm.storage.litmus.runner import Outcome
 from patchstorm.storage.parse import FlavourError, parse_flavour
 
@@ -96,6 +96,11 @@ def _check_mount(mount: str, where: str) -> None:
 
 def _outcome(seen: _Seen, program: Program, where: str) -> Outcome:
     _check_mount(seen.mount, where)
+    served = sorted(verbs(program) & OF_NETWORKS)
+    if served and parse_flavour(seen.mount).nfs is None:
+        raise UsageError(
+            f"{where}: `{served[0]}` needs a server, and {seen.mount} has none; correct the mount."
+        )
     try:
         values: Any = json.loads(seen.outcome)
     except ValueError as error:

@@ -20,8 +20,9 @@ from patchstorm.storage.parse import flavour_names
 HOSTS: Final = ("A", "B", "S")
 OF_THE_SERVER: Final = frozenset(("restart", "power"))
 SLEEP_S_MAX: Final = 3600
-DATA_BYTES_MAX: Final = 1 << 24
-"""More would fit into no memory, written by a dozen programs at once."""
+DATA_BYTES_MAX: Final = 1 << 22
+"""A dozen programs at once share a disk of 64 MiB."""
+READ_BYTES_MAX: Final = 1 << 24
 OFFSET_MAX: Final = 1 << 40
 """Less than any file system's largest file."""
 PATH_BYTES_MAX: Final = 1000
@@ -90,7 +91,7 @@ ARGUMENTS: Final[Mapping[str, Callable[[str], Complaint]]] = {
     "flags": _flags,
     "kind": _choice("kind"),
     "origin": _choice("origin"),
-    "count": _number(DATA_BYTES_MAX),
+    "count": _number(READ_BYTES_MAX),
     "room": _number(DATA_BYTES_MAX),
     "offset": _number(OFFSET_MAX),
     "length": _number(OFFSET_MAX),
@@ -131,6 +132,7 @@ class _Checker:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], str] = {}
+        self._crashed: set[str] = set()
         self._race: int | None = None
         """How many steps the race has that is being read; None outside."""
         self._steps = 0
@@ -167,6 +169,8 @@ class _Checker:
         if word in EVENTS or word == "sleep":
             self._alone(host, text.split())
             shown = 0
+        elif host in self._crashed:
+            raise ValueError(f"{host} has crashed; write `{host} reboot` before")
         else:
             shown = sum(self._command(host, command) for command in commands)
         if arrow:
@@ -188,6 +192,10 @@ class _Checker:
         if word != "kill" and (word in OF_THE_SERVER) != (host == "S"):
             whose = "the server's: `S" if word in OF_THE_SERVER else "a client's: `A"
             raise ValueError(f"`{word}` is {whose} {word}`")
+        if word == "crash":
+            self._crashed.add(host)
+        elif word == "reboot":
+            self._crashed.discard(host)
 
     def _command(self, host: str, text: str) -> bool:
         """Whether it shows its value."""

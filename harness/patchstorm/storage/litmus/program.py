@@ -30,6 +30,10 @@ from patchstorm.storage.parse import parse_flavour
 
 EVENTS = frozenset(("crash", "kill", "cut", "heal", "reboot", "restart", "power"))
 
+OF_DISKS = frozenset(("fill", "room", "spent"))
+"""Verbs whose results say how large the disk is, and what others write there."""
+OF_NETWORKS = frozenset(("cut", "heal", "restart"))
+"""Events that need a server."""
 ANYTHING = "-> ~"
 TAGS = frozenset(
     (
@@ -125,10 +129,10 @@ def parse_program(
     return Program(name, about, tuple(parts), runs_on, real, faults, text)
 
 
-def verbs(program: Program) -> set[str]:
+def verbs(program: Program) -> frozenset[str]:
     """The verbs of all commands."""
     commands = (command for step in program.steps for command in split(step.commands))
-    return {command.lstrip("+= ").split()[0] for command in commands}
+    return frozenset(command.lstrip("+= ").split()[0] for command in commands)
 
 
 def _step(line: str) -> Step:
