@@ -11,6 +11,7 @@ from patchstorm.legible import legible_line
 from patchstorm.report.console import console_on
 
 LINES_EVERY_S: Final = 10.0
+clock_s = time.monotonic
 
 
 class Ticker:
@@ -19,7 +20,7 @@ class Ticker:
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._columns = console_on(sys.stderr).width - 1
-        self._told_s = time.monotonic()
+        self._told_s = clock_s()
 
     def __enter__(self) -> Ticker:
         return self
@@ -38,8 +39,8 @@ class Ticker:
         line = legible_line(done)
         if self._terminal:
             self._write(f"\r\x1b[K{line[: self._columns]}")
-        elif time.monotonic() - self._told_s >= LINES_EVERY_S:
-            self._told_s = time.monotonic()
+        elif (now_s := clock_s()) - self._told_s >= LINES_EVERY_S:
+            self._told_s = now_s
             self._write(f"{line}\n")
 
     def _write(self, text: str) -> None:
