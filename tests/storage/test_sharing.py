@@ -12,6 +12,14 @@ V4 = ("nfs4.0", "nfs4.2")
 RECENT4 = ("nfs4.0,kernel=7.2", "nfs4.2,kernel=7.2")
 
 SEEN = {
+    "a removed file that could be locked may be gone when its size is asked for": (
+        V4,
+        [
+            "A w f a*4", "B = rd f", "B open p f w,append", "A unlink f", "B = lock p", "B = size f",
+            "A ap f f*4096", "B = size f", "B = fsize p",
+        ],
+        (None, "aaaa", None, None, "locked", 4, None, 4096, "ESTALE"),
+    ),
     "a writer's own rename makes none of its pages old": (
         NFS,
         [
@@ -183,6 +191,11 @@ def test_the_model_can_do_what_was_seen(claim: str) -> None:
 
 
 NEVER = {
+    "a file with a name is never gone": (
+        V4,
+        ["A w f aaaa", "B open p f w", "B = lock p", "A ap f ffff", "B = fsize p"],
+        (None, None, "locked", None, "ESTALE"),
+    ),
     "a writer that never had the page sends its own bytes alone": (
         NFS,
         ["A w f aaa", "B open p f w", "A w f ee", "B pwrite p z 3", "B close p", "S = rd f"],

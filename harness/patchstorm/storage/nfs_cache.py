@@ -371,6 +371,8 @@ class AttributeCache(Host):
         if node.change == inode.change:
             if self.clock.now_ns >= node.expires_ns:
                 self.getattr(node, held)
+            elif held and inode.nlink == 0 and not self.unreachable:
+                self.check_handle(node, True)  # looking at its name asks for it anew
         elif not self.may_doubt("nfs.attributes", node):
             self.getattr(node, held)
         return node.stat
