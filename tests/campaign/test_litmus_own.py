@@ -88,6 +88,16 @@ def test_an_outcome_that_was_recorded_is_judged(
         ("[[program]]\nname='x'\nsteps='A w f x'\nmounts=['nfs9']", "unknown flavour"),
         ("[[program]]\nname='x'\nsteps='A w f x'\nmount='nfs3'", "mount"),
         ("[[program]]\nname='x'\nsteps='par'", "`par` wants an `end`"),
+        ("[[program]]\nname='x'\nsteps=''", "there is no step"),
+        ("[[program]]\nname='x'\nsteps='A sleep soon'", "program `x`: step `A sleep soon`"),
+        ("[[program]]\nname='x'\nsteps='A w ../x a'", "leaves it"),
+        ("[[program]]\nname='x'\nsteps='A = rd f -> [1, '", "broken JSON"),
+        ("[[program]]\nname=''\nsteps='A w f x'", "a name is made of"),
+        (f"[[program]]\nname='{'x' * 101}'\nsteps='A w f x'", "100 bytes at most"),
+        (
+            "[[program]]\nname='x'\nsteps='A cut'\n[[program.seen]]\nmount='tmpfs'\noutcome='[null]'",
+            "needs a server",
+        ),
         (f"{ONE}[[program.seen]]\nmount='nfs3'\noutcome='[1,2]'", "1 results"),
         (ONE + ONE, "two of that name"),
     ],
@@ -157,5 +167,8 @@ def test_programs_that_others_would_notice_run_by_themselves() -> None:
 
 
 def test_room_on_a_disk_that_others_use_is_no_result() -> None:
-    assert runnable(PROGRAMS["newer"], ("kill",)) == "how much room a disk has is not settled here"
+    assert (
+        runnable(PROGRAMS["newer"], ("kill",))
+        == "how much room a disk has is settled on tmpfs alone"
+    )
     assert runnable(PROGRAMS["newer"], ("kill", "fill")) is None

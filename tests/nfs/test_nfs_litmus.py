@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from patchstorm.campaign.litmus import Choice, litmus, parse_mounts
+from patchstorm.campaign.litmus import Choice, MountReport, litmus, parse_mounts
 from patchstorm.cli import main
 from patchstorm.errors import UsageError
 from patchstorm.live.litmus.haste import hastened, patience_s
@@ -120,7 +120,8 @@ def test_real_nfs_agrees_with_the_model(guests: Guests) -> None:
     """A selection; ``patchstorm litmus`` runs them all."""
     choice = Choice(names=(*FEW, "missing-name-unlink", "counter-by-rename-listed"))
 
-    reports = asyncio.run(litmus(("nfs3", "nfs4.0", "nfs4.2"), choice, guests, lambda _: None))
+    reports = [MountReport(mount=mount) for mount in ("nfs3", "nfs4.0", "nfs4.2")]
+    asyncio.run(litmus(reports, choice, guests, lambda _: None))
 
     for report in reports:
         assert report.missing is None

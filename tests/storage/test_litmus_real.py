@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from patchstorm.live.litmus.bench import OF_DISKS, Bench
+from patchstorm.live.litmus.bench import Bench
 from patchstorm.live.litmus.stand import LocalStand
 from patchstorm.storage.litmus.catalogue import PROGRAMS
-from patchstorm.storage.litmus.program import tags, verbs
+from patchstorm.storage.litmus.program import OF_DISKS, tags, verbs
 from patchstorm.storage.litmus.runner import Outcome, run_model
 
 LOCAL = [

@@ -12,6 +12,51 @@ V4 = ("nfs4.0", "nfs4.2")
 RECENT4 = ("nfs4.0,kernel=7.2", "nfs4.2,kernel=7.2")
 
 SEEN = {
+    "a removed file that could be locked may be gone when its size is asked for": (
+        V4,
+        [
+            "A w f a*4", "B = rd f", "B open p f w,append", "A unlink f", "B = lock p", "B = size f",
+            "A ap f f*4096", "B = size f", "B = fsize p",
+        ],
+        (None, "aaaa", None, None, "locked", 4, None, 4096, "ESTALE"),
+    ),
+    "a writer's own rename makes none of its pages old": (
+        NFS,
+        [
+            "A w f aaa", "A open p f w", "A rename f g", "B w g ee", "A pwrite p z 3", "A close p",
+            "S = rd g",
+        ],
+        (None, None, None, None, None, None, "aaaz"),
+    ),
+    "nor does a name that another gives to the file": (
+        NFS,
+        [
+            "A w f abc; open p f rw; = pread p 9 0", "B link f g", "A = nlink p",
+            "B open q g rw; pwrite q Y 1; fsync q", "A = pread p 9 0",
+        ],
+        ("abc", None, 2, None, "abc"),
+    ),
+    "who reserves room keeps its pages": (
+        NFS,
+        [
+            "A w f abc", "B open b f rw", "A open a f rw; fallocate a 0 2", "B pwrite b Y 1; fsync b",
+            "A = pread a 9 0",
+        ],
+        (None, None, None, None, "abc"),
+    ),
+    "and sees what another writes all the same": (
+        NFS,
+        [
+            "A w f abc", "B open b f rw", "A open a f rw; fallocate a 0 2", "B pwrite b Y 1; fsync b",
+            "A = pread a 9 0",
+        ],
+        (None, None, None, None, "aYc"),
+    ),
+    "before 4.2 reserved room may be unsent": (
+        ("nfs3", "nfs4.0", "nfs4.1"),
+        ["A w f abc; open a f rw; fallocate a 0 8192", "S = size f", "A fsync a", "S = size f"],
+        (None, 3, None, 8192),
+    ),
     "a change of another is taken for one's own": (
         NFS,
         ["A w f aaaa", "B = rd f", "B open p f rw,creat", "A durable f cccc", "B = rd f"],
@@ -146,6 +191,37 @@ def test_the_model_can_do_what_was_seen(claim: str) -> None:
 
 
 NEVER = {
+    "a file with a name is never gone": (
+        V4,
+        ["A w f aaaa", "B open p f w", "B = lock p", "A ap f ffff", "B = fsize p"],
+        (None, None, "locked", None, "ESTALE"),
+    ),
+    "a writer that never had the page sends its own bytes alone": (
+        NFS,
+        ["A w f aaa", "B open p f w", "A w f ee", "B pwrite p z 3", "B close p", "S = rd f"],
+        (None, None, None, None, None, "aaaz"),
+    ),
+    "who has reserved room sees what another wrote once he has the lock": (
+        NFS,
+        [
+            "A w f abc", "B open b f rw", "A open a f rw; fallocate a 0 2", "B pwrite b Y 1; fsync b",
+            "A lock a; = pread a 9 0",
+        ],
+        (None, None, None, None, "abc"),
+    ),
+    "4.2 reserves on the server": (
+        ("nfs4.2",),
+        ["A w f abc; open a f rw; fallocate a 0 8192", "S = size f"],
+        (None, 3),
+    ),
+    "one machine has no old pages of what was reserved": (
+        ("tmpfs",),
+        [
+            "A w f abc", "B open b f rw", "A open a f rw; fallocate a 0 2", "B pwrite b Y 1; fsync b",
+            "A = pread a 9 0",
+        ],
+        (None, None, None, None, "abc"),
+    ),
     "a lock shows what was written before it": (
         NFS,
         ["A w f aaaa", "B open p f rw", "B = pread p 9 0", "A durable f cccc", "B lock p", "B = pread p 9 0"],

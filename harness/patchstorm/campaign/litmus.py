@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
+from patchstorm.campaign.litmus_local import (
+    DIRECTORY,
+    LOCAL,
+    check_local,
+    events_of,
+    flavour_here,
+    run_here,
+)
 from patchstorm.errors import InconclusiveError, UsageError
-from patchstorm.live.litmus.bench import Bench, runnable
+from patchstorm.live.litmus.bench import runnable
 from patchstorm.live.litmus.haste import LEASE, hastened, patience_s
-from patchstorm.live.litmus.stand import LocalStand
 from patchstorm.live.nfs.mounts import parse_mounting
-from patchstorm.live.storage import UnavailableStorage, opened
+from patchstorm.live.storage import UnavailableStorage
 from patchstorm.storage.litmus.catalogue import PROGRAMS
 from patchstorm.storage.litmus.judge import Judged, applies, judge
 from patchstorm.storage.litmus.program import Program
@@ -24,8 +31,6 @@ from patchstorm.worlds.nfs.guests import Guests
 from patchstorm.worlds.nfs.litmus import EVENTS_HERE
 from patchstorm.worlds.nfs.machine import find_machine
 
-DIRECTORY: Final = "dir:"
-LOCAL: Final = "tmpfs"
 NFS: Final = ("nfs3", "nfs4.0", "nfs4.1", "nfs4.2")
 QUICK_S: Final = 5.0
 TICK: Final = "tick=0.01"  # of the kernel that a guest boots
@@ -95,13 +100,18 @@ def parse_mounts(text: str) -> tuple[str, ...]:
     for mount in mounts:
         if mount.startswith("nfs"):
             parse_mounting(mount)
-        elif mount != LOCAL and not mount.startswith(DIRECTORY):
+        elif mount.partition(",")[0] == LOCAL or mount.startswith(DIRECTORY):
+            check_local(mount)
+        else:
             raise UsageError(f"--mount {mount}: cannot be mounted for this; {_known()}")
     return tuple(dict.fromkeys(mounts))
 
 
 def _known() -> str:
-    return f"mounts are {LOCAL}, {DIRECTORY}PATH, {', '.join(NFS)}, the latter with options"
+    nfs = ", ".join(NFS)
+    return (
+        f"mounts are {LOCAL}, {LOCAL},size=16MiB, {DIRECTORY}PATH, {nfs}, the latter with options"
+    )
 
 
 def mounts_here() -> tuple[tuple[str, ...], str | None]:
@@ -114,18 +124,19 @@ def mounts_here() -> tuple[tuple[str, ...], str | None]:
 
 
 async def litmus(
-    mounts: Sequence[str], choice: Choice, guests: Guests, told: Callable[[str], None]
-) -> list[MountReport]:
-    """Run and judge everything; ``told`` hears of each program that ended."""
+    reports: Sequence[MountReport], choice: Choice, guests: Guests, told: Callable[[str], None]
+) -> None:
+    """Run and judge everything, into a report for each mount; ``told`` hears of each program that ended.
+
+    Where that is interrupted, the reports have what had ended.
+    """
     check_names(choice)
-    reports = {mount: MountReport(mount=mount) for mount in mounts}
-    for mount in mounts:
-        if not mount.startswith("nfs"):
-            await _local(reports[mount], choice, told)
-    remote = [mount for mount in mounts if mount.startswith("nfs")]
+    for report in reports:
+        if not report.mount.startswith("nfs"):
+            await _local(report, choice, told)
+    remote = [report for report in reports if report.mount.startswith("nfs")]
     if remote:
-        await _remote([reports[mount] for mount in remote], choice, guests, told)
-    return list(reports.values())
+        await _remote(remote, choice, guests, told)
 
 
 def check_names(choice: Choice) -> None:
@@ -138,15 +149,19 @@ def check_names(choice: Choice) -> None:
 
 async def _local(report: MountReport, choice: Choice, told: Callable[[str], None]) -> None:
     """Every process is a host of its own, as containers on one machine are."""
-    async with opened(report.mount) as storage:
-        stand = LocalStand(storage.root)
-        flavour = _kind_of(storage.root) if report.mount.startswith(DIRECTORY) else report.mount
-        programs, report.left_out = choice.of(flavour, stand.events)
-        async with Bench(stand) as bench:
-            for program in programs:
-                outcomes = [await bench.run(program) for _ in range(choice.repeat)]
-                report.judged.append(judge(program, flavour, outcomes))
-                told(f"{report.mount} {program.name}")
+    mount = report.mount
+    try:
+        flavour = await flavour_here(mount)
+        programs, report.left_out = choice.of(flavour, events_of(mount))
+        async with aclosing(run_here(mount, programs, choice.repeat)) as ended:
+            async for program, found in ended:
+                if isinstance(found, str):
+                    report.left_out[program.name] = found
+                else:
+                    report.judged.append(await asyncio.to_thread(judge, program, flavour, found))
+                told(f"{mount} {program.name}")
+    except UnavailableStorage as error:
+        report.missing = str(error)
 
 
 def elsewhere(seen: Iterable[tuple[str, Program, Outcome]]) -> list[MountReport]:
@@ -161,17 +176,6 @@ def elsewhere(seen: Iterable[tuple[str, Program, Outcome]]) -> list[MountReport]
         )
         for mount, found in by_mount.items()
     ]
-
-
-def _kind_of(path: Path) -> str:
-    """The model's name for the file system below ``path``; what it does not know counts as ext4."""
-    best, kind = "", LOCAL
-    for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
-        point, found = line.split()[1:3]
-        prefix = point.rstrip("/") + "/"
-        if f"{path}/".startswith(prefix) and len(prefix) >= len(best):
-            best, kind = prefix, found
-    return LOCAL if kind == LOCAL else "ext4"
 
 
 async def _remote(
@@ -200,9 +204,10 @@ async def _remote(
         "programs": {mount: list(programs) for mount, programs in chosen.items()},
         "texts": {program.name: program.text for program in choice.own or ()},
         "repeat": choice.repeat,
-        "tidy": False,
+        "tidy": choice.own is not None,
     }
     release = ""
+    told("a guest boots")
     try:
         async with guests.one() as guest:
             release = guest.release
@@ -210,14 +215,16 @@ async def _remote(
     except (UnavailableStorage, InconclusiveError) as error:
         for report in reports:
             report.missing = str(error)
-    for (mount, name), found in outcomes.items():
-        program = hastened(chosen[mount][name])
-        flavour = flavour_in_guest(mount, release)
-        judged = await asyncio.to_thread(judge, program, flavour, found)
-        if judged.forbidden and (mount, name) in late:
-            by_mount[mount].left_out[name] = "this machine is too slow to tell"
-        else:
-            by_mount[mount].judged.append(judged)
+    finally:
+        for (mount, name), found in outcomes.items():
+            told(f"judged: {mount} {name}")
+            program = hastened(chosen[mount][name])
+            flavour = flavour_in_guest(mount, release)
+            judged = await asyncio.to_thread(judge, program, flavour, found)
+            if judged.forbidden and (mount, name) in late:
+                by_mount[mount].left_out[name] = "this machine is too slow to tell"
+            else:
+                by_mount[mount].judged.append(judged)
 
 
 def flavour_in_guest(mount: str, release: str) -> str:

@@ -12,13 +12,14 @@ import msgspec
 
 from patchstorm.errors import UsageError
 from patchstorm.reading import parse_toml, read_text, told
-from patchstorm.storage.litmus.program import EVENTS, Program, parse_program
+from patchstorm.storage.litmus.checking import check_steps
+from patchstorm.storage.litmus.program import ANYTHING, OF_NETWORKS, Program, parse_program, verbs
 from patchstorm.storage.litmus.runner import Outcome
-from patchstorm.storage.litmus.shell import check_command, split
 from patchstorm.storage.parse import FlavourError, parse_flavour
 
 REMEDY = "A file of litmus programs is described in docs/nfs.md."
-HOSTS = ("A", "B", "S")
+NAME_BYTES_MAX = 100
+"""It becomes part of a file's name."""
 _WORDS = ("par", "end")
 
 
@@ -68,37 +69,22 @@ def read_programs(path: Path) -> Own:
 
 
 def _program(found: _Program, where: str) -> Program:
-    lines = []
-    for line in found.steps.strip().splitlines():
-        text = line.strip()
-        if text and text not in _WORDS:
-            _check(text, where)
-            text = text if "->" in text else f"{text} -> ~"
-        lines.append(text)
+    name = found.name
+    if not name.replace("-", "").replace("_", "").isalnum() or len(name.encode()) > NAME_BYTES_MAX:
+        raise UsageError(
+            f"{where}: a name is made of letters, digits, - and _, {NAME_BYTES_MAX} bytes at most."
+        )
+    lines = [text for line in found.steps.splitlines() if (text := line.strip())]
+    try:
+        check_steps(lines)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}. {REMEDY}") from None
     for mount in found.mounts:
         _check_mount(mount, where)
-    if not found.name or not found.name.replace("-", "").replace("_", "").isalnum():
-        raise UsageError(f"{where}: a name is made of letters, digits, - and _.")
-    if lines.count("par") != lines.count("end"):
-        raise UsageError(f"{where}: each `par` wants an `end`.")
-    return parse_program(found.name, found.about, "\n".join(lines), tuple(found.mounts))
-
-
-def _check(text: str, where: str) -> None:
-    body = text.partition("->")[0].strip()
-    host, _, commands = body.partition(" ")
-    words = commands.split()
-    if host not in HOSTS or not words:
-        raise UsageError(
-            f"{where}: `{text}`: a step is A, B or S and its commands, as in `A w f x`."
-        )
-    if words[0] in EVENTS or words[0] == "sleep":
-        return
-    try:
-        for command in split(commands):
-            check_command(command.removeprefix("+").strip())
-    except ValueError as error:
-        raise UsageError(f"{where}: `{text}`: {error}") from None
+    text = "\n".join(
+        line if line in _WORDS or "->" in line else f"{line} {ANYTHING}" for line in lines
+    )
+    return parse_program(name, found.about, text, tuple(found.mounts))
 
 
 def _check_mount(mount: str, where: str) -> None:
@@ -110,6 +96,11 @@ def _check_mount(mount: str, where: str) -> None:
 
 def _outcome(seen: _Seen, program: Program, where: str) -> Outcome:
     _check_mount(seen.mount, where)
+    served = sorted(verbs(program) & OF_NETWORKS)
+    if served and parse_flavour(seen.mount).nfs is None:
+        raise UsageError(
+            f"{where}: `{served[0]}` needs a server, and {seen.mount} has none; correct the mount."
+        )
     try:
         values: Any = json.loads(seen.outcome)
     except ValueError as error:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from patchstorm.campaign.litmus import flavour_in_guest
+from patchstorm.campaign.litmus_local import flavour_here, run_here
 from patchstorm.errors import InconclusiveError
-from patchstorm.live.litmus.bench import Bench
 from patchstorm.live.litmus.drawing import drawn, lines_of, of_lines
-from patchstorm.live.litmus.stand import LocalStand
-from patchstorm.live.storage import UnavailableStorage, opened
+from patchstorm.live.storage import UnavailableStorage
 from patchstorm.storage.litmus.program import Program
 from patchstorm.storage.litmus.runner import Outcome
 from patchstorm.storage.litmus.search import find
@@ -49,9 +49,9 @@ class Hunted:
     """
 
     mount: str
-    programs: int
-    forbidden: list[Forbidden]
-    smallest: list[Forbidden]
+    programs: int = 0
+    forbidden: list[Forbidden] = field(default_factory=list)
+    smallest: list[Forbidden] = field(default_factory=list)
     undecided: int = 0
     missing: str | None = None
 
@@ -66,45 +66,95 @@ def judged(
     return Forbidden(mount=mount, program=program, outcome=outcome, steps=found.steps), True
 
 
-async def hunt(
-    mounts: Sequence[str], seed: int, count: int, guests: Guests, told: Told
-) -> list[Hunted]:
-    """Run programs 0 to ``count - 1`` of ``seed`` on each of ``mounts``."""
-    hunted = [Hunted(mount=mount, programs=0, forbidden=[], smallest=[]) for mount in mounts]
+async def hunt(hunted: Sequence[Hunted], seed: int, count: int, guests: Guests, told: Told) -> None:
+    """Run programs 0 to ``count - 1`` of ``seed`` on each mount; each is judged when it has ended.
+
+    Where that is interrupted, ``hunted`` has what was found.
+    """
     for first in range(0, count, BATCH):
         programs = [drawn(seed, number) for number in range(first, min(count, first + BATCH))]
         local = [one for one in hunted if not one.mount.startswith("nfs")]
         remote = [one for one in hunted if one.mount.startswith("nfs")]
+
+        def tell(one: Hunted) -> None:
+            found = f", {len(one.forbidden)} forbidden" if one.forbidden else ""
+            told(f"{one.mount}: {one.programs} of {count} programs{found}")
+
         for one in local:
-            await _judge(one, programs, await _ran_here(one.mount, programs), None)
-        try:
-            await _in_guest(remote, programs, guests)
-        except (UnavailableStorage, InconclusiveError) as error:
-            for one in remote:
-                one.missing = str(error)
-        told(f"{first + len(programs)} of {count} programs")
-    return hunted
+            await _here(one, programs, tell)
+        if remote and not remote[0].missing:
+            told(f"a guest boots, {first} of {count} programs")
+            try:
+                await _in_guest(remote, programs, guests, tell, told)
+            except (UnavailableStorage, InconclusiveError) as error:
+                for one in remote:
+                    one.missing = str(error)
 
 
-async def _in_guest(remote: list[Hunted], programs: list[Program], guests: Guests) -> None:
-    if not remote or remote[0].missing:
+async def _here(one: Hunted, programs: list[Program], tell: Callable[[Hunted], None]) -> None:
+    if one.missing:
         return
+    try:
+        flavour = await flavour_here(one.mount)
+        async with aclosing(run_here(one.mount, programs, 1)) as ended:
+            async for program, outcomes in ended:
+                assert not isinstance(outcomes, str), "a random program asks for no disk of its own"
+                for outcome in outcomes:
+                    await _judge(one, flavour, program, outcome)
+                tell(one)
+    except UnavailableStorage as error:
+        one.missing = str(error)
+
+
+async def _in_guest(
+    remote: list[Hunted],
+    programs: list[Program],
+    guests: Guests,
+    tell: Callable[[Hunted], None],
+    told: Told,
+) -> None:
+    arrived: asyncio.Queue[tuple[str, str, Outcome] | None] = asyncio.Queue()
+    by_mount = {one.mount: one for one in remote}
+    by_name = {program.name: program for program in programs}
     async with guests.one() as guest:
-        outcomes = await ran_in(guest, {one.mount: programs for one in remote})
+
+        async def judge_all() -> None:
+            while (found := await arrived.get()) is not None:
+                mount, name, outcome = found
+                one = by_mount[mount]
+                flavour = flavour_in_guest(mount, guest.release)
+                await _judge(one, flavour, by_name[name], outcome)
+                tell(one)
+
+        before = {one.mount: len(one.forbidden) for one in remote}
+        judging = asyncio.create_task(judge_all())
+        try:
+            await ran_in(guest, {one.mount: programs for one in remote}, heard=arrived.put_nowait)
+            arrived.put_nowait(None)
+            await judging
+        finally:
+            judging.cancel()
         for one in remote:
-            await _judge(one, programs, outcomes[one.mount], guest)
+            for complaint in one.forbidden[before[one.mount] :][:SMALLER_MAX]:
+                told(f"{one.mount}: {complaint.program.name} is made smaller")
+                one.smallest.append(await smaller(guest, complaint))
 
 
 async def ran_in(
-    guest: Guest, programs: dict[str, list[Program]], repeat: int = 1
+    guest: Guest,
+    programs: dict[str, list[Program]],
+    repeat: int = 1,
+    heard: Callable[[tuple[str, str, Outcome]], None] = lambda _: None,
 ) -> dict[str, dict[str, list[Outcome]]]:
-    """The outcomes, by mount and program. A program that did not end has none."""
+    """The outcomes, by mount and program; ``heard`` has each when it is there. A program that did not end
+    has none."""
     outcomes: dict[str, dict[str, list[Outcome]]] = {mount: {} for mount in programs}
 
-    def heard(message: dict[str, Any]) -> None:
+    def told(message: dict[str, Any]) -> None:
         if "outcome" in message:
-            found = outcomes[message["mount"]].setdefault(message["program"], [])
-            found.append(tuple(message["outcome"]))
+            mount, name, outcome = message["mount"], message["program"], tuple(message["outcome"])
+            outcomes[mount].setdefault(name, []).append(outcome)
+            heard((mount, name, outcome))
 
     order = {
         "do": "litmus",
@@ -113,35 +163,16 @@ async def ran_in(
         "repeat": repeat,
         "tidy": True,
     }
-    await guest.job(order, heard)
+    await guest.job(order, told)
     return outcomes
 
 
-async def _ran_here(mount: str, programs: list[Program]) -> dict[str, list[Outcome]]:
-    async with opened(mount) as storage, Bench(LocalStand(storage.root)) as bench:
-        return {program.name: [await bench.run(program)] for program in programs}
-
-
-async def _judge(
-    hunted: Hunted,
-    programs: list[Program],
-    outcomes: dict[str, list[Outcome]],
-    guest: Guest | None,
-) -> None:
-    flavour = hunted.mount if guest is None else flavour_in_guest(hunted.mount, guest.release)
-    found = []
-    for program in programs:
-        for outcome in outcomes.get(program.name, ()):
-            complaint, complete = await asyncio.to_thread(
-                judged, hunted.mount, flavour, program, outcome
-            )
-            hunted.undecided += not complete
-            if complaint is not None:
-                found.append(complaint)
-    hunted.programs += len(outcomes)
-    hunted.forbidden += found
-    if guest is not None:
-        hunted.smallest += [await smaller(guest, one) for one in found[:SMALLER_MAX]]
+async def _judge(hunted: Hunted, flavour: str, program: Program, outcome: Outcome) -> None:
+    complaint, complete = await asyncio.to_thread(judged, hunted.mount, flavour, program, outcome)
+    hunted.programs += 1
+    hunted.undecided += not complete
+    if complaint is not None:
+        hunted.forbidden.append(complaint)
 
 
 async def smaller(guest: Guest, forbidden: Forbidden) -> Forbidden:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from patchstorm.commands.ending import INTERRUPTED
 from patchstorm.errors import UsageError
+from patchstorm.report.ticker import Ticker
 from patchstorm.scenario.bounds import between
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def execute(request: Request) -> int:
     """Run it all; the exit code. UsageError for what was asked wrongly, before anything starts."""
     from patchstorm.campaign.litmus import (
         Choice,
+        MountReport,
         check_names,
         elsewhere,
         litmus,
@@ -68,19 +71,32 @@ def execute(request: Request) -> int:
             sys.stderr.write(f"patchstorm: only local mounts here: {reason}\n")
     if request.random is not None:
         return _at_random(request, mounts)
-    with Guests() as guests:
-        reports = asyncio.run(litmus(mounts, choice, guests, _progress))
-    reports += elsewhere(seen for one in own for seen in one.seen)
+    reports = [MountReport(mount=mount) for mount in mounts]
+    interrupted = False
+    try:
+        with Guests() as guests, Ticker() as ticker:
+            asyncio.run(litmus(reports, choice, guests, ticker.tell))
+        reports += elsewhere(seen for one in own for seen in one.seen)
+    except KeyboardInterrupt:
+        interrupted = True
     if request.json:
-        sys.stdout.write(json.dumps(_document(reports)) + "\n")
+        sys.stdout.write(json.dumps(_document(reports, interrupted=interrupted)) + "\n")
     else:
         _tell(reports)
+    if interrupted:
+        ended = sum(len(report.judged) for report in reports)
+        return _interrupted(f"{ended} programs")
     return _exit_code(reports)
+
+
+def _interrupted(after: str) -> int:
+    sys.stderr.write(f"patchstorm: interrupted after {after}\n")
+    return INTERRUPTED
 
 
 def _at_random(request: Request, mounts: tuple[str, ...]) -> int:
     """Run random programs, tell what the model forbids, the smallest form of each first."""
-    from patchstorm.campaign.litmus_random import PROGRAMS_MAX, hunt
+    from patchstorm.campaign.litmus_random import PROGRAMS_MAX, Hunted, hunt
     from patchstorm.scenario.bounds import SEED_MAX
     from patchstorm.worlds.nfs.guests import Guests
 
@@ -89,12 +105,20 @@ def _at_random(request: Request, mounts: tuple[str, ...]) -> int:
     between("--seed", request.seed, 0, SEED_MAX)
     if request.files or request.programs:
         raise UsageError("--random draws its own programs: leave files and --program out.")
-    with Guests() as guests:
-        hunted = asyncio.run(hunt(mounts, request.seed, request.random, guests, _progress))
+    hunted = [Hunted(mount=mount) for mount in mounts]
+    interrupted = False
+    try:
+        with Guests() as guests, Ticker() as ticker:
+            asyncio.run(hunt(hunted, request.seed, request.random, guests, ticker.tell))
+    except KeyboardInterrupt:
+        interrupted = True
     if request.json:
-        sys.stdout.write(json.dumps(_hunted(hunted)) + "\n")
+        sys.stdout.write(json.dumps(_hunted(hunted, interrupted=interrupted)) + "\n")
     else:
         _tell_hunted(hunted, request.seed)
+    if interrupted:
+        ended = sum(one.programs for one in hunted)
+        return _interrupted(f"{ended} of {request.random * len(hunted)} random programs")
     return _code(hunted)
 
 
@@ -104,9 +128,10 @@ def _code(hunted: list[Hunted]) -> int:
     return 2 if any(one.missing for one in hunted) else 0
 
 
-def _hunted(hunted: list[Hunted]) -> dict[str, Any]:
+def _hunted(hunted: list[Hunted], *, interrupted: bool) -> dict[str, Any]:
     return {
-        "verdict": VERDICTS[_code(hunted)],
+        "verdict": _verdict(_code(hunted), interrupted),
+        "interrupted": interrupted,
         "mounts": [
             {
                 "mount": one.mount,
@@ -129,8 +154,6 @@ def _hunted(hunted: list[Hunted]) -> dict[str, Any]:
 
 
 def _tell_hunted(hunted: list[Hunted], seed: int) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
     for one in hunted:
         sys.stdout.write(
             f"{one.mount}: {one.programs} random programs of seed {seed}, {len(one.forbidden)} forbidden by "
@@ -150,21 +173,21 @@ def _tell_hunted(hunted: list[Hunted], seed: int) -> None:
                 sys.stdout.write(f"  {step.host} {step.commands}{shown}{mark}\n")
 
 
-def _progress(done: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{done}")
-        sys.stderr.flush()
-
-
 def _exit_code(reports: list[MountReport]) -> int:
     if any(judged.forbidden for report in reports for judged in report.judged):
         return 1
     return 2 if any(report.missing or not report.judged for report in reports) else 0
 
 
-def _document(reports: list[MountReport]) -> dict[str, Any]:
+def _verdict(code: int, interrupted: bool) -> str:
+    """What had not ended by Ctrl-C agrees with nothing."""
+    return VERDICTS[2 if interrupted and code == 0 else code]
+
+
+def _document(reports: list[MountReport], *, interrupted: bool) -> dict[str, Any]:
     return {
-        "verdict": VERDICTS[_exit_code(reports)],
+        "verdict": _verdict(_exit_code(reports), interrupted),
+        "interrupted": interrupted,
         "mounts": [
             {
                 "mount": report.mount,
@@ -195,8 +218,6 @@ def _tell(reports: list[MountReport]) -> None:
 
     from patchstorm.report.console import console_on
 
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
     console = console_on(sys.stdout)
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("mount", "programs", "outcomes seen", "of the model's", "forbidden", "left out"):

@@ -240,12 +240,16 @@ class AttributeCache(Host):
             if now >= node.expires_ns:
                 node.timeo_ns = min(2 * node.timeo_ns, self._longest(inode))
         else:
-            if node.change == _UNKNOWN or not (
-                self._misses_change(node) or self._takes_for_its_own(node)
-            ):
+            if node.change == _UNKNOWN:
                 self.drop_clean(node)
-            else:
+            elif node.writing and not self._beliefs_differ(node):
+                node.data_change = (
+                    inode.data_change
+                )  # a writer's pages stay, and nothing was missed
+            elif self._misses_change(node) or self._takes_for_its_own(node):
                 node.blind, node.reopened = True, False
+            else:
+                self.drop_clean(node)
             node.change = inode.change
             node.timeo_ns = self._shortest(inode)
         node.key = version3_key(inode)
@@ -367,6 +371,8 @@ class AttributeCache(Host):
         if node.change == inode.change:
             if self.clock.now_ns >= node.expires_ns:
                 self.getattr(node, held)
+            elif held and inode.nlink == 0 and not self.unreachable:
+                self.check_handle(node, True)  # looking at its name asks for it anew
         elif not self.may_doubt("nfs.attributes", node):
             self.getattr(node, held)
         return node.stat

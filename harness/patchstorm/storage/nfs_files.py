@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 from functools import partial
 
+from patchstorm.storage import c_library, pages
 from patchstorm.storage import constants as c
-from patchstorm.storage import pages
 from patchstorm.storage.errors import WouldBlock, failure
 from patchstorm.storage.handle import Handle
 from patchstorm.storage.inode import Inode
@@ -343,20 +343,33 @@ class NfsFiles(NfsLocks):
     def _allocate(
         self, handle: Handle, offset: int, length: int, keep_size: bool, punch: bool
     ) -> None:
-        """ALLOCATE and DEALLOCATE of 4.2; before it, glibc's emulation grows the file."""
+        """ALLOCATE and DEALLOCATE of 4.2 (RFC 7862, sections 15.1 and 15.4)."""
         kernel = self.kernel
         node = kernel.node(handle.inode)
         inode = handle.inode
-        if kernel.mount.version != "4.2" and (punch or keep_size):
+        if kernel.mount.version != "4.2":
             raise failure(errno.EOPNOTSUPP)
         kernel.contact()
         kernel.flush(node)
         self._report(handle, node)
+        kernel.check_handle(node, True)
         if punch:
-            self.tree.punch(inode, offset, length)
+            kernel.change(node, partial(self._punch, node, offset, length))
         else:
-            self.tree.allocate(inode, offset, length, keep_size)
-        kernel.absorb(node)
+            kernel.change(node, partial(self.tree.allocate, inode, offset, length, keep_size))
+
+    def _punch(self, node: CachedNode, offset: int, length: int) -> None:
+        self.tree.punch(node.inode, offset, length)
+        pages.punch(node.pages, offset, length)
+
+    def posix_fallocate(self, fd: int, offset: int, length: int) -> None:
+        try:
+            self.fallocate(fd, 0, offset, length)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            block_bytes = min(c.PAGE_BYTES, self.kernel.mount.wsize_bytes)
+            c_library.allocate(self, fd, offset, length, block_bytes)
 
     def fsync(self, fd: int) -> None:
         handle = self._handle(fd)

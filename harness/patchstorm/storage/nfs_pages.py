@@ -19,6 +19,7 @@ Rules (nfs(5); Linux fs/nfs/write.c and file.c as of 6.1; measured):
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from patchstorm.storage import pages as page_store
 from patchstorm.storage.constants import FILE_BYTES_MAX, PAGE_BYTES
@@ -235,10 +236,20 @@ class PageCache(WriteBack):
         if believed and length != inode.size and self.settings.choose("nfs.size", 2):
             return
         self.check_handle(node, True)
+
+        def cut() -> None:
+            self.tree.resize(inode, length)
+            page_store.cut(node.pages, length)
+
+        self.change(node, cut)
+
+    def change(self, node: CachedNode, execute: Callable[[], object]) -> None:
+        """``execute`` changes contents on the server, whose reply carries the attributes. Where nobody else
+        had changed the file, its pages stay (nfs_post_op_update_inode_force_wcc)."""
+        inode = node.inode
         known = node.change == inode.change
         exact = known and node.data_change == inode.data_change
-        self.tree.resize(inode, length)
-        page_store.cut(node.pages, length)
+        execute()
         if known:
             node.change = inode.change
         if exact:

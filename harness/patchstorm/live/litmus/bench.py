@@ -11,14 +11,12 @@ from typing import Final
 
 from patchstorm.errors import InconclusiveError
 from patchstorm.live.litmus.stand import Stand
-from patchstorm.storage.litmus.program import EVENTS, Program, Race, Step, verbs
+from patchstorm.storage.litmus.program import EVENTS, OF_DISKS, Program, Race, Step, verbs
 from patchstorm.storage.litmus.runner import Outcome
 from patchstorm.storage.litmus.shell import Value
 
 AGENT: Final = "patchstorm.live.litmus.agent"
 ANSWER_S_MAX: Final = 90.0
-OF_DISKS: Final = frozenset(("fill", "room", "spent"))
-"""What others write at the same time would be taken for the program's own doing."""
 WAITS_S: Final = 4.0
 """A call that may wait, and does so for this long, is said to wait."""
 LINE_BYTES_MAX: Final = 1 << 24
@@ -195,7 +193,7 @@ def runnable(program: Program, events: Collection[str]) -> str | None:
     if program.faults:
         return f"needs {', '.join(program.faults)}, which only the model can bring about"
     if verbs(program) & OF_DISKS and "fill" not in events:
-        return "how much room a disk has is not settled here"
+        return "how much room a disk has is settled on tmpfs alone"
     for step in program.steps:
         word = step.commands.split()[0]
         if word in EVENTS and word not in events:

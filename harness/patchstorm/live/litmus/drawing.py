@@ -12,7 +12,7 @@ from random import Random
 from string import ascii_lowercase
 from typing import Final
 
-from patchstorm.storage.litmus.program import Program, parse_program
+from patchstorm.storage.litmus.program import ANYTHING, Program, parse_program
 
 HOSTS: Final = ("A", "B")
 NAMES: Final = ("f", "g")
@@ -32,12 +32,11 @@ OF_HELD: Final = (
     "= nlink {fd}", "= nlink {fd}", "= write {fd} {data}", "= write {fd} {data}",
     "= pwrite {fd} {data} {offset}", "= pwrite {fd} {data} {offset}", "fsync {fd}", "fsync {fd}",
     "ftruncate {fd} {length}", "= lock {fd}", "= lock {fd}", "unlock {fd}", "= lock {fd} sh",
-    "= seek {fd} 0 end", "= range {fd}", "close {fd}", "close {fd}",
+    "= seek {fd} 0 end", "= range {fd}", "fallocate {fd} {offset} {length}", "close {fd}", "close {fd}",
 )  # fmt: skip
 LENGTHS: Final = (0, 1, 2, 6, 4096, 5000)
 OFFSETS: Final = (0, 0, 1, 3, 8, 4096, 4099)
 COUNTS: Final = (1, 2, 3, 4, 4, 4096, 5000, 9000)
-ANYTHING: Final = "-> ~"
 
 
 def drawn(seed: int, number: int) -> Program:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 LOCAL_EVENTS: Final = ("kill",)
+SIZED_EVENTS: Final = ("kill", "fill")
 
 
 class Stand(Protocol):
@@ -41,24 +42,31 @@ class Stand(Protocol):
 
 
 class LocalStand:
-    """A directory of this machine, on which every process is a host of its own."""
+    """A directory of this machine, on which every process is a host of its own.
+
+    ``view`` is where this process finds it, and ``entry`` stands before a command that finds it as ``root``.
+    """
 
     events: Collection[str] = LOCAL_EVENTS
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(
+        self, root: Path, *, view: Path | None = None, entry: tuple[str, ...] = ()
+    ) -> None:
+        self._root = root
+        self._view = view or root
+        self._entry = entry
 
     def make(self, name: str) -> None:
-        (self._directory / name).mkdir()
+        (self._view / name).mkdir()
 
     def remove(self, name: str) -> None:
-        shutil.rmtree(self._directory / name, ignore_errors=True)
+        shutil.rmtree(self._view / name, ignore_errors=True)
 
     def root(self, host: str, name: str) -> Path:
-        return self._directory / name
+        return self._root / name
 
     def enter(self, host: str, *command: str) -> tuple[str, ...]:
-        return command
+        return (*self._entry, *command)
 
     async def event(self, host: str, event: str) -> None:
         raise AssertionError(f"{host} {event} cannot be done to a local directory")

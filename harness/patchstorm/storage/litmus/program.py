@@ -30,6 +30,19 @@ from patchstorm.storage.parse import parse_flavour
 
 EVENTS = frozenset(("crash", "kill", "cut", "heal", "reboot", "restart", "power"))
 
+OF_DISKS = frozenset(("fill", "room", "spent"))
+"""Verbs whose results say how large the disk is, and what others write there."""
+OF_NETWORKS = frozenset(("cut", "heal", "restart"))
+"""Events that need a server."""
+ANYTHING = "-> ~"
+TAGS = frozenset(
+    (
+        "local", "same-tick", "nfs", "v3", "v4", "40", "41+", "42", "ageless", "noac", "sync", "L", "pos",
+        "nocto", "flock-local", "posix-local", "by-handle", "narrow", "recent", "soft", "async",
+    )
+)  # fmt: skip
+"""What a flavour can answer to in ``@`` conditions, beside the flavours' own names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
@@ -116,10 +129,10 @@ def parse_program(
     return Program(name, about, tuple(parts), runs_on, real, faults, text)
 
 
-def verbs(program: Program) -> set[str]:
+def verbs(program: Program) -> frozenset[str]:
     """The verbs of all commands."""
     commands = (command for step in program.steps for command in split(step.commands))
-    return {command.lstrip("+= ").split()[0] for command in commands}
+    return frozenset(command.lstrip("+= ").split()[0] for command in commands)
 
 
 def _step(line: str) -> Step:
@@ -147,10 +160,16 @@ def _allowed(text: str) -> Allowed:
 def parse_value(text: str) -> Value:
     """JSON where it is JSON, else the word itself."""
     word = text.strip()
+    return json.loads(word) if is_json(word) else word
+
+
+def is_json(text: str) -> bool:
+    """Whether it can be read as JSON."""
     try:
-        return json.loads(word)
-    except ValueError:
-        return word
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=512)

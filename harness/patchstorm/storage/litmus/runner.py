@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from patchstorm.storage.constants import SECOND_NS
 from patchstorm.storage.errors import WouldBlock
 from patchstorm.storage.faults import Faults
-from patchstorm.storage.litmus.program import EVENTS, Program, Race, Step, tags
+from patchstorm.storage.litmus.program import EVENTS, OF_DISKS, Program, Race, Step, tags, verbs
 from patchstorm.storage.litmus.shell import Busy, Shell, Value, error_name, split
+from patchstorm.storage.parse import parse_flavour
 from patchstorm.storage.server import Server
 from patchstorm.storage.settings import ManualClock
 
@@ -26,7 +27,8 @@ STEP_NS = 20_000_000
 RUNS_MAX = 200_000
 _TURNS_MAX = 400
 _RELEASING = frozenset(("close", "unlock"))
-_LITMUS_BYTES = 1 << 20
+DISK_BYTES = 1 << 20
+"""Of the disk of a program that asks for it, unless the flavour says so; that of others is never full."""
 
 
 class Odometer:
@@ -123,6 +125,11 @@ def run_once(
     return _Run(program, flavour, odometer, 0 if same_tick else STEP_NS, expected).run()
 
 
+def _capacity_bytes(program: Program, flavour: str) -> int | None:
+    found = parse_flavour(flavour).capacity_bytes
+    return DISK_BYTES if found is None and verbs(program) & OF_DISKS else found
+
+
 class _Run:
     """One execution of a program."""
 
@@ -145,7 +152,7 @@ class _Run:
             clock=self.clock,
             choose=odometer.choose,
             faults=Faults(**switches) if switches else None,
-            capacity_bytes=_LITMUS_BYTES,
+            capacity_bytes=_capacity_bytes(program, flavour),
         )
         self.shells: dict[str, Shell] = {}
         self.results: dict[int, Value] = {}

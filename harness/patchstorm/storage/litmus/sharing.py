@@ -47,6 +47,39 @@ SHARING: tuple[Program, ...] = (
         NEWER,
     ),
     _p(
+        "reserved-then-changed",
+        "who has reserved room keeps its pages, and does not see what another writes there, until it locks",
+        """
+        A w f abc
+        B open fd f rw
+        A open fd f rw; fallocate fd 0 2; = fsize fd -> 3
+        B pwrite fd Y 1; close fd
+        A = pread fd 9 0 -> aYc | abc @ nfs
+        A lock fd; = pread fd 9 0; close fd -> aYc
+        """,
+    ),
+    _p(
+        "reserved-unsent",
+        "before 4.2 room is reserved by writing a zero, which is unsent as other bytes are",
+        """
+        A w f abc
+        A open fd f rw; fallocate fd 0 8192
+        S = size f -> 8192 | 3 @ nfs&!42&!sync
+        A close fd
+        S = size f -> 8192
+        """,
+    ),
+    _p(
+        "reserved-by-who-cannot-read",
+        "before 4.2 reserving reads, which one that only writes may not, and writes by offset",
+        """
+        A w f abc
+        A open fd f w; fallocate fd 0 2 -> null @ local, 42 | EBADF @ nfs&!42
+        A open end f rw,append; fallocate end 0 9 -> null @ local, 42 | EBADF @ nfs&!42
+        A = size f -> 9 @ local, 42 | 3 @ nfs&!42
+        """,
+    ),
+    _p(
         "no-change-of-ones-own",
         "who only reads sees it on reopening",
         """

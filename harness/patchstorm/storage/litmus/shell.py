@@ -12,7 +12,6 @@ to a real mount. So one text runs on both.
 from __future__ import annotations
 
 import errno
-import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -81,7 +80,7 @@ class Shell:
         words = text.split()
         show = words[0] == "="
         verb, *arguments = words[1:] if show else words
-        value = _VERBS[verb](self, *arguments)
+        value = VERBS[verb](self, *arguments)
         if show:
             shown.append(_plain(value))
 
@@ -95,12 +94,13 @@ class Shell:
         if word == "''":
             return b""
         if word.startswith("%"):
-            return str(self.names[word[1:]]).encode()
+            return str(self.descriptor(word[1:])).encode()
         text, star, count = word.partition("*")
         return text.encode() * int(count) if star else word.encode()
 
     def descriptor(self, name: str) -> int:
-        """EBADF where the open that should have given it failed, as for a descriptor that there is not."""
+        """What is kept under a name. EBADF where what should have given it failed, as for a descriptor that
+        there is not."""
         if name not in self.names:
             raise OSError(errno.EBADF, "Bad file descriptor")
         return self.names[name]  # type: ignore[no-any-return]
@@ -147,11 +147,14 @@ class Shell:
         return found
 
     def get(self, name: str, path: str) -> None:
-        """Keep the number in a file, 0 if it is empty."""
-        self.names[name] = int(self.rd(path) or b"0")
+        """Keep the number in a file, 0 if it is empty; EINVAL if it holds something else."""
+        try:
+            self.names[name] = int(self.rd(path) or b"0")
+        except ValueError:
+            raise OSError(errno.EINVAL, "Invalid argument") from None
 
     def inc(self, name: str) -> None:
-        self.names[name] += 1
+        self.names[name] = self.descriptor(name) + 1
 
     # -- descriptors ------------------------------------------------------------------------------
 
@@ -201,8 +204,8 @@ class Shell:
     def fsync(self, name: str) -> None:
         self.client.fsync(self.descriptor(name))
 
-    def fallocate(self, name: str, offset: str, length: str) -> None:
-        self.client.posix_fallocate(self.descriptor(name), int(offset), int(length))
+    def fallocate(self, name: str, offset: str, room: str) -> None:
+        self.client.posix_fallocate(self.descriptor(name), int(offset), int(room))
 
     def copy(self, source: str, target: str, count: str) -> int:
         return self.client.copy_file_range(  # type: ignore[no-any-return]
@@ -283,14 +286,14 @@ class Shell:
     def fls(self, name: str) -> list[str]:
         return _listed(self.client.listdir(self.descriptor(name)))
 
-    def rename(self, source: str, target: str) -> None:
-        self.client.rename(self.path(source), self.path(target))
+    def rename(self, path: str, other: str) -> None:
+        self.client.rename(self.path(path), self.path(other))
 
-    def noreplace(self, source: str, target: str) -> None:
-        self.client.rename(self.path(source), self.path(target), c.RENAME_NOREPLACE)
+    def noreplace(self, path: str, other: str) -> None:
+        self.client.rename(self.path(path), self.path(other), c.RENAME_NOREPLACE)
 
-    def link(self, source: str, target: str) -> None:
-        self.client.link(self.path(source), self.path(target))
+    def link(self, path: str, other: str) -> None:
+        self.client.link(self.path(path), self.path(other))
 
     def unlink(self, path: str) -> None:
         self.client.unlink(self.path(path))
@@ -340,37 +343,10 @@ def _runs(value: bytes) -> list[tuple[int, int]]:
     return runs
 
 
-_VERBS: dict[str, Callable[..., Value]] = {
+VERBS: dict[str, Callable[..., Value]] = {
     name: method
     for name, method in vars(Shell).items()
     if not name.startswith("_")
     and name not in ("step", "command", "path", "data", "flags", "descriptor")
 }
-
-
-def check_command(text: str) -> None:
-    """ValueError where ``text`` is no command, or has too few or too many words, or a word that means
-    nothing."""
-    words = text.split()
-    if words[:1] == ["="]:
-        words = words[1:]
-    verb, *arguments = words or [""]
-    method = _VERBS.get(verb)
-    if method is None:
-        raise ValueError(f"there is no command `{verb}`; there are {', '.join(_VERBS)}")
-    try:
-        inspect.signature(method).bind(None, *arguments)
-    except TypeError:
-        names = list(inspect.signature(method).parameters)[1:]
-        raise ValueError(f"`{verb}` takes {' '.join(names).upper() or 'nothing'}") from None
-    for name, word in zip(list(inspect.signature(method).parameters)[1:], arguments, strict=False):
-        if name in _NUMBERS and not word.lstrip("-").isdigit():
-            raise ValueError(f"`{verb}`: {name.upper()} is a number, and `{word}` is none")
-        choices = _CHOICES.get(name)
-        wrong = [] if choices is None else [part for part in word.split(",") if part not in choices]
-        if choices is not None and wrong:
-            raise ValueError(f"`{verb}`: `{wrong[0]}` is none of {', '.join(choices)}")
-
-
-_NUMBERS = frozenset(("count", "offset", "position", "length", "left", "start"))
-_CHOICES: dict[str, dict[str, int]] = {"flags": _FLAGS, "kind": _LOCKS, "origin": _ORIGINS}
+CHOICES: dict[str, dict[str, int]] = {"flags": _FLAGS, "kind": _LOCKS, "origin": _ORIGINS}

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from patchstorm.errors import InconclusiveError
-from patchstorm.live.litmus.bench import OF_DISKS, Bench
+from patchstorm.live.litmus.bench import Bench
 from patchstorm.live.litmus.haste import hastened, patience_s
 from patchstorm.storage.litmus.catalogue import PROGRAMS
-from patchstorm.storage.litmus.program import EVENTS, Program, Race, parse_program, verbs
+from patchstorm.storage.litmus.program import EVENTS, OF_DISKS, Program, Race, parse_program, verbs
 from patchstorm.worlds.nfs.hosts import Host
 from patchstorm.worlds.nfs.site import Site
 from patchstorm.worlds.nfs.storage import NfsStorage, opened
@@ -198,7 +198,7 @@ def _of_leases(program: Program) -> bool:
     return patience_s(program) > 0 and bool(_events(program) - OF_DISKS)
 
 
-def _events(program: Program) -> set[str]:
+def _events(program: Program) -> frozenset[str]:
     return verbs(program) & {*EVENTS, *OF_DISKS} - {"kill"}
 
 
