@@ -10,10 +10,10 @@ from zlib import crc32
 from msgspec.structs import replace
 
 from chunkstore.errors import BadRequest, UnknownUpload
-from chunkstore.model import Claims
-from patchstorm.catalog.joining import OPEN, JoiningExchange, JoiningStore
+from chunkstore.model import Claims, View
+from patchstorm.catalog.joining import OPEN, JoiningBody, JoiningExchange, JoiningStore
 from patchstorm.catalog.model import Bug, Innocent
-from patchstorm.catalog.sequential import Paths, Record
+from patchstorm.catalog.sequential import Paths, Record, SequentialBody
 
 
 class JoinedAsFinished(JoiningStore):
@@ -141,6 +141,36 @@ class JoinedInOneOrder(JoinedAsFinished):
         if asked != super().in_order(parts):
             raise BadRequest("The parts are not in order.")
         return asked
+
+
+class _OpenThenBody(JoiningBody):
+    """Remembers from when the request came whether the length was open."""
+
+    was_open = False
+
+
+class LengthOpenThen(JoiningStore):
+    """Looks at the length with the head of a request, and not again when the body has come."""
+
+    body_type = _OpenThenBody
+    _was_open = False
+
+    def begin(self, claims: Claims, offset: int, length: int | None = None) -> SequentialBody:
+        body = super().begin(claims, offset, length)
+        assert isinstance(body, _OpenThenBody)
+        body.was_open = self.record_of(claims).size == OPEN
+        return body
+
+    def append(self, body: SequentialBody) -> View:
+        assert isinstance(body, _OpenThenBody)
+        self._was_open = body.was_open
+        return super().append(body)
+
+    def length(self, record: Record, declared: int | None, end: int) -> int:
+        if declared is None or not self._was_open:
+            return super().length(record, declared, end)
+        self.check_length(declared, end)
+        return declared
 
 
 class LengthOverwritten(JoiningStore):
@@ -307,6 +337,15 @@ BUGS = (
             store=LengthOnce,
             exchange=JoiningExchange,
         ),
+    ),
+    _bug(
+        "length-open-then",
+        "whether the length is still open is asked when a request comes, and not when its body has come",
+        "check, then act: a length that another request settled meanwhile is replaced",
+        storms=("deferring",),
+        caught_by=("declared",),
+        deed="client PATCH",
+        store=LengthOpenThen,
     ),
     _bug(
         "length-in-memory",

@@ -2,7 +2,8 @@
 
 ``way`` says how. ``last``: with the PATCH that brings the last bytes, which is delivered ``times`` times, to
 different replicas, and sent once more later. ``first``: with the first one. ``rivals``: at a drawn chunk two
-clients declare different lengths at the same moment, at different replicas. ``changed``: another length is
+clients declare different lengths at the same moment, at different replicas, or one while the other's body
+stands still halfway, so that the length was open when that began. ``changed``: another length is
 declared after one was acknowledged, with bytes or without. ``short``: one is declared that is less than what
 is there. ``any`` draws one of these.
 
@@ -16,11 +17,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from patchstorm.scenario.actions import Answer, Together, Workload
+from patchstorm.dialect.operations import Mischief
+from patchstorm.scenario.actions import Answer, Send, Together, Workload
 from patchstorm.scenario.options import count, words
 from patchstorm.scenario.plan import UploadPlan
 from patchstorm.scenario.workloads.base import Context, WorkloadKind
 from patchstorm.scenario.workloads.client import (
+    GOOD,
     Move,
     Range,
     advance,
@@ -33,6 +36,7 @@ from patchstorm.scenario.workloads.client import (
 from patchstorm.scenario.workloads.creating import create
 from patchstorm.scenario.workloads.settling import asked, finished, settled
 
+HELD_MS = 40
 WAYS = ("last", "first", "rivals", "changed", "short")
 
 
@@ -100,20 +104,36 @@ def _rivals(ctx: Context, upload: UploadPlan, at: Range) -> Workload:
         return
     first = ctx.replica()
     lengths = (upload.size, _another(ctx, upload, at[0] + at[1]))
-    sends = [
-        patch(
-            ctx, upload, at if ctx.draw("bytes", 2) else (at[0], 0),
-            replica=ctx.other(first, i), declares=length,
-        )
-        for i, length in enumerate(lengths)
-    ]  # fmt: skip
-    yield Together(workloads=tuple(single(send) for send in ctx.shuffled(sends)))
+    held = ctx.draw("held", 4) if at[1] > 1 else 0  # which of them, if any
+    sends = []
+    for i, length in enumerate(lengths):
+        has_bytes = i == held - 1 or (held not in (1, 2) and ctx.draw("bytes", 2))
+        stands = Mischief(stall_after=at[1] // 2, stall_ms=HELD_MS) if i == held - 1 else GOOD
+        sends.append(
+            patch(
+                ctx, upload, at if has_bytes else (at[0], 0),
+                replica=ctx.other(first, i), declares=length, mischief=stands,
+            )
+        )  # fmt: skip
+    flights = [
+        single(send)
+        if send.mischief is not GOOD or held not in (1, 2)
+        else _asked_after(ctx, upload, send)
+        for send in ctx.shuffled(sends)
+    ]
+    yield Together(workloads=tuple(flights))
     parts = [asked(ctx.part(i), upload) for i in range(2)]
     yield Together(workloads=tuple(parts))
     for length, send in zip(lengths, sends, strict=True):
         standing = yield from asked(ctx, upload)
         if standing is not None and send.request.length == 0:  # as after an answer that got lost
             yield from _declare(ctx, upload, (standing[0], 0), length)
+
+
+def _asked_after(ctx: Context, upload: UploadPlan, send: Send) -> Workload:
+    """What it has settled, while the other one has yet to end."""
+    yield send
+    yield from asked(ctx.part(2), upload)
 
 
 def _changed(ctx: Context, upload: UploadPlan, ranges: list[Range]) -> Workload:
