@@ -5,8 +5,15 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+import msgspec
+
+from chunkstore.body import Body
 from chunkstore.cleanup import Cleaner
+from chunkstore.errors import OutOfSpace
 from chunkstore.files import FULL
+from chunkstore.layout import Paths as SessionPaths
+from chunkstore.model import Info
+from chunkstore.port import Data
 from chunkstore.publish import Publisher
 from chunkstore.session import Session
 from chunkstore.store import Store
@@ -90,6 +97,31 @@ class HalvesFiles(EmptiesFiles):
         return size // 2
 
 
+class _MakingRoom(Body):
+    """Has room made where its bytes do not fit, for whoever comes next."""
+
+    def write(self, block: Data) -> None:
+        try:
+            super().write(block)
+        except OutOfSpace:
+            for name in self._files.names(self._store.uploads):
+                self._store.forget_finished(self._store.paths(name))
+            raise
+
+    _store: EvictsFinished
+
+
+class EvictsFinished(Store):
+    """Where there is no room it forgets uploads that are published: their files are safe, it thinks."""
+
+    body_type = _MakingRoom
+
+    def forget_finished(self, paths: SessionPaths) -> None:
+        with suppress(OSError, msgspec.DecodeError):
+            if self.files.read_json(paths.info, msgspec.json.Decoder(Info).decode).finished:
+                self.files.discard(paths.info)
+
+
 _OF_LOST_BYTES = ("linearizable", "offsets", "publication", "completion", "availability")
 
 
@@ -156,5 +188,16 @@ BUGS = (
         "evicts-records",
         "where there is no room, the records of other uploads are removed",
         EvictsRecords,
+    ),
+    Bug(
+        name="evicts-finished",
+        says="where there is no room, the records of uploads that are published are removed",
+        stands_for="a cache's rule in a store: what nobody is thought to ask for makes room",
+        storms=("disk-full",),
+        caught_by=("durability",),
+        deed="fault disk-full",
+        also=("refusal", "replay", "linearizable"),
+        store=EvictsFinished,
+        sim_only="a disk that is full to the last byte needs a file system of its own",
     ),
 )
