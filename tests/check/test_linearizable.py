@@ -14,7 +14,18 @@ from patchstorm.check import Budget, judge
 from patchstorm.check.cell_entries import cell_problems
 from patchstorm.check.linearizable import search_of
 from patchstorm.check.upload_entries import Problem, problem_of
-from patchstorm.check.upload_model import initial, stepper
+from patchstorm.check.upload_model import (
+    Commit,
+    Holds,
+    Offset,
+    Shows,
+    Terminate,
+    UploadOp,
+    initial,
+    stepper,
+    wants,
+)
+from patchstorm.check.wgl import Entry, Search
 from patchstorm.history.model import History, UploadInfo
 
 
@@ -110,6 +121,77 @@ def test_the_partition_by_cells_never_accuses_what_the_whole_acquits() -> None:
 
     assert convicted > 100
     assert acquitted > 100
+
+
+def random_problem(rng: random.Random, count: int, cells: int) -> list[Entry[UploadOp]]:
+    """Bodies of three contents, answered or not, and looks at what is committed."""
+    entries: list[Entry[UploadOp]] = []
+    for _ in range(count):
+        start = rng.randrange(cells)
+        span = (1 << rng.randint(start + 1, cells)) - (1 << start)
+        kind, call = rng.random(), rng.randrange(10)
+        end: int | None = call + rng.randrange(6)
+        op: UploadOp
+        if kind < 0.6:
+            op, end = Commit(span, rng.randrange(3)), end if rng.random() < 0.25 else None
+        elif kind < 0.8:
+            op = Offset(rng.randrange(cells + 1))
+        elif kind < 0.95:
+            mask = rng.choice(((1 << cells) - 1, rng.randrange(1 << cells)))
+            op = Shows(rng.randrange(1 << cells) & mask, mask)
+        else:
+            held = rng.randrange(1 << cells)
+            op = Holds(held, (held & rng.randrange(1 << cells), 0))
+        entries.append(Entry(op=op, call=call, end=end, pure=True))
+        if isinstance(op, Commit) and end is not None and rng.random() < 0.5:
+            told: UploadOp = Offset(rng.randrange(cells + 1))
+            entries.append(Entry(op=told, call=call, end=end, after=len(entries) - 1, pure=True))
+    return entries
+
+
+def test_to_try_only_what_is_wanted_changes_no_verdict() -> None:
+    rng = random.Random(20)
+    verdicts = []
+    for _ in range(4_000):
+        cells = rng.randrange(1, 4)
+        entries = random_problem(rng, rng.randrange(1, 7), cells)
+        wanted = wants(entries)
+        assert wanted is not None
+        search = Search(entries, initial(3), stepper(cells), forgetful=True, wants=wanted)
+        search.advance(100_000)
+        assert search.verdict == brute_force(entries, initial(3), stepper(cells)), entries
+        verdicts.append(search.verdict)
+
+    assert 800 < sum(verdicts) < 3_200
+
+
+def test_what_does_more_than_add_has_everything_tried() -> None:
+    first: Entry[UploadOp] = Entry(op=Commit(1, 0), call=0, end=None)
+    gone: Entry[UploadOp] = Entry(op=Terminate(), call=0, end=None)
+    assert wants([first, gone]) is None
+    assert wants([first, Entry(op=Commit(1, 0), call=0, end=None, after=0)]) is None
+    assert wants([], fading=True) is None
+
+
+def test_many_bodies_that_nobody_answered_are_soon_sorted_out() -> None:
+    """Six clients' bodies broke off at every length, and it is told which of them were kept, and how far."""
+    groups, width = 8, 6
+    entries: list[Entry[UploadOp]] = []
+    kept = 0
+    for group in range(groups):
+        at = group * width
+        for content in range(6):
+            for length in range(1, width if content else width + 1):
+                come = ((1 << length) - 1) << at
+                entries.append(Entry(op=Commit(come, content), call=0, end=None, pure=True))
+        kept |= ((1 << width) - 1) << at
+    everything = (1 << groups * width) - 1
+    entries.append(Entry(op=Shows(kept, everything), call=10, end=12, pure=True))
+    cells = groups * width
+    problem = Problem(cells=cells, contents=6, fading=False, bounds=[], entries=entries)
+    search = search_of(problem)
+    assert search.advance(5_000) < 5_000
+    assert search.verdict is True
 
 
 def test_a_hard_upload_does_not_starve_an_easy_violation() -> None:

@@ -23,7 +23,7 @@ from patchstorm.check.cell_entries import cell_problems, covering_bytes
 from patchstorm.check.model import Checker, Finding, Judgement
 from patchstorm.check.rule import FINDINGS_MAX, survives_power
 from patchstorm.check.upload_entries import Problem, TooLargeError, problem_of
-from patchstorm.check.upload_model import State, UploadOp, initial, stepper, weight
+from patchstorm.check.upload_model import State, UploadOp, initial, stepper, wants, weight
 from patchstorm.check.upload_story import explain
 from patchstorm.check.wgl import Search
 from patchstorm.history.model import History
@@ -75,6 +75,7 @@ def search_of(problem: Problem) -> Search[State, UploadOp]:
         initial(problem.contents),
         stepper(problem.cells, fading=problem.fading),
         forgetful=not problem.fading,
+        wants=wants(problem.entries, fading=problem.fading),
         weigh=weight,
     )
 

@@ -11,9 +11,10 @@ cells stay, unless the harness destroyed some (``fading``), in which case nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from patchstorm.check.wgl import Step
+from patchstorm.check.wgl import Entry, Step, Wants
 
 # terminated; length of the committed prefix; committed cells after it, shifted down; cells that hold
 # contents other than the first (which holds the rest of what is committed); who is in the middle of an
@@ -131,6 +132,35 @@ def stepper(cells: int, *, fading: bool = False) -> Step[State, UploadOp]:
         return _rare(state, op, full, never)
 
     return step
+
+
+_ADDS = (Commit, Offset, Shows, Holds)
+
+
+def wants(
+    entries: Iterable[Entry[UploadOp]], *, fading: bool = False
+) -> Wants[State, UploadOp] | None:
+    """What helps which of these operations; None where some of them do more than add and look."""
+    if fading:
+        return None
+    for entry in entries:
+        if not isinstance(entry.op, _ADDS) or (entry.end is None and entry.after >= 0):
+            return None
+    return Wants(wants=_lacks, brings=_brings)
+
+
+def _lacks(state: State, op: UploadOp) -> int:
+    """The first cell that has to be committed before."""
+    if isinstance(op, Offset):
+        return 1 << state[1] if state[1] < op.at else 0
+    if isinstance(op, (Shows, Holds)):
+        missing = op.cells & ~committed(state)
+        return missing & -missing
+    return 0
+
+
+def _brings(op: UploadOp) -> int:
+    return op.cells if isinstance(op, Commit) else 0
 
 
 def _contradicts(state: State, op: Commit) -> bool:

@@ -14,6 +14,8 @@ What this search adds, each of which keeps the answer exact:
 - A model may answer *never* (None): from this state on, whatever happens, the entry cannot be placed.
   Then the whole configuration is given up.
 - ``after`` names an entry that must have been placed, so that one request may have two moments.
+- A model may say what the entries that are due *want*, and what each optional one *brings*: only those that
+  bring it are tried (:class:`Wants`).
 - Where placing an optional entry twice could not matter (``forgetful``), the memory leaves optional
   entries out of the set.
 
@@ -41,6 +43,24 @@ def _unroll(trail: Trail | None) -> tuple[int, ...]:
         order.append(trail[0])
         trail = trail[1]
     return tuple(reversed(order))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wants(Generic[State, Op]):
+    """Which optional entries are worth trying before a required one; sets of bits.
+
+    ``wants``: of what a required entry lacks, one thing that it cannot be placed without; 0 where it lacks
+    nothing, or nothing that could come. ``brings``: what an optional entry has to give.
+
+    For models in which optional entries only add, contradict each other in either order or in none, and keep
+    no required entry from being placed but by bringing too much. There an entry that brings nothing wanted
+    may as well come later, and of those that come before a required one any may come first: so that one does
+    that brings the thing it cannot do without (as in Knuth, Dancing Links, 2000, which branches on one
+    uncovered column). No optional entry may come after another.
+    """
+
+    wants: Callable[[State, Op], int]
+    brings: Callable[[Op], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +123,7 @@ class Search(Generic[State, Op]):
         step: Step[State, Op],
         *,
         forgetful: bool = False,
+        wants: Wants[State, Op] | None = None,
         weigh: Callable[[State], int] = lambda state: 0,
     ) -> None:
         self.entries = entries
@@ -111,6 +132,7 @@ class Search(Generic[State, Op]):
         self.furthest: Furthest[State] | None = None
         self._step = step
         self._weigh = weigh
+        self._wants = wants
         self._state = init
         self._required = [entry.end is not None for entry in entries]
         self._left = sum(self._required)
@@ -276,6 +298,7 @@ class Search(Generic[State, Op]):
         states = (
             None  # a frame keeps this iterator: what it may never need is made again if it does
         )
+        wanted = self._wanted([index for _, index in due])
         for _, index in sorted(due):
             for reached in step(state, entries[index].op) or ():
                 yield index, reached
@@ -285,10 +308,20 @@ class Search(Generic[State, Op]):
                 break
             if self._placed[index] or (entry.after >= 0 and not self._placed[entry.after]):
                 continue
+            if self._wants is not None and not self._wants.brings(entry.op) & wanted:
+                continue
             for reached in step(state, entry.op) or ():
                 if reached != state:
                     yield index, reached
         self._note(blocked)
+
+    def _wanted(self, due: list[int]) -> int:
+        if self._wants is None:
+            return 0
+        found = 0
+        for index in due:
+            found |= self._wants.wants(self._state, self.entries[index].op)
+        return found
 
     def _note(self, blocked: int) -> None:
         depth = len(self._stack)
