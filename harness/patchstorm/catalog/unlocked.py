@@ -89,43 +89,39 @@ class LockedAtHomeWhenRefused(Store):
     sessions_type = _HomelySessions
 
 
-_STORMS = ("refused-locks",)
-_CAUGHT = ("durability", "offsets")
-_WHY_SIM = "a local file system does not refuse locks"
+def _bug(name: str, says: str, store: type, stands_for: str, twin: Innocent | None = None) -> Bug:
+    return Bug(
+        name=name,
+        says=says,
+        stands_for=stands_for,
+        storms=("refused-locks",),
+        caught_by=("durability", "offsets"),
+        deed="fault enolck",
+        also=(*OF_A_LOST_UPDATE, "leaks"),
+        store=store,
+        twin=twin,
+        sim_only="a local file system does not refuse locks",
+    )
+
 
 BUGS = (
-    Bug(
-        name="unlocked-when-refused",
-        says="ENOLCK is taken for a mount that knows no locks: the store goes on without one",
-        stands_for="a fallback for file systems without locks, taken where a lock server does not answer",
-        storms=_STORMS,
-        caught_by=_CAUGHT,
-        deed="fault enolck",
-        also=(*OF_A_LOST_UPDATE, "leaks"),
-        store=UnlockedWhenRefused,
-        twin=Innocent(says="who is refused a lock is told to come back", store=BusyWhenRefused),
-        sim_only=_WHY_SIM,
+    _bug(
+        "unlocked-when-refused",
+        "ENOLCK is taken for a mount that knows no locks: the store goes on without one",
+        UnlockedWhenRefused,
+        "a fallback for file systems without locks, taken where a lock server does not answer",
+        Innocent(says="who is refused a lock is told to come back", store=BusyWhenRefused),
     ),
-    Bug(
-        name="unlocked-on-any-error",
-        says="whatever the call for the lock says, the store goes on, unless somebody else has it",
-        stands_for="contextlib.suppress(OSError) around flock",
-        storms=_STORMS,
-        caught_by=_CAUGHT,
-        deed="fault enolck",
-        also=(*OF_A_LOST_UPDATE, "leaks"),
-        store=UnlockedOnAnyError,
-        sim_only=_WHY_SIM,
+    _bug(
+        "unlocked-on-any-error",
+        "whatever the call for the lock says, the store goes on, unless somebody else has it",
+        UnlockedOnAnyError,
+        "contextlib.suppress(OSError) around flock",
     ),
-    Bug(
-        name="locked-at-home-when-refused",
-        says="where the lock is refused, a lock of the process's own has to do",
-        stands_for="an in-memory locker as the fallback of a file locker",
-        storms=_STORMS,
-        caught_by=_CAUGHT,
-        deed="fault enolck",
-        also=(*OF_A_LOST_UPDATE, "leaks"),
-        store=LockedAtHomeWhenRefused,
-        sim_only=_WHY_SIM,
+    _bug(
+        "locked-at-home-when-refused",
+        "where the lock is refused, a lock of the process's own has to do",
+        LockedAtHomeWhenRefused,
+        "an in-memory locker as the fallback of a file locker",
     ),
 )
