@@ -29,12 +29,16 @@ _SEEN = {"emptied": "emptied", "cut": "cut", "zeroed": "overwritten with zeros"}
 
 def _find(case: Case) -> Iterator[Finding]:
     for upload in case.spoilt.values():
-        since = _lost(upload)
-        known = None if since is None else _known(upload, since)
-        if since is None or known is None or upload.delete_invoked < FAR:
+        damage = _lost(upload)
+        if damage is None or upload.delete_invoked < FAR:
+            continue
+        known = _known(upload, damage.time_ns)
+        if known is None:
             continue
         more = _offset(known)
-        again = next((one for one in _later(upload, since) if _tells_less(one, more)), None)
+        again = next(
+            (one for one in _later(upload, damage.time_ns) if _tells_less(one, more)), None
+        )
         if again is None:
             continue
         less = max(0, _offset(again))
@@ -43,7 +47,7 @@ def _find(case: Case) -> Iterator[Finding]:
         yield finding(
             case,
             NAME,
-            f"{asked} {says} after its record was {_told(upload)}, and {more} was acknowledged: it is "
+            f"{asked} {says} after its record was {_SEEN[_way(damage)]}, and {more} was acknowledged: it is "
             f"forgotten, and no error says why",
             upload=upload,
             spans=[(less, more)],
@@ -54,20 +58,16 @@ def _find(case: Case) -> Iterator[Finding]:
         )
 
 
-def _lost(upload: UploadCase) -> int | None:
-    """When the first of its records was lost in part; None where nothing, or something else, was damaged."""
+def _lost(upload: UploadCase) -> Damage | None:
+    """The first loss of a part of its records; None where nothing, or something else, was damaged."""
     if any(not event.record or _way(event) not in _SEEN for event in upload.damages):
         return None
-    return min((event.time_ns for event in upload.damages), default=None)
+    return min(upload.damages, key=lambda event: event.time_ns, default=None)
 
 
 def _way(event: Damage) -> str:
     """Older histories tell only how much was left."""
     return "emptied" if event.left == 0 else event.way
-
-
-def _told(upload: UploadCase) -> str:
-    return _SEEN[_way(min(upload.damages, key=lambda event: event.time_ns))]
 
 
 def _known(upload: UploadCase, since: int) -> Operation | None:

@@ -104,21 +104,20 @@ def _rivals(ctx: Context, upload: UploadPlan, at: Range) -> Workload:
         return
     first = ctx.replica()
     lengths = (upload.size, _another(ctx, upload, at[0] + at[1]))
-    held = ctx.draw("held", 4) if at[1] > 1 else 0  # which of them, if any
+    held = ctx.draw("held", 4) - 1 if at[1] > 1 else -1  # which of them, if any
+    stands = Mischief(stall_after=at[1] // 2, stall_ms=HELD_MS)
+    nobody = held not in range(len(lengths))
     sends = []
     for i, length in enumerate(lengths):
-        has_bytes = i == held - 1 or (held not in (1, 2) and ctx.draw("bytes", 2))
-        stands = Mischief(stall_after=at[1] // 2, stall_ms=HELD_MS) if i == held - 1 else GOOD
+        has_bytes = ctx.draw("bytes", 2) if nobody else i == held
         sends.append(
             patch(
                 ctx, upload, at if has_bytes else (at[0], 0),
-                replica=ctx.other(first, i), declares=length, mischief=stands,
+                replica=ctx.other(first, i), declares=length, mischief=stands if i == held else GOOD,
             )
         )  # fmt: skip
     flights = [
-        single(send)
-        if send.mischief is not GOOD or held not in (1, 2)
-        else _asked_after(ctx, upload, send)
+        single(send) if nobody or send.mischief is stands else _asked_after(ctx, upload, send)
         for send in ctx.shuffled(sends)
     ]
     yield Together(workloads=tuple(flights))
