@@ -21,7 +21,7 @@ import msgspec
 
 from . import chunks, ledger, ranges
 from .errors import Conflict, Locked, TooLarge
-from .files import GONE, Vanishing, no_space
+from .files import GONE, no_space, vanishing
 from .late import LateBody
 from .model import Claims, Info, Record, View
 from .session import Session
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 
-_OWN = Vanishing(Locked)
+_OWN = vanishing(Locked)
 """The bytes are lost with the file: the client has to send them again."""
 
 

@@ -12,14 +12,14 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TypeVar
 
 import msgspec
 
-from .errors import Busy, Locked, OutOfSpace
+from .errors import Busy, Locked, OutOfSpace, StoreError
 from .hashing import Digest
 from .port import Data, Port, Stat
 
@@ -37,8 +37,15 @@ READ_BYTES = 1 << 20
 _T = TypeVar("_T")
 
 
-class _NoSpace:
-    __slots__ = ()
+class Refused:
+    """Within it, an error of the storage with one of these numbers becomes a refusal that says so."""
+
+    __slots__ = ("_codes", "_refusal", "_says")
+
+    def __init__(self, codes: Collection[int], refusal: type[StoreError], says: str) -> None:
+        self._codes = codes
+        self._refusal = refusal
+        self._says = says
 
     def __enter__(self) -> None:
         return
@@ -46,38 +53,25 @@ class _NoSpace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if isinstance(error, OSError) and error.errno in FULL:
-            raise OutOfSpace("The storage is full.") from None
+        if isinstance(error, OSError) and error.errno in self._codes:
+            raise self._refusal(self._says) from None
 
 
-_NO_SPACE = _NoSpace()
+_NO_SPACE = Refused(FULL, OutOfSpace, "The storage is full.")
 
 
-def no_space() -> _NoSpace:
+def no_space() -> Refused:
     """Within it, "the disk is full" becomes the refusal that says so."""
     return _NO_SPACE
 
 
-class Vanishing:
+def vanishing(refusal: type[Locked]) -> Refused:
     """Within it, that a temporary file's handle is no longer good becomes ``refusal``.
 
     On NFS a name may be seen for a while after another host has removed it, so that :meth:`Files.claim_new`
     is content with a file that a sweeper has just taken away (nfs(5); RFC 1813, NFS3ERR_STALE).
     """
-
-    __slots__ = ("_refusal",)
-
-    def __init__(self, refusal: type[Locked]) -> None:
-        self._refusal = refusal
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if isinstance(error, OSError) and error.errno == errno.ESTALE:
-            raise self._refusal("The temporary file of this request has vanished.") from None
+    return Refused((errno.ESTALE,), refusal, "The temporary file of this request has vanished.")
 
 
 class Files:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from . import chunks, ranges
 from .cleanup import Cleaner
 from .errors import Busy, TargetTaken
-from .files import GONE, Vanishing, no_space
+from .files import GONE, no_space, vanishing
 from .model import Claims, Identity, Info, Intent, Record
 from .session import Session
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .layout import Paths
     from .store import Store
 
-_OWN = Vanishing(Busy)
+_OWN = vanishing(Busy)
 STAGE = "stage"
 RENAMED = ".pub"
 _WATCHED_MAX = 1024  # staging files that others held when last seen; forgetting one costs a wait
