@@ -11,7 +11,9 @@ from cli_fakes import run_report, skipped, unknown, violated
 
 from patchstorm.cli import main
 from patchstorm.report.badge import badge, write_badge
-from patchstorm.report.model import Report, RunReport, overall
+from patchstorm.report.github import summary
+from patchstorm.report.html import page
+from patchstorm.report.model import RunReport, report_of
 
 NAMED = {
     "brightgreen", "green", "yellowgreen", "yellow", "orange", "red", "blue", "lightgrey",
@@ -41,12 +43,23 @@ def obeys(said: dict[str, Any]) -> None:
 def test_a_badge_says_how_many_and_has_the_color_of_the_worst(
     runs: list[RunReport], message: str, color: str, error: bool, tmp_path: Path
 ) -> None:
-    report = Report(verdict=overall(tuple(runs)), runs=tuple(runs))
+    report = report_of(tuple(runs))
     write_badge(report, tmp_path / "badge.json")
     said = json.loads((tmp_path / "badge.json").read_text())
     obeys(said)
     assert (said["message"], said["color"], said.get("isError", False)) == (message, color, error)
     assert badge(report).label == "patchstorm"
+
+
+def test_what_was_interrupted_is_nowhere_safe() -> None:
+    report = report_of((run_report(),), interrupted=True)
+    assert (report.verdict, badge(report).color) == ("unknown", "yellow")
+    assert badge(report).message == "1 safe, interrupted"
+    assert "1 safe, then interrupted" in summary(report)
+    assert "1 safe" in page(report) and ", then interrupted</p>" in page(report)
+    assert report_of((violated(),), interrupted=True).verdict == "violated"
+    whole = report_of((run_report(),))
+    assert whole.verdict == "safe" and "interrupted" not in summary(whole) + page(whole)
 
 
 def test_a_run_and_the_report_that_it_left_give_the_same_badge(

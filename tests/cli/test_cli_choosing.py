@@ -17,7 +17,7 @@ from patchstorm.commands.choosing import Enough, chosen, shard
 from patchstorm.commands.storms import Job
 from patchstorm.errors import UsageError
 from patchstorm.report.github import log_lines, summary
-from patchstorm.report.model import Report, overall
+from patchstorm.report.model import Report, report_of
 from patchstorm.scenario import library
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
@@ -128,13 +128,13 @@ def test_time_that_is_over_leaves_the_rest_and_says_so(tmp_path: Path) -> None:
     assert "::" not in errors
 
 
-def report_of(*runs: Any) -> Report:
-    return Report(verdict=overall(runs), runs=runs)
+def reported(*runs: Any) -> Report:
+    return report_of(runs)
 
 
 def test_markup_that_servers_said_stays_text() -> None:
     wild = "<script>alert(1)</script> | `x` \x1b[0m ~~~~~~~~"
-    text = summary(report_of(violated(findings=(finding(summary=wild),)), skipped()))
+    text = summary(reported(violated(findings=(finding(summary=wild),)), skipped()))
     table = text.partition("| | storm")[2]
     fence = next(line for line in text.splitlines() if line.startswith("~~~"))
     inside = text.partition(f"\n{fence}\n")[2].partition(f"\n{fence}\n")[0]
@@ -144,7 +144,7 @@ def test_markup_that_servers_said_stays_text() -> None:
 
 
 def test_annotations_are_one_line_each() -> None:
-    said = list(log_lines(report_of(run_report(), violated(), unknown(), skipped())))
+    said = list(log_lines(reported(run_report(), violated(), unknown(), skipped())))
     assert [line.partition(" ")[0] for line in said] == ["::error", "::warning"]
     assert all("\n" not in line for line in said)
     title, _, text = said[0].removeprefix("::error title=").partition("::")

@@ -9,13 +9,13 @@ import pytest
 from cli_fakes import FAILURE, Terminal, finding, run_report, skipped, unknown, violated
 
 from patchstorm.report.console import console_on, tell
-from patchstorm.report.model import Report, RunReport, overall
+from patchstorm.report.model import RunReport, report_of
 from patchstorm.report.story import idle_checkers, remark, story
 
 
 def told(*runs: RunReport, file: io.StringIO | None = None) -> str:
     out = file or io.StringIO()
-    tell(Report(verdict=overall(runs), runs=runs), console_on(out), took="3.5 s")
+    tell(report_of(runs), console_on(out), took="3.5 s")
     return out.getvalue()
 
 

@@ -13,16 +13,16 @@ from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
 from patchstorm.report.html import page
 from patchstorm.report.junit import write_junit
-from patchstorm.report.model import Report, RunReport, overall
+from patchstorm.report.model import Report, RunReport, report_of
 from patchstorm.report.stored import encode, read, store
 
 
-def report_of(*runs: RunReport) -> Report:
-    return Report(verdict=overall(runs), runs=runs)
+def reported(*runs: RunReport) -> Report:
+    return report_of(runs)
 
 
 def test_the_json_object_has_the_shape_that_is_promised() -> None:
-    text = encode(report_of(violated())).decode()
+    text = encode(reported(violated())).decode()
     document = json.loads(text)
     assert text.count("\n") == 1
     assert document.keys() >= {"verdict", "runs"}
@@ -36,7 +36,7 @@ def test_the_json_object_has_the_shape_that_is_promised() -> None:
 
 
 def test_a_stored_report_is_read_back(tmp_path: Path) -> None:
-    report = report_of(run_report(), violated(), skipped())
+    report = reported(run_report(), violated(), skipped())
     store(report, tmp_path)
     assert read(tmp_path) == report
     assert read(tmp_path / "report.json") == report
@@ -51,7 +51,7 @@ def test_what_is_no_report_is_refused_with_a_remedy(tmp_path: Path) -> None:
 def test_junit_counts_and_tells_each_kind_of_ending(tmp_path: Path) -> None:
     path = tmp_path / "junit.xml"
     runs = (run_report(), violated(), unknown(scenario="late"), skipped(scenario="rivals"))
-    write_junit(report_of(*runs), path)
+    write_junit(reported(*runs), path)
     suites = {suite.attrib["name"]: suite for suite in Xml.parse(path).getroot()}
     assert set(suites) == {
         "patchstorm.processes.reference",
@@ -68,14 +68,14 @@ def test_junit_counts_and_tells_each_kind_of_ending(tmp_path: Path) -> None:
 def test_junit_stays_xml_whatever_a_server_said(tmp_path: Path) -> None:
     path = tmp_path / "junit.xml"
     wild = 'nul \x00, escape \x1b[0m, lone surrogate \ud800, and <tags> & quotes "'
-    write_junit(report_of(violated(findings=(finding(summary=wild),))), path)
+    write_junit(reported(violated(findings=(finding(summary=wild),))), path)
     failure = Xml.parse(path).getroot().find("testsuite/testcase/failure")
     assert failure is not None and failure.text is not None
     assert 'and <tags> & quotes "' in failure.text
 
 
 def test_the_page_escapes_what_servers_said_and_loads_nothing() -> None:
-    html = page(report_of(violated(findings=(finding(summary="<script>alert(1)</script>"),))))
+    html = page(reported(violated(findings=(finding(summary="<script>alert(1)</script>"),))))
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
     assert "http://" not in html and "https://" not in html

@@ -115,7 +115,9 @@ def test_ctrl_c_among_real_processes_tells_what_ended_and_leaves_nothing(
     code, out, err = running.ctrl_c()
     assert code == 130
     assert err.splitlines()[-1].startswith("patchstorm: interrupted after ")
-    assert len(json.loads(out)["runs"]) >= 1
+    told = json.loads(out)
+    assert len(told["runs"]) >= 1
+    assert (told["verdict"], told["interrupted"]) == ("unknown", True)
     assert "Traceback" not in err
     wait_for(lambda: gone(running.mark))
     assert list(tmp_path.iterdir()) == [shared]
@@ -141,7 +143,9 @@ def test_ctrl_c_ends_a_search_and_its_workers(start: Start, tmp_path: Path) -> N
     wait_for(lambda: len(running.workers()) == 2)
     code, out, err = running.ctrl_c()
     assert code == 130
-    (run,) = json.loads(out)["runs"]
+    told = json.loads(out)
+    assert (told["verdict"], told["interrupted"]) == ("unknown", True)
+    (run,) = told["runs"]
     assert any("interrupted" in note for note in run["notes"])
     assert "Traceback" not in err
     wait_for(lambda: gone(running.mark))

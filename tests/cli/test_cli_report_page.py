@@ -16,7 +16,7 @@ from patchstorm.report.combine import combined
 from patchstorm.report.gaps import gaps
 from patchstorm.report.html import page
 from patchstorm.report.measures import Dot, Measured, measured
-from patchstorm.report.model import Made, Pairs, Report, RunReport, overall
+from patchstorm.report.model import Made, Pairs, Report, RunReport, report_of
 from patchstorm.report.plots import DOTS_MAX, latency, thinned, throughput
 from patchstorm.report.story import shrinking
 
@@ -24,7 +24,7 @@ NEVER = Point(name="fault-struck", reached=False, why="it never happened that a 
 
 
 def paged(*runs: RunReport, **more: object) -> str:
-    return page(Report(verdict=overall(runs), runs=runs, **more))  # type: ignore[arg-type]
+    return page(report_of(runs, **more))  # type: ignore[arg-type]
 
 
 def test_a_green_that_tried_nothing_is_told_before_the_storms() -> None:

@@ -14,7 +14,7 @@ from patchstorm.cli import main
 from patchstorm.report.console import console_on, tell
 from patchstorm.report.layout import hung
 from patchstorm.report.loudness import NORMAL, QUIET, VERBOSE, Loudness
-from patchstorm.report.model import Report, RunReport, overall
+from patchstorm.report.model import RunReport, report_of
 from patchstorm.report.progress import Bar, Lines, Silent, progress
 from patchstorm.report.searching import Searching
 
@@ -24,14 +24,14 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def on_terminal(*runs: RunReport, loudness: Loudness = NORMAL) -> list[str]:
     file = Terminal()
-    report = Report(verdict=overall(runs), runs=runs)
+    report = report_of(runs)
     tell(report, console_on(file), took="3 s", loudness=loudness)
     return [line.rstrip() for line in ESCAPES.sub("", file.getvalue()).splitlines()]
 
 
 def in_pipe(*runs: RunReport, loudness: Loudness = NORMAL) -> list[str]:
     file = io.StringIO()
-    tell(Report(verdict=overall(runs), runs=runs), console_on(file), took="3 s", loudness=loudness)
+    tell(report_of(runs), console_on(file), took="3 s", loudness=loudness)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 

@@ -19,9 +19,14 @@ def stated(findings: Sized, unknown: str | None) -> Verdict:
     return "safe" if unknown is None else "unknown"
 
 
-def folded(verdicts: Iterable[Verdict | None]) -> Verdict:
-    """Of several, None being one that was skipped and has none."""
+def folded(verdicts: Iterable[Verdict | None], *, interrupted: bool = False) -> Verdict:
+    """Of several, None being one that was skipped and has none.
+
+    Of those that ``interrupted`` kept from ending nobody knows.
+    """
     given = {one for one in verdicts if one is not None}
+    if interrupted:
+        given.add("unknown")
     if "violated" in given:
         return "violated"
     return "unknown" if not given or "unknown" in given else "safe"

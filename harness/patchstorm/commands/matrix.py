@@ -38,7 +38,7 @@ from patchstorm.report.matrix import (
     page,
     stories,
 )
-from patchstorm.report.model import Report, RunReport, exit_code, overall
+from patchstorm.report.model import Report, RunReport, exit_code, report_of
 from patchstorm.report.shared import shared
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.scenario.model import Scenario
@@ -103,14 +103,15 @@ def execute(request: Request) -> int:
     for name, target in targets.items():
         rows.append(_row(name, target, missing[name], scenarios, played, request))
         rows += [more.rows[name] for more in (conducted, simulated) if name in more.rows]
-    matrix = _matrix(tuple(rows), request, time.monotonic() - began)
+    interrupted = stopped or conducted.interrupted
+    matrix = _matrix(tuple(rows), request, time.monotonic() - began, interrupted=interrupted)
     runs = _runs(targets, missing, played, request, scenarios)
     runs += (*conducted.reports, *simulated.reports)
-    unwritten = _leave(matrix, Report(verdict=overall(runs), runs=runs), request)
+    unwritten = _leave(matrix, report_of(runs, interrupted=interrupted), request)
     _tell(matrix, request)
     if unwritten is not None:
         raise unwritten
-    if stopped or conducted.interrupted:
+    if interrupted:
         ended = len(played.reports) + len(simulated.reports) + len(conducted.reports)
         sys.stderr.write(f"patchstorm: interrupted after {ended} storms\n")
         return INTERRUPTED
@@ -325,9 +326,12 @@ def _command(storm: str, target: str, request: Request) -> str:
     return f"patchstorm run {storm} --target {target} --world {WORLD} --seed {request.seed}{more}"
 
 
-def _matrix(rows: tuple[Row, ...], request: Request, seconds: float) -> Matrix:
+def _matrix(
+    rows: tuple[Row, ...], request: Request, seconds: float, *, interrupted: bool
+) -> Matrix:
+    verdicts = (one.verdict for row in rows for one in row.cells)
     return Matrix(
-        verdict=folded(one.verdict for row in rows for one in row.cells),
+        verdict=folded(verdicts, interrupted=interrupted),
         patchstorm=version("patchstorm"),
         date=datetime.now(UTC).date().isoformat(),
         machine=machine(),
@@ -336,6 +340,7 @@ def _matrix(rows: tuple[Row, ...], request: Request, seconds: float) -> Matrix:
         confirm=max(request.repeat, request.confirm),
         seconds=round(seconds, 1),
         rows=rows,
+        interrupted=interrupted or msgspec.UNSET,
     )
 
 

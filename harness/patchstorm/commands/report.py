@@ -13,7 +13,7 @@ from patchstorm.commands.leaving import leave
 from patchstorm.commands.places import writable_file
 from patchstorm.errors import UsageError
 from patchstorm.legible import legible_line
-from patchstorm.report.model import Report, RunReport, overall
+from patchstorm.report.model import Report, RunReport, report_of
 from patchstorm.report.stored import REPORT_FILE, read
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _found(run_dir: Path) -> Report:
     if (run_dir / REPORT_FILE).exists() or not kept:
         return read(run_dir)
     runs = tuple(_kept(kept))
-    return Report(verdict=overall(runs), runs=runs)
+    return report_of(runs)
 
 
 def _kept(paths: Sequence[Path]) -> Iterator[RunReport]:

@@ -41,7 +41,7 @@ from patchstorm.commands.storms import Job, Play, Played, play_all
 from patchstorm.errors import UsageError
 from patchstorm.report.combine import combined
 from patchstorm.report.loudness import NORMAL, Loudness
-from patchstorm.report.model import Report, RunReport, exit_code, overall
+from patchstorm.report.model import Report, RunReport, exit_code, report_of
 from patchstorm.report.stored import encode
 from patchstorm.scenario.bounds import SCHEDULES_MAX, SEED_MAX, between, check_bounds
 from patchstorm.scenario.model import Scenario
@@ -288,7 +288,7 @@ def _report(played: Played, seconds: float, *, allow_unreached: bool) -> Report:
             played.reports, key=lambda entry: (entry[0].world, entry[0].scenario.name)
         )
     )
-    return Report(verdict=overall(runs), runs=runs, made=made_here(seconds))
+    return report_of(runs, made=made_here(seconds), interrupted=played.interrupted)
 
 
 def _tell_github(report: Report) -> None:

@@ -13,7 +13,7 @@ from patchstorm.commands.leaving import leave
 from patchstorm.commands.made import made_here
 from patchstorm.commands.places import DEFAULT_OUT, drop_if_empty
 from patchstorm.report.loudness import NORMAL, Loudness
-from patchstorm.report.model import Report, RunReport, exit_code, overall
+from patchstorm.report.model import Report, RunReport, exit_code, report_of
 from patchstorm.report.stored import encode
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def end(
     drop_if_empty(DEFAULT_OUT)
     keep_found(corpus, runs)
     took = sum(run.seconds + run.shrinking_s for run in runs)
-    report = Report(verdict=overall(runs), runs=runs, made=made_here(took))
+    report = report_of(runs, made=made_here(took), interrupted=interrupted is not None)
     unwritten = leave(report, out=request.out, junit=request.junit)
     _tell(request, report, remarks)
     if unwritten is not None:

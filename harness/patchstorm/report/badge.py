@@ -34,6 +34,8 @@ def badge(report: Report) -> Badge:
     """How many storms came to what, the worst first, in the color of the worst."""
     counts = Counter(word(run) for run in report.runs)
     said = [f"{counts[verdict]} {verdict}" for verdict in _COLORS if counts[verdict]]
+    if report.interrupted is True:
+        said.append("interrupted")
     return Badge(
         schema_version=1,
         label=LABEL,

@@ -25,6 +25,8 @@ def summary(report: Report) -> str:
     """Markdown: what was violated with its story, what is unknown, what was skipped, and a line of counts."""
     counts = Counter(word(run) for run in report.runs)
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _MARKS if counts[verdict])
+    if report.interrupted is True:
+        said = f"{said or 'nothing ran'}, then interrupted"
     mark = _MARKS["skipped" if isinstance(report.nothing, str) else report.verdict]
     lines = [f"## {mark} Patchstorm: {said or 'nothing ran'}", ""]
     if isinstance(report.nothing, str):

@@ -65,6 +65,7 @@ def page(
         verdict=report.verdict,
         nothing=report.nothing if isinstance(report.nothing, str) else "",
         tally=tally(runs),
+        interrupted=report.interrupted is True,
         facts=list(_facts(report)),
         gaps_by_kind=list(by_kind(gaps(runs))),
         causes=causes,

@@ -118,7 +118,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """All rows, and what they were run with: each storm ``repeat`` times, violated ones ``confirm`` times.
 
-    ``seconds`` is the time it took.
+    ``seconds`` is the time it took. ``interrupted`` is as in a report.
     """
 
     verdict: Verdict
@@ -130,6 +130,7 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     confirm: int
     seconds: float
     rows: tuple[Row, ...]
+    interrupted: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def cell(

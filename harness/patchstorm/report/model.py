@@ -115,17 +115,29 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one command found. ``made`` is not set where nobody knows, as of failures gathered later.
 
     ``nothing`` says why nothing was to be run where that is no mistake: the verdict is unknown, and no error.
+    ``interrupted`` is true where a signal ended it, and not set elsewhere: what had ended by then is here.
     """
 
     verdict: Verdict
     runs: tuple[RunReport, ...]
     made: Made | msgspec.UnsetType = msgspec.UNSET
     nothing: str | msgspec.UnsetType = msgspec.UNSET
+    interrupted: bool | msgspec.UnsetType = msgspec.UNSET
 
 
-def overall(runs: tuple[RunReport, ...]) -> Verdict:
-    """What the storms come to together; if nothing ran, the whole is unknown."""
-    return folded(run.verdict for run in runs)
+def report_of(
+    runs: tuple[RunReport, ...],
+    *,
+    made: Made | msgspec.UnsetType = msgspec.UNSET,
+    interrupted: bool = False,
+) -> Report:
+    """What the storms come to together; if nothing ran, or not everything did, it is unknown at best."""
+    return Report(
+        verdict=folded((run.verdict for run in runs), interrupted=interrupted),
+        runs=runs,
+        made=made,
+        interrupted=interrupted or msgspec.UNSET,
+    )
 
 
 def exit_code(verdict: Verdict) -> int:
