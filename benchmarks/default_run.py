@@ -1,8 +1,8 @@
 """Which planted bugs the default run finds in the simulator. Run: ``python benchmarks/default_run.py``.
 
 Every bug of the catalogue is the target of ``patchstorm run --world sim``, with no storm named and no budget
-given, until a storm is violated: what somebody sees who knows of nothing. Bugs that ended are noted in a file,
-and the same command goes on from there. Prints the share that was found, and a line for each that was not.
+given, until a storm is violated: what somebody sees who knows of nothing. Bugs that ended are noted in a file
+(the same command goes on from there). Prints the share that was found, and a line for each that was not.
 """
 
 from __future__ import annotations
