@@ -200,9 +200,8 @@ class Exchange:
             )
 
     def _verified(self) -> Claims:
-        if self.claims is None:
-            self.claims = _claims(self._head.query, self._settings.secret)
-        return self.claims
+        claims = self.claims = _claims(self._head.query, self._settings.secret)
+        return claims
 
     # The methods.
 
