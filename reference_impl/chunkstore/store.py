@@ -321,7 +321,6 @@ class Store:
                 target=claims.target,
                 overwrite=claims.overwrite,
                 expires_s=claims.expires_s,
-                created=claims.created,
                 metadata=metadata,
             )
         )
