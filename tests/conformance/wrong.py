@@ -614,6 +614,8 @@ WRONG: dict[str, Wrong] = {
     "http.both-framings": wrong(when(_both, upload_offset="3")),
     "http.method": wrong(when(answered(405), 200)),
     "http.repeated": wrong(when(_repeated, 500)),
+    "http.identity": wrong(when(all_of(carrying("content-encoding", "Identity"), patched), 415)),
+    "http.origin": wrong(when(all_of(carrying("origin"), created), 403)),
     "http.after": wrong(doing(_framed, store)),
     "paths.outside": wrong(when(_climbing, 200, upload_offset="0")),
     "paths.refused": wrong(when(_climbing, 500)),
