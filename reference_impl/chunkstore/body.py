@@ -81,8 +81,6 @@ class Body:
 
     def write(self, block: Data) -> None:
         """Append a block. ``TooLarge`` past the declared end, ``OutOfSpace`` when it does not fit."""
-        if not block:
-            return
         check_room(self._claims, self.offset, self.received + len(block))
         with no_space(), _OWN:
             if self._whole is None:

@@ -92,10 +92,6 @@ class Files:
         rest = data
         while rest:
             written = self.port.pwrite(fd, rest, offset)
-            if written == len(rest):
-                return
-            if isinstance(rest, bytes | bytearray):
-                rest = memoryview(rest)  # so that what is left over is not copied
             rest = rest[written:]
             offset += written
 
@@ -188,13 +184,10 @@ class Files:
             if error.errno not in GONE:
                 raise
 
-    def make_directory(self, path: str) -> bool:
-        """mkdir(2); False when it was there already."""
-        try:
+    def make_directory(self, path: str) -> None:
+        """mkdir(2), unless it is there already."""
+        with suppress(FileExistsError):
             self.port.mkdir(path)
-        except FileExistsError:
-            return False
-        return True
 
     def remove_directory(self, path: str) -> None:
         """rmdir(2), if it is there and empty; what somebody still uses waits for the next sweep."""
@@ -268,7 +261,3 @@ class Files:
 
 def is_directory(found: Stat) -> bool:
     return stat.S_ISDIR(found.st_mode)
-
-
-def is_link(found: Stat) -> bool:
-    return stat.S_ISLNK(found.st_mode)

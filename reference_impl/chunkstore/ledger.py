@@ -53,8 +53,6 @@ def drop(session: Session, record: Record) -> bool:
 
 def _drop_from_segments(session: Session, info: Info, record: Record) -> bool:
     for index, segment in enumerate(info.segments):
-        if not segment.start <= record.offset < segment.end:
-            continue
         records = session.segment(segment)
         if record in records:
             rest = [other for other in records if other != record]

@@ -94,7 +94,6 @@ class Info(msgspec.Struct, kw_only=True, omit_defaults=True):
     expires_s: int
     version: int = FORMAT_VERSION
     overwrite: bool = False
-    created: bool = False
     metadata: str = ""
     state: State = "uploading"
     generation: int = 0

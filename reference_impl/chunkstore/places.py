@@ -6,11 +6,10 @@ check, and a directory that nobody can redirect needs no second thought.
 
 from __future__ import annotations
 
-import errno
 import os
 
 from .errors import BadRequest, Conflict, TargetTaken
-from .files import Files, is_directory, is_link
+from .files import Files, is_directory
 from .layout import target_parts
 from .port import Stat
 
@@ -76,22 +75,19 @@ class Places:
             if found is None and not make:
                 return
             if found is None:
-                found = self._make(directory, target)
-            if is_link(found) or not is_directory(found):
-                raise self._refused(target)
+                found = self._make(directory)
+            if not is_directory(found):
+                raise BadRequest(
+                    "The target name passes through a link or a file instead of a directory.",
+                    target=target,
+                )
             if make:  # even if it was there: its maker may have died before syncing its name
                 self._files.sync_directory(parent)
 
-    def _make(self, directory: str, target: str) -> Stat:
+    def _make(self, directory: str) -> Stat:
+        """What has the name then, which need not be what was made; or what has its parent's."""
         try:
             self._files.make_directory(directory)
-        except OSError as error:
-            if error.errno == errno.ENOTDIR:
-                raise self._refused(target) from None
-            raise
-        return self._files.port.lstat(directory)  # which need not be what was made
-
-    def _refused(self, target: str) -> BadRequest:
-        return BadRequest(
-            "The target name passes through a link or a file instead of a directory.", target=target
-        )
+        except NotADirectoryError:
+            directory = os.path.dirname(directory)
+        return self._files.port.lstat(directory)

@@ -77,7 +77,7 @@ class Exchange:
         self.claims: Claims | None = None
         self.received = 0
         self.offset: int | None = None
-        self._created: View | None = None
+        self._created: Claims | None = None  # of the upload that this very request made
         self._checksum: fields.Checksum | None = None
         self._sha1: hashlib._Hash | None = None
         self._body: Body | None = None
@@ -122,8 +122,8 @@ class Exchange:
         self.abort()
         if self._refused is not None:
             return self.told(problem(self._refused))
-        if self._created is not None and self.claims is not None:
-            return self.told(self._created_response(self.claims, 0))
+        if self._created is not None:
+            return self.told(self._created_response(self._created, 0))
         return self.told(problem(self._busy or Busy("The upload is busy.")))
 
     def told(self, response: Response) -> Response:
@@ -158,7 +158,7 @@ class Exchange:
             # tus-js-client forgets an upload whose HEAD fails, unless the answer is 423.
             return problem(Locked(f"The upload cannot be judged right now. {refusal.detail}"))
         if self._created is not None:
-            self._forget_created()
+            self._forget(self._created)
         return problem(refusal)
 
     def _begin(self) -> Response | None:
@@ -200,9 +200,8 @@ class Exchange:
             )
 
     def _verified(self) -> Claims:
-        if self.claims is None:
-            self.claims = _claims(self._head.query, self._settings.secret)
-        return self.claims
+        claims = self.claims = _claims(self._head.query, self._settings.secret)
+        return claims
 
     # The methods.
 
@@ -226,11 +225,12 @@ class Exchange:
             claims = self.claims = self.claims or self._new_claims(metadata)
             if self._has_body():
                 self._check_body(claims, 0)
-            self._created = self._store.create(claims, metadata)
-        if self.claims is not None and self._has_body():
-            self._open_body(self.claims, 0)
+            self._store.create(claims, metadata)
+            self._created = claims
+        if self._has_body():
+            self._open_body(self._created, 0)
             return None
-        return self._created_response(self.claims, None)
+        return self._created_response(self._created, None)
 
     def _head_of(self) -> Response:
         view = self._store.view(self._verified())
@@ -305,8 +305,7 @@ class Exchange:
             created=True,
         )
 
-    def _created_response(self, claims: Claims | None, offset: int | None) -> Response:
-        assert claims is not None
+    def _created_response(self, claims: Claims, offset: int | None) -> Response:
         token = tokens.mint(claims, self._settings.secret)
         # Absolute where it can be: aiotus drops the query of a relative Location.
         origin = self._settings.public_url or fields.origin(self._head)
@@ -321,16 +320,14 @@ class Exchange:
             ),
         )
 
-    def _forget_created(self) -> None:
+    def _forget(self, created: Claims) -> None:
         """A creation whose body was refused: its address is told to nobody, so it ends here."""
         try:
-            if self.claims is not None:
-                self._store.terminate(self.claims)
+            self._store.terminate(created)
         except Busy:
             raise  # somebody is looking at it, a sweeper say
         except (StoreError, OSError):
             pass  # it expires by itself
-        self._created = None
 
     # Bodies.
 
@@ -389,7 +386,7 @@ class Exchange:
         view = self._body.commit()
         self._body = None
         if self._created is not None:
-            return self._created_response(self.claims, view.offset)
+            return self._created_response(self._created, view.offset)
         return Response(204, (*COMMON, *_progress(view)))
 
     def _keep(self) -> None:
@@ -397,7 +394,7 @@ class Exchange:
             self._body.keep()
         self.abort()
         if self._created is not None:
-            self._forget_created()
+            self._forget(self._created)
 
     def _check_digest(self, body: Body) -> None:
         wanted = self._checksum

@@ -102,8 +102,8 @@ def origin(head: Head) -> str:
 
 def token_of(query: str) -> str:
     """The one ``token`` of a query string."""
-    found = parse_qs(query, keep_blank_values=True).get("token", [])
-    if len(found) != 1 or not found[0]:
+    found = parse_qs(query).get("token", [])
+    if len(found) != 1:
         raise BadRequest("The request needs one token.", expected="?token=...")
     return found[0]
 

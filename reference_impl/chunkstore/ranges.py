@@ -11,9 +11,7 @@ Span = tuple[int, int]
 
 
 def add(ranges: list[Span], start: int, end: int) -> list[Span]:
-    """The ranges with ``[start, end)`` merged in; touching ranges become one."""
-    if start >= end:
-        return ranges
+    """The ranges with ``[start, end)``, which is not empty, merged in; touching ranges become one."""
     first = bisect_left(ranges, start, key=lambda span: span[1])
     last = bisect_right(ranges, end, key=lambda span: span[0])
     if first < last:
@@ -23,9 +21,7 @@ def add(ranges: list[Span], start: int, end: int) -> list[Span]:
 
 
 def remove(ranges: list[Span], start: int, end: int) -> list[Span]:
-    """The ranges without ``[start, end)``."""
-    if start >= end:
-        return ranges
+    """The ranges without ``[start, end)``, which is not empty."""
     kept: list[Span] = []
     for low, high in ranges:
         kept += [

@@ -14,7 +14,6 @@ from .errors import BadSignature, Locked, OutOfSpace, StoreError
 
 TUS_VERSION = "1.0.0"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_RESERVED = frozenset({"type", "title", "status", "detail", "instance"})
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -77,8 +76,9 @@ def as_refusal(error: StoreError | OSError) -> StoreError:
         return error
     if error.errno in _FULL:
         return OutOfSpace("The storage is full; nothing of this request was kept.")
-    name = errno.errorcode.get(error.errno or 0, "an unnamed error")
-    return StoreError(f"A call to the storage failed with {name}.")
+    return StoreError(
+        f"A call to the storage failed with {errno.errorcode.get(error.errno or 0, 'no number')}."
+    )
 
 
 def problem(refusal: StoreError) -> Response:
@@ -88,8 +88,8 @@ def problem(refusal: StoreError) -> Response:
         "title": refusal.title,
         "status": refusal.status,
         "detail": refusal.detail,
+        **refusal.extra,
     }
-    document |= {key: value for key, value in refusal.extra.items() if key not in _RESERVED}
     headers = (*COMMON, ("Content-Type", "application/problem+json"), *_hints(refusal))
     return Response(refusal.status, headers, msgspec.json.encode(document))
 

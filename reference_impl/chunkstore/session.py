@@ -19,14 +19,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
+from typing import TypeVar
 
 import msgspec
 
 from . import ranges
 from .errors import Busy, StoreError
-from .files import GONE, NO_FILE, NOT_JSON, SAFELY, Files
+from .files import GONE, NO_FILE, NOT_JSON, SAFELY, Files, Refused
 from .layout import INFO, LOCK, Paths
 from .model import FORMAT_VERSION, Info, Record, Segment
 
@@ -34,6 +36,8 @@ _decode_info = msgspec.json.Decoder(Info).decode
 _decode_records = msgspec.json.Decoder(list[Record]).decode
 _encode = msgspec.json.Encoder().encode
 _ATTEMPTS = 3
+REMOVED = Refused(GONE, Busy, "The session's directory is being removed.")
+_T = TypeVar("_T")
 _HARMLESS = suppress(
     OSError
 )  # reusable, and made once: every request gives back two or three locks
@@ -46,6 +50,20 @@ class DamagedInfo(StoreError):
     """
 
     status, title = 500, "Damaged session"
+
+
+def _read(files: Files, path: str, decode: Callable[[bytes], _T]) -> _T:
+    """What one of the session's files says; ``DamagedInfo`` unless it reads as one of ours."""
+    try:
+        return files.read_json(path, decode)
+    except OSError as error:
+        if error.errno not in NO_FILE:
+            raise
+        raise DamagedInfo(f"The session's {os.path.basename(path)} is no regular file.") from None
+    except NOT_JSON as error:
+        raise DamagedInfo(
+            f"The session's {os.path.basename(path)} does not parse: {error}"
+        ) from None
 
 
 def require_covered(info: Info, records: list[Record]) -> None:
@@ -114,16 +132,15 @@ class Session:
         temporary = self.paths.of(self.files.unique("info"))
         self.files.create(temporary, _encode(info))
         self.replaced = True
-        if not self.files.replace(temporary, self.paths.info, lambda: self._stands(info)):
-            raise Busy("The session's state could not be replaced: its directory is being removed.")
+        with REMOVED:
+            if not self.files.replace(temporary, self.paths.info, lambda: self._stands(info)):
+                raise Busy("The session's next state is gone, and another stands in its place.")
         self.files.sync_directory(self.paths.directory)
         self._info = info
 
     def _stands(self, info: Info) -> bool:
         """Whether this is the state on record; no other has its generation and its contents."""
-        with suppress(OSError, *NOT_JSON):
-            return self.files.read_json(self.paths.info, _decode_info) == info
-        return False
+        return _read(self.files, self.paths.info, _decode_info) == info
 
     def removed(self) -> None:
         """The session is no more; nothing is left to remember of it."""
@@ -134,22 +151,12 @@ class Session:
 
     def segment(self, segment: Segment) -> list[Record]:
         """Its records. ``DamagedInfo`` unless they are what was said of them when they were named."""
-        records = self._read_segment(segment)
+        records = _read(self.files, self.paths.segment(segment.name), _decode_records)
         if segment.length >= 0 and _summary(segment.name, records) != segment:
             raise DamagedInfo(
                 f"The session's {segment.name} holds other records than it was named for."
             )
         return records
-
-    def _read_segment(self, segment: Segment) -> list[Record]:
-        try:
-            return self.files.read_json(self.paths.segment(segment.name), _decode_records)
-        except OSError as error:
-            if error.errno in NO_FILE:
-                raise DamagedInfo(f"The session's {segment.name} is no regular file.") from None
-            raise
-        except NOT_JSON as error:
-            raise DamagedInfo(f"The session's {segment.name} does not parse: {error}") from None
 
     def records(self) -> list[Record]:
         """All records, by offset."""
@@ -210,67 +217,42 @@ class Sessions:
     def _lock(self, paths: Paths, create: bool) -> int:
         port = self.files.port
         flags = os.O_RDWR | SAFELY | (os.O_CREAT if create else 0)
-        try:
-            fd = port.open(paths.lock, flags)
-        except OSError as error:
-            if error.errno not in GONE:
+        with (
+            REMOVED
+        ):  # NFS: by somebody on another host, and nothing tells before the file is locked
+            try:
+                fd = port.open(paths.lock, flags)
+            except OSError as error:
+                if error.errno in GONE and not create:
+                    raise Missing(paths.directory) from None
                 raise
-            if create:
-                raise Busy("The session's directory is being removed.") from None
-            raise Missing(paths.directory) from None
-        try:
-            port.flock(fd, fcntl.LOCK_EX)
-        except BlockingIOError:
-            port.close(fd)
-            raise Busy("Another request holds the session's lock.") from None
-        except OSError as error:
-            port.close(fd)
-            if error.errno in GONE:  # NFS: whoever removed the file was on another host
-                raise Busy("The session's directory is being removed.") from None
-            raise
+            try:
+                port.flock(fd, fcntl.LOCK_EX)
+            except OSError as error:
+                port.close(fd)
+                if isinstance(error, BlockingIOError):
+                    raise Busy("Another request holds the session's lock.") from None
+                raise
         return fd
 
-    def refresh(self, paths: Paths) -> frozenset[str] | None:
-        """The names in the session's directory, true now; None from a store that does not look."""
-        return frozenset(self.files.names(paths.directory))
-
     def _load(self, paths: Paths, fd: int) -> Session:
+        with REMOVED:
+            inode = self.files.port.fstat(fd).st_ino
         for _ in range(_ATTEMPTS):
-            names = self.refresh(paths)
-            if names is not None and LOCK not in names:
-                break
-            found = self.files.find(paths.lock)
-            if found is None or found.st_ino != self._inode(fd):
+            names = frozenset(self.files.names(paths.directory))
+            if LOCK not in names or not self.files.is_inode(paths.lock, inode):
                 break  # we hold the lock of a file that is no longer the lock
-            if names is not None and INFO not in names:
+            if INFO not in names:
                 return Session(self.files, paths, names, None)
             try:
-                return Session(self.files, paths, names or frozenset({INFO}), self._read(paths))
-            except FileNotFoundError:
-                if names is None:
-                    return Session(self.files, paths, frozenset(), None)
+                return Session(self.files, paths, names, self._read(paths))
+            except OSError as error:
+                if error.errno not in GONE:
+                    raise
         raise Busy("The session's state is being replaced.")
 
-    def _inode(self, fd: int) -> int | None:
-        """The inode of an open file; None when NFS tells that its last name was removed elsewhere."""
-        try:
-            return self.files.port.fstat(fd).st_ino
-        except OSError as error:
-            if error.errno in GONE:
-                return None
-            raise
-
     def _read(self, paths: Paths) -> Info:
-        try:
-            info = self.files.read_json(paths.info, _decode_info)
-        except OSError as error:
-            if error.errno in GONE:
-                raise FileNotFoundError(paths.info) from None
-            if error.errno in NO_FILE:
-                raise DamagedInfo("The session's info.json is no regular file.") from None
-            raise
-        except NOT_JSON as error:
-            raise DamagedInfo(f"The session's info.json does not parse: {error}") from None
+        info = _read(self.files, paths.info, _decode_info)
         if info.version != FORMAT_VERSION:
             raise DamagedInfo(f"The session's info.json has version {info.version}.")
         if not info.finished:
@@ -304,7 +286,6 @@ class _Locked:
         self._sessions = sessions
         self._paths = paths
         self._create = create
-        self._fd = -1
 
     def __enter__(self) -> Session:
         sessions = self._sessions

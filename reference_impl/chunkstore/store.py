@@ -4,7 +4,11 @@ Every call is safe to make from any thread, on any replica of the fleet, at any 
 A call that raises ``Busy`` holds nothing and changed nothing that its repetition would not find;
 whoever calls waits and calls again within its own bound. The other errors end the request.
 
-What the rules need of the storage is in :data:`NEEDS`.
+What the rules need of the storage: files that only one can create and locks that only one can have
+keep committed bytes from changing and publication from happening twice; locks that outlive the dead, be
+it a process or a host, would stop an upload until somebody clears them; what fsync does not keep, of a
+file or a directory, no acknowledgement can promise; and a listed directory shows what other hosts did in
+it. Names need not be coherent by themselves: directories are listed first.
 """
 
 from __future__ import annotations
@@ -38,22 +42,6 @@ from .port import Data, Port
 from .publish import Publisher
 from .session import Missing, Session, Sessions
 from .sweep import Sweeper
-
-NEEDS = frozenset(
-    {
-        "exclusive-create",
-        "exclusive-locks",
-        "lock-release-on-process-death",
-        "lock-release-on-host-death",
-        "coherent-listing",
-        "durable-fsync",
-        "durable-directory-fsync",
-    }
-)
-"""Mutual exclusion keeps committed bytes from changing and publication from happening twice; locks
-that outlive the dead stop an upload until somebody clears them; what fsync does not keep, no
-acknowledgement can promise; and a listed directory shows what other hosts did in it. Names need not
-be coherent by themselves: directories are listed first."""
 
 
 class Incoming(Protocol):
@@ -333,7 +321,6 @@ class Store:
                 target=claims.target,
                 overwrite=claims.overwrite,
                 expires_s=claims.expires_s,
-                created=claims.created,
                 metadata=metadata,
             )
         )

@@ -17,12 +17,12 @@ from contextlib import suppress
 import msgspec
 
 from .body import check_room
-from .errors import Conflict, UnknownUpload
-from .files import no_space
-from .layout import Paths
+from .errors import Busy, Conflict, UnknownUpload
+from .files import GONE, no_space
+from .layout import INFO, Paths
 from .model import Claims, Info, StatusDocument, View
 from .port import Data
-from .session import Sessions
+from .session import REMOVED, Session, Sessions
 from .store import Store
 
 PART = "upload.part"
@@ -118,8 +118,17 @@ class AppendStore(Store):
 class UnrefreshedSessions(Sessions):
     """Trusts the name under the lock without looking at the directory first."""
 
-    def refresh(self, paths: Paths) -> frozenset[str] | None:
-        return None
+    def _load(self, paths: Paths, fd: int) -> Session:
+        with REMOVED:
+            inode = self.files.port.fstat(fd).st_ino
+        if not self.files.is_inode(paths.lock, inode):
+            raise Busy("The session's lock is another file by now.")
+        try:
+            return Session(self.files, paths, frozenset({INFO}), self._read(paths))
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            return Session(self.files, paths, frozenset(), None)
 
 
 class UnrefreshedStore(Store):

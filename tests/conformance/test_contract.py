@@ -14,7 +14,7 @@ import pytest
 
 from chunkstore.config import Creation
 from patchstorm.check.model import Judgement
-from patchstorm.dialect.tus.conformance import RULES, contract, lengths, minted, names
+from patchstorm.dialect.tus.conformance import RULES, contract, exact, lengths, minted, names
 from patchstorm.dialect.tus.minting import showing
 from sampled import one_in
 
@@ -85,6 +85,13 @@ WRONG: dict[str, Spoil] = {
     ),
     "length.past-end": when(answered(413, "PATCH"), 400),
     "length.offset-outside": when(answered(409, "PATCH"), 413),
+    "exact.two-offsets": when(
+        lambda asked, said: len(asked.headers.get("upload-offset", [])) == 2, 204, upload_offset="5"
+    ),
+    "exact.encoded": when(
+        lambda asked, said: asked.get("content-encoding") == "gzip", 204, upload_offset="5"
+    ),
+    "exact.stored": when(_untouched_head, upload_offset="5"),
     "minted.served": when(_of("minted-head"), 404),
     "minted.refused": when(_of("minted-bad-negative"), 200, upload_offset="0"),
     "minted.too-large": when(_of("minted-large"), 400),
@@ -155,7 +162,7 @@ def test_so_it_does_whoever_may_create(creation: Creation, tmp_path: Path) -> No
 
 
 def test_every_rule_has_its_wrong_server() -> None:
-    rules = (*contract.RULES, *names.RULES, *lengths.RULES, *minted.RULES)
+    rules = (*contract.RULES, *names.RULES, *lengths.RULES, *exact.RULES, *minted.RULES)
     assert {*WRONG, names.FOLLOWED.name} == {rule.name for rule in rules}
 
 

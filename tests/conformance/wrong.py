@@ -428,6 +428,7 @@ _both = lambda asked, said: asked.chunked and bool(asked.lengths)  # noqa: E731
 _chunked = lambda asked, said: asked.chunked and asked.method == "PATCH" and not asked.lengths  # noqa: E731
 _empty = lambda asked, said: asked.method == "PATCH" and not asked.body  # noqa: E731
 _expects = carrying("expect")
+_tells_capitals = lambda asked, said: "MAX" in said.headers.get("upload-metadata", "")  # noqa: E731
 _repeated = lambda asked, said: len(asked.headers.get("upload-offset", [])) > 1  # noqa: E731
 _of_names = lambda asked, said: "aHR0cC1uYW1lcy" in (asked.get("upload-metadata") or "")  # noqa: E731
 _collection = lambda asked, said: asked.path == BASE and asked.method in ("PATCH", "HEAD", "DELETE")  # noqa: E731
@@ -614,6 +615,8 @@ WRONG: dict[str, Wrong] = {
     "http.both-framings": wrong(when(_both, upload_offset="3")),
     "http.method": wrong(when(answered(405), 200)),
     "http.repeated": wrong(when(_repeated, 500)),
+    "http.identity": wrong(when(all_of(carrying("content-encoding", "Identity"), patched), 415)),
+    "http.origin": wrong(when(all_of(carrying("origin"), created), 403)),
     "http.after": wrong(doing(_framed, store)),
     "paths.outside": wrong(when(_climbing, 200, upload_offset="0")),
     "paths.refused": wrong(when(_climbing, 500)),
@@ -628,6 +631,7 @@ ALSO: tuple[tuple[str, Wrong], ...] = (
     ("collection.unharmed", wrong(appended_to_all)),
     ("concat.urls", wrong(when(lambda a, s: "final;files" in (a.get("upload-concat") or ""), 400))),
     ("concat.order", wrong(body_of_final)),
+    ("metadata.told", wrong(when(_tells_capitals, upload_metadata="X-NOTE WFhX,MA"))),
     ("max.final", wrong(sum_unchecked, max_size=100, extensions=UNFINISHED)),
 )
 """Other servers that break a rule, each by another mistake of the same kind."""

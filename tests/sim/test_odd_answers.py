@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from patchstorm.campaign.schedules import Search, Session
@@ -81,3 +83,17 @@ def test_a_store_that_wants_gigabytes_as_bytes_is_not_accused() -> None:
 def test_a_store_that_runs_out_of_memory_by_itself_is_accused() -> None:
     told = out_of_memory(MemoryError).tell(0)
     assert "availability" in {finding.checker for finding in told.findings}
+
+
+@pytest.mark.parametrize("odd", [{"status": None}, {"status": 204, "body": None}])
+def test_an_answer_that_no_server_could_send_is_the_stores_failure(odd: dict[str, Any]) -> None:
+    """One without a status was taken for none at all, and its store for one that is merely silent."""
+
+    def build(port: SimPort, root: str) -> WholeRequests:
+        return WholeRequests(lambda request: Response(headers=TUS, **odd))
+
+    search = Search(scenario=library.load("sequential"), target=TARGET.name)
+    told = Session(search, Subject(target=TARGET, build=build, sweep_ms=0)).tell(0)
+
+    assert "availability" in {finding.checker for finding in told.findings}
+    assert any("TypeError" in finding.summary for finding in told.findings)

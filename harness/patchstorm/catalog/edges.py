@@ -43,8 +43,8 @@ class ClaimsUnmatched(Store):
 class RefusedCreationLeft(Exchange):
     """Tells nobody the URL of a creation whose bytes were refused, and lets it be."""
 
-    def _forget_created(self) -> None:
-        self._created = None
+    def _forget(self, created: Claims) -> None:
+        return
 
 
 class SweeperLooksAway(Sweeper):

@@ -235,7 +235,8 @@ class JoiningExchange(Exchange):
                 return self._created_response(claims, None)
             if self._has_body():
                 self._check_body(claims, 0)
-            self._created = self._store.create(claims, noted)
+            self._store.create(claims, noted)
+            self._created = claims
         return super()._create()
 
     def _head_of(self) -> Response:

@@ -15,6 +15,7 @@ from chunkstore.model import Info, View
 from chunkstore.port import Data
 from chunkstore.session import Missing, Session, Sessions
 from chunkstore.store import Store
+from chunkstore.variants import UnrefreshedSessions
 from patchstorm.catalog.model import Bug
 
 
@@ -98,15 +99,12 @@ class LockOutlivesOwner(Store):
     sessions_type = _HardLockSessions
 
 
-class _EarlyListingSessions(Sessions):
+class _EarlyListingSessions(UnrefreshedSessions):
     """Lists the directory before it has the lock, and trusts that listing under it."""
 
     def _lock(self, paths: Paths, create: bool) -> int:
         self.files.names(paths.directory)
         return super()._lock(paths, create)
-
-    def refresh(self, paths: Paths) -> frozenset[str] | None:
-        return None
 
 
 class ListedBeforeLock(Store):

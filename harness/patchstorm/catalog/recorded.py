@@ -75,7 +75,7 @@ class _Forgetting(Sessions):
         except DamagedInfo:
             if not self.forgivable(paths):
                 raise
-            return Session(self.files, paths, self.refresh(paths) or frozenset(), None)
+            return Session(self.files, paths, frozenset(self.files.names(paths.directory)), None)
 
     def forgivable(self, paths: Paths) -> bool:
         return True

@@ -65,6 +65,7 @@ def serve(
     try:
         conversation = app.exchange(head.method, head.path, head.framed(chunked=chunked))
         answer = _answered(kernel, app, conversation, body, gone, lock_wait_ns)
+        _status_line(answer)
     except (
         Broken,
         BdbQuit,
@@ -97,6 +98,11 @@ def reply_of(answer: Answer) -> Reply:
         key, text = name.lower(), value.strip(" \t")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return Reply(status=answer.status, headers=headers, body=answer.body)
+
+
+def _status_line(answer: Answer) -> str:
+    """What a server would send first; TypeError for a status or a body that nobody could send."""
+    return f"HTTP/1.1 {answer.status:d}\r\nContent-Length: {len(answer.body)}\r\n"
 
 
 def _answered(

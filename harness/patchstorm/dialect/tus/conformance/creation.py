@@ -234,6 +234,7 @@ CASES = (
     _with_metadata("many", "note aGVsbG8=,kind dGV4dA==,n MQ==", "several pairs of metadata"),
     _with_metadata("no-value", "confidential", "a key without a value and without a space"),
     _with_metadata("long", "note " + base64(b"words " * 300), "more than 2000 bytes of metadata"),
+    _with_metadata("capitals", "X-NOTE WFhX,MAX", "keys in capitals, one without a value"),
     _with_metadata("binary", "note " + base64(bytes(range(48))), "a value that is no text"),
     _bad_metadata("not-base64", "note %%%", "a value that is not Base64"),
     _bad_metadata("twice", "note aGVsbG8=,note d29ybGQ=", "a key that stands there twice"),

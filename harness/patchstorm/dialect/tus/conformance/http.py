@@ -8,7 +8,7 @@ from patchstorm.dialect.cases.claims import all_of, client_error, not_accepted, 
 from patchstorm.dialect.cases.model import CREATION, Case, Expect, Rule, Step, View
 from patchstorm.dialect.tus.conformance.fields import offset, offset_at_most
 from patchstorm.dialect.tus.conformance.negotiation import NOTHING_DONE, WRONG_VERSION
-from patchstorm.dialect.tus.conformance.requests import RESUMABLE, create, head, patch
+from patchstorm.dialect.tus.conformance.requests import RESUMABLE, create, head, options, patch
 
 NAMES = Rule(
     name="http.header-names", level="should", section="RFC 9110, 5.1",
@@ -56,9 +56,18 @@ LARGE_HEADER = Rule(
     says="a very large header is taken, or refused with 4xx (431, say)",
 )  # fmt: skip
 
+IDENTITY = Rule(
+    name="http.identity", level="should", section="RFC 9110, 8.4.1 and 12.5.3",
+    says="a PATCH whose Content-Encoding is identity, in any case, is answered like one without",
+)  # fmt: skip
+FROM_PAGE = Rule(
+    name="http.origin", level="should", section="RFC 6454, 7.3; Fetch, 3.3",
+    says="requests that a page of another origin sends are answered like any other",
+)  # fmt: skip
+
 RULES = (
     NAMES, NO_BODY, CHUNKED, CONTINUE, CONTINUE_EARLY, BAD_FRAMING, BOTH_FRAMINGS, METHODS,
-    REPEATED, RIGHT_AFTER, LARGE_HEADER,
+    REPEATED, RIGHT_AFTER, LARGE_HEADER, IDENTITY, FROM_PAGE,
 )  # fmt: skip
 
 
@@ -119,6 +128,13 @@ def _repeated(name: str, says: str, other: str) -> Case:
 
 _CHUNKS = b"2\r\nhe\r\n3;why=not\r\nllo\r\n0\r\n\r\n"
 _ASKS_FIRST = {"Expect": "100-continue"}
+_PAGE = {"Origin": "https://page.example.org"}
+
+
+def _plain(coding: str, at: int, to: int) -> Step:
+    return patch("a", at, b"hello world"[at:to], Expect(rule=IDENTITY, claim=all_of(status(204), offset(to))),
+                 more={"Content-Encoding": coding})  # fmt: skip
+
 
 CASES = (
     _spelt("lower", upper=False),
@@ -184,6 +200,21 @@ CASES = (
     _method("BREW", CREATION, "a method that nobody knows"),
     _repeated("other", "two Upload-Offsets that differ", "7"),
     _repeated("same", "the same Upload-Offset twice", "0"),
+    Case(
+        name="http-identity", chapter="http", says="PATCHes that say that they are in no coding",
+        steps=(create("a"), _plain("identity", 0, 5), _plain("Identity", 5, 11)),
+    ),
+    Case(
+        name="http-origin", chapter="http", says="an upload from a page of another origin",
+        steps=(
+            options(Expect(rule=FROM_PAGE, claim=success),
+                    more={**_PAGE, "Access-Control-Request-Method": "PATCH"}),
+            create("a", Expect(rule=FROM_PAGE, claim=status(201)), more=dict(_PAGE)),
+            patch("a", 0, b"hello", Expect(rule=FROM_PAGE, claim=all_of(status(204), offset(5))),
+                  more=dict(_PAGE)),
+            head("a", Expect(rule=FROM_PAGE, claim=all_of(success, offset(5))), more=dict(_PAGE)),
+        ),
+    ),
     Case(
         name="http-large-header", chapter="http", says="a hundred kilobytes of metadata",
         steps=(

@@ -17,6 +17,7 @@ from patchstorm.dialect.tus.conformance import (
     core,
     creation,
     defer_length,
+    exact,
     expiration,
     http,
     lengths,
@@ -31,7 +32,7 @@ from patchstorm.dialect.tus.conformance import (
 
 _MODULES = (
     negotiation, core, collection, creation, defer_length, limits, with_upload, expiration, checksum,
-    termination, concatenation, http, paths, names, contract, lengths, minted,
+    termination, concatenation, http, paths, names, contract, lengths, exact, minted,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {
