@@ -176,6 +176,54 @@ def refusals_that_the_history_explains() -> Book:
     return book
 
 
+# -- chunks that are listed where parts of bodies are kept -------------------------------------
+
+
+def keeping(chunks: tuple[int, ...]) -> Book:
+    """A body broke off after 8 of its 16 bytes, which are kept; the next ones came whole."""
+    book = addressed(chunks=1, capabilities=(*ADDRESSED, "keeps-partial-body"))
+    book.patch(16, 32, status=400, cut=True, sent=8)
+    book.patch(16, 40, 40)
+    book.patch(40, 64, 64)
+    book.status(chunks=chunks)
+    return book
+
+
+@plant()
+def chunks_are_listed_where_bodies_began_or_one_broke_off() -> Book:
+    return keeping((0, 16, 24, 40))
+
+
+@plant("status")
+def a_chunk_is_listed_within_a_body_that_came_whole() -> Book:
+    return keeping((0, 16, 24, 48))
+
+
+# -- metadata ----------------------------------------------------------------------------------
+
+
+def told_of_metadata(**headers: str) -> Book:
+    told = {"tus-resumable": "1.0.0", "cache-control": "no-store", **headers}
+    book = addressed(chunks=1)
+    book.head(16, headers=told)
+    return book
+
+
+@plant("protocol")
+def nothing_is_said_of_the_metadata_in_its_header() -> Book:
+    return told_of_metadata(**{"upload-metadata": ""})
+
+
+@plant()
+def the_metadata_is_a_key_without_a_value() -> Book:
+    return told_of_metadata(**{"upload-metadata": "overwrite"})
+
+
+@plant()
+def there_is_no_metadata() -> Book:
+    return told_of_metadata()
+
+
 # -- what is told beside the offset ------------------------------------------------------------
 
 _CHUNKS, _PERCENT = "x-chunks", "x-percent"

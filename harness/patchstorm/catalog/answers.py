@@ -83,6 +83,18 @@ class ChunksByBlock(Store):
         return msgspec.structs.replace(found, chunks_received=listed)
 
 
+class ChunksAsIfEven(Store):
+    """Keeps of a finished upload where its second chunk began and how many there were, for the whole list."""
+
+    def status(self, claims: Claims) -> StatusDocument:
+        found = super().status(claims)
+        if found.status != "published" or len(found.chunks_received) < 3:
+            return found
+        step, count = found.chunks_received[1], len(found.chunks_received)
+        listed = list(range(0, step * count, step))
+        return msgspec.structs.replace(found, chunks_received=listed)
+
+
 class Revived(Store):
     """DELETE removes everything, and what comes later begins anew under the old name."""
 
@@ -245,6 +257,15 @@ BUGS = (
         caught_by=("status",),
         deed="client STATUS",
         store=ChunksByBlock,
+    ),
+    Bug(
+        name="chunks-as-if-even",
+        says="chunks_received of a finished upload is as if all chunks were as long as the first",
+        stands_for="a list that is folded to a first, a step and a count although its chunks are uneven",
+        storms=("resuming-after-crash", "resuming"),
+        caught_by=("status",),
+        deed="client STATUS",
+        store=ChunksAsIfEven,
     ),
     Bug(
         name="revived",
