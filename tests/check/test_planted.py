@@ -140,6 +140,37 @@ def bytes_are_stored_that_are_missing_since_a_disk_failed() -> Book:
     return book
 
 
+def needless(book: Book) -> Book:
+    """After a second in which nobody was at work 80 bytes are stored of an upload that has 64."""
+    op = book.status(chunks=(0, 16, 32, 48), at=(9_000, 9_002))
+    room = {"held": 80, "needed": 64, "since_ns": 8_000_000_000}
+    book.event("leak", replica=0, what="needless", path="body.tmp", op=op, **room)
+    return book
+
+
+@plant("leaks")
+def what_the_dead_left_is_there_after_a_sweep() -> Book:
+    book = tidy()
+    book.event("fault", fault="crash", replica=0, at=100)
+    book.event("fault", fault="crash", replica=0, ends=True, at=200)
+    return needless(book)
+
+
+@plant()
+def what_the_dead_left_is_there_while_the_storage_fails() -> Book:
+    book = tidy()
+    book.event("fault", fault="eio", replica=0, at=100)
+    book.event("fault", fault="eio", replica=0, ends=True, at=8_500)
+    return needless(book)
+
+
+@plant()
+def what_the_dead_left_is_there_since_a_record_was_damaged() -> Book:
+    book = tidy()
+    book.event("damage", upload="u", offset=0, length=16, record=True, left=0)
+    return needless(book)
+
+
 @plant()
 def a_file_stays_open_at_a_target_that_promises_nothing() -> Book:
     book = addressed()
