@@ -975,6 +975,26 @@ def delete_never_has_the_room_that_it_makes() -> Book:
     return book
 
 
+def asking_on_a_full_disk(times: int) -> Book:
+    book = addressed(chunks=2)
+    book.event("fault", fault="disk-full")
+    for _ in range(times):
+        book.head(None, status=507)
+    book.head(32)
+    book.event("fault", fault="disk-full", ends=True)
+    return book
+
+
+@plant("availability")
+def head_is_refused_for_want_of_room_that_it_does_not_need() -> Book:
+    return asking_on_a_full_disk(4)
+
+
+@plant()
+def head_tries_what_needs_room_and_then_answers() -> Book:
+    return asking_on_a_full_disk(3)
+
+
 @plant()
 def delete_has_room_at_the_second_try() -> Book:
     book = addressed(chunks=2)
