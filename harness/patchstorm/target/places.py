@@ -52,6 +52,10 @@ class Places:
             return None
         return pattern.format(target=info.target, id=self._upload_id(url))
 
+    def size(self, upload: str) -> int:
+        """The length that ``upload`` is declared with, in bytes."""
+        return self._uploads[upload].size
+
     def _upload_id(self, url: str) -> str:
         return dialect_of(self._target.dialect).codec.upload_id(self._target.wire, url)
 
