@@ -140,6 +140,37 @@ def bytes_are_stored_that_are_missing_since_a_disk_failed() -> Book:
     return book
 
 
+def needless(book: Book) -> Book:
+    """After a second in which nobody was at work 80 bytes are stored of an upload that has 64."""
+    op = book.status(chunks=(0, 16, 32, 48), at=(9_000, 9_002))
+    room = {"held": 80, "needed": 64, "since_ns": 8_000_000_000}
+    book.event("leak", replica=0, what="needless", path="body.tmp", op=op, **room)
+    return book
+
+
+@plant("leaks")
+def what_the_dead_left_is_there_after_a_sweep() -> Book:
+    book = tidy()
+    book.event("fault", fault="crash", replica=0, at=100)
+    book.event("fault", fault="crash", replica=0, ends=True, at=200)
+    return needless(book)
+
+
+@plant()
+def what_the_dead_left_is_there_while_the_storage_fails() -> Book:
+    book = tidy()
+    book.event("fault", fault="eio", replica=0, at=100)
+    book.event("fault", fault="eio", replica=0, ends=True, at=8_500)
+    return needless(book)
+
+
+@plant()
+def what_the_dead_left_is_there_since_a_record_was_damaged() -> Book:
+    book = tidy()
+    book.event("damage", upload="u", offset=0, length=16, record=True, left=0)
+    return needless(book)
+
+
 @plant()
 def a_file_stays_open_at_a_target_that_promises_nothing() -> Book:
     book = addressed()
@@ -174,6 +205,54 @@ def refusals_that_the_history_explains() -> Book:
     book.ask("terminate", 204)
     book.head(None, status=410)
     return book
+
+
+# -- chunks that are listed where parts of bodies are kept -------------------------------------
+
+
+def keeping(chunks: tuple[int, ...]) -> Book:
+    """A body broke off after 8 of its 16 bytes, which are kept; the next ones came whole."""
+    book = addressed(chunks=1, capabilities=(*ADDRESSED, "keeps-partial-body"))
+    book.patch(16, 32, status=400, cut=True, sent=8)
+    book.patch(16, 40, 40)
+    book.patch(40, 64, 64)
+    book.status(chunks=chunks)
+    return book
+
+
+@plant()
+def chunks_are_listed_where_bodies_began_or_one_broke_off() -> Book:
+    return keeping((0, 16, 24, 40))
+
+
+@plant("status")
+def a_chunk_is_listed_within_a_body_that_came_whole() -> Book:
+    return keeping((0, 16, 24, 48))
+
+
+# -- metadata ----------------------------------------------------------------------------------
+
+
+def told_of_metadata(**headers: str) -> Book:
+    told = {"tus-resumable": "1.0.0", "cache-control": "no-store", **headers}
+    book = addressed(chunks=1)
+    book.head(16, headers=told)
+    return book
+
+
+@plant("protocol")
+def nothing_is_said_of_the_metadata_in_its_header() -> Book:
+    return told_of_metadata(**{"upload-metadata": ""})
+
+
+@plant()
+def the_metadata_is_a_key_without_a_value() -> Book:
+    return told_of_metadata(**{"upload-metadata": "overwrite"})
+
+
+@plant()
+def there_is_no_metadata() -> Book:
+    return told_of_metadata()
 
 
 # -- what is told beside the offset ------------------------------------------------------------
@@ -894,6 +973,26 @@ def delete_never_has_the_room_that_it_makes() -> Book:
         book.ask("terminate", 507)
     book.event("fault", fault="disk-full", ends=True)
     return book
+
+
+def asking_on_a_full_disk(times: int) -> Book:
+    book = addressed(chunks=2)
+    book.event("fault", fault="disk-full")
+    for _ in range(times):
+        book.head(None, status=507)
+    book.head(32)
+    book.event("fault", fault="disk-full", ends=True)
+    return book
+
+
+@plant("availability")
+def head_is_refused_for_want_of_room_that_it_does_not_need() -> Book:
+    return asking_on_a_full_disk(4)
+
+
+@plant()
+def head_tries_what_needs_room_and_then_answers() -> Book:
+    return asking_on_a_full_disk(3)
 
 
 @plant()

@@ -9,12 +9,13 @@ import pytest
 from patchstorm.choice.chooser import SeededChooser
 from patchstorm.run.spoiling import spoilt
 
-RECORD = json.dumps({"size": 4096, "sum": "01ab23", "ranges": [[0, 512], [1024, 1536]]}).encode()
-WAYS = ["flipped", "cut", "emptied", "zeroed", "swapped", "copied"]
+SIZE = 4096
+RECORD = json.dumps({"size": SIZE, "sum": "01ab23", "ranges": [[0, 512], [1024, 1536]]}).encode()
+WAYS = ["flipped", "cut", "emptied", "zeroed", "swapped", "copied", "filled"]
 
 
 def damaged(way: str, seed: int) -> bytes:
-    return spoilt(RECORD, way, SeededChooser("damage", seed).draw)
+    return spoilt(RECORD, way, SeededChooser("damage", seed).draw, size=SIZE)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -23,7 +24,7 @@ def test_every_way_changes_the_record_and_draws_the_same_twice(way: str) -> None
     assert [damaged(way, seed) for seed in range(40)] == [damaged(way, seed) for seed in range(40)]
 
 
-@pytest.mark.parametrize("way", ["flipped", "swapped", "copied"])
+@pytest.mark.parametrize("way", ["flipped", "swapped", "copied", "filled"])
 def test_numbers_change_where_the_whole_still_parses(way: str) -> None:
     changed = 0
     for seed in range(40):
@@ -38,4 +39,4 @@ def test_numbers_change_where_the_whole_still_parses(way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_empty_record_stays_empty(way: str) -> None:
-    assert spoilt(b"", way, SeededChooser("damage").draw) == b""
+    assert spoilt(b"", way, SeededChooser("damage").draw, size=SIZE) == b""

@@ -8,7 +8,7 @@ import pytest
 
 from patchstorm import api
 from patchstorm.choice.strategy import Dull
-from patchstorm.history.events import Fault
+from patchstorm.history.events import Fault, Sighting
 from patchstorm.scenario.faults import FAULTS, within
 from patchstorm.target.registry import resolve
 from patchstorm.worlds.sim import run as sim_run
@@ -82,3 +82,23 @@ def test_who_was_still_asked_to_stop_when_healing_began_serves_again(
 
     assert [False, True] in serving[::2] or [True, False] in serving[::2]
     assert serving[1::2] == [[True, True]] * 20
+
+
+def test_what_a_call_put_there_whose_reply_got_lost_is_seen_when_it_is_there(
+    tmp_path: Path,
+) -> None:
+    ran = api.run(
+        api.load_scenario("lost-replies-replacing"), "reference", world="sim", seed=1,
+        out_dir=tmp_path,
+    )  # fmt: skip
+
+    assert ran.history is not None
+    events = ran.history.events
+    struck = next(one for one in events if isinstance(one, Fault) and one.path == "wanted.bin")
+    seen = [one for one in events if isinstance(one, Sighting) and one.time_ns > struck.time_ns]
+    first = seen[: len(ran.history.header.uploads)]
+    told = [one.end.time_ns for one in ran.history.operations if one.end and one.end.offset]
+    assert ran.report.verdict == "safe"
+    assert not any(one.present for one in first)  # that is how it was until then
+    assert all(one.present for one in seen[len(first) :])
+    assert seen[len(first)].time_ns < min(at for at in told if at > struck.time_ns)

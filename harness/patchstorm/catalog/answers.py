@@ -7,16 +7,17 @@ from contextlib import contextmanager
 
 import msgspec
 
-from chunkstore.errors import ChecksumMismatch
+from chunkstore.errors import ChecksumMismatch, OutOfSpace, StoreError
 from chunkstore.model import Claims, Info, StatusDocument, View
 from chunkstore.protocol import Body, Exchange
-from chunkstore.responses import Response
+from chunkstore.responses import Response, problem
 from chunkstore.session import Session
 from chunkstore.store import Store
 from patchstorm.catalog.model import Bug
 
 BLOCK_BYTES = 8
 DIGEST_BYTES = 8
+NO_ROOM = "The storage is full."
 
 
 class OffsetAhead(Store):
@@ -81,6 +82,27 @@ class ChunksByBlock(Store):
         blocks = {at for at in range(0, found.total_size, BLOCK_BYTES) if at not in missing}
         listed = sorted({*found.chunks_received, *blocks})
         return msgspec.structs.replace(found, chunks_received=listed)
+
+
+class ChunksAsIfEven(Store):
+    """Keeps of a finished upload where its second chunk began and how many there were, for the whole list."""
+
+    def status(self, claims: Claims) -> StatusDocument:
+        found = super().status(claims)
+        if found.status != "published" or len(found.chunks_received) < 3:
+            return found
+        step, count = found.chunks_received[1], len(found.chunks_received)
+        listed = list(range(0, step * count, step))
+        return msgspec.structs.replace(found, chunks_received=listed)
+
+
+class HeadNeedsRoom(Exchange):
+    """HEAD publishes what is complete, and where that fails for want of room it fails as well."""
+
+    def _refuse(self, refusal: StoreError) -> Response:
+        if self._method == "HEAD" and refusal.detail.endswith(NO_ROOM):
+            return problem(OutOfSpace(NO_ROOM))
+        return super()._refuse(refusal)
 
 
 class Revived(Store):
@@ -245,6 +267,25 @@ BUGS = (
         caught_by=("status",),
         deed="client STATUS",
         store=ChunksByBlock,
+    ),
+    Bug(
+        name="chunks-as-if-even",
+        says="chunks_received of a finished upload is as if all chunks were as long as the first",
+        stands_for="a list that is folded to a first, a step and a count although its chunks are uneven",
+        storms=("resuming-after-crash", "resuming"),
+        caught_by=("status",),
+        deed="client STATUS",
+        store=ChunksAsIfEven,
+    ),
+    Bug(
+        name="head-needs-room",
+        says="HEAD of a complete upload that waits for room to be published is answered 507",
+        stands_for="a read that does a write's work: clients drop an upload when HEAD fails",
+        storms=("disk-full-assembling",),
+        caught_by=("availability",),
+        deed="client HEAD",
+        exchange=HeadNeedsRoom,
+        sim_only="a real storage has room again before anybody asks",
     ),
     Bug(
         name="revived",

@@ -12,8 +12,9 @@ from chunkstore.files import SAFELY
 from chunkstore.late import LateBody
 from chunkstore.layout import Paths
 from chunkstore.model import Claims, Info, Record
-from chunkstore.session import Sessions
+from chunkstore.session import Session, Sessions
 from chunkstore.store import Store
+from chunkstore.sweep import Sweeper
 from patchstorm.catalog.model import Bug
 
 _SIM_ONLY = "nobody can tell when a real fleet is at rest"
@@ -95,6 +96,17 @@ class BrokenOffChunksLeft(Store):
     body_type = _SpareBody
 
 
+class _LeisurelySweeper(Sweeper):
+    """Takes away what the dead left when the upload has ended, and not before."""
+
+    def _discard_abandoned(self, session: Session) -> None:
+        return
+
+
+class UnfinishedUnswept(Store):
+    sweeper_type = _LeisurelySweeper
+
+
 BUGS = (
     Bug(
         name="locks-kept-open",
@@ -156,6 +168,16 @@ BUGS = (
         also=("conformance",),
         deed="client PATCH",
         store=BrokenOffChunksLeft,
+        sim_only=_SIM_ONLY,
+    ),
+    Bug(
+        name="unfinished-unswept",
+        says="what a dead process had of a body stays until the upload ends",
+        stands_for="temporary files that go with their upload, and stay with one that is never finished",
+        storms=("left-unfinished",),
+        caught_by=("leaks",),
+        deed="fault crash",
+        store=UnfinishedUnswept,
         sim_only=_SIM_ONLY,
     ),
 )

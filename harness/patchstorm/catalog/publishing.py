@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from chunkstore import chunks
 from chunkstore.body import Body
 from chunkstore.cleanup import Cleaner
-from chunkstore.errors import Locked
+from chunkstore.errors import Busy, Locked
+from chunkstore.files import Files
 from chunkstore.layout import Paths
 from chunkstore.model import Claims, Info, Intent, Record, View
-from chunkstore.publish import Publisher, Stage
+from chunkstore.publish import RENAMED, Publisher, Stage
 from chunkstore.session import Session
 from chunkstore.store import Store
 from chunkstore.sweep import Sweeper
@@ -120,6 +122,33 @@ class _DistrustfulPublisher(Publisher):
 
 class OwnFileTakenForRival(Store):
     publisher_type = _DistrustfulPublisher
+
+
+class _BelievingFiles(Files):
+    """Takes ENOENT at its word where a published file is replaced."""
+
+    def replace(self, source: str, target: str, happened: Callable[[], bool]) -> bool:
+        def vanished() -> bool:
+            raise Busy("The staging file has vanished.")
+
+        return super().replace(source, target, vanished if source.endswith(RENAMED) else happened)
+
+
+class _BelievingPublisher(Publisher):
+    """Forgets what it meant to do, so that the file is made and put there once more."""
+
+    def _publish(self, session: Session, name: str, inode: int) -> None:
+        try:
+            super()._publish(session, name, inode)
+        except Busy:
+            session.info.intent = None
+            session.save(session.info)
+            raise
+
+
+class RenameReplyBelieved(Store):
+    files_type = _BelievingFiles
+    publisher_type = _BelievingPublisher
 
 
 class _WatchfulSweeper(Sweeper):
@@ -270,5 +299,17 @@ BUGS = (
         deed="fault crash",
         also=("replay", "linearizable", "refusal"),
         store=OwnFileTakenForRival,
+    ),
+    Bug(
+        name="rename-reply-believed",
+        says="ENOENT from the rename over a published file is taken for a file that has vanished, and the"
+        " upload is published once more",
+        stands_for="a repeated request after a lost reply: rename(2), BUGS",
+        storms=("lost-replies-replacing",),
+        caught_by=("publication",),
+        deed="fault lost-reply",
+        storages=("nfs3", "nfs4.0"),
+        store=RenameReplyBelieved,
+        sim_only="a local file system loses no replies",
     ),
 )

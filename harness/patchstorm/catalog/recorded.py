@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chunkstore import ranges
 from chunkstore.layout import Paths
 from chunkstore.model import Info, Record
 from chunkstore.publish import STAGE
@@ -64,6 +65,27 @@ class RecordsMended(Store):
     """Goes on after damage with what is best for the client."""
 
     sessions_type = _Mending
+
+
+def _within(info: Info, records: list[Record]) -> None:
+    """Each chunk lies within what has come; whether they are all of it nobody asks."""
+    at = 0
+    for record in sorted(records, key=lambda one: one.offset):
+        gaps = ranges.gaps(info.ranges, record.offset, record.end)
+        if record.length <= 0 or record.offset < at or gaps:
+            raise DamagedInfo("The session's records are not those of its ranges.")
+        at = record.end
+
+
+class _HalfAsking(Sessions):
+    require_covered = staticmethod(_within)
+    require_summed = staticmethod(_unsummed)
+
+
+class RecordsWithin(Store):
+    """Holds its chunks against what has come, and not what has come against its chunks."""
+
+    sessions_type = _HalfAsking
 
 
 class _Forgetting(Sessions):
@@ -160,6 +182,14 @@ BUGS = (
         "a record that contradicts itself is mended to the most that it says has come",
         RecordsMended,
         "a recovery that makes the books agree, and not the books with what is stored",
+    ),
+    _bug(
+        "record-overstated",
+        "a record may say that more has come than its chunks hold, as long as they lie within it",
+        RecordsWithin,
+        "a containment that is checked one way round",
+        storm="record-filled",
+        caught_by=("bytes",),
     ),
     _bug(
         "unreadable-is-new",

@@ -96,6 +96,18 @@ class MetadataCut(_Metadata):
         return metadata[:COLUMN]
 
 
+class MetadataEmpty(Exchange):
+    """Says the metadata of an upload that has none, which is nothing."""
+
+    def begin(self) -> Response | None:
+        response = super().begin()
+        if response is None or self._method != "HEAD" or response.status != 200:
+            return response
+        if response.header("Upload-Metadata") is not None:
+            return response
+        return Response(200, (*response.headers, ("Upload-Metadata", "")), response.body)
+
+
 class MetadataOfTheBegun(_Metadata):
     """Drops the metadata with the first bytes, when the record is written anew."""
 
@@ -194,6 +206,15 @@ BUGS = (
         caught_by=("protocol",),
         deed="client HEAD",
         exchange=MetadataOfTheBegun,
+    ),
+    Bug(
+        name="metadata-empty",
+        says="HEAD of an upload that was created without metadata gives an empty Upload-Metadata",
+        stands_for="tus 1.0.0, creation: the header consists of one or more pairs, and clients parse it",
+        storms=("unnamed", "creating"),
+        caught_by=("protocol",),
+        deed="client HEAD",
+        exchange=MetadataEmpty,
     ),
     Bug(
         name="head-cacheable",

@@ -8,7 +8,8 @@ busy lock, and so does a connection that the server ends in order before it has 
 reset may have carried a refusal that came before the body had been read (RFC 9112, 9.6), and networks
 reset, so that says nothing. HEAD of a target that declares ``patient-head`` is answered 423 where the
 storage fails: clients drop an upload for any other error. A storage of limited size that what was sent
-can have filled explains a 5xx as a fault does, but not for good that of a DELETE, which makes room. A
+can have filled explains a 5xx as a fault does, but not for good that of a DELETE, which makes room, or of
+a HEAD, which needs none. A
 request that the client itself cut is owed no answer. Who lost a name is told so
 (:mod:`patchstorm.check.lost_names`), and a client that is a program of its own is not made to give up
 (:mod:`patchstorm.check.gave_up`).
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from typing import Final
 
 from patchstorm.case.case import FAR, Case, UploadCase, bodied, effect_of, ended
 from patchstorm.check.completion import owed
@@ -29,13 +31,14 @@ from patchstorm.check.rule import Rule, Unsure, liveness
 from patchstorm.check.standing import kept_waiting
 from patchstorm.check.story import finding, verb
 from patchstorm.history.events import Exit, Fault
-from patchstorm.history.model import Completion, Operation
+from patchstorm.history.model import Completion, Kind, Operation
 from patchstorm.history.no_answer import NoAnswer
 
 NAME = "availability"
 _REFUSALS_TOLD = 8
 NO_ROOM = 507
 NO_ROOM_MAX = 4
+_NEED_NO_ROOM: Final[tuple[Kind, ...]] = ("terminate", "query")
 RAISED = "x-simulator-raised"
 """Where the simulator saw the server's code raise what is no failed call: no fault is a reason for that."""
 
@@ -61,7 +64,8 @@ def _find(case: Case) -> Iterator[Finding | Unsure]:
                 causes={operation.op: said},
             )
     for upload in case.uploads.values():
-        yield from _never_ended(case, upload)
+        for kind in _NEED_NO_ROOM:
+            yield from _for_want_of_room(case, upload, kind)
         yield from _refused_for_good(case, upload)
     yield from untold(case, NAME)
     yield from given_up(case, NAME)
@@ -168,21 +172,20 @@ def _until(operation: Operation) -> int:
     return FAR if effect_of(operation) == "maybe" else ended(operation)
 
 
-def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
-    """DELETE of an upload that takes up room was refused for want of room, again and again.
+def _for_want_of_room(case: Case, upload: UploadCase, kind: Kind) -> Iterator[Finding]:
+    """DELETE of an upload that takes up room, or HEAD, was refused for want of room, again and again.
 
-    A full storage is what somebody ends an upload for, so it is no excuse; one refusal may be, since the
-    bytes that it gives back may be gone only after it. A fault of this replica's own is one, however, and so
-    is one of single calls: that they fail for want of room has nothing to do with how much there is.
+    A full storage is what somebody ends an upload for, and who asks how far it is stores nothing, so it is no
+    excuse; one refusal may be, since what a DELETE gives back may be gone only after it, and a HEAD may have
+    tried to finish what waits for room. A fault of this replica's own is one, however, and so is one of
+    single calls: that they fail for want of room has nothing to do with how much there is.
     """
-    if not upload.acked:
-        return
-    held_from = min(
-        (write.completed for write in upload.writes if write.acked > write.start), default=FAR
-    )
+    since = 0
+    if kind == "terminate":
+        since = min((one.completed for one in upload.writes if one.acked > one.start), default=FAR)
     refused: list[int] = []
     for one in upload.by_invocation:
-        if one.call.kind != "terminate" or one.end is None or one.call.time_ns < held_from:
+        if one.call.kind != kind or one.end is None or one.call.time_ns < since:
             continue
         if one.end.status != NO_ROOM or _struck_itself(case, one):
             refused.clear()
@@ -190,14 +193,16 @@ def _never_ended(case: Case, upload: UploadCase) -> Iterator[Finding]:
         refused.append(one.op)
         if len(refused) < NO_ROOM_MAX:
             continue
+        holds = ", which holds bytes," if kind == "terminate" else ""
+        why = "it would make room" if kind == "terminate" else "it needs none"
         yield finding(
             case,
             NAME,
-            f"{verb(case, 'terminate')} of upload {upload.id}, which holds bytes, was refused for want of"
-            f" room {len(refused)} times in a row",
+            f"{verb(case, kind)} of upload {upload.id}{holds} was refused for want of room {len(refused)}"
+            " times in a row",
             upload=upload,
             operations=refused,
-            causes={refused[-1]: "refused although it would make room"},
+            causes={refused[-1]: f"refused although {why}"},
         )
         return
 

@@ -157,10 +157,11 @@ def _unfounded(case: Case, upload: UploadCase, documents: list[Operation]) -> It
     """A chunk begins where some body began or ended, or inside of one that may not have come whole.
 
     So a list has no more entries than there are such places: what was accepted may have been cut where
-    it overlapped, and nowhere else. Where parts of bodies are kept, this is not judged.
+    it overlapped, and nowhere else. Where parts of bodies are kept, a body that was not acknowledged as a
+    whole may have ended anywhere, and what came after it begin there.
     """
-    if case.sequential or upload.damages or case.keeps_partial:
-        return  # of a body that is kept in part any byte may be the first of a chunk
+    if case.sequential or upload.damages:
+        return
     whole, broken = set(), Ranges()
     calls = sorted(upload.writes, key=lambda write: (write.invoked, write.op))
     at = 0
@@ -170,7 +171,7 @@ def _unfounded(case: Case, upload: UploadCase, documents: list[Operation]) -> It
         while at < len(calls) and calls[at].invoked <= one.end.time_ns:
             write = calls[at]
             whole |= {write.start, write.end}
-            if write.partial or not write.whole:
+            if write.partial or not write.whole or write.effect == "maybe":
                 broken.add(write.start, write.end)
             at += 1
         for offset in document.chunks_received:

@@ -109,14 +109,19 @@ class Leak(Line, frozen=True, kw_only=True, tag="leak"):
 
     ``what``: a ``handle``, a file that the process keeps open while it serves nobody; or a ``file`` that is
     there for a request's own time, by the target's word; or ``room``, stored bytes of a range that is missing
-    by the answer to ``op``. ``op`` opened or made the others; None: a sweep did.
+    by the answer to ``op``; or ``needless`` room: ``held`` bytes are stored, and no more than ``needed`` of
+    them are received by the answer to ``op``, though nobody but sweepers had been at work since ``since_ns``;
+    ``path`` is the largest file. ``op`` opened or made the others; None: a sweep did.
     """
 
     time_ns: int
     replica: int
-    what: Literal["handle", "file", "room"]
+    what: Literal["handle", "file", "room", "needless"]
     path: str
     op: int | None = None
+    held: int = 0
+    needed: int = 0
+    since_ns: int = 0
 
 
 class Told(Line, frozen=True, kw_only=True, tag="told"):

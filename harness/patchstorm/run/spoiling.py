@@ -16,10 +16,15 @@ Draw = Callable[[str, int], int]
 """A name and a bound to a number below it."""
 
 
-def spoilt(data: bytes, way: str, draw: Draw) -> bytes:
-    """``data`` after damage of this kind; the same where it has nothing that can go that way."""
+def spoilt(data: bytes, way: str, draw: Draw, *, size: int) -> bytes:
+    """``data`` after damage of this kind; the same where it has nothing that can go that way.
+
+    ``size`` is the declared length of the upload that it is a record of, in bytes.
+    """
     if not data:
         return data
+    if way == "filled":
+        return _filled(data, draw, size)
     return _WAYS[way](data, draw)
 
 
@@ -77,6 +82,19 @@ def _copied(data: bytes, draw: Draw) -> bytes:
     if draw("less", 2):
         one, other = other, one
     return data[: one.start()] + other[0] + data[one.end() :]
+
+
+def _filled(data: bytes, draw: Draw, size: int) -> bytes:
+    """One number that is less than the length becomes the length: as if all had come, by one word of many.
+
+    The larger it was, the likelier it tells how far the upload is; so the largest comes first.
+    """
+    found = [one for one in NUMBERS.finditer(data) if int(one[0]) < size]
+    if not found:
+        return data
+    found.sort(key=lambda one: -int(one[0]))
+    one = found[draw("at", len(found))]
+    return data[: one.start()] + str(size).encode() + data[one.end() :]
 
 
 _WAYS: Final = {

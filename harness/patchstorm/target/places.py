@@ -52,6 +52,10 @@ class Places:
             return None
         return pattern.format(target=info.target, id=self._upload_id(url))
 
+    def size(self, upload: str) -> int:
+        """The length that ``upload`` is declared with, in bytes."""
+        return self._uploads[upload].size
+
     def _upload_id(self, url: str) -> str:
         return dialect_of(self._target.dialect).codec.upload_id(self._target.wire, url)
 
@@ -77,6 +81,16 @@ class Places:
         names = {info.target for info in self._uploads.values()}
         names |= {self._upload_id(url) for url in self._urls.values()}
         return path != unnamed(path, sorted(names))
+
+    def may_be_of(self, upload: str, path: str) -> bool:
+        """Whether ``path`` is of ``upload``, and neither published, nor a record, nor what may stay for good.
+
+        It bears the server's name for it; where there is only one upload, whatever lies there is its own.
+        """
+        if self.may_stay(path) or self.recorded(path) is not None:
+            return False
+        url = self._urls.get(upload)
+        return len(self._uploads) == 1 or (url is not None and self._upload_id(url) in path)
 
     def stored(self, path: str) -> tuple[str, int] | None:
         """The upload and offset whose stored bytes lie at ``path``; None if it is no such file."""

@@ -82,14 +82,21 @@ def _head(
 def _metadata(
     case: Case, upload: UploadCase | None, operation: Operation, end: Completion
 ) -> Complaint:
-    """HEAD of an upload that was created with metadata gives it back, before completion and after it."""
+    """HEAD of an upload that was created with metadata gives it back, before completion and after it.
+
+    One without any gives no header: its value "MUST consist of one or more comma-separated key-value
+    pairs" (tus 1.0.0, Creation), so an empty one says nothing that is legal.
+    """
     if upload is None or operation.outcome != "ok" or not end.headers:
         return None
+    found = end.headers.get("upload-metadata")
+    if found is not None and not found.strip(" \t,"):
+        return HeaderComplaint("was answered with an Upload-Metadata that holds no pair")
     created = next((one for one in upload.operations if one.call.kind == "create"), None)
     if created is None or created.call.request is None:
         return None
     sent = {name.lower(): value for name, value in created.call.request.headers}
-    wanted, found = sent.get("upload-metadata"), end.headers.get("upload-metadata")
+    wanted = sent.get("upload-metadata")
     if not wanted or found == wanted or (found is not None and pairs(found) == pairs(wanted)):
         return None
     if found is None:

@@ -266,7 +266,8 @@ class Abilities(
         def draw(name: str, n: int) -> int:
             return self._kernel.value(f"record-{name}", n, fault.id)
 
-        self._overwrite_record(path, upload, spoilt(data, way, draw), way)
+        size = self._places.size(upload)
+        self._overwrite_record(path, upload, spoilt(data, way, draw, size=size), way)
 
     def put_record_back(self, fault: FaultPlan) -> None:
         kept = self._kept.pop(fault.id, None)

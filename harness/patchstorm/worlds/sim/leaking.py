@@ -1,5 +1,5 @@
 """What requests leave behind: files that a process keeps open, temporary ones that it has not removed, and
-stored bytes of which the upload says that they are missing.
+stored bytes of which the upload says that they are missing, or that nobody needs.
 
 Looked at whenever a request has been dealt with, answered or broken off, and nobody is at work. A
 process that died is not looked at: its kernel closes its files, and the temporary ones are for a sweeper.
@@ -23,6 +23,7 @@ from patchstorm.target.patterns import matches
 from patchstorm.target.places import Places
 from patchstorm.worlds.sim.delivery import Delivery
 from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.needless import ASKING, Needless
 from patchstorm.worlds.sim.network import Network
 from patchstorm.worlds.sim.port import Watch
 from patchstorm.worlds.sim.replica import Replica
@@ -63,14 +64,14 @@ class Leaks:
         self._told: set[tuple[str, int, int]] = set()
         self._replicas: list[Replica] = []
         self._left: list[_Left] = []
+        self._needless = Needless(target, places, kernel, server)
 
     def look(self, watch: Watch, replicas: list[Replica]) -> None:
         """Look from now on."""
         if self._temporary:
             watch.appeared.append(self._appeared)
         self._network.on_ended = self._ended
-        if self._stores:
-            self._network.on_answered = self._answered
+        self._network.on_answered = self._answered
         self._replicas = replicas
         for replica in replicas:
             replica.on_swept = self._looked
@@ -86,17 +87,27 @@ class Leaks:
             for path in self._made.pop(delivery.path, ())
             if find(self._server, path) is not None
         ]
+        self._needless.dealt_with(delivery, self._replicas)
         self._looked(replica)
 
     def _answered(self, delivery: Delivery, end: Completion) -> None:
+        self._needless.dealt_with(delivery, self._replicas)
+        if delivery.request.kind not in ASKING or not self._network.alone(delivery):
+            return
+        if self._stores:
+            self._missing_room(delivery, end)
+        leak = self._needless.found(delivery, end, self._replicas, self._stamp)
+        if leak is not None:
+            self._recorder.add(leak)
+
+    def _missing_room(self, delivery: Delivery, end: Completion) -> None:
         """Tell of stored bytes that begin where the upload has just said that it has none.
 
         Only while nobody else was at work, from before the question until the answer: what is being committed
         may lie there for a moment before it counts.
         """
-        asks = delivery.request.kind in ("query", "status")
-        missing = _missing(end) if asks else None
-        if not missing or not self._network.alone(delivery):
+        missing = _missing(end)
+        if not missing:
             return
         replica = self._replicas[delivery.replica]
         for path, _ in walk(self._server):

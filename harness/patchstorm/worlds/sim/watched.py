@@ -117,12 +117,20 @@ class WatchedPort(SimPort):
                 except WouldBlock as block:
                     self._wait(block)
         except OSError as error:
+            if run is not execute:
+                self._carried_out(path, detail.get("to"))
             for after in self._after:
                 after(self._replica, footprint, path, detail, error)
             raise
         for after in self._after:
             after(self._replica, footprint, path, detail, result)
         return result
+
+    def _carried_out(self, path: str, to: str | None) -> None:
+        """A fault had its way with the call: what was told of it need not be what was done."""
+        for name in (path, None if to is None else f"{ROOT}/{to}"):
+            if name in self.watch.hot:
+                self.watch.changed(name)
 
     def _names(self, call: str, path: str) -> None:
         for naming in self._naming:
