@@ -190,6 +190,13 @@ def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
         check_name("luck")
 
 
+def test_standing_still_is_refused_where_time_is_real() -> None:
+    check_name("standing")
+    check_name("pct", stands=False)
+    with pytest.raises(UsageError, match="virtual time"):
+        check_name("standing", stands=False)
+
+
 @given(st.integers(1, 1000), st.integers(0, 1 << 40))
 def test_the_generator_stays_in_range(n: int, seed: int) -> None:
     prng = Prng(seed)

@@ -52,10 +52,15 @@ class Hints:
         return strikes_of(self.crash, self.power_host, self.power_storage)
 
 
-def check_name(name: str) -> None:
-    """UsageError for a strategy that there is not."""
+def check_name(name: str, *, stands: bool = True) -> None:
+    """UsageError for a strategy that there is not, or that needs virtual time where nobody ``stands``."""
     if name not in NAMES:
         raise UsageError(f"--strategy {name}: there is no such strategy. Known: {', '.join(NAMES)}")
+    if name == STANDING and not stands:
+        raise UsageError(
+            f"--strategy {name}: lets virtual time pass, which only --world sim has; leave --world out, or "
+            "take another strategy"
+        )
 
 
 def strategy_for(name: str, index: int, prng: Prng, hints: Hints) -> Strategy:
