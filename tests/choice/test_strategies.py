@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from patchstorm.choice.crash_points import VARIANTS, CrashPoints, crash_of, strikes_of
 from patchstorm.choice.delay_bounded import delays_of
 from patchstorm.choice.following import Block, Following, Noting, joined
-from patchstorm.choice.portfolio import NAMES, Hints, check_name, strategy_for
+from patchstorm.choice.pct import Pct
+from patchstorm.choice.portfolio import NAMES, Hints, check_name, member, strategy_for
 from patchstorm.choice.prng import Prng
+from patchstorm.choice.replay import Replay
+from patchstorm.choice.schedule import Choice
+from patchstorm.choice.standing import Standing
 from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES, Dull, Footprint, Strategy
 from patchstorm.errors import UsageError
 from patchstorm.worlds.sim.kernel import Kernel
@@ -79,6 +83,60 @@ def _steps_of(blocks: list[Block]) -> list[str]:
     return steps
 
 
+def _passed(strategy: Strategy, patience_ns: int = 10**9) -> tuple[str, list[Choice]]:
+    """Who took each step where ``b`` comes 1 ms after ``a`` has begun, and what was chosen."""
+    kernel = Kernel(strategy, Workers(), steps_max=1000, patience_ns=patience_ns)
+    done: list[str] = []
+
+    def walk(letter: str) -> None:
+        for _ in range(8):
+            kernel.step()
+            done.append(letter)
+
+    def come() -> None:
+        kernel.spawn("b#0", lambda: walk("b"), Domain(1))
+
+    kernel.spawn("a#0", lambda: walk("a"), Domain(0))
+    kernel.after(1_000_000, come)
+    kernel.arm(lambda strike, replica: None)
+    kernel.run()
+    kernel.close()
+    return "".join(done), kernel.taken
+
+
+def _stood(index: int) -> Standing:
+    return Standing(Prng("test", index), times=4)
+
+
+def test_whoever_comes_later_passes_whole_while_a_request_stands_still() -> None:
+    orders = {_passed(_stood(index))[0] for index in range(600)}
+    assert {f"{'a' * i}{'b' * 8}{'a' * (8 - i)}" for i in range(8)} <= orders
+
+
+def test_no_switch_brings_whoever_comes_later_in_between() -> None:
+    assert {_passed(Pct(Prng("test", index), depth=3, length=8), 0)[0] for index in range(60)} == {
+        "a" * 8 + "b" * 8
+    }
+
+
+def test_what_stood_still_stands_still_again_in_a_replay() -> None:
+    for index in range(20):
+        order, taken = _passed(_stood(index))
+        replay = Replay(taken)
+        assert _passed(replay) == (order, taken)
+        assert not replay.unplaced
+
+
+def test_nobody_stands_longer_than_the_run_can_spare() -> None:
+    assert {_passed(_stood(index), 0)[0] for index in range(20)} == {"a" * 8 + "b" * 8}
+
+
+@pytest.mark.parametrize("stands", [False, True])
+def test_the_portfolio_makes_nobody_stand_still_where_time_is_real(stands: bool) -> None:
+    members = {member("portfolio", index, Hints(length=12, stands=stands)) for index in range(16)}
+    assert ("standing" in members) is stands
+
+
 @pytest.mark.parametrize("name", ["random-walk", "pct", "pos", "portfolio"])
 def test_sampling_strategies_meet_many_orders(name: str) -> None:
     assert len({_order(name, index) for index in range(60)}) >= 12
@@ -130,6 +188,13 @@ def test_a_second_crash_comes_after_the_first() -> None:
 def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="portfolio"):
         check_name("luck")
+
+
+def test_standing_still_is_refused_where_time_is_real() -> None:
+    check_name("standing")
+    check_name("pct", stands=False)
+    with pytest.raises(UsageError, match="virtual time"):
+        check_name("standing", stands=False)
 
 
 @given(st.integers(1, 1000), st.integers(0, 1 << 40))

@@ -107,7 +107,7 @@ def test_every_member_of_the_portfolio_runs_on_every_flavour() -> None:
     session = Session.of(Search(scenario=load("crash-committing"), target="reference"))
     met = {(session.strategy_name(index), session.plan(index).storage) for index in range(1, 65)}
     members = {member for member, _ in met}
-    assert {"random-walk", "pct", "pos", "crash-sampled"} <= members
+    assert {"random-walk", "pct", "pos", "standing", "crash-sampled"} <= members
     assert met == {(member, flavour) for member in members for flavour in MIXED}
 
 
@@ -173,7 +173,7 @@ def test_watching_does_not_change_a_run(reference: Subject, workers: Workers) ->
         assert plain.outcome.choices == watched.outcome.choices
 
 
-@pytest.mark.parametrize("strategy", ["random-walk", "pct", "pos", "delay-bounded"])
+@pytest.mark.parametrize("strategy", ["random-walk", "pct", "pos", "standing", "delay-bounded"])
 def test_what_was_recorded_replays_to_the_same_history(strategy: str) -> None:
     for storage in ("tmpfs", "nfs4"):
         session = Session.of(

@@ -98,7 +98,7 @@ def search(asked: Asked) -> Searched:
 
 def searched(asked: Asked, make: Callable[[Asked], Search]) -> Searched:
     """What the search comes to that ``make`` begins, its first violation made smaller."""
-    check_name(asked.strategy)
+    check_name(asked.strategy, stands=False)
     reason = _reason_to_skip(asked)
     if reason is not None:
         return Searched(report=_report(asked, skipped=reason))

@@ -28,7 +28,9 @@ from patchstorm.target.patterns import matches
 
 _LINE = re.compile(r"(?P<mark>-> |   )step +\d+ +(?:replica \d+ +)?(?P<said>.*)")
 _STEP = re.compile(r"(?P<task>\S+) (?P<call>[a-z]+) (?P<rest>.*)")
-_HELD = re.compile(r"\S+ is held up before (?P<call>[a-z]+) (?P<rest>.*); \S+ goes on")
+_HELD = re.compile(
+    r"\S+ is held up before (?P<call>[a-z]+) (?P<rest>.*); \S+ goes? on(?: for \d+ ms)?"
+)
 _SENT = re.compile(r"op \d+ \S+ (?P<verb>[A-Z]+)(?P<rest>.*)")
 _ANSWERED = re.compile(r"op \d+ is answered (?P<answer>[^ ,]+)(?P<rest>.*)")
 _STILL = re.compile(r"the body of op \d+ (?P<does>[a-z]+) .*")

@@ -219,6 +219,7 @@ class Session:
             flavour = parse_flavour(storage)
             power = any(FAULTS[kind].loses_power for kind in kinds)
             self._hints[storage] = Hints(
+                stands=True,
                 length=self.length,
                 crash=any(FAULTS[kind].deadly for kind in kinds)
                 or self.search.strategy == "crash-points",
@@ -234,6 +235,7 @@ class Session:
         plan = scaled(self._drawn(of, storage))
         power = "power-loss" in faults and not is_described(plan)
         return Hints(
+            stands=True,
             length=guessed_length(plan),
             crash="crash" in faults,
             power_host=power and flavour.nfs is not None,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 from chunkstore.errors import TargetTaken
 from chunkstore.model import Claims, View
-from patchstorm.catalog.model import Bug
+from patchstorm.catalog.model import Bug, Innocent
 from patchstorm.catalog.sequential import Paths, Record, SequentialBody, SequentialStore, view_of
 from patchstorm.catalog.sequential_bytes import NO_POWER
 
@@ -90,6 +90,33 @@ class RivalTakenForOwn(SequentialStore):
     def link(self, paths: Paths, target: str) -> None:
         with suppress(FileExistsError):
             self.port.link(paths.of("bin"), target)
+
+
+class RecordsApart(SequentialStore):
+    """Writes the bytes under the lock, lets go of it, and takes it once more to record them."""
+
+    def append(self, body: SequentialBody) -> View:
+        with self.opened(body.claims) as (paths, record):
+            self.check_offset(record.offset, body.offset)
+            if not body.data:
+                return view_of(body.claims, record)
+            body.put(paths)
+        with self.again(body.claims) as (paths, now):
+            self.check_offset(now.offset, body.offset)
+            record.offset = body.offset + body.received
+            self.save(paths, record)
+            return view_of(body.claims, record)
+
+    def again(self, claims: Claims) -> AbstractContextManager[tuple[Paths, Record]]:
+        """The upload once more, which is refused if it is over by now."""
+        return self.opened(claims)
+
+
+class DeleteUndone(RecordsApart):
+    """Looks at the offset again and not at the state, so the old record is written over a DELETE's."""
+
+    def again(self, claims: Claims) -> AbstractContextManager[tuple[Paths, Record]]:
+        return self.existing(claims)
 
 
 class NothingNeverFinished(SequentialStore):
@@ -207,6 +234,31 @@ BUGS = (
         ),
         base="sequential",
         store=StillThere,
+    ),
+    Bug(
+        name="delete-undone",
+        says="bytes are written under the lock and recorded under it once more, though a DELETE came between",
+        stands_for="two critical sections where one was meant: a late commit brings back what was deleted",
+        storms=("terminating",),
+        caught_by=("protocol",),
+        deed="request replace **/*.info",
+        also=(
+            "linearizable",
+            "offsets",
+            "durability",
+            "bytes",
+            "publication",
+            "completion",
+            "conflict",
+            "residue",
+            "availability",
+        ),
+        base="sequential",
+        store=DeleteUndone,
+        twin=Innocent(
+            says="an upload that is over by then is not recorded any more", store=RecordsApart
+        ),
+        sim_only="the lock is free for a few microseconds only",
     ),
     Bug(
         name="bytes-removed-first",

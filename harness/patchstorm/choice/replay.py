@@ -6,12 +6,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from patchstorm.choice.schedule import Choice, Key, by_key
-from patchstorm.choice.strategy import GO_ON, NEVER, NO_STRIKE, Dull, Runnable
+from patchstorm.choice.strategy import GO_ON, NEVER, NO_STRIKE, STANDS_MS, Dull, Runnable
 
 SWITCH = "switch"
 NEXT = "next"
 TIMER = "timer"
 STRIKE = "strike"
+STANDS = "stands"
 """Kinds of choices that the scheduler takes. The target of a choice for the earliest timer is ``TIMER``."""
 
 
@@ -35,7 +36,7 @@ class Nexts:
 
 def about_order(choice: Choice) -> bool:
     """Whether it says who runs, and nothing of what calls do."""
-    return choice.kind == SWITCH or choice.kind.partition("#")[0] == NEXT
+    return choice.kind in (SWITCH, STANDS) or choice.kind.partition("#")[0] == NEXT
 
 
 class Replay(Dull):
@@ -48,7 +49,7 @@ class Replay(Dull):
         self._by_key = by_key(self._choices)
         self._steps: dict[str, list[int]] = {}
         for task, step, kind in self._by_key:
-            if kind in (SWITCH, STRIKE):
+            if kind in (SWITCH, STRIKE, STANDS):
                 self._steps.setdefault(task, []).append(step)
         for steps in self._steps.values():
             steps.sort()
@@ -87,6 +88,9 @@ class Replay(Dull):
             return NO_STRIKE
         self._used.add(choice.key)
         return choice.value
+
+    def stands(self, steps: int, task: Runnable, local: int) -> int:
+        return self.value(steps, task.path, local, STANDS, len(STANDS_MS) + 1)
 
     def value(self, steps: int, task: str, local: int, kind: str, n: int) -> int:
         choice = self._by_key.get((task, local, kind))

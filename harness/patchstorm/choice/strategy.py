@@ -11,6 +11,7 @@ The questions:
 ``value``    something else is open (a stale answer, an early crash): which alternative?
 
 ``strike``   a task of a replica is about to take a step: does the replica die before it?
+``stands``   the same: does the task stand still for a while before it?
 
 ``due`` tells when to ask ``preempt`` again, as a number of steps from the start of the run; until
 then a step costs one comparison.
@@ -23,6 +24,9 @@ from typing import Protocol
 
 NEVER = 1 << 62
 GO_ON = -1
+
+STANDS_MS = (2, 8, 32)
+"""How long a task may be made to stand still, in virtual milliseconds."""
 
 NO_STRIKE, PROCESS_DIES, HOST_LOSES_POWER, STORAGE_LOSES_POWER = range(4)
 
@@ -102,6 +106,12 @@ class Strategy(Protocol):
         """NO_STRIKE, or one of the strikes below; asked where ``due`` says, before ``preempt``."""
         ...
 
+    def stands(self, steps: int, task: Runnable, local: int) -> int:
+        """0, or the place of one of ``STANDS_MS``, counted from 1; asked after ``strike``. Then nobody is
+        asked whether somebody else runs first, since everybody else does.
+        """
+        ...
+
 
 class Dull:
     """Every choice 0. The base of strategies that deviate from it."""
@@ -132,6 +142,9 @@ class Dull:
 
     def strike(self, steps: int, task: Runnable, local: int) -> int:
         return NO_STRIKE
+
+    def stands(self, steps: int, task: Runnable, local: int) -> int:
+        return 0
 
 
 class Deferring:
@@ -165,6 +178,9 @@ class Deferring:
 
     def strike(self, steps: int, task: Runnable, local: int) -> int:
         return self._inner.strike(steps, task, local)
+
+    def stands(self, steps: int, task: Runnable, local: int) -> int:
+        return self._inner.stands(steps, task, local)
 
 
 def highest(ready: Sequence[Runnable], priority_of: Callable[[Runnable], int]) -> int:

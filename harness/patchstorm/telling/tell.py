@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from patchstorm.check.model import Finding
-from patchstorm.choice.replay import NEXT, STRIKE, SWITCH
+from patchstorm.choice.replay import NEXT, STANDS, STRIKE, SWITCH
 from patchstorm.choice.schedule import Choice
+from patchstorm.choice.strategy import STANDS_MS
 from patchstorm.dialect.phrases import answer_headers, befell, quoted
 from patchstorm.dialect.registry import words_of
 from patchstorm.history.events import Damage, Exit, Fault, Standstill
@@ -93,7 +94,7 @@ class _Story:
 
     def choice(self, choice: Choice) -> None:
         """What one choice did."""
-        if choice.kind == SWITCH:
+        if choice.kind in (SWITCH, STANDS):
             self._held_up(choice)
         elif choice.kind == STRIKE:
             self._struck(choice)
@@ -113,7 +114,11 @@ class _Story:
             told = asked_of(
                 pending, began_at(pending, self._steps, before[-1].step if before else pending.step)
             )
-            text = f"{pending.doer} is held up before {told}; {self._doing(choice)} goes on"
+            if choice.kind == STANDS:
+                others = f"others go on for {STANDS_MS[choice.value - 1]} ms"
+            else:
+                others = f"{self._doing(choice)} goes on"
+            text = f"{pending.doer} is held up before {told}; {others}"
             self.page.add(began + 1, pending.replica, text, Weight.HELD)
             self._request_of(pending.doer)
         self._pair(before, after)

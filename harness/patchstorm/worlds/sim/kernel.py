@@ -24,9 +24,9 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from patchstorm.choice.replay import STRIKE
+from patchstorm.choice.replay import STANDS, STRIKE
 from patchstorm.choice.schedule import Choice
-from patchstorm.choice.strategy import NEVER, Footprint, Strategy
+from patchstorm.choice.strategy import NEVER, STANDS_MS, Footprint, Strategy
 from patchstorm.errors import InconclusiveError
 from patchstorm.worlds.sim.agenda import HUB, Agenda
 from patchstorm.worlds.sim.task import Died, Domain, Task
@@ -126,6 +126,13 @@ class Kernel(Agenda):
                     self.taken.append(Choice(task.path, local, STRIKE, strike))
                     self._on_strike(strike, task.replica)
                     self._check(task)
+            if task.replica is not None:
+                stands = strategy.stands(self.steps, task, local)
+                if stands:
+                    self.taken.append(Choice(task.path, local, STANDS, stands))
+                    self._stand(task, STANDS_MS[stands - 1] * 1_000_000)
+                    task.pending = None
+                    return
             chosen = self._preempted(task, local)
             if chosen is not None:
                 self._give_way(task, chosen)
@@ -334,6 +341,13 @@ class Kernel(Agenda):
         # Here the task runs again; whoever switched to it has entered it.
         if task.doomed:
             self._die(task)
+
+    def _stand(self, task: Task, for_ns: int) -> None:
+        """``task`` stands before its step for a time that the run can still spare."""
+        spent_ns = max(0, min(for_ns, self._patience_ns))
+        self._patience_ns -= spent_ns
+        task.sleeping = self._timer(spent_ns, task, None)
+        self._block(task)
 
     def _block(self, task: Task) -> None:
         """Leave the processor until somebody makes the task ready."""
