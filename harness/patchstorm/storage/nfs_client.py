@@ -120,7 +120,7 @@ class NfsClient(NfsFiles):
         remove = partial(self.tree.unlink, directory, name)
         kernel.call(remove)
         kernel.refuse_in_grace()
-        if kernel.must_stay(inode):
+        if kernel.must_stay(directory, name, inode):
             kernel.rename_silly(directory, name, inode)
             return
         before = kernel.before_change(directory)
@@ -169,7 +169,7 @@ class NfsClient(NfsFiles):
             and target is not source
             and target.entries is None
             and source.entries is None
-            and kernel.must_stay(target)
+            and kernel.must_stay(to_dir, to_name, target)
         ):
             kernel.rename_silly(to_dir, to_name, target)
             if self.settings.pause is not None:
@@ -181,6 +181,7 @@ class NfsClient(NfsFiles):
         kernel.lost_reply(errno.ENOENT)
         if target is source:
             return
+        kernel.move_opened(source, (from_dir, from_name), (to_dir, to_name))
         kernel.after_change(from_dir, before_from, from_name, None)
         kernel.own_change(target)
         if to_dir is from_dir:

@@ -12,6 +12,8 @@ Rules (nfs(5); Linux fs/nfs/write.c and file.c as of 6.1; measured):
   locks on the file, with ``noalignwrite``, or for a page never read.
 - What is too large for pages goes past the cache, written and read, as with O_DIRECT: of what a kernel may do
   with its cache this is the plainest.
+- What is read beyond the true end of a file, and within the believed one, is zeros; version 4 learns nothing
+  of the size by it, since its READ brings no attributes (RFC 7530, section 16.25).
 - There is no append operation: O_APPEND writes at the size the client believes in.
 - Errors of sending surface at fsync or close, once for each descriptor.
 """
@@ -26,7 +28,7 @@ from patchstorm.storage.constants import FILE_BYTES_MAX, PAGE_BYTES
 from patchstorm.storage.errors import failure
 from patchstorm.storage.extents import Extents
 from patchstorm.storage.inode import Inode
-from patchstorm.storage.nfs_cache import CachedNode
+from patchstorm.storage.nfs_node import CachedNode
 from patchstorm.storage.nfs_writeback import WriteBack
 from patchstorm.storage.rope import Rope
 
@@ -120,7 +122,7 @@ class PageCache(WriteBack):
         self.check_handle(node, True)
         if any(index not in node.pages for index in node.patches):
             self.flush(node)
-        if node.change != inode.change:
+        if node.change != inode.change and self.mount.is_v3:
             node.expires_ns = 0  # the reply's attributes tell: look again before the next read
 
     def size(self, node: CachedNode) -> int:
@@ -211,7 +213,8 @@ class PageCache(WriteBack):
         if page is not None and (index in node.pages or index not in node.patches):
             node.pages[index] = page
             if widen:
-                node.wide.add(index)
+                known = min(max(node.size - begins_at, 0), PAGE_BYTES)
+                node.wide[index] = max(node.wide.get(index, 0), start + len(part), known)
         patches = node.patches.setdefault(index, [])
         stop = start + len(part)
         if patches and any(start <= low and low + len(old) <= stop for low, old in patches):
