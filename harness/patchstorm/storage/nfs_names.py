@@ -252,6 +252,7 @@ class NameCache(PageCache):
         self.absorb(node)
         node.listed = True
         node.ghosts -= entries.keys()
+        node.absent -= entries.keys()
         kept = {
             name: known
             for name, known in node.names.items()
