@@ -212,6 +212,27 @@ SEEN = {
         ],
         (None, "a*4096", None, None, None, None, "ESTALE", "ENOENT", None, None, []),
     ),
+    "what took the place of an open file is hidden in its stead": (
+        NFS,
+        [
+            "A w f a*9000", "B = rd f", "A open p f w,append", "B unlink f", "B open p f rw,creat,excl",
+            "A unlink f", "S = ls .",
+        ],
+        (None, "a*9000", None, None, None, None, [".nfs"]),
+    ),
+    "and stays where the file is ESTALE when it is closed": (
+        ("nfs3",),
+        [
+            "A w f abc", "A open p f r", "B w g x", "B rename g f", "A unlink f", "A = nlink p", "A close p",
+            "A sleep 61", "S = ls .",
+        ],
+        (None, None, None, None, None, "ESTALE", None, None, [".nfs"]),
+    ),
+    "a rename over an open file that is gone is ETXTBSY": (
+        NFS,
+        ["A w f abc", "A w h hh", "A open p f r", "B unlink f", "A rename h f", "S = ls ."],
+        (None, None, None, None, "ETXTBSY", ["h"]),
+    ),
     "with a delegation flock and fcntl do not see each other": (
         RECENT4,
         ["A open p f rw,creat", "A = lock p", "A = range p"],
@@ -342,6 +363,21 @@ NEVER = {
         NFS,
         ["A w f abc", "A open p f r", "A rename f g", "A unlink g", "S = ls ."],
         (None, None, None, None, []),
+    ),
+    "what took the place of a file that nobody has open is not hidden": (
+        NFS,
+        ["A w f abc", "A = rd f", "B w g x", "B rename g f", "A unlink f", "S = ls ."],
+        (None, "abc", None, None, None, [".nfs"]),
+    ),
+    "a rename over a file that is there is not ETXTBSY": (
+        NFS,
+        ["A w f abc", "A w h hh", "A open p f r", "A rename h f"],
+        (None, None, None, "ETXTBSY"),
+    ),
+    "what was moved away here is looked for, and cut": (
+        ("nfs3",),
+        ["B w f x", "B rename f g", "A w f abcd", "B open p f w,creat,trunc", "S = rd f"],
+        (None, None, None, None, "abcd"),
     ),
     "another name of it does": (
         NFS,

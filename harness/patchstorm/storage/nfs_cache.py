@@ -206,7 +206,7 @@ class AttributeCache(Host):
             node.names = {name: known for name, known in node.names.items() if known is not None}
             node.ghosts = set(node.names)
         else:
-            self.forget_names(node)
+            node.names.clear()
         node.listed = False
         if node.patches:
             kept: Pages = {}
@@ -220,12 +220,6 @@ class AttributeCache(Host):
         elif node.pages:
             node.pages = {}
         node.data_change = inode.data_change
-
-    def forget_names(self, node: CachedNode) -> None:
-        """What is believed of the names of a directory is; only that they were missing once is not."""
-        if self.mount.creates_uncut:
-            node.absent.update(name for name, known in node.names.items() if known is None)
-        node.names.clear()
 
     def getattr(self, node: CachedNode, held: bool) -> None:
         """GETATTR: contact, then learn. ESTALE if the file is gone and no longer served.

@@ -81,6 +81,7 @@ class NameChanges(NameCache):
             self.ask_name(directory, name)
         elif believed is None or not self.must_stay(directory, name, believed):
             node.names[name] = None
+            node.absent.add(name)
             node.ghosts.discard(name)
 
     def renames_nothing(self, from_dir: Inode, from_name: str, to_dir: Inode, to_name: str) -> bool:
@@ -128,11 +129,14 @@ class NameChanges(NameCache):
         node = self.node(directory)
         change, key = before
         if node.change != change and not self._misses_foreign_change(node, key):
-            self.forget_names(node)
+            node.names.clear()
             node.ghosts.clear()
         node.names[name] = inode
         node.ghosts.discard(name)
-        node.absent.discard(name)
+        if inode is None:
+            node.absent.add(name)
+        else:
+            node.absent.discard(name)
         node.change = directory.change
         node.timeo_ns = self._shortest(directory)
         self.absorb(node)
@@ -178,12 +182,33 @@ class NameChanges(NameCache):
         node = self.nodes.get(inode.serial)
         return node is not None and node.opens > 0 and (directory, name) in node.opened.values()
 
-    def move_opened(self, inode: Inode, before: Name, after: Name) -> None:
-        """A call of this host moved a name; what is open under it is open under the new one."""
+    def hidden(self, directory: Inode, name: str, inode: Inode | None) -> Inode | None:
+        """The file for which a name that is to go is hidden, if it is.
+
+        That is the one that this host believes to be there; whatever is there on the server is moved, and
+        removed when that file is closed (nfs_sillyrename; seen with 3, 4.0 and 4.2).
+        """
+        believed = self._believed(directory, name)
+        if (
+            believed is not None
+            and believed is not inode
+            and self.must_stay(directory, name, believed)
+            and self.settings.choose("nfs.name", 2) == 1
+        ):
+            return believed
+        if inode is None or inode.entries is not None or not self.must_stay(directory, name, inode):
+            return None
+        return inode
+
+    def moved(self, inode: Inode, before: Name, after: Name) -> None:
+        """A call of this host moved a name: it is not known to be missing, and what is open under it is open
+        under the new one (d_move)."""
+        for directory, name in (before, after):
+            self.node(directory).absent.discard(name)
         node = self.nodes.get(inode.serial)
         if node is not None and node.opens:
-            for serial, name in node.opened.items():
-                if name == before:
+            for serial, opened in node.opened.items():
+                if opened == before:
                     node.opened[serial] = after
 
     def rename_silly(self, directory: Inode, name: str, inode: Inode) -> None:
@@ -194,16 +219,19 @@ class NameChanges(NameCache):
         self.tree.rename(directory, name, directory, hidden)
         node = self.node(inode)
         node.silly.append((directory, hidden))
-        self.move_opened(inode, (directory, name), (directory, hidden))
         self.after_change(directory, before, name, None)
+        self.moved(inode, (directory, name), (directory, hidden))
         self.node(directory).names[hidden] = inode
 
     def closed(self, node: CachedNode, opened: Name | None) -> None:
-        """A silly-renamed name under which nothing is open any more is removed, perhaps a bit late."""
+        """A silly-renamed name under which nothing is open any more is removed, perhaps a bit late; not if
+        the file is ESTALE (nfs_complete_unlink; seen with 3)."""
         if opened is None or opened not in node.silly or opened in node.opened.values():
             return
         node.silly.remove(opened)
         directory, name = opened
+        if node.stale:
+            return
         if self.unreachable or self.settings.choose("nfs.silly-late", 2):
             self.removals.append((directory, name, self.clock.now_ns))
         else:

@@ -90,8 +90,10 @@ class NameCache(PageCache):
             self._forget_opened(directory, name, before)
         node.names[name] = found
         node.ghosts.discard(name)
-        node.absent.discard(name)
-        if found is not None:
+        if found is None:
+            node.absent.add(name)
+        else:
+            node.absent.discard(name)
             if found.writers is not None:
                 self.server.observe(found, self)
             self.absorb(self.node(found))
@@ -189,7 +191,7 @@ class NameCache(PageCache):
         if (
             self.mount.creates_uncut
             and node is not None
-            and (name in node.absent or node.names.get(name, directory) is None)
+            and name in node.absent
             and not self.unreachable
         ):
             found = self._truth(directory, name)

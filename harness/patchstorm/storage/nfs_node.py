@@ -22,7 +22,7 @@ class CachedNode:
     ``names`` are the directory entries looked up or listed (None: known to be absent); ``listed`` if the
     whole directory was. ``ghosts`` are names that are believed though the directory is known to have
     changed since they were looked up (see ``NfsMount.delegates_names``); ``absent`` are names that were found
-    missing before, and not looked up since. ``pages`` are up-to-date cached
+    missing or taken away, and not looked up since. ``pages`` are up-to-date cached
     pages; ``patches`` what was written and not yet sent, by page; ``wide`` how far pages would be sent from
     their beginning. ``data_change`` is the server's data change at which the clean pages were equal to it.
     ``unstable`` are patches sent but not committed to the server's disk when it had booted ``boot`` times.

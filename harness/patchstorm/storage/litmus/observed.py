@@ -206,6 +206,12 @@ kl [null,null,"abcd",null,null,"ESTALE","abcd",null,null]
 [hidden-by-name]
 bjkl [null,["f"],null,[".nfs"],null,[]]
 a [null,["f"],null,[],null,[]]
+[hidden-unseen]
+bjl [null,null,null,[".nfs"],null]
+a [null,null,null,[],null]
+[hidden-from-nobody]
+bjl [null,null,"ETXTBSY",["g"],null]
+a [null,null,null,["f"],null]
 """
 
 

@@ -323,6 +323,28 @@ SHARING: tuple[Program, ...] = (
         """,
     ),
     _p(
+        "hidden-unseen",
+        "what is open here is believed to have its name, and whatever has it now is hidden instead",
+        """
+        A w f abc; open fd f r
+        B w g x; rename g f
+        A unlink f
+        S = ls . -> [] | [".nfs"] @ $names
+        A close fd
+        """,
+    ),
+    _p(
+        "hidden-from-nobody",
+        "a rename over a name that a file is open under, and that is gone, fails in a way of its own",
+        """
+        A w f abc; w g new; open fd f r
+        B unlink f
+        A rename g f -> null | ETXTBSY @ $names
+        S = ls . -> ["f"] | ["g"] @ $names
+        A close fd
+        """,
+    ),
+    _p(
         "newer",
         "a change has a later time stamp, and takes room",
         """
