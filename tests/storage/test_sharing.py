@@ -233,6 +233,14 @@ SEEN = {
         ["A w f abc", "A w h hh", "A open p f r", "B unlink f", "A rename h f", "S = ls ."],
         (None, None, None, None, "ETXTBSY", ["h"]),
     ),
+    "and then room cannot be reserved, which the C library calls EBADF": (
+        ("nfs4.0",),
+        [
+            "A w f a", "A open p g rw,creat", "B open q f rw,trunc", "B rename f g", "A rename f g",
+            "A = read p 9", "A fallocate p 4099 2",
+        ],
+        (None, None, None, None, "ENOENT", "", "EBADF"),
+    ),
     "with a delegation flock and fcntl do not see each other": (
         RECENT4,
         ["A open p f rw,creat", "A = lock p", "A = range p"],

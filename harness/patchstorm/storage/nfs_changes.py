@@ -224,13 +224,16 @@ class NameChanges(NameCache):
         self.node(directory).names[hidden] = inode
 
     def closed(self, node: CachedNode, opened: Name | None) -> None:
-        """A silly-renamed name under which nothing is open any more is removed, perhaps a bit late; not if
-        the file is ESTALE (nfs_complete_unlink; seen with 3)."""
+        """A silly-renamed name under which nothing is open any more is removed, perhaps a bit late.
+
+        It stays if the server said ESTALE of the file, as one of version 4, which knows that it is open,
+        does not (nfs_complete_unlink; seen with 3).
+        """
         if opened is None or opened not in node.silly or opened in node.opened.values():
             return
         node.silly.remove(opened)
         directory, name = opened
-        if node.stale:
+        if node.stale and self.mount.is_v3 and self.settings.choose("nfs.stale", 2):
             return
         if self.unreachable or self.settings.choose("nfs.silly-late", 2):
             self.removals.append((directory, name, self.clock.now_ns))
