@@ -183,6 +183,11 @@ SEEN = {
         ["B = exists f", "A w f abc", "B w g x", "B = exists g", "B w f z", "S = rd f"],
         (False, None, None, True, None, "zbc"),
     ),
+    "and what was moved away here and found missing since": (
+        ("nfs3",),
+        ["A w f abc", "A rename f g", "A = size f", "B rename g f", "A w f z", "S = rd f"],
+        (None, None, "ENOENT", None, None, "zbc"),
+    ),
     "an append by who has the file open sends the old page over what another wrote there": (
         ("nfs4.0", "nfs4.1", "nfs4.2"),
         [

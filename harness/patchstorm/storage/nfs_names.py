@@ -43,8 +43,10 @@ class NameCache(PageCache):
         believed = node.names.get(name, directory)
         if believed is directory:
             return self.ask_name(directory, name)
-        if believed is None and directory.nlink == 0 and self._asks_removed(node):
-            return self.ask_name(directory, name)
+        if believed is None:
+            node.absent.add(name)
+            if directory.nlink == 0 and self._asks_removed(node):
+                return self.ask_name(directory, name)
         truth = self._truth(directory, name)
         if believed is truth and self.trusts_names and self.clock.now_ns < node.expires_ns:
             return believed
