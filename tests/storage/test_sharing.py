@@ -225,6 +225,30 @@ SEEN = {
         ],
         (None, "a*9000", None, None, None, None, [".nfs"]),
     ),
+    "a name that was away and is back hides nothing once it was looked for meanwhile": (
+        NFS,
+        [
+            "A w f abc", "A open p f r", "B rename f g", "A = ls .", "A = exists f", "B rename g f", "A = ls .",
+            "A = exists f", "A unlink f", "S = ls .",
+        ],
+        (None, None, None, ["g"], False, None, ["f"], True, None, []),
+    ),
+    "and does where it was not": (
+        NFS,
+        [
+            "A w f abc", "A open p f r", "B rename f g", "A = ls .", "B rename g f", "A = ls .",
+            "A unlink f", "S = ls .",
+        ],
+        (None, None, None, ["g"], None, ["f"], None, [".nfs"]),
+    ),
+    "nor with version 4 where a list had another file of that name": (
+        V4,
+        [
+            "A w f abc", "A open p f r", "B rename f g", "B w f x", "A = ls .", "B rename g f", "A = rd f",
+            "A unlink f", "S = ls .",
+        ],
+        (None, None, None, None, ["f", "g"], None, "abc", None, [".nfs"]),
+    ),
     "and stays where the file is ESTALE when it is closed": (
         ("nfs3",),
         [

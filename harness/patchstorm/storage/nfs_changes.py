@@ -210,6 +210,8 @@ class NameChanges(NameCache):
             for serial, opened in node.opened.items():
                 if opened == before:
                     node.opened[serial] = after
+                    self.node(before[0]).entered.pop(before[1], None)
+                    self.node(after[0]).entered[after[1]] = inode
 
     def rename_silly(self, directory: Inode, name: str, inode: Inode) -> None:
         """Move a name out of the way; the file goes when this host closes it."""
@@ -223,16 +225,19 @@ class NameChanges(NameCache):
         self.moved(inode, (directory, name), (directory, hidden))
         self.node(directory).names[hidden] = inode
 
-    def closed(self, node: CachedNode, opened: Name | None) -> None:
-        """A silly-renamed name under which nothing is open any more is removed, perhaps a bit late.
+    def closed(self, node: CachedNode, opened: Name) -> None:
+        """Under this name nothing is open any more; a silly-renamed one is removed, perhaps a bit late.
 
         It stays if the server said ESTALE of the file, as one of version 4, which knows that it is open,
         does not (nfs_complete_unlink; seen with 3).
         """
-        if opened is None or opened not in node.silly or opened in node.opened.values():
+        directory, name = opened
+        entered = self.node(directory).entered
+        if entered.get(name) is node.inode:
+            del entered[name]
+        if opened not in node.silly:
             return
         node.silly.remove(opened)
-        directory, name = opened
         if node.stale and self.mount.is_v3 and self.settings.choose("nfs.stale", 2):
             return
         if self.unreachable or self.settings.choose("nfs.silly-late", 2):

@@ -147,6 +147,8 @@ class NfsFiles(NfsPaths):
         server.next_handle = serial + 1
         handle = Handle(inode, flags, serial, self.pid)
         node.opened[serial] = name
+        if name is not None:
+            kernel.node(name[0]).entered[name[1]] = inode
         node.writing += handle.writable
         handle.errors_seen = node.error_count
         return self._install(handle)
@@ -225,7 +227,7 @@ class NfsFiles(NfsPaths):
         node.writing -= handle.writable
         if not self.kernel.mount.is_v3:
             self.server.close_on_server(handle.inode)
-        if node.silly:
+        if opened is not None and opened not in node.opened.values():
             self.kernel.closed(node, opened)
 
     def _report(self, handle: Handle, node: CachedNode) -> None:

@@ -87,9 +87,8 @@ class NameCache(PageCache):
         if self.mount.is_v3 or node.change < 0:
             self.absorb(node)
         found = self._truth(directory, name)
-        before = node.names.get(name)
-        if before is not None and before is not found:
-            self._forget_opened(directory, name, before)
+        if node.entered.get(name, found) is not found:
+            self._forget_opened(node, name)
         node.names[name] = found
         node.ghosts.discard(name)
         if found is None:
@@ -101,12 +100,12 @@ class NameCache(PageCache):
             self.absorb(self.node(found))
         return found
 
-    def _forget_opened(self, directory: Inode, name: str, inode: Inode) -> None:
+    def _forget_opened(self, directory: CachedNode, name: str) -> None:
         """The name is another file's now: under it nothing of the old one is open (d_invalidate)."""
-        node = self.nodes.get(inode.serial)
+        node = self.nodes.get(directory.entered.pop(name).serial)
         if node is not None:
             for serial, opened in node.opened.items():
-                if opened == (directory, name):
+                if opened == (directory.inode, name):
                     node.opened[serial] = None
 
     def find_removed(self, directory: Inode) -> None:
@@ -257,6 +256,12 @@ class NameCache(PageCache):
         node.listed = True
         node.ghosts -= entries.keys()
         node.absent -= entries.keys()
+        if (
+            self.mount.is_v3
+        ):  # whose list looks up what it finds (nfs_prime_dcache; with 4 it was not seen to)
+            entered = list(node.entered.items())
+            for name in [name for name, inode in entered if entries.get(name, inode) is not inode]:
+                self._forget_opened(node, name)
         kept = {
             name: known
             for name, known in node.names.items()

@@ -21,18 +21,18 @@ class CachedNode:
     ``change`` and ``key`` are the change attribute, and what version 3 has in its place, of ``stat``.
     ``names`` are the directory entries looked up or listed (None: known to be absent); ``listed`` if the
     whole directory was. ``ghosts`` are names that are believed though the directory is known to have
-    changed since they were looked up (see ``NfsMount.delegates_names``); ``absent`` are names that were found
-    missing or taken away, and not looked up since. ``pages`` are up-to-date cached
-    pages; ``patches`` what was written and not yet sent, by page; ``wide`` how far pages would be sent from
-    their beginning. ``data_change`` is the server's data change at which the clean pages were equal to it.
-    ``unstable`` are patches sent but not committed to the server's disk when it had booted ``boot`` times.
-    ``opened_by_handle``: the server opened the file for this host when it had no name any more, so it
-    serves it until it is closed. ``held_size``: the size believed before a lock made it old, until
-    attributes are asked for. ``blind``: a change was missed and the pages kept. ``reopened``: and it was
-    opened since. ``opened`` has the names by which open descriptions found the file, by their serials (None:
-    it is another file's now); ``silly`` are those that hide it. ``writing`` are this host's open file
-    descriptions that may write.
-    ``sending``: a write-back is under way.
+    changed since they were looked up (see ``NfsMount.delegates_names``); ``absent`` are names that were
+    found missing or taken away, and not looked up since; ``entered`` are the files that are open by names
+    in it. ``pages`` are up-to-date cached pages; ``patches`` what was written and not yet sent, by page;
+    ``wide`` how far pages would be sent from their beginning. ``data_change`` is the server's data change
+    at which the clean pages were equal to it. ``unstable`` are patches sent but not committed to the
+    server's disk when it had booted ``boot`` times. ``opened_by_handle``: the server opened the file for
+    this host when it had no name any more, so it serves it until it is closed. ``held_size``: the size
+    believed before a lock made it old, until attributes are asked for. ``blind``: a change was missed and
+    the pages kept. ``reopened``: and it was opened since. ``opened`` has the names by which open
+    descriptions found the file, by their serials (None: it is another file's now); ``silly`` are those
+    that hide it. ``writing`` are this host's open file descriptions that may write. ``sending``: a
+    write-back is under way.
     """
 
     __slots__ = (
@@ -42,6 +42,7 @@ class CachedNode:
         "change",
         "data_change",
         "dirty_since_ns",
+        "entered",
         "error_code",
         "error_count",
         "expires_ns",
@@ -79,6 +80,7 @@ class CachedNode:
         self.listed = False
         self.ghosts: set[str] = set()
         self.absent: set[str] = set()
+        self.entered: dict[str, Inode] = {}
         self.held_size: int | None = None
         self.pages: Pages = {}
         self.patches: dict[int, list[Patch]] = {}
