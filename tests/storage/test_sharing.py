@@ -228,8 +228,8 @@ SEEN = {
     "a name that was away and is back hides nothing once it was looked for meanwhile": (
         NFS,
         [
-            "A w f abc", "A open p f r", "B rename f g", "A = ls .", "A = exists f", "B rename g f", "A = ls .",
-            "A = exists f", "A unlink f", "S = ls .",
+            "A w f abc", "A open p f r", "B rename f g", "A = ls .", "A = exists f", "B rename g f",
+            "A = ls .", "A = exists f", "A unlink f", "S = ls .",
         ],
         (None, None, None, ["g"], False, None, ["f"], True, None, []),
     ),
@@ -249,7 +249,7 @@ SEEN = {
         ],
         (None, None, None, None, ["f", "g"], None, "abc", None, [".nfs"]),
     ),
-    "and stays where the file is ESTALE when it is closed": (
+    "what is hidden stays where the file is ESTALE when it is closed": (
         ("nfs3",),
         [
             "A w f abc", "A open p f r", "B w g x", "B rename g f", "A unlink f", "A = nlink p", "A close p",
