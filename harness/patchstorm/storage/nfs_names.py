@@ -256,9 +256,8 @@ class NameCache(PageCache):
         node.listed = True
         node.ghosts -= entries.keys()
         node.absent -= entries.keys()
-        if (
-            self.mount.is_v3
-        ):  # whose list looks up what it finds (nfs_prime_dcache; with 4 it was not seen to)
+        if self.mount.is_v3:
+            # its list looks up what it finds (nfs_prime_dcache), which was not seen with 4
             entered = list(node.entered.items())
             for name in [name for name, inode in entered if entries.get(name, inode) is not inode]:
                 self._forget_opened(node, name)
