@@ -188,6 +188,23 @@ SEEN = {
         ["A w f abc", "A rename f g", "A = size f", "B rename g f", "A w f z", "S = rd f"],
         (None, None, "ENOENT", None, None, "zbc"),
     ),
+    "who writes after a lock, without a look, does so by the size from before it": (
+        NFS,
+        [
+            "A w f a*4096", "B open p f rw,creat", "A open q f rw,append,creat", "B = seek p 0 end",
+            "B = lock p sh", "A ap f d*5000", "B = lock p", "B = write p f*1",
+            "B = pread p 20000 0", "B close p", "S = rd f",
+        ],
+        (
+            None, None, None, 4096, "locked", None, "locked", 1, "a*4096+f*1+0*4095+d*904", None,
+            "a*4096+f*1+d*4999",
+        ),
+    ),
+    "a write beyond the end asks for the size, and may be ESTALE": (
+        ("nfs3",),
+        ["A w f a*4096", "A open p f rw,trunc", "B unlink f", "A fallocate p 1 1"],
+        (None, None, None, "ESTALE"),
+    ),
     "an append by who has the file open sends the old page over what another wrote there": (
         ("nfs4.0", "nfs4.1", "nfs4.2"),
         [
@@ -420,6 +437,27 @@ NEVER = {
         NFS,
         ["A w f abc", "A link f g", "A open p f r", "A unlink g", "S = ls ."],
         (None, None, None, None, [".nfs", "f"]),
+    ),
+    "who looks after the lock writes by what he sees": (
+        NFS,
+        [
+            "A w f a*4096", "B open p f rw,creat", "A ap f d*5000", "B = lock p", "B = fsize p",
+            "B pwrite p f*1 4096", "B = pread p 20000 0",
+        ],
+        (None, None, None, "locked", 9096, None, "a*4096+f*1+0*4095+d*904"),
+    ),
+    "zeros of one's own making are not sent": (
+        NFS,
+        [
+            "A w f a*4096", "B open p f rw,creat", "A ap f d*5000", "B lock p; pwrite p f*1 4096",
+            "B close p", "S = rd f",
+        ],
+        (None, None, None, None, None, "a*4096+f*1+0*4095+d*904"),
+    ),
+    "a write within a file with a name is not ESTALE": (
+        NFS,
+        ["A w f a*4096", "A open p f rw", "B unlink f", "A pwrite p x 0"],
+        (None, None, None, "ESTALE"),
     ),
     "4.2 copies on the server": (
         ("nfs4.2",),

@@ -282,6 +282,7 @@ class AttributeCache(Host):
             raise failure(errno.ESTALE)
         if inode.writers is not None and not self.unreachable:
             self.server.observe(inode, self)
+        node.held_size = None
         if node.change == inode.change:
             if self.clock.now_ns >= node.expires_ns:
                 self.getattr(node, held)
