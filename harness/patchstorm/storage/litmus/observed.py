@@ -207,11 +207,14 @@ kl [null,null,"abcd",null,null,"ESTALE","abcd",null,null]
 bjkl [null,["f"],null,[".nfs"],null,[]]
 a [null,["f"],null,[],null,[]]
 [hidden-unseen]
-bjl [null,null,null,[".nfs"],null]
+bjkl [null,null,null,[".nfs"],null]
 a [null,null,null,[],null]
 [hidden-from-nobody]
-bjl [null,null,"ETXTBSY",["g"],null]
-a [null,null,null,["f"],null]
+bjkl [null,null,"ETXTBSY",["g"],null]
+ab [null,null,null,["f"],null]
+[written-after-a-lock]
+a [null,null,null,null,"a*4096+Y*2+d*4998",null,"a*4096+Y*2+d*4998"]
+bjkl [null,null,null,null,"a*4096+Y*2+0*4094+d*904",null,"a*4096+Y*2+d*4998"]
 """
 
 

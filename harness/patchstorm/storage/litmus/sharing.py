@@ -345,6 +345,19 @@ SHARING: tuple[Program, ...] = (
         """,
     ),
     _p(
+        "written-after-a-lock",
+        "who writes where the file ended before he locked it reads zeros behind it, and does not send them",
+        """
+        A w f a*4096
+        B open fd f rw
+        A ap f d*5000
+        B lock fd; pwrite fd YY 4096
+        B = pread fd 9999 0 -> a*4096+Y*2+d*4998 | a*4096+Y*2+0*4094+d*904 @ nfs&!sync
+        B close fd
+        S = rd f -> a*4096+Y*2+d*4998
+        """,
+    ),
+    _p(
         "newer",
         "a change has a later time stamp, and takes room",
         """
