@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from patchstorm.storage.constants import PAGE_BYTES
 from patchstorm.storage.inode import Inode
-from patchstorm.storage.nfs_cache import CachedNode
 from patchstorm.storage.nfs_host import NfsHost
+from patchstorm.storage.nfs_node import CachedNode
 
 if TYPE_CHECKING:
     from patchstorm.storage.server import Server

@@ -70,6 +70,8 @@ class NfsMount:
     """The server still opens a file without names by its handle (knfsd 6.1 does, 6.12 not)."""
     recent: bool = False
     """Client and server are those of Linux 7.2, which delegate more and look up less (see below)."""
+    aged: bool = True
+    """Clients are those of Linux 6.1, not of 6.12 or later (see below)."""
     lease_ns: int = 90 * SECOND_NS
     grace_ns: int = 90 * SECOND_NS
     dirty_age_ns: int = 30 * SECOND_NS
@@ -83,6 +85,16 @@ class NfsMount:
     def opens_by_handle(self) -> bool:
         """4.1 and later send OPEN with CLAIM_FH for a name they have cached."""
         return self.version in ("4.1", "4.2")
+
+    @property
+    def creates_uncut(self) -> bool:
+        """A name believed missing is created without saying that the file shall be empty."""
+        return self.aged and self.is_v3
+
+    @property
+    def fstat_looks_up(self) -> bool:
+        """The C library's fstat is a look-up to the kernel; later ones see through it."""
+        return self.aged
 
     @property
     def delegates_names(self) -> bool:

@@ -10,80 +10,18 @@ from patchstorm.storage import constants as c
 from patchstorm.storage.errors import WouldBlock, failure
 from patchstorm.storage.handle import Handle
 from patchstorm.storage.inode import Inode
-from patchstorm.storage.nfs_cache import CachedNode
-from patchstorm.storage.nfs_locks import NfsLocks
-from patchstorm.storage.paths import ASCII_LENGTH_SAFE, DOTS, Lookup, check_name, walk, walk_parent
+from patchstorm.storage.nfs_node import CachedNode, Name
+from patchstorm.storage.nfs_paths import NfsPaths
+from patchstorm.storage.paths import Lookup
 
 _CREATE_EXCL = c.O_CREAT | c.O_EXCL
-_OF_PATHS = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 _REFUSED_ON_DIRECTORY = c.O_ACCMODE | c.O_CREAT | c.O_TRUNC
 
 
-class NfsFiles(NfsLocks):
+class NfsFiles(NfsPaths):
     """Descriptors and contents, by way of the host's caches."""
 
     __slots__ = ()
-
-    # -- resolution ---------------------------------------------------------------------------
-
-    def _walk(
-        self, path: str, dir_fd: int | None, follow: bool, last: Lookup
-    ) -> tuple[Inode, str, Inode | None]:
-        root, base, kernel = self.tree.root, self._base(dir_fd), self.kernel
-        try:
-            try:
-                return walk(path, root, base, follow, kernel.look_up, last)
-            except OSError as error:
-                if error.errno != errno.ESTALE:
-                    raise
-            return walk(path, root, base, follow, kernel.ask_name)
-        except OSError as error:
-            if error.filename is None and error.errno in _OF_PATHS:
-                raise failure(error.errno, path) from None
-            raise
-
-    def _existing(self, path: str, dir_fd: int | None, follow: bool) -> Inode:
-        inode = self._walk(path, dir_fd, follow, self.kernel.look_up)[2]
-        if inode is None:
-            raise failure(errno.ENOENT, path)
-        return inode
-
-    def _true(
-        self, path: str, dir_fd: int | None = None, new: bool = False
-    ) -> tuple[Inode, str, Inode | None]:
-        """For calls that the server executes by name: directory, name, what is really there."""
-        directory, name = self._parent(path, dir_fd)
-        if name in DOTS:
-            return directory, name, directory
-        self._find_base(directory, dir_fd, path)
-        return directory, name, self._true_last(directory, name, new)
-
-    def _doomed(self, path: str, dir_fd: int | None) -> tuple[Inode, str, Inode | None]:
-        """For calls that take a name away: what is there, unless it is believed missing."""
-        directory, name = self._parent(path, dir_fd)
-        if name in DOTS:
-            return directory, name, directory
-        if self.kernel.believes_missing(directory, name):
-            raise failure(errno.ENOENT, path)
-        self._find_base(directory, dir_fd, path)
-        return directory, name, self._true_last(directory, name)
-
-    def _find_base(self, directory: Inode, dir_fd: int | None, path: str) -> None:
-        """A request by the handle of a descriptor: a directory that was removed may be gone."""
-        if directory.nlink == 0 and dir_fd is not None and directory is self._base(dir_fd):
-            self.kernel.contact()
-            try:
-                self.kernel.find_removed(directory)
-            except OSError:
-                raise failure(errno.ESTALE, path) from None
-
-    def _parent(self, path: str, dir_fd: int | None = None) -> tuple[Inode, str]:
-        return walk_parent(path, self.tree.root, self._base(dir_fd), self.kernel.look_up)
-
-    def _true_last(self, directory: Inode, name: str, new: bool = False) -> Inode | None:
-        if len(name) > ASCII_LENGTH_SAFE:
-            check_name(name)
-        return self.kernel.true_name(directory, name, new)
 
     # -- open and close -------------------------------------------------------------------------
 
@@ -100,26 +38,31 @@ class NfsFiles(NfsLocks):
             raise failure(errno.EISDIR, path)
         exclusive = flags & _CREATE_EXCL == _CREATE_EXCL
         follow = not flags & c.O_NOFOLLOW and not exclusive
-        if exclusive:
-            last: Lookup = kernel.true_name
-        elif flags & c.O_CREAT:
-            last = kernel.name_to_create
-        else:
-            last = kernel.name_to_open
-        directory, name, inode = self._walk(path, dir_fd, follow, last)
+        directory, name, inode = self._walk(path, dir_fd, follow, self._last(flags))
         if inode is None:
             if not flags & c.O_CREAT:
                 raise failure(errno.ENOENT, path)
             if exclusive:  # which nothing was looked up for
                 self._find_base(directory, dir_fd, path)
-            inode = self._create(directory, name, mode, exclusive)
+            inode = self._found_by_creating(directory, name, flags)
+            if inode is None:
+                inode = self._create(directory, name, mode, exclusive)
         elif exclusive:
             kernel.doubt(directory, name)
             raise failure(errno.EEXIST, path)
         else:
             self._check_open(inode, flags, path)
             self._open_existing(inode, flags)
-        return self._opened(inode, flags)
+        return self._opened(inode, flags, (directory, name))
+
+    def _last(self, flags: int) -> Lookup:
+        """How the last name of a path that is opened is looked up."""
+        kernel = self.kernel
+        if not flags & c.O_CREAT:
+            return kernel.name_to_open
+        if flags & c.O_EXCL:
+            return kernel.true_name
+        return kernel.name_to_create_cut if flags & c.O_TRUNC else kernel.name_to_create
 
     def open_found(self, found: int, flags: int, name: str, dir_fd: int) -> int:
         """By name, as the server is asked; ESTALE where that is another file now: look again."""
@@ -161,6 +104,15 @@ class NfsFiles(NfsLocks):
         kernel.after_change(directory, before, name, inode)
         return inode
 
+    def _found_by_creating(self, directory: Inode, name: str, flags: int) -> Inode | None:
+        """The file that was there after all and is taken for new, if it is (``name_to_create_cut``)."""
+        if flags & c.O_EXCL:
+            return None
+        inode = self.kernel.found_by_creating(directory, name)
+        if inode is not None:
+            self._open_existing(inode, flags & ~c.O_TRUNC)
+        return inode
+
     def _open_existing(self, inode: Inode, flags: int) -> None:
         """Close-to-open: the attributes are asked for, and old pages dropped.
 
@@ -184,7 +136,7 @@ class NfsFiles(NfsLocks):
         if flags & c.O_TRUNC and inode.entries is None:
             kernel.resize(node, 0)
 
-    def _opened(self, inode: Inode, flags: int) -> int:
+    def _opened(self, inode: Inode, flags: int, name: Name | None = None) -> int:
         kernel = self.kernel
         node = kernel.node(inode)
         node.opens += 1
@@ -194,6 +146,9 @@ class NfsFiles(NfsLocks):
         serial = server.next_handle
         server.next_handle = serial + 1
         handle = Handle(inode, flags, serial, self.pid)
+        node.opened[serial] = name
+        if name is not None:
+            kernel.node(name[0]).entered[name[1]] = inode
         node.writing += handle.writable
         handle.errors_seen = node.error_count
         return self._install(handle)
@@ -268,11 +223,12 @@ class NfsFiles(NfsLocks):
 
     def _closed(self, handle: Handle, node: CachedNode) -> None:
         node.opens -= 1
+        opened = node.opened.pop(handle.serial, None)
         node.writing -= handle.writable
         if not self.kernel.mount.is_v3:
             self.server.close_on_server(handle.inode)
-        if node.opens == 0:
-            self.kernel.last_close(node)
+        if opened is not None and opened not in node.opened.values():
+            self.kernel.closed(node, opened)
 
     def _report(self, handle: Handle, node: CachedNode) -> None:
         """A write-back error, once to each description open when it happened."""

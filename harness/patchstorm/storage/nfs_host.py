@@ -10,14 +10,14 @@ from patchstorm.storage.errors import WouldBlock, failure
 from patchstorm.storage.flavour import NfsMount
 from patchstorm.storage.inode import Inode
 from patchstorm.storage.locks import FileLocks, Owner
-from patchstorm.storage.nfs_cache import CachedNode
-from patchstorm.storage.nfs_names import NameCache
+from patchstorm.storage.nfs_changes import NameChanges
+from patchstorm.storage.nfs_node import CachedNode
 
 if TYPE_CHECKING:
     from patchstorm.storage.server import Server
 
 
-class NfsHost(NameCache):
+class NfsHost(NameChanges):
     """The kernel of one client host. ``local_locks`` hold what ``local_lock``/``nolock`` keep."""
 
     __slots__ = ("local_locks",)

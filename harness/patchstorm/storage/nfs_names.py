@@ -1,4 +1,4 @@
-"""Names, as an NFS client looks them up and changes them.
+"""Names, as an NFS client looks them up and lists them (``nfs_changes`` changes them).
 
 Rules (nfs(5); Linux fs/nfs/dir.c as of 6.1; measured):
 
@@ -13,44 +13,25 @@ Rules (nfs(5); Linux fs/nfs/dir.c as of 6.1; measured):
   NFS3ERR_STALE; both measured with every version). To list it may be ESTALE in any case. A path
   that led there by a name is walked again and every name asked for (LOOKUP_REVAL), so a
   descriptor alone shows it.
-- create, mkdir, rename, link and unlink are executed by name on the server, so what they report of
-  existence is true. But a name that is believed missing is not even asked for where it would have to
-  exist: unlink, rmdir and the source of a rename answer ENOENT at once (nfs_neg_need_reval excepts only
-  what is to be made or replaced; measured on 6.1.176).
-- Opening a name believed found: version 4.0 opens by name; version 3 checks the file it believes in, which
-  succeeds if that file still has a name somewhere; 4.1 and later open that file by its handle, which
-  a server may even serve when the file has no name left.
-- A file that is open on this host and loses its last use as a name here becomes ``.nfs...`` in the
-  same directory until it is closed ("silly rename"); for a rename over it that is a separate call.
+- Opening a name believed found: version 4.0 opens by name, without looking it up; version 3 checks
+  the file it believes in, which succeeds if that file still has a name somewhere; 4.1 and later open that
+  file by its handle, which a server may even serve when the file has no name left.
 """
 
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
-from patchstorm.storage.constants import SECOND_NS
 from patchstorm.storage.errors import failure
-from patchstorm.storage.flavour import NfsMount
 from patchstorm.storage.inode import Inode
-from patchstorm.storage.nfs_cache import CachedNode, version3_key
+from patchstorm.storage.nfs_node import CachedNode
 from patchstorm.storage.nfs_pages import PageCache
-
-if TYPE_CHECKING:
-    from patchstorm.storage.server import Server
-
-_LATE_REMOVAL_NS = SECOND_NS
-"""An asynchronous removal of a silly-renamed file is done after this long."""
 
 
 class NameCache(PageCache):
-    """Directories, as one NFS client sees and changes them."""
+    """Directories, as one NFS client sees them."""
 
-    __slots__ = ("silly_count",)
-
-    def __init__(self, server: Server, name: str, mount: NfsMount) -> None:
-        super().__init__(server, name, mount)
-        self.silly_count = 0
+    __slots__ = ()
 
     # -- looking up ---------------------------------------------------------------------------
 
@@ -62,8 +43,10 @@ class NameCache(PageCache):
         believed = node.names.get(name, directory)
         if believed is directory:
             return self.ask_name(directory, name)
-        if believed is None and directory.nlink == 0 and self._asks_removed(node):
-            return self.ask_name(directory, name)
+        if believed is None:
+            node.absent.add(name)
+            if directory.nlink == 0 and self._asks_removed(node):
+                return self.ask_name(directory, name)
         truth = self._truth(directory, name)
         if believed is truth and self.trusts_names and self.clock.now_ns < node.expires_ns:
             return believed
@@ -104,13 +87,26 @@ class NameCache(PageCache):
         if self.mount.is_v3 or node.change < 0:
             self.absorb(node)
         found = self._truth(directory, name)
+        if node.entered.get(name, found) is not found:
+            self._forget_opened(node, name)
         node.names[name] = found
         node.ghosts.discard(name)
-        if found is not None:
+        if found is None:
+            node.absent.add(name)
+        else:
+            node.absent.discard(name)
             if found.writers is not None:
                 self.server.observe(found, self)
             self.absorb(self.node(found))
         return found
+
+    def _forget_opened(self, directory: CachedNode, name: str) -> None:
+        """The name is another file's now: under it nothing of the old one is open (d_invalidate)."""
+        node = self.nodes.get(directory.entered.pop(name).serial)
+        if node is not None:
+            for serial, opened in node.opened.items():
+                if opened == (directory.inode, name):
+                    node.opened[serial] = None
 
     def find_removed(self, directory: Inode) -> None:
         """A request by the handle of a removed directory: ESTALE, for good, if it is not found."""
@@ -151,8 +147,22 @@ class NameCache(PageCache):
         if self.mount.version == "4.0":
             node = self.nodes.get(directory.serial)
             if node is None or node.names.get(name) is not None:
-                return self._opened_by_delegation(directory, name) or self.ask_name(directory, name)
+                return self._opened_by_name(directory, name)
         return self._verified(directory, name, self.look_up(directory, name))
+
+    def _opened_by_name(self, directory: Inode, name: str) -> Inode | None:
+        """Version 4.0: of a name that is believed and true OPEN is all that is asked; LOOKUP, whose reply no
+        writer could take for its own change, is not (nfs4_do_lookup_revalidate)."""
+        believed = self._believed(directory, name)
+        if (
+            believed is not None
+            and believed is self._truth(directory, name)
+            and believed.entries is None
+            and believed.target is None
+            and self.mount.close_to_open
+        ):
+            return believed
+        return self._opened_by_delegation(directory, name) or self.ask_name(directory, name)
 
     def _opened_by_delegation(self, directory: Inode, name: str) -> Inode | None:
         """A file that is unchanged since this client was given a delegation of it: opening it asks nobody."""
@@ -168,9 +178,28 @@ class NameCache(PageCache):
     def name_to_create(self, directory: Inode, name: str) -> Inode | None:
         """The same with O_CREAT: a name believed missing is not believed (nfs_neg_need_reval)."""
         node = self.nodes.get(directory.serial)
-        if node is None or node.names.get(name) is None or self.mount.version == "4.0":
+        if node is None or node.names.get(name) is None:
             return self.ask_name(directory, name)
+        if self.mount.version == "4.0":
+            return self._opened_by_name(directory, name)
         return self._verified(directory, name, self.look_up(directory, name))
+
+    def name_to_create_cut(self, directory: Inode, name: str) -> Inode | None:
+        """The same with O_TRUNC: version 3 creates what was once found missing without looking for it,
+        however long ago that was; if it is there, it is taken for new and not cut (lookup_open; seen with
+        6.1)."""
+        node = self.nodes.get(directory.serial)
+        if (
+            self.mount.creates_uncut
+            and node is not None
+            and name in node.absent
+            and not self.unreachable
+        ):
+            found = self._truth(directory, name)
+            regular = found is not None and found.entries is None and found.target is None
+            if regular and self.settings.choose("nfs.missing-name", 2) == 1:
+                return None
+        return self.name_to_create(directory, name)
 
     def _verified(self, directory: Inode, name: str, believed: Inode | None) -> Inode | None:
         """Close-to-open applied to the name: the file believed in must still be there."""
@@ -192,64 +221,6 @@ class NameCache(PageCache):
         node = self.nodes.get(directory.serial)
         if node is not None:
             node.expires_ns = 0
-
-    def own_change(self, inode: Inode | None) -> None:
-        """A call of this host changed an inode's links: what is known of it is known anew."""
-        node = None if inode is None else self.nodes.get(inode.serial)
-        if node is not None:
-            self.absorb(node)
-
-    def doubt(self, directory: Inode, name: str) -> None:
-        """The server said EEXIST: what was believed of the name is dropped, unless it was that.
-
-        A recent client (7.2) may go on believing that it is missing.
-        """
-        node = None if self.mount.recent else self.nodes.get(directory.serial)
-        if node is not None and node.names.get(name, directory) is not self._truth(directory, name):
-            node.names.pop(name, None)
-            node.ghosts.discard(name)
-
-    def missed(self, directory: Inode, name: str) -> None:
-        """The server said ENOENT for what was to be moved or removed: the name is believed missing now.
-
-        Not if a file that is believed to be there is open here: then it was hiding it that failed, and what
-        is believed stays (nfs_sillyrename; seen with 4.0 and 4.2).
-        """
-        node = self.node(directory)
-        believed = node.names.get(name, directory)
-        if believed is directory:
-            self.ask_name(directory, name)
-        elif believed is None or not self.must_stay(believed):
-            node.names[name] = None
-            node.ghosts.discard(name)
-
-    def renames_nothing(self, from_dir: Inode, from_name: str, to_dir: Inode, to_name: str) -> bool:
-        """Source and target are believed to be one file, which rename(2) leaves as they are; nobody is
-        asked."""
-        truth = self._truth(from_dir, from_name)
-        source = self._believed(from_dir, from_name) or truth
-        if source is None or self._believed(to_dir, to_name) is not source:
-            return False
-        if truth is source and self._truth(to_dir, to_name) is source:
-            return False  # so it is, and the server knows it, too
-        return self.settings.choose("nfs.name", 2) == 1
-
-    def hides_for_nothing(
-        self, from_dir: Inode, from_name: str, to_dir: Inode, to_name: str
-    ) -> Inode | None:
-        """The target that a rename hides, before it fails since its source is gone.
-
-        The source is believed in, and the target believed to be a file that is open here. What is hidden is
-        whatever has the name on the server, and it is removed when that file is closed (nfs_rename; seen
-        with 3, 4.0 and 4.2).
-        """
-        source = self._believed(from_dir, from_name)
-        target = self._believed(to_dir, to_name)
-        if source is None or target is None or not self.must_stay(target):
-            return None
-        if self._truth(to_dir, to_name) is None or self.settings.choose("nfs.name", 2) == 0:
-            return None
-        return target
 
     def _believed(self, directory: Inode, name: str) -> Inode | None:
         node = self.nodes.get(directory.serial)
@@ -284,6 +255,12 @@ class NameCache(PageCache):
         self.absorb(node)
         node.listed = True
         node.ghosts -= entries.keys()
+        node.absent -= entries.keys()
+        if self.mount.is_v3:
+            # its list looks up what it finds (nfs_prime_dcache), which was not seen with 4
+            entered = list(node.entered.items())
+            for name in [name for name, inode in entered if entries.get(name, inode) is not inode]:
+                self._forget_opened(node, name)
         kept = {
             name: known
             for name, known in node.names.items()
@@ -294,107 +271,3 @@ class NameCache(PageCache):
             if inode.serial not in self.nodes:  # READDIRPLUS brings attributes along
                 self.absorb(self.node(inode))
         return entries
-
-    # -- changing -----------------------------------------------------------------------------
-
-    def before_change(self, directory: Inode) -> tuple[int, tuple[int, int, int]]:
-        """What the reply will give as the directory's state before the call."""
-        return directory.change, version3_key(directory)
-
-    def after_change(
-        self,
-        directory: Inode,
-        before: tuple[int, tuple[int, int, int]],
-        name: str,
-        inode: Inode | None,
-    ) -> None:
-        """A call of this host changed ``name``: keep what is known, or find out it is old."""
-        node = self.node(directory)
-        change, key = before
-        if node.change != change and not self._misses_foreign_change(node, key):
-            node.names.clear()
-            node.ghosts.clear()
-        node.names[name] = inode
-        node.ghosts.discard(name)
-        node.change = directory.change
-        node.timeo_ns = self._shortest(directory)
-        self.absorb(node)
-        if inode is not None:
-            self._absorb_links(self.node(inode))
-
-    def _absorb_links(self, node: CachedNode) -> None:
-        """With a delegation a link of one's own makes no page old (seen with 4.2 on 7.2)."""
-        pages, true = node.pages, node.data_change == node.inode.data_change
-        self.absorb(node)
-        dropped = true and self.mount.delegates_files and len(pages) > len(node.pages)
-        if dropped and self.settings.choose("nfs.delegated", 2) == 1:
-            node.pages = pages
-
-    def _misses_foreign_change(self, node: CachedNode, key: tuple[int, int, int]) -> bool:
-        if not self.mount.is_v3 or node.key != key or not node.names:
-            return False
-        return self.settings.choose("nfs3.tick", 2) == 1
-
-    def lost_reply(self, code: int) -> None:
-        """The call was executed; its reply was lost and the retransmission failed.
-
-        A version 4.1 session makes that impossible but across a restart of the server.
-        """
-        faults = self.settings.faults
-        if faults is None or not faults.lost_reply:
-            return
-        if self.mount.opens_by_handle and not self.session_lost:
-            return
-        self.session_lost = False
-        if self.settings.choose("fault.lost_reply", 2):
-            raise failure(code)
-
-    def refuse_in_grace(self) -> None:
-        """A version 4 server that has just restarted accepts only reclaims (RFC 8881, 8.4.2)."""
-        if not self.mount.is_v3:
-            self.server.grace_wait()
-
-    # -- silly rename ---------------------------------------------------------------------------
-
-    def must_stay(self, inode: Inode) -> bool:
-        """The file is open on this host, so a name of it must not just go."""
-        node = self.nodes.get(inode.serial)
-        return node is not None and node.opens > 0 and node.silly is None
-
-    def rename_silly(self, directory: Inode, name: str, inode: Inode) -> None:
-        """Move a name out of the way; the file goes when this host closes it."""
-        self.silly_count += 1
-        hidden = f".nfs{inode.number:016x}{self.silly_count:08x}"
-        before = self.before_change(directory)
-        self.tree.rename(directory, name, directory, hidden)
-        node = self.node(inode)
-        node.silly = (directory, hidden)
-        self.after_change(directory, before, name, None)
-        self.node(directory).names[hidden] = inode
-
-    def last_close(self, node: CachedNode) -> None:
-        """No descriptor of this host is left: a silly-renamed file is removed, perhaps a bit late."""
-        if node.silly is None:
-            return
-        directory, name = node.silly
-        node.silly = None
-        if self.unreachable or self.settings.choose("nfs.silly-late", 2):
-            self.removals.append((directory, name, self.clock.now_ns))
-        else:
-            self._remove_silly(directory, name)
-
-    def end_removals(self) -> None:
-        """What has been on its way for as long as any removal is has arrived, whoever looks."""
-        if self.removals and not self.unreachable and not self._may_be_late():
-            self.remove_late()
-
-    def settle_removals(self) -> None:
-        """Somebody looks: removals on their way have arrived, if for long enough or by chance."""
-        if not self.removals or self.unreachable:
-            return
-        if not (self._may_be_late() and self.settings.choose("nfs.silly-late", 2)):
-            self.remove_late()
-
-    def _may_be_late(self) -> bool:
-        """Whether the first of them may still be on its way."""
-        return self.clock.now_ns - self.removals[0][2] < _LATE_REMOVAL_NS

@@ -12,6 +12,8 @@ Rules (nfs(5); Linux fs/nfs/write.c and file.c as of 6.1; measured):
   locks on the file, with ``noalignwrite``, or for a page never read.
 - What is too large for pages goes past the cache, written and read, as with O_DIRECT: of what a kernel may do
   with its cache this is the plainest.
+- What is read beyond the true end of a file, and within the believed one, is zeros; version 4 learns nothing
+  of the size by it, since its READ brings no attributes (RFC 7530, section 16.25).
 - There is no append operation: O_APPEND writes at the size the client believes in.
 - Errors of sending surface at fsync or close, once for each descriptor.
 """
@@ -26,7 +28,7 @@ from patchstorm.storage.constants import FILE_BYTES_MAX, PAGE_BYTES
 from patchstorm.storage.errors import failure
 from patchstorm.storage.extents import Extents
 from patchstorm.storage.inode import Inode
-from patchstorm.storage.nfs_cache import CachedNode
+from patchstorm.storage.nfs_node import CachedNode
 from patchstorm.storage.nfs_writeback import WriteBack
 from patchstorm.storage.rope import Rope
 
@@ -47,6 +49,7 @@ class PageCache(WriteBack):
             return self._read_past(node, count, offset)
         if inode.writers is not None and not self.unreachable:
             self.server.observe(inode, self)
+        node.held_size = None
         if self.clock.now_ns >= node.expires_ns:
             self.getattr(node, True)
         elif inode.nlink == 0 and not self.unreachable:
@@ -120,7 +123,7 @@ class PageCache(WriteBack):
         self.check_handle(node, True)
         if any(index not in node.pages for index in node.patches):
             self.flush(node)
-        if node.change != inode.change:
+        if node.change != inode.change and self.mount.is_v3:
             node.expires_ns = 0  # the reply's attributes tell: look again before the next read
 
     def size(self, node: CachedNode) -> int:
@@ -128,6 +131,7 @@ class PageCache(WriteBack):
         inode = node.inode
         if inode.writers is not None and not self.unreachable:
             self.server.observe(inode, self)
+        node.held_size = None
         if self.clock.now_ns >= node.expires_ns or self._size_is_doubted(node):
             self.getattr(node, True)
         elif inode.nlink == 0 and not self.unreachable:
@@ -162,8 +166,14 @@ class PageCache(WriteBack):
         if isinstance(data, Rope) or type(node.inode.pages) is Extents:
             self._write_past(node, data, offset)
             return
+        if offset > node.size and node.inode.nlink == 0 and not self.unreachable:
+            self.check_handle(node, True)  # the size is asked for (nfs_revalidate_file_size)
         if not node.patches:
             self.become_writer(node)
+        size = node.size
+        held = self._held_size(node, offset)
+        if held is not None:
+            node.size, widen = held, False
         at = offset
         while at < end:
             index, start = divmod(at, PAGE_BYTES)
@@ -172,7 +182,17 @@ class PageCache(WriteBack):
                 self._read_before_write(node, index)
             self._write_page(node, index, start, data[at - offset : stop - offset], widen)
             at = stop
-        node.size = max(node.size, end)
+        node.held_size = None if held is None else max(held, end)
+        node.size = max(node.size if held is None else size, end)
+
+    def _held_size(self, node: CachedNode, offset: int) -> int | None:
+        """Who writes right after a lock, and asks for nothing before, does so by the size that the lock made
+        old: pages beyond that are zeros to him, which are not sent, and stay (nfs_write_end; seen with 3, 4.0
+        and 4.2)."""
+        held = node.held_size
+        if held is None or held >= node.size or offset > held or self.unreachable:
+            return None
+        return held if self.settings.choose("nfs.size", 2) == 1 else None
 
     def _write_past(self, node: CachedNode, data: bytes, offset: int) -> None:
         if node.patches:
@@ -194,7 +214,8 @@ class PageCache(WriteBack):
                 self.absorb(node)
                 if index * PAGE_BYTES >= node.size:
                     return
-            node.pages[index] = node.inode.pages.get(index, b"")
+            page = node.inode.pages.get(index, b"")
+            node.pages[index] = page[: node.size - index * PAGE_BYTES]
 
     def _write_page(
         self, node: CachedNode, index: int, start: int, part: bytes, widen: bool
@@ -211,7 +232,8 @@ class PageCache(WriteBack):
         if page is not None and (index in node.pages or index not in node.patches):
             node.pages[index] = page
             if widen:
-                node.wide.add(index)
+                known = min(max(node.size - begins_at, 0), PAGE_BYTES)
+                node.wide[index] = max(node.wide.get(index, 0), start + len(part), known)
         patches = node.patches.setdefault(index, [])
         stop = start + len(part)
         if patches and any(start <= low and low + len(old) <= stop for low, old in patches):

@@ -2,7 +2,8 @@
 
 Rules (Linux fs/nfs/write.c and inode.c; measured on 6.1 and 7.2):
 
-- A dirty page that is cached whole is sent whole, over what others wrote beside it (``nfs.page-clobber``).
+- A dirty page that is cached whole is sent from its beginning to where the file was believed to end when
+  it was written, over what others wrote there (``nfs.page-clobber``; nfs_updatepage).
 - An error drops what is left, and is remembered for every descriptor that is open.
 - Pages that were written stay as they are here, also where somebody else changed the file meanwhile and this
   client takes that for its own change (``nfs.own-change``).
@@ -19,7 +20,8 @@ import msgspec
 from patchstorm.storage import pages as page_store
 from patchstorm.storage.constants import PAGE_BYTES
 from patchstorm.storage.errors import failure
-from patchstorm.storage.nfs_cache import AttributeCache, CachedNode, Patch
+from patchstorm.storage.nfs_cache import AttributeCache
+from patchstorm.storage.nfs_node import CachedNode, Patch
 from patchstorm.storage.pages import Pages
 
 
@@ -123,7 +125,8 @@ class WriteBack(AttributeCache):
         for start, part in patches:
             meant = page_store.overlay(meant, start, part)
             end = max(end, start + len(part))
-        length = min(PAGE_BYTES, node.size - begin)
+        written = max(start + len(part) for start, part in patches)
+        length = min(max(node.wide[index], written), node.size - begin)
         whole = node.pages[index][:length].ljust(length, b"\0")
         sent = page_store.overlay(meant, 0, whole)
         if length <= end and sent.rstrip(b"\0") == meant.rstrip(b"\0"):

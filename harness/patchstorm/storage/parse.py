@@ -138,7 +138,8 @@ def _ordered(mount: NfsMount, fields: tuple[str, ...]) -> NfsMount:
 def _kernel(flavour: Flavour, value: str) -> Flavour:
     """6.1 serves an unlinked file by handle, 6.12 was seen not to; 7.2 delegates more."""
     _one_of(value, *KERNELS)
-    return _mount(serves_unlinked=value == "6.1", recent=value == "7.2")(flavour, value)
+    old = value == "6.1"
+    return _mount(serves_unlinked=old, aged=old, recent=value == "7.2")(flavour, value)
 
 
 def kernel_like(release: str) -> str:

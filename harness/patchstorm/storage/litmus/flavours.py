@@ -34,10 +34,13 @@ WORDS = {
     # Opening a believed name whose file is gone, or still has another name.
     "$gone": "41+&by-handle&!L&!ageless, nocto&!L",
     "$linked": "41+&!L&!ageless, v3&!L&!ageless, v3&!L&ageless&same-tick",
+    "$handle": "nocto&!L, 41+&!L&!ageless",
     # Attributes, and pages, of a file believed in; a path look-up with "L" brings fresh ones.
     "$attributes": "nfs&!L&!ageless",
     "$held": "nfs&!ageless",
     "$unsent": "nfs&!sync",
+    # Room that the C library reserves, beyond a size that is believed.
+    "$reserved": "nfs&!42&!ageless",
     # What happens after a lock was taken, and without it.
     "$late": "v4&!ageless",
 }

@@ -38,7 +38,8 @@ ANYTHING = "-> ~"
 TAGS = frozenset(
     (
         "local", "same-tick", "nfs", "v3", "v4", "40", "41+", "42", "ageless", "noac", "sync", "L", "pos",
-        "nocto", "flock-local", "posix-local", "by-handle", "narrow", "recent", "soft", "async",
+        "nocto", "flock-local", "posix-local", "by-handle", "narrow", "aged", "recent", "soft",
+        "async",
     )
 )  # fmt: skip
 """What a flavour can answer to in ``@`` conditions, beside the flavours' own names."""
@@ -200,6 +201,7 @@ def tags(flavour_text: str, same_tick: bool) -> frozenset[str]:
         "posix-local": mount.local_posix,
         "by-handle": mount.serves_unlinked,
         "narrow": not mount.extends_writes,
+        "aged": mount.aged,
         "recent": mount.recent,
         "soft": mount.recovery != "hard",
         "async": not flavour.disk.fsync_works,

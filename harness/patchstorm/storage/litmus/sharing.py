@@ -252,6 +252,112 @@ SHARING: tuple[Program, ...] = (
         NEWER,
     ),
     _p(
+        "created-uncut",
+        "what was missing and is created is not cut by version 3 if it is there after all (6.1)",
+        """
+        B = exists f -> false
+        A w f abcd
+        B open fd f w,creat,trunc; close fd
+        S = rd f -> "" | abcd @ v3&aged
+        """,
+        (*ALL, "nfs3,kernel=6.12"),
+    ),
+    _p(
+        "append-over-an-old-page",
+        "who appends while it has the file open may send the old page, too, over what another wrote",
+        """
+        A w f aaaa; open fd f r
+        B durable f cccc
+        A ap f dd
+        A close fd
+        S = rd f -> ccccdd | aaaadd @ v4&!L, nocto, 41+, v3&same-tick
+        """,
+    ),
+    _p(
+        "reserved-over-anothers-bytes",
+        "before 4.2 room beyond a size that is too old is reserved by zeros from the page's beginning",
+        """
+        A open fd f rw,creat
+        B w f dddddd
+        A fallocate fd 1 3; close fd
+        S = rd f -> dddddd | "ddd\\u0000dd" @ $reserved | "\\u0000\\u0000\\u0000\\u0000dd" @ $reserved
+        """,
+    ),
+    _p(
+        "cut-while-held",
+        "of what another has cut zeros are read; with version 4 the old size is told afterwards",
+        """
+        A w f abcd
+        B open fd f r
+        A truncate f 0
+        B = pread fd 9 0 -> "" | "\\u0000\\u0000\\u0000\\u0000" @ $held
+        B = fsize fd -> 0 | 4 @ v4&!ageless
+        B close fd
+        """,
+    ),
+    _p(
+        "opened-without-a-name",
+        "what is opened by its handle has no name that fstat could look at (6.1), and can be read",
+        """
+        A w f abcd; link f g
+        B open fd g r
+        A = rd f -> abcd
+        S unlink f; unlink g
+        A open fd f r -> ENOENT | null @ $handle
+        A = fsize fd -> EBADF | 4 @ $handle | ESTALE @ $handle&aged
+        A = pread fd 9 0 -> EBADF | abcd @ $handle
+        A close fd -> null | EBADF
+        B close fd
+        """,
+    ),
+    _p(
+        "hidden-by-name",
+        "a file that is open is hidden under the name by which it was opened; another one is just removed",
+        """
+        A w f abc; link f g; open fd f r; unlink g
+        S = ls . -> ["f"]
+        A unlink f
+        S = ls . -> [] @ local | [".nfs"] @ nfs
+        A close fd
+        S = ls . -> [] | [".nfs"] @ nfs
+        """,
+    ),
+    _p(
+        "hidden-unseen",
+        "what is open here is believed to have its name, and whatever has it now is hidden instead",
+        """
+        A w f abc; open fd f r
+        B w g x; rename g f
+        A unlink f
+        S = ls . -> [] | [".nfs"] @ $names
+        A close fd
+        """,
+    ),
+    _p(
+        "hidden-from-nobody",
+        "a rename over a name that a file is open under, and that is gone, fails in a way of its own",
+        """
+        A w f abc; w g new; open fd f r
+        B unlink f
+        A rename g f -> null | ETXTBSY @ $names
+        S = ls . -> ["f"] | ["g"] @ $names
+        A close fd
+        """,
+    ),
+    _p(
+        "written-after-a-lock",
+        "who writes where the file ended before he locked it reads zeros behind it, and does not send them",
+        """
+        A w f a*4096
+        B open fd f rw
+        A ap f d*5000
+        B lock fd; pwrite fd YY 4096
+        B = pread fd 9999 0 -> a*4096+Y*2+d*4998 | a*4096+Y*2+0*4094+d*904 @ nfs&!sync
+        B close fd
+        S = rd f -> a*4096+Y*2+d*4998
+        """,
+    ),
+    _p(
         "newer",
         "a change has a later time stamp, and takes room",
         """
