@@ -200,6 +200,14 @@ SEEN = {
             "a*4096+f*1+d*4999",
         ),
     ),
+    "and a file that was cut before does not shrink for him": (
+        V4,
+        [
+            "A w f a*9000", "B open p f rw,creat", "A truncate f 2", "B = lock p sh", "B = pwrite p d*4 1",
+            "B = pread p 20000 0", "B close p", "S = rd f",
+        ],
+        (None, None, None, "locked", 4, "a*1+d*4+0*8995", None, "adddd"),
+    ),
     "a write beyond the end asks for the size, and may be ESTALE": (
         ("nfs3",),
         ["A w f a*4096", "A open p f rw,trunc", "B unlink f", "A fallocate p 1 1"],

@@ -183,14 +183,18 @@ class PageCache(WriteBack):
             self._write_page(node, index, start, data[at - offset : stop - offset], widen)
             at = stop
         node.held_size = None if held is None else max(held, end)
-        node.size = max(node.size if held is None else size, end)
+        node.size = max(node.size, end) if held is None else max(size, held, end)
 
     def _held_size(self, node: CachedNode, offset: int) -> int | None:
         """Who writes right after a lock, and asks for nothing before, does so by the size that the lock made
         old: pages beyond that are zeros to him, which are not sent, and stay (nfs_write_end; seen with 3, 4.0
         and 4.2)."""
         held = node.held_size
-        if held is None or held >= node.size or offset > held or self.unreachable:
+        if held is None or held == node.size or offset > held or self.unreachable:
+            return None
+        if (
+            held > node.size and self.mount.is_v3
+        ):  # where the page is read before, and brings the size
             return None
         return held if self.settings.choose("nfs.size", 2) == 1 else None
 
