@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from chunkstore.store import NEEDS
 from patchstorm.target.claims import unclaimed
 from patchstorm.target.model import Target
 from patchstorm.target.registry import resolve
@@ -44,10 +43,6 @@ def test_locks_that_outlive_a_host_matter_where_a_host_dies() -> None:
 def test_no_locks_are_exclusive_where_locks_get_lost() -> None:
     assert unclaimed(needing("exclusive-locks"), "nfs4", ["lock-loss"]) is not None
     assert unclaimed(needing("exclusive-locks"), "nfs4", []) is None
-
-
-def test_the_store_and_its_description_name_the_same_needs() -> None:
-    assert set(resolve("reference").needs) == NEEDS
 
 
 def test_a_directory_of_the_users_own_gives_what_its_owner_says() -> None:
