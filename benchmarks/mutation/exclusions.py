@@ -22,7 +22,7 @@ import libcst.matchers as m
 _LOGS = frozenset({"log", "_log", "problems"})
 _MESSAGE_FUNCTIONS = frozenset({"shown"})
 _MESSAGE_NAMES = frozenset({"title", "_SHOWN_CHARS_MAX", "__all__"})
-_MESSAGE_ARGUMENTS = {"decimal": 0}  # the header's name, for what the refusal says
+_MESSAGE_ARGUMENTS = {"decimal": 0, "Refused": 2}  # a header's name for what is said, or all of it
 _CALLS = frozenset({"len", "isinstance", "TypeVar", "cast"})
 _BUILTIN_ERRORS = frozenset(
     name

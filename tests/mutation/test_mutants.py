@@ -88,6 +88,13 @@ def test_the_status_of_a_refusal_is_changed_and_its_title_is_not() -> None:
     assert not [one for one in after if "REFUSED" in one or "XX" in one]
 
 
+def test_what_a_handler_says_stays_and_what_it_handles_does_not() -> None:
+    code = 'FULL = (28,)\nheld = Refused(FULL, "OutOfSpace", "The storage is full.")\n'
+    (after,) = (more for before, more in changes(code).items() if "Refused" in before)
+    assert any("OUTOFSPACE" in one for one in after)
+    assert not [one for one in after if "THE STORAGE" in one or "XXThe" in one]
+
+
 def test_names_outlive_moved_lines_and_edits_of_other_functions() -> None:
     moved = "# a remark\n\n\n" + CODE.replace(
         "LIMIT = 7", "LIMIT = 9\n\n\ndef other():\n    run(1)"
