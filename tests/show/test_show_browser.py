@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -89,10 +90,11 @@ def test_columns_that_are_many_are_told_apart_by_their_heads(chromium: Any, tmp_
 
 def test_every_line_of_the_story_leads_to_its_row(opened: Opened) -> None:
     opened.page.locator(".story .linked", has_text="changed meanwhile").click()
-    assert opened.text("#what").startswith("step 76: write")
+    write = re.match(r"step (\d+): write", opened.text("#what"))
+    assert write is not None
     opened.page.locator("#scroll").focus()
     opened.page.keyboard.press("ArrowDown")
-    assert opened.text("#what").startswith("step 77")
+    assert opened.text("#what").startswith(f"step {int(write[1]) + 1}: ")
     rows = opened.page.locator("#rows [data-row]").count()
     opened.page.click("#all")
     opened.page.click("#out")
