@@ -386,3 +386,21 @@ def test_a_file_is_as_old_as_the_clock_says(tmp_path: Path) -> None:
     looked = ["[5.0, 5.0, 5.0, 5.0, 5.0]", "[True, True, True, True, True]", "10 1 True"]
     set_ = ["1700000000.0 1700000001.0", "1700000000000000002", "True", "True"]
     assert said(tmp_path, code) == [[*looked, *looked, *set_]] * 2
+
+
+def test_a_wait_for_less_than_the_clock_can_count_takes_time(tmp_path: Path) -> None:
+    """Who waits for the rest of a time, as a semaphore does, gets to its end."""
+    code = """
+        import threading, time
+        taken, told = threading.Lock(), threading.Condition()
+        taken.acquire()
+        idle = threading.Thread(target=lambda: time.sleep(1))
+        idle.start()
+        def notified():
+            with told: told.wait(4e-10)
+        for wait in (lambda: taken.acquire(timeout=4e-10), notified, lambda: idle.join(4e-10)):
+            before = time.monotonic_ns()
+            wait()
+            print(time.monotonic_ns() > before)
+    """
+    assert said(tmp_path, code)[0] == ["True"] * 3

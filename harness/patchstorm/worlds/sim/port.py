@@ -17,6 +17,7 @@ from patchstorm.choice.strategy import Footprint
 from patchstorm.storage.constants import LOCK_NB, O_ACCMODE, O_CREAT
 from patchstorm.storage.errors import WouldBlock
 from patchstorm.worlds.sim.kernel import Kernel
+from patchstorm.worlds.sim.timers import wait_ns
 
 if TYPE_CHECKING:
     from patchstorm.storage.client import Client
@@ -349,7 +350,7 @@ class SimPort:
         return EPOCH_NS + self.kernel.now_ns + self.skew_ns
 
     def sleep(self, seconds: float) -> None:
-        self.kernel.sleep(int(seconds * 1e9))
+        self.kernel.sleep(wait_ns(seconds))
 
     def urandom(self, size: int) -> bytes:
         """Bytes that never repeat: this process's number and a counter, so names sort by age."""

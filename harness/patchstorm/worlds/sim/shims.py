@@ -29,6 +29,7 @@ from patchstorm.worlds.sim.port import SimPort
 from patchstorm.worlds.sim.sealed import THREAD, refuse
 from patchstorm.worlds.sim.shim_files import Opener
 from patchstorm.worlds.sim.shim_os import SimOs
+from patchstorm.worlds.sim.timers import wait_ns
 
 FROM_SOURCE = (
     "posixpath",
@@ -214,7 +215,7 @@ class SimLock:
         kernel = self._port.kernel
         kernel.step()
         me = _task_number(self._port)
-        until = kernel.now_ns + int(timeout * 1e9) if timeout >= 0 else None
+        until = kernel.now_ns + wait_ns(timeout) if timeout >= 0 else None
         while self._owner is not None and not (self._reentrant and self._owner == me):
             if not blocking or (until is not None and kernel.now_ns >= until):
                 return False

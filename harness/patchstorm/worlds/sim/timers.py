@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from patchstorm.worlds.sim.task import Task
 
 
+def wait_ns(seconds: float) -> int:
+    """How long a wait takes on the clock of a run; one that is not for nothing takes time, as everywhere.
+
+    Else who waits for what is left of a second waits for less than a nanosecond, again and again.
+    """
+    return max(1, int(seconds * 1e9)) if seconds > 0 else 0
+
+
 class Timer:
     """Something that happens at a time: a task wakes, or ``callback`` is called."""
 

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from patchstorm.worlds.sim.hosted.here import current, task_here
+from patchstorm.worlds.sim.timers import wait_ns
 
 if TYPE_CHECKING:
     from patchstorm.worlds.sim.hosted.process import HostedProcess
@@ -37,7 +38,7 @@ class SimLock:
             return False
         if not self._process.alive and not self._own_task():
             return True  # a finalizer that comes late, in others' name; whoever held it is gone
-        until_ns = kernel.now_ns + int(timeout * 1e9) if timeout > 0 else None
+        until_ns = kernel.now_ns + wait_ns(timeout) if timeout > 0 else None
         while self._owner is not None:
             if until_ns is not None and kernel.now_ns >= until_ns:
                 return False

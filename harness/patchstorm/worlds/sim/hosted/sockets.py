@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 from patchstorm.worlds.sim.hosted.connection import CLIENT_PORT, Wire
+from patchstorm.worlds.sim.timers import wait_ns
 
 
 class SimSocket:
@@ -39,7 +40,7 @@ class SimSocket:
     def recv_into(self, buffer: Any) -> int:
         """recv(2): waits until something is there; 0 at the end of what the client sends."""
         kernel = self._kernel
-        until_ns = None if self.timeout is None else kernel.now_ns + int(self.timeout * 1e9)
+        until_ns = None if self.timeout is None else kernel.now_ns + wait_ns(self.timeout)
         while not (self._arrived or self._ended or self._broken):
             if self.timeout == 0:
                 raise BlockingIOError(11, "Resource temporarily unavailable")

@@ -22,6 +22,7 @@ from patchstorm.worlds.sim.hosted.here import current, real_ident, task_here
 from patchstorm.worlds.sim.hosted.lines import Line, on_behalf, own_line
 from patchstorm.worlds.sim.hosted.locks import Local, Lock, RLock, SharedLock
 from patchstorm.worlds.sim.task import Died
+from patchstorm.worlds.sim.timers import wait_ns
 
 if TYPE_CHECKING:
     from patchstorm.worlds.sim.hosted.process import HostedProcess
@@ -85,7 +86,7 @@ def join(state: SimThread, timeout: float | None) -> None:
     kernel = state.process.kernel
     if kernel.current is None or not state.process.alive:
         return
-    until_ns = None if timeout is None else kernel.now_ns + int(max(0.0, timeout) * 1e9)
+    until_ns = None if timeout is None else kernel.now_ns + wait_ns(timeout)
     while state.running and (until_ns is None or kernel.now_ns < until_ns):
         kernel.wait(state, until_ns)
 
