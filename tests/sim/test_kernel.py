@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import signal
+from collections.abc import Iterator
 
 import pytest
 from greenlet import greenlet
@@ -219,3 +221,45 @@ def test_workers_are_used_again() -> None:
         kernel.close()
     assert len(workers.idle) == 1
     assert all(isinstance(one, greenlet) for one in workers.idle)
+
+
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Ctrl-C is heard, also where the tests run in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
+def test_ctrl_c_ends_the_run_and_is_not_seen_by_the_code_under_test() -> None:
+    kernel, caught = _kernel(), []
+
+    def serves() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except BaseException as swallowed:
+            caught.append(swallowed)
+
+    kernel.spawn("a", serves)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.run()
+    assert caught == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    kernel.close()
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_second_ctrl_c_ends_a_task_that_never_gives_way() -> None:
+    kernel, said = _kernel(), []
+
+    def loops() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        said.append("went on")
+
+    kernel.spawn("a", loops)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.run()
+    assert said == []
+    kernel.close()

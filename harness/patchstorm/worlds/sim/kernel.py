@@ -29,6 +29,7 @@ from patchstorm.choice.schedule import Choice
 from patchstorm.choice.strategy import NEVER, STANDS_MS, Footprint, Strategy
 from patchstorm.errors import InconclusiveError
 from patchstorm.worlds.sim.agenda import HUB, Agenda
+from patchstorm.worlds.sim.interrupting import held_back
 from patchstorm.worlds.sim.task import Died, Domain, Task
 from patchstorm.worlds.sim.timers import Timers
 from patchstorm.worlds.sim.workers import Workers
@@ -224,7 +225,8 @@ class Kernel(Agenda):
         task = self._next()
         if task is not None:
             self._enter(task)
-            self._switch_to(task)
+            with held_back(self.fail):
+                self._switch_to(task)
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
@@ -262,12 +264,10 @@ class Kernel(Agenda):
         """Run the current task to its end. Called by workers."""
         task = self.current
         assert task is not None
-        died = False
+        died = task.doomed
         try:
-            if not task.doomed:
+            if not died:
                 task.call()
-            else:
-                died = True
         except Died:
             died = True
         except BaseException as failure:
