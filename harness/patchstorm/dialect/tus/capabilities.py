@@ -37,7 +37,7 @@ CAPABILITIES: Final[dict[str, str]] = {
     "strict-tus": "what tus 1.0.0 recommends is kept like what it demands",
     "survives-power-loss": "what was acknowledged is synced to stable storage first",
     "checks-records": "what is damaged in the records of an upload is noticed, and misleads nobody",
-    "tidies-up": "who is done keeps no file open and no temporary one, and room only for bytes that have come",
+    "tidies-up": "who is done keeps no file open, no temporary one, and room only for bytes that came",
     "tells-finished": "others are told of each finished upload, once, when its file is there: a hook",
     "survives-companion-loss": "what was acknowledged outlives the data of the companion",
 }
