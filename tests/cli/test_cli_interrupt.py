@@ -15,6 +15,8 @@ from uuid import uuid4
 import pytest
 from cli_fakes import plain_environment
 
+from patchstorm.cli import main
+
 MARK = "PATCHSTORM_TEST_MARK"
 PATIENCE_S = 120
 ENDLESS = "1000000"
@@ -233,3 +235,14 @@ def test_sigterm_to_a_whole_job_tells_what_had_ended(
     assert "Traceback" not in err
     wait_for(lambda: gone(running.mark))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_before_the_first_storm_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("patchstorm.commands.run.execute", interrupted)
+    assert main(["run", "sequential"]) == 130
+    assert capsys.readouterr() == ("", "patchstorm: interrupted\n")
