@@ -124,11 +124,10 @@ def _told(one: Ran) -> str:
 def _print(ran: list[Ran]) -> None:
     found = [one for one in ran if one.verdict == "violated"]
     print(f"{len(found)} of {len(ran)} found, {100 * len(found) / len(ran):.1f} %")
+    seconds = [one.cpu_s for one in ran]
     print(
-        f"seconds of one processor: median {statistics.median(one.cpu_s for one in ran):.1f}",
-        end="",
+        f"seconds of one processor: median {statistics.median(seconds):.1f}, all {sum(seconds):.0f}"
     )
-    print(f", all {sum(one.cpu_s for one in ran):.0f}")
     for one in ran:
         if one.verdict != "violated":
             print(f"| `{one.bug}` | seed {one.seed} | {one.verdict} | {one.cpu_s:.1f} s |")

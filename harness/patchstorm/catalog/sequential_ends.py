@@ -155,6 +155,18 @@ class BytesRemovedFirst(SequentialStore):
             raise TargetTaken("Another upload owns the target name.") from None
 
 
+_LIVES_ON = (
+    "linearizable",
+    "offsets",
+    "durability",
+    "bytes",
+    "publication",
+    "completion",
+    "conflict",
+    "residue",
+)
+"""What may follow when an upload goes on that a DELETE has ended."""
+
 BUGS = (
     Bug(
         name="hook-twice",
@@ -222,16 +234,7 @@ BUGS = (
         storms=("terminating", "late-after-termination"),
         caught_by=("protocol",),
         deed="client DELETE",
-        also=(
-            "linearizable",
-            "offsets",
-            "durability",
-            "bytes",
-            "publication",
-            "completion",
-            "conflict",
-            "residue",
-        ),
+        also=_LIVES_ON,
         base="sequential",
         store=StillThere,
     ),
@@ -242,17 +245,7 @@ BUGS = (
         storms=("terminating",),
         caught_by=("protocol",),
         deed="request replace **/*.info",
-        also=(
-            "linearizable",
-            "offsets",
-            "durability",
-            "bytes",
-            "publication",
-            "completion",
-            "conflict",
-            "residue",
-            "availability",
-        ),
+        also=(*_LIVES_ON, "availability"),
         base="sequential",
         store=DeleteUndone,
         twin=Innocent(

@@ -80,9 +80,7 @@ class NameChanges(NameCache):
         if believed is directory:
             self.ask_name(directory, name)
         elif believed is None or not self.must_stay(directory, name, believed):
-            node.names[name] = None
-            node.absent.add(name)
-            node.ghosts.discard(name)
+            node.told(name, None)
 
     def renames_nothing(self, from_dir: Inode, from_name: str, to_dir: Inode, to_name: str) -> bool:
         """Source and target are believed to be one file, which rename(2) leaves as they are; nobody is
@@ -131,12 +129,7 @@ class NameChanges(NameCache):
         if node.change != change and not self._misses_foreign_change(node, key):
             node.names.clear()
             node.ghosts.clear()
-        node.names[name] = inode
-        node.ghosts.discard(name)
-        if inode is None:
-            node.absent.add(name)
-        else:
-            node.absent.discard(name)
+        node.told(name, inode)
         node.change = directory.change
         node.timeo_ns = self._shortest(directory)
         self.absorb(node)

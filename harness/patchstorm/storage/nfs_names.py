@@ -89,12 +89,8 @@ class NameCache(PageCache):
         found = self._truth(directory, name)
         if node.entered.get(name, found) is not found:
             self._forget_opened(node, name)
-        node.names[name] = found
-        node.ghosts.discard(name)
-        if found is None:
-            node.absent.add(name)
-        else:
-            node.absent.discard(name)
+        node.told(name, found)
+        if found is not None:
             if found.writers is not None:
                 self.server.observe(found, self)
             self.absorb(self.node(found))

@@ -102,6 +102,15 @@ class CachedNode:
         self.unstable: dict[int, list[Patch]] = {}
         self.boot = 0
 
+    def told(self, name: str, inode: Inode | None) -> None:
+        """The server said what has ``name`` in this directory, or that nothing has."""
+        self.names[name] = inode
+        self.ghosts.discard(name)
+        if inode is None:
+            self.absent.add(name)
+        else:
+            self.absent.discard(name)
+
 
 def version3_key(inode: Inode) -> tuple[int, int, int]:
     """All that a version 3 client sees of a change."""
