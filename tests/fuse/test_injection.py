@@ -23,6 +23,7 @@ from patchstorm.storage.server import Server
 from patchstorm.storage.settings import ManualClock
 from patchstorm.target.places import Places
 from patchstorm.worlds.fuse.choosing import Deciding
+from patchstorm.worlds.fuse.injection import OF
 from patchstorm.worlds.fuse.outcome import FuseOutcome
 
 from .mounts import mounts
@@ -65,6 +66,14 @@ def test_a_call_that_fails_fails_once_and_the_server_lives_with_it(kind: str, an
     (hit,) = [step for step in ran.trace if step.fault]
     assert (hit.fault, hit.result) == (kind, answer)
     assert not ran.idle
+    assert not accused(ran)
+
+
+@pytest.mark.parametrize("of", ["write", "sync", "open", "stat"])
+def test_only_calls_that_do_what_the_fault_names_fail(of: str) -> None:
+    ran = struck("eio", more=f'of = "{of}"')
+    (hit,) = [step for step in ran.trace if step.fault]
+    assert hit.told.partition(" ")[0] in OF[of]
     assert not accused(ran)
 
 

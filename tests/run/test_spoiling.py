@@ -11,7 +11,7 @@ from patchstorm.run.spoiling import spoilt
 
 SIZE = 4096
 RECORD = json.dumps({"size": SIZE, "sum": "01ab23", "ranges": [[0, 512], [1024, 1536]]}).encode()
-WAYS = ["flipped", "cut", "emptied", "zeroed", "swapped", "copied", "filled"]
+WAYS = ["flipped", "cut", "emptied", "zeroed", "swapped", "copied", "moved", "filled"]
 
 
 def damaged(way: str, seed: int) -> bytes:
@@ -24,7 +24,7 @@ def test_every_way_changes_the_record_and_draws_the_same_twice(way: str) -> None
     assert [damaged(way, seed) for seed in range(40)] == [damaged(way, seed) for seed in range(40)]
 
 
-@pytest.mark.parametrize("way", ["flipped", "swapped", "copied", "filled"])
+@pytest.mark.parametrize("way", ["flipped", "swapped", "copied", "moved", "filled"])
 def test_numbers_change_where_the_whole_still_parses(way: str) -> None:
     changed = 0
     for seed in range(40):

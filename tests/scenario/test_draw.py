@@ -104,7 +104,7 @@ def test_each_strike_waits_for_the_next_sighting() -> None:
 
 def test_options_are_complete_with_their_defaults() -> None:
     assert plan("replaying", 1).clients[0].options.keys() == {"times", "connections", "gap_ms"}
-    assert plan("failing-disk", 1).faults[0].options == {"path": "**", "calls": 1}
+    assert plan("failing-disk", 1).faults[0].options == {"path": "**", "calls": 1, "of": "any"}
 
 
 def test_the_sweeper_closes_only_what_completes_unattended() -> None:

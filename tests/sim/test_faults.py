@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -10,7 +13,10 @@ from patchstorm import api
 from patchstorm.choice.strategy import Dull
 from patchstorm.history.events import Fault, Sighting
 from patchstorm.scenario.faults import FAULTS, within
+from patchstorm.scenario.options import options_of
 from patchstorm.target.registry import resolve
+from patchstorm.worlds.fuse import injection as fuse_injection
+from patchstorm.worlds.sim import injection as sim_injection
 from patchstorm.worlds.sim import run as sim_run
 from patchstorm.worlds.sim.abilities import Abilities
 from patchstorm.worlds.sim.app import subject_of
@@ -102,3 +108,39 @@ def test_what_a_call_put_there_whose_reply_got_lost_is_seen_when_it_is_there(
     assert not any(one.present for one in first)  # that is how it was until then
     assert all(one.present for one in seen[len(first) :])
     assert seen[len(first)].time_ns < min(at for at in told if at > struck.time_ns)
+
+
+@pytest.mark.parametrize("world", [sim_injection, fuse_injection])
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind, row in FAULTS.items() if "of" in options_of(row.options) and row.of_calls],
+)
+def test_every_word_for_calls_hits_some_that_the_fault_can_fail(
+    kind: str, world: ModuleType
+) -> None:
+    words = set(options_of(FAULTS[kind].options)["of"].words) - {"any"}
+    assert words
+    assert all(set(world.OF[word]) & set(world.INJECTED[kind]) for word in words)
+
+
+@pytest.mark.parametrize("of", ["rename", "link", "sync", "open", "stat", "list", "unlink"])
+def test_only_calls_that_do_what_the_fault_names_fail(of: str) -> None:
+    text = STORM.format(kind="eio", at="0B", policy="polite") + f'of = "{of}"\nwhom = "all"\n'
+    hit: list[str] = []
+
+    class Noted(sim_injection.Injections):
+        def before(
+            self, replica: int, call: str, path: str, execute: Callable[[], Any]
+        ) -> Callable[[], Any] | None:
+            substitute = super().before(replica, call, path, execute)
+            if substitute is not None:
+                hit.append(call)
+            return substitute
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sim_run, "Injections", Noted)
+        ran = api.run(api.parse_scenario(text), "reference", world="sim", storage="nfs4")
+
+    assert ran.report.verdict == "safe", ran.report
+    assert hit
+    assert set(hit) <= set(sim_injection.OF[of])

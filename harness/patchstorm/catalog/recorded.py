@@ -67,6 +67,22 @@ class RecordsMended(Store):
     sessions_type = _Mending
 
 
+def _summed(info: Info, records: list[Record]) -> None:
+    """As many bytes have come as the chunks hold; which ones, nobody asks."""
+    if sum(end - start for start, end in info.ranges) != sum(one.length for one in records):
+        raise DamagedInfo("The session does not hold as many bytes as it says.")
+
+
+class _Summing(Sessions):
+    require_covered = staticmethod(_summed)
+
+
+class RecordsSummed(Store):
+    """Adds up both sides of its books."""
+
+    sessions_type = _Summing
+
+
 def _within(info: Info, records: list[Record]) -> None:
     """Each chunk lies within what has come; whether they are all of it nobody asks."""
     at = 0
@@ -182,6 +198,12 @@ BUGS = (
         "a record that contradicts itself is mended to the most that it says has come",
         RecordsMended,
         "a recovery that makes the books agree, and not the books with what is stored",
+    ),
+    _bug(
+        "record-summed",
+        "a record is right if as many bytes have come as its chunks hold, wherever they lie",
+        RecordsSummed,
+        "a checksum of sums: a range that moved changes none of them",
     ),
     _bug(
         "record-overstated",

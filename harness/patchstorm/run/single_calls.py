@@ -27,6 +27,7 @@ ERRNO: Final = {
     "enolck": errno.ENOLCK,
 }
 """How the faults that refuse a call refuse it."""
+ANY: Final = "any"
 _ENDLESS: Final = ("slow", "silly-rename", *STALE)
 
 Result = TypeVar("Result")
@@ -44,6 +45,11 @@ class Active:
     def pattern(self) -> tuple[str, ...]:
         """The paths whose calls it hits."""
         return (str(self.fault.options.get("path", "**")),)
+
+    @property
+    def of(self) -> str:
+        """What the calls that it hits do: a word of its option ``of``, or ``any``."""
+        return str(self.fault.options.get("of", ANY))
 
 
 class InForce:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 NUMBERS: Final = re.compile(rb"(?<![0-9A-Za-z_.\"-])\d+(?![0-9A-Za-z_.\"-])")
@@ -23,8 +24,8 @@ def spoilt(data: bytes, way: str, draw: Draw, *, size: int) -> bytes:
     """
     if not data:
         return data
-    if way == "filled":
-        return _filled(data, draw, size)
+    if way in _WITHIN:
+        return _WITHIN[way](data, draw, size)
     return _WAYS[way](data, draw)
 
 
@@ -84,6 +85,27 @@ def _copied(data: bytes, draw: Draw) -> bytes:
     return data[: one.start()] + other[0] + data[one.end() :]
 
 
+def _moved(data: bytes, draw: Draw, size: int) -> bytes:
+    """Two numbers in a row change by the same: a range of the right length that lies elsewhere in the upload.
+
+    Whoever only sums up lengths finds that all agree.
+    """
+    pairs = []
+    for one, other in pairwise(NUMBERS.finditer(data)):
+        begin, end = int(one[0]), int(other[0])
+        if begin < end <= size:
+            pairs += [(one, other, by) for by in (-begin, size - end) if by]
+    if not pairs:
+        return data
+    one, other, by = pairs[draw("at", len(pairs))]
+    length = int(other[0]) - int(one[0])
+    if draw("less", 2):
+        by = max(-length, min(length, by))
+    moved = (str(int(number[0]) + by).encode() for number in (one, other))
+    between = data[one.end() : other.start()]
+    return data[: one.start()] + between.join(moved) + data[other.end() :]
+
+
 def _filled(data: bytes, draw: Draw, size: int) -> bytes:
     """One number that is less than the length becomes the length: as if all had come, by one word of many.
 
@@ -105,3 +127,5 @@ _WAYS: Final = {
     "swapped": _swapped,
     "copied": _copied,
 }
+_WITHIN: Final = {"moved": _moved, "filled": _filled}
+"""The ways that ask for the upload's length."""

@@ -24,10 +24,13 @@ class DamageOptions(msgspec.Struct, frozen=True):
 class RecordOptions(msgspec.Struct, frozen=True):
     path: Annotated[str, words("glob of the records, one of which is hit")] = "**"
     way: Annotated[
-        Literal["flipped", "cut", "emptied", "zeroed", "swapped", "copied", "filled", "older"],
+        Literal[
+            "flipped", "cut", "emptied", "zeroed", "swapped", "copied", "moved", "filled", "older"
+        ],
         words(
-            "what becomes of the record; copied: a number takes the value of another in it; filled: one that "
-            "is less becomes the upload's length; older: it goes back to what it was when the fault began"
+            "what becomes of the record; copied: a number takes the value of another in it; moved: two in "
+            "a row change by the same; filled: one that is less becomes the upload's length; older: it goes "
+            "back to what it was when the fault began"
         ),
     ] = "flipped"
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 from typing import Final
 
-from patchstorm.run.single_calls import ERRNO, Active, InForce, forgetful
+from patchstorm.run.single_calls import ANY, ERRNO, Active, InForce, forgetful
 from patchstorm.run.truth import ROOT
 from patchstorm.scenario.plan import FaultPlan
 from patchstorm.storage.errors import WouldBlock, failure
@@ -44,6 +44,22 @@ INJECTED: Final[dict[str, tuple[str, ...]]] = {
     "stale-attributes": (),
     "stale-entries": (),
 }
+OF: Final[dict[str, tuple[str, ...]]] = {
+    "open": ("open", "create", "symlink"),
+    "read": ("read",),
+    "write": ("write", "fallocate", "copy"),
+    "sync": ("fsync",),
+    "stat": ("stat", "lookup"),
+    "list": ("list",),
+    "truncate": ("truncate",),
+    "lock": _LOCKS,
+    "rename": ("rename",),
+    "link": ("link",),
+    "unlink": ("unlink",),
+    "mkdir": ("mkdir",),
+    "rmdir": ("rmdir",),
+}
+"""The calls that each word of an option ``of`` stands for."""
 _REPEATED: Final = {
     "rename": errno.ENOENT,
     "unlink": errno.ENOENT,
@@ -58,6 +74,7 @@ def _hits(active: Active, held: Held) -> bool:
         active.left != 0
         and held.member.index in active.replicas
         and call.operation in INJECTED[active.fault.kind]
+        and (active.of == ANY or call.operation in OF[active.of])
         and (matches(call.path, pattern) or (bool(call.to) and matches(call.to, pattern)))
     )
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from patchstorm.choice.schedule import Choice
-from patchstorm.run.single_calls import ERRNO, Active, InForce, forgetful
+from patchstorm.run.single_calls import ANY, ERRNO, Active, InForce, forgetful
 from patchstorm.run.truth import ROOT, find
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.storage.errors import failure
@@ -45,6 +45,22 @@ INJECTED: dict[str, tuple[str, ...]] = {
     "stale-attributes": (),
     "stale-entries": (),
 }
+OF: dict[str, tuple[str, ...]] = {
+    "open": ("open",),
+    "read": ("pread",),
+    "write": _WRITES,
+    "sync": ("fsync",),
+    "stat": ("fstat", "lstat"),
+    "list": ("listdir",),
+    "truncate": ("ftruncate",),
+    "lock": _LOCKS,
+    "rename": ("replace",),
+    "link": ("link",),
+    "unlink": ("unlink",),
+    "mkdir": ("mkdir",),
+    "rmdir": ("rmdir",),
+}
+"""The calls that each word of an option ``of`` stands for."""
 _REPEATED = {
     "replace": errno.ENOENT, "unlink": errno.ENOENT, "link": errno.EEXIST, "mkdir": errno.EEXIST,
     "rmdir": errno.ENOENT,
@@ -64,6 +80,7 @@ def _hits(active: Active, replica: int, call: str, path: str) -> bool:
         active.left != 0
         and replica in active.replicas
         and call in INJECTED[active.fault.kind]
+        and (active.of == ANY or call in OF[active.of])
         and matches(path, active.pattern)
     )
 
