@@ -71,6 +71,13 @@ def test_with_faults_of_the_network_and_false_bytes_nobody_is_accused() -> None:
     assert (report.verdict, report.findings) == ("safe", ())
 
 
+def test_a_large_chunk_is_damaged_within_bounds() -> None:
+    damage = '[[fault]]\nkind = "damage"\nlength = "2GiB"\nwhen = { after_bytes = "2GiB" }\nwhom = "storage"'
+    storm = mine("3GiB", "1GiB", more=damage)
+    report = explore(storm, "reference", schedules=4, jobs=1).report
+    assert (report.verdict, report.unknown) == ("safe", None)
+
+
 def test_a_large_upload_is_as_repeatable_as_any() -> None:
     told = [
         Session.of(Search(scenario=load("beyond-4gib"), target="reference", seed=3)).tell(2)

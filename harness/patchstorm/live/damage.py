@@ -10,6 +10,7 @@ from patchstorm.errors import UnreadableError
 from patchstorm.history import Recorder, events
 from patchstorm.live import beneath, tree
 from patchstorm.live.storage import Storage
+from patchstorm.run.damage import LENGTH_MAX_BYTES
 from patchstorm.scenario.plan import FaultPlan, Plan
 from patchstorm.target.patterns import matches
 from patchstorm.target.places import Places
@@ -67,7 +68,7 @@ class Damage:
         elif way == "cut":
             os.ftruncate(file, at)
         else:
-            _overwrite(file, at, int(fault.options.get("length", 1)))
+            _overwrite(file, at, min(int(fault.options.get("length", 1)), LENGTH_MAX_BYTES))
 
 
 def _overwrite(file: int, offset: int, length: int) -> None:

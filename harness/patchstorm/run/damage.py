@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from patchstorm.history.events import Damage as Damaged
 from patchstorm.history.recorder import Recorder
@@ -15,6 +15,8 @@ from patchstorm.storage.server import Server
 from patchstorm.target.patterns import matches
 from patchstorm.target.places import Places
 
+LENGTH_MAX_BYTES: Final = 1 << 20
+"""Of a chunk of gigabytes no more becomes real."""
 Owner = TypeVar("Owner")
 
 
@@ -77,7 +79,8 @@ class Damage:
         elif way == "cut":
             self._server.tree.resize(inode, at)
         else:
-            length = min(int(fault.options.get("length", 1)), inode.size - at)
+            asked = int(fault.options.get("length", 1))
+            length = min(asked, inode.size - at, LENGTH_MAX_BYTES)
             old = pages.read(inode.pages, inode.size, at, length)
             self._server.tree.write(inode, at, bytes(byte ^ 0xFF for byte in old))
         return True

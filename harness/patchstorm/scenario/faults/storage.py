@@ -15,7 +15,7 @@ from patchstorm.scenario.plan import FaultPlan
 
 class DamageOptions(msgspec.Struct, frozen=True):
     path: Annotated[str, words("glob of the stored files, one of which is hit")] = "**"
-    length: Annotated[int, size(1, "how many stored bytes are overwritten")] = 1
+    length: Annotated[int, size(1, "how many stored bytes are overwritten, a MiB at most")] = 1
     way: Annotated[
         Literal["overwritten", "cut", "removed"], words("what becomes of the stored file")
     ] = "overwritten"

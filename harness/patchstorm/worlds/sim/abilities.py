@@ -46,6 +46,8 @@ if TYPE_CHECKING:  # it brings the payloads, which a list of faults can do witho
 STOP_POLL_MS = 5
 TOUCHED_NS = 1_000_000_007
 STOP_MS_MAX = 2_000
+RECORD_MAX_BYTES = 1 << 20
+"""What is larger holds an upload's bytes as well, and may be described instead of held."""
 
 Pending = Callable[[Callable[[], None]], None]
 """What takes time: it calls back once it is done."""
@@ -252,12 +254,16 @@ class Abilities(
     def damage_record(self, fault: FaultPlan) -> None:
         """Spoil one record, and write down first whose it is."""
         pattern = pattern_of(fault)
-        found = owned(self._server, pattern, self._places.recorded)
+        found = [
+            one
+            for one in owned(self._server, pattern, self._places.recorded)
+            if one[1].size <= RECORD_MAX_BYTES
+        ]
         if not found:
             self.missed[fault.id] = f"fault {fault.id}: no record at `{pattern}`; nothing damaged"
             return
         path, inode, upload = found[self._kernel.value("record", len(found), fault.id)]
-        data = pages.read(inode.pages, inode.size, 0, inode.size)
+        data = bytes(pages.read(inode.pages, inode.size, 0, inode.size))
         way = str(fault.options.get("way", "flipped"))
         if way == "older":
             self._kept[fault.id] = path, upload, data, way
