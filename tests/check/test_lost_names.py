@@ -47,6 +47,24 @@ def test_who_is_told_has_no_reason_to_complain() -> None:
     assert fired(closed(book).history()) == set()
 
 
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("taken", [True, False])
+def test_who_lost_the_name_may_be_told_that_he_is_gone_and_nobody_else(
+    status: int, taken: bool
+) -> None:
+    names = [UploadInfo(id=one, size=64, target="t") for one in "uv"]
+    book = Book(uploads=tuple(names), capabilities=TELLING)
+    for one in "uv":
+        book.create(upload=one)
+    book.patch(0, 32, 32, upload="v")
+    book.patch(0, 64 if taken else 32, 64 if taken else 32)
+    book.patch(32, 48, status=status, upload="v")
+    book.head(None, status=status, upload="v")
+    found = fired(book.history())
+    assert ({"durability", "refusal"} <= found) is not taken
+    assert bool(found) is not taken
+
+
 def test_an_upload_that_may_replace_loses_nothing() -> None:
     book = rivals(overwrite=True)
     book.patch(32, 48, 48, upload="v")

@@ -161,6 +161,14 @@ class Case:
     def can(self, capability: str) -> bool:
         return capability in self.capabilities
 
+    def name_taken_from(self, upload: UploadCase) -> int:
+        """The earliest moment at which another upload can have been published under its name."""
+        return min((self.uploads[rival].full_from for rival in upload.rivals), default=FAR)
+
+    def lost_from(self, upload: UploadCase) -> int:
+        """From here on the target may answer that the upload is gone, for its end or for want of its name."""
+        return min(upload.gone_from, self.name_taken_from(upload))
+
     @cached_property
     def operations(self) -> list[Operation]:
         """All requests but those about uploads that are spoilt, or apart."""

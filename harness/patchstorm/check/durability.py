@@ -80,10 +80,13 @@ def _forgotten(case: Case, upload: UploadCase, operation: Operation) -> bool:
     """An upload with acknowledged bytes that the target says it does not know.
 
     Once every byte can have been committed the target may have finished and cleared the upload, and
-    whether it is still known then is open, except to HEAD where ``head-after-finish`` is declared.
+    whether it is still known then is open, except to HEAD where ``head-after-finish`` is declared. Who lost
+    the name to another upload may be told so with 410, and the target has no use for his bytes any more.
     """
     end, kind = operation.end, operation.call.kind
     if end is None or end.status not in (404, 410) or kind not in ("query", "append", "status"):
+        return False
+    if case.lost_from(upload) <= end.time_ns:
         return False
     if upload.full_from <= end.time_ns:
         return kind == "query" and case.can("head-after-finish") and not upload.rivals

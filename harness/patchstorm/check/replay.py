@@ -37,7 +37,7 @@ def _refused(case: Case, upload: UploadCase) -> Iterator[Finding]:
         operation = case.operation(write.op)
         if not write.whole or write.start == write.end or write.poisoned:
             continue
-        if not accepted.covers(write) or _excused(upload, operation, write):
+        if not accepted.covers(write) or _excused(case, upload, operation, write):
             continue
         if any(
             content != write.content and ranges.touches(write.start, write.end)
@@ -63,14 +63,14 @@ def _refused(case: Case, upload: UploadCase) -> Iterator[Finding]:
         return
 
 
-def _excused(upload: UploadCase, operation: Operation, write: Write) -> bool:
+def _excused(case: Case, upload: UploadCase, operation: Operation, write: Write) -> bool:
     end = operation.end
     if end is None or end.status is None or operation.outcome != "fail":
         return True
     if end.status == 423 or end.status >= 500:
         return True
     if end.status in (404, 410):
-        return min(upload.gone_from, upload.full_from) <= end.time_ns
+        return min(case.lost_from(upload), upload.full_from) <= end.time_ns
     if end.status == 409:
         return bool(upload.rivals) or upload.damaged.touches(write.start, write.end)
     return False

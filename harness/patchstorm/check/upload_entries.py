@@ -185,7 +185,7 @@ def _operation(
         _read(upload, problem, operation, after)
     elif end.status in (404, 410) and call.kind in ("query", "append", "status"):
         explained = upload.delete_invoked < FAR and upload.expires > end.time_ns
-        if explained and _created_before(upload, call.time_ns):
+        if explained and not upload.rivals and _created_before(upload, call.time_ns):
             problem.add(operation.op, Gone(), call.time_ns, end.time_ns)
 
 

@@ -152,3 +152,13 @@ def replayed_elsewhere(path: Path) -> str:
         capture_output=True, text=True, check=True, cwd=Path.cwd(),
     )  # fmt: skip
     return told.stdout.strip()
+
+
+def test_who_waits_for_a_sweeper_at_work_when_all_is_over_is_no_deadlock() -> None:
+    needs("flask")
+    assert not accused(found("sweeping_flask", "sequential", 12))
+
+
+def test_who_waits_for_a_lock_that_is_kept_for_ever_is_one() -> None:
+    needs("flask")
+    assert "deadlock" in accused(found("keeping_flask", "sequential", 4, until="deadlock"))

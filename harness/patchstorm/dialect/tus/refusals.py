@@ -1,6 +1,7 @@
 """What of a history explains a refusal in tus 1.0.0.
 
-* 404, 410: the upload was terminated, has expired, or is finished and no more to be had;
+* 404, 410: the upload was terminated, has expired, has lost its name to another one, or is finished and no
+  more to be had;
 * 409: bytes of another content that may have been accepted, a name that another upload can have got or that
   a stranger may have taken when the last bytes came, an offset outside the upload; to a creation, a name that
   another upload wants;
@@ -15,7 +16,7 @@ for targets that are not offset-addressed (a busy lock, a finished upload, an in
 
 from __future__ import annotations
 
-from patchstorm.case.case import Case, UploadCase, bodied, may_have_made
+from patchstorm.case.case import FAR, Case, UploadCase, bodied, may_have_made
 from patchstorm.dialect.cases.claims import NUMBER
 from patchstorm.history.model import Completion, Operation
 
@@ -55,7 +56,7 @@ def _gone(case: Case, upload: UploadCase, end: Completion) -> bool:
     Once the name has been published by a rival, nobody can judge a late replay by the file.
     """
     finished_away = bool(upload.rivals) or bool(upload.damages) or not case.can("head-after-finish")
-    since = min(upload.gone_from, upload.full_from) if finished_away else upload.gone_from
+    since = min(case.lost_from(upload), upload.full_from if finished_away else FAR)
     return since <= end.time_ns or upload.rejected
 
 
@@ -76,7 +77,11 @@ def _contested(case: Case, upload: UploadCase, operation: Operation, end: Comple
         return bool(upload.rivals) or _created_before(upload, operation)
     if not bodied(operation):
         return _lost_name(case, upload, end)
-    if _name_taken(case, upload, end) or upload.damages or _created_before(upload, None):
+    if (
+        case.name_taken_from(upload) <= end.time_ns
+        or upload.damages
+        or _created_before(upload, None)
+    ):
         return True
     if upload.full_from <= end.time_ns:
         return True
@@ -95,11 +100,7 @@ def _lost_name(case: Case, upload: UploadCase, end: Completion) -> bool:
     """Whether another upload can have been published under its name by then."""
     if _created_before(upload, None) and upload.full_from <= end.time_ns:
         return True
-    return _name_taken(case, upload, end)
-
-
-def _name_taken(case: Case, upload: UploadCase, end: Completion) -> bool:
-    return any(case.uploads[rival].full_from <= end.time_ns for rival in upload.rivals)
+    return case.name_taken_from(upload) <= end.time_ns
 
 
 def _created_before(upload: UploadCase, operation: Operation | None) -> bool:
