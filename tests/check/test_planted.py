@@ -835,6 +835,21 @@ def visible_beside_the_target() -> Book:
     return book
 
 
+@plant("residue")
+def a_file_like_an_upload_s_though_every_upload_is_known() -> Book:
+    book = addressed()
+    book.event("beside", path="7f3a", alike=True)
+    return book
+
+
+@plant()
+def a_file_like_an_upload_s_where_an_address_got_lost() -> Book:
+    book = addressed()
+    book.create(status=None, error="dropped")
+    book.event("beside", path="7f3a", alike=True)
+    return book
+
+
 # -- protocol ----------------------------------------------------------------------------------
 
 
@@ -1148,7 +1163,12 @@ def after_a_crash_others_are_told_again() -> Book:
 JOINS = (*SEQUENTIAL, "concatenation", "keeps-parts", "publishes-atomically", "head-after-finish")
 
 
-def parts_of(*, capabilities: tuple[str, ...] = JOINS, finals: tuple[str, ...] = ("f",)) -> Book:
+def parts_of(
+    *,
+    capabilities: tuple[str, ...] = JOINS,
+    finals: tuple[str, ...] = ("f",),
+    published: bool = True,
+) -> Book:
     """Two parts of 32 bytes, whole; the final upload is still to be asked for."""
     parts = ("a", "b")
     book = Book(
@@ -1162,13 +1182,18 @@ def parts_of(*, capabilities: tuple[str, ...] = JOINS, finals: tuple[str, ...] =
     for part in parts:
         book.create(upload=part)
         book.patch(0, 32, 32, upload=part)
-        book.final(run(0, 32), upload=part)
+        if published:
+            book.final(run(0, 32), upload=part)
+        else:
+            book.final(present=False, upload=part)
     return book
 
 
-def joined(*runs: Run, status: int = 201, told: int = 64, length: int = 64) -> Book:
+def joined(
+    *runs: Run, status: int = 201, told: int = 64, length: int = 64, published: bool = True
+) -> Book:
     """Joined and asked for; without runs in the order asked for."""
-    book = parts_of()
+    book = parts_of(published=published)
     book.create(upload="f", status=status)
     if status == 201:
         book.ask("query", 200, upload="f", offset=told, upload_length=length)
@@ -1179,6 +1204,25 @@ def joined(*runs: Run, status: int = 201, told: int = 64, length: int = 64) -> B
 @plant()
 def parts_are_joined() -> Book:
     return joined()
+
+
+def unpublished_parts(*runs: Run) -> Book:
+    """Of the parts there never was a file; what is kept of them is swept around."""
+    book = joined(*runs, published=False)
+    for part in ("a", "b"):
+        book.ask("query", 200, upload=part, offset=32, upload_length=32)
+    book.residue("led/a.d")
+    return book
+
+
+@plant()
+def parts_have_no_file_of_their_own() -> Book:
+    return unpublished_parts()
+
+
+@plant("joined")
+def parts_have_no_file_and_half_of_the_join_is_a_hole() -> Book:
+    return unpublished_parts(run(0, 32, upload="a"), run(32, 64, None, zero=True))
 
 
 @plant("joined")

@@ -65,6 +65,7 @@ def lay_out(history: History) -> Case:
     )
     _events(case)
     _rivals(case)
+    _unpublished_parts(case)
     start = min((operation.call.time_ns for operation in history.operations), default=0)
     for upload in uploads.values():
         _requests(case, upload, start)
@@ -151,6 +152,18 @@ def _rivals(case: Case) -> None:
             upload.rivals = tuple(other for other in ids if other != one)
             upload.final = case.history.finals.get(one)
             upload.owner = _owner(finals, upload, sizes)
+
+
+def _unpublished_parts(case: Case) -> None:
+    """A part that never had a file of its own owes none: tus joins uploads, and says nothing of their files.
+
+    What it holds is judged by its answers, and by the file that is joined from it.
+    """
+    for upload in case.uploads.values():
+        there = upload.final is not None and upload.final.present
+        if upload.info.partial and not (there or any(one.present for one in upload.sightings)):
+            upload.final = None
+            upload.sightings = []
 
 
 def _owner(finals: list[Final], upload: UploadCase, sizes: dict[str, int]) -> str | None:

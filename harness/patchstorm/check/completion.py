@@ -77,7 +77,8 @@ def _asked_late(case: Case) -> Iterator[Finding]:
         seen = [one for one in upload.sightings if one.present and one.began <= over]
         bound = over - case.history.header.convergence_ms * 1_000_000
         late = any(write.invoked > bound for write in upload.writes)
-        if told and upload.size and not seen and not late and not upload.rivals:
+        owes = upload.size and not (upload.info.partial or upload.rivals)
+        if told and owes and not seen and not late:
             yield finding(
                 case,
                 NAME,

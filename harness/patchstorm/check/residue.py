@@ -3,11 +3,12 @@
 ``leftovers`` are patterns relative to the root: ``*`` and ``?`` stay within one path component,
 ``**`` spans any number of them. A directory that holds what may stay may stay as well, and so may one on
 the way to an upload's target. Files of an upload that is still unfinished belong to it, so they are
-judged only when no upload is; and a creation that was not answered may have made an upload whose
-address nobody was told, which stays unfinished until it expires, or is published under a name that nobody
-knows; so may one that was told to come again though it brought every byte, and one that was refused for its
-body, where a fault may have kept the store from undoing it. What was visible beside the targets at
-any time is judged always.
+judged only when no upload is, and those of a part that has no published file may stay. A creation that was
+not answered may have made an upload whose address nobody was told, which stays unfinished until it expires,
+or is published under a name that nobody knows; so may one that was told to come again though it brought
+every byte, and one that was refused for its body, where a fault may have kept the store from undoing it.
+What was visible beside the targets at any time is judged always, but for files that are called as those of
+such an upload are.
 """
 
 from __future__ import annotations
@@ -101,7 +102,15 @@ def _marks(upload: UploadCase) -> Callable[[str], bool]:
 
 
 def _beside(case: Case) -> list[Beside]:
-    return [event for event in case.history.events if isinstance(event, Beside)]
+    """What showed, but for files that an upload has whose address nobody was told."""
+    seen = [event for event in case.history.events if isinstance(event, Beside)]
+    unknown = any(event.alike for event in seen) and any(
+        _unnamed(upload, one)
+        for upload in (*case.uploads.values(), *case.apart.values())
+        for one in upload.operations
+        if one.call.kind == "create"
+    )
+    return [event for event in seen if not (event.alike and unknown)]
 
 
 def _forgotten(case: Case) -> list[str]:
@@ -178,6 +187,8 @@ def _undone_badly(case: Case, creation: Operation) -> bool:
 
 
 def _finished(upload: UploadCase) -> bool:
+    if upload.info.partial and upload.final is None and upload.delete_done == FAR:
+        return False  # a part that is published nowhere stays what it is
     if upload.delete_done < FAR or upload.rejected or _never_begun(upload):
         return True
     published = upload.final is not None and upload.final.present and upload.owner == upload.id

@@ -82,10 +82,14 @@ class Sighting(Line, frozen=True, kw_only=True, tag="sighting"):
 
 
 class Beside(Line, frozen=True, kw_only=True, tag="beside"):
-    """Something visible beside the targets that no upload asked for."""
+    """Something visible beside the targets that no upload asked for.
+
+    ``alike``: it is called as the file of an upload is, whose address the harness does not know.
+    """
 
     time_ns: int
     path: str
+    alike: bool = False
 
 
 class Damage(Line, frozen=True, kw_only=True, tag="damage"):

@@ -116,4 +116,5 @@ class PublicationWatcher:
                 self._tell_told(path, seen_ns)
             if self._places.is_beside(path) and not arranged(self._view, self._places, path):
                 time_ns = self._now_ns() if seen_ns is None else seen_ns
-                self._recorder.add(Beside(time_ns=time_ns, path=path))
+                alike = self._places.is_alike(path)
+                self._recorder.add(Beside(time_ns=time_ns, path=path, alike=alike))

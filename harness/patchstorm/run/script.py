@@ -178,9 +178,10 @@ class Run:
         ):
             return False
         uploads = self.clients.uploads
+        owed = [uploads[ident] for ident in self.clients.known.owed()]
         return any(
-            uploads[ident].info.expires_ms is None and not self.stands(uploads[ident])
-            for ident in self.clients.known.owed()
+            not (one.info.partial or one.info.expires_ms is not None or self.stands(one))
+            for one in owed
         )
 
     def stands(self, upload: UploadPlan) -> bool:

@@ -70,6 +70,12 @@ class Places:
             return False
         return not any(name == path or name.startswith(f"{path}/") for name in self.published)
 
+    def is_alike(self, path: str) -> bool:
+        """Whether a file that is called so may be that of an upload whose URL nobody knows."""
+        patterns = (self._files.published, self._files.unnamed or "")
+        named_by_id = tuple(one.replace("{id}", "*") for one in patterns if "{id}" in one)
+        return not any("{target}" in one for one in named_by_id) and matches(path, named_by_id)
+
     def may_stay(self, path: str) -> bool:
         """Whether ``path`` may be there after a sweep: published, declared, or a directory above."""
         if matches(path, self._files.leftovers):
