@@ -12,7 +12,7 @@ from patchstorm.choice.following import Block, Following, Noting, joined
 from patchstorm.choice.pct import Pct
 from patchstorm.choice.portfolio import NAMES, Hints, check_name, member, strategy_for
 from patchstorm.choice.prng import Prng
-from patchstorm.choice.replay import Replay
+from patchstorm.choice.replay import STANDS, Replay
 from patchstorm.choice.schedule import Choice
 from patchstorm.choice.standing import Standing
 from patchstorm.choice.strategy import HOST_LOSES_POWER, PROCESS_DIES, Dull, Footprint, Strategy
@@ -85,6 +85,11 @@ def _steps_of(blocks: list[Block]) -> list[str]:
 
 def _passed(strategy: Strategy, patience_ns: int = 10**9) -> tuple[str, list[Choice]]:
     """Who took each step where ``b`` comes 1 ms after ``a`` has begun, and what was chosen."""
+    order, kernel = _ran(strategy, patience_ns)
+    return order, kernel.taken
+
+
+def _ran(strategy: Strategy, patience_ns: int = 10**9) -> tuple[str, Kernel]:
     kernel = Kernel(strategy, Workers(), steps_max=1000, patience_ns=patience_ns)
     done: list[str] = []
 
@@ -101,7 +106,7 @@ def _passed(strategy: Strategy, patience_ns: int = 10**9) -> tuple[str, list[Cho
     kernel.arm(lambda strike, replica: None)
     kernel.run()
     kernel.close()
-    return "".join(done), kernel.taken
+    return "".join(done), kernel
 
 
 def _stood(index: int) -> Standing:
@@ -129,6 +134,13 @@ def test_what_stood_still_stands_still_again_in_a_replay() -> None:
 
 def test_nobody_stands_longer_than_the_run_can_spare() -> None:
     assert {_passed(_stood(index), 0)[0] for index in range(20)} == {"a" * 8 + "b" * 8}
+
+
+def test_it_is_known_that_the_schedule_let_time_pass_while_somebody_stood() -> None:
+    kernels = [_ran(_stood(index))[1] for index in range(20)]
+    stood = [sum(one.kind == STANDS for one in kernel.taken) for kernel in kernels]
+    assert any(stood)
+    assert [kernel.let_off for kernel in kernels] == stood
 
 
 @pytest.mark.parametrize("stands", [False, True])

@@ -346,6 +346,7 @@ class Kernel(Agenda):
         """``task`` stands before its step for a time that the run can still spare."""
         spent_ns = max(0, min(for_ns, self._patience_ns))
         self._patience_ns -= spent_ns
+        self.let_off += 1  # who waits for it meanwhile waits for the schedule
         task.sleeping = self._timer(spent_ns, task, None)
         self._block(task)
 
