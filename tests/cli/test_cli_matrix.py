@@ -150,6 +150,23 @@ def test_a_server_that_can_be_simulated_is(
         assert found["sim"] == "1"
 
 
+def test_the_row_of_a_server_that_nobody_can_start_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    servers = Path(__file__).parents[1] / "sim/hosted/servers"
+    text = (servers / "race_aiohttp.toml").read_text().replace("[start]", "[unused]")
+    kept = text[: text.index("[unused]")] + text[text.index("[simulate]") :]
+    (tmp_path / "mine.toml").write_text(kept)
+    for name in ("race_aiohttp.py", "store.py"):
+        (tmp_path / name).write_text((servers / name).read_text())
+    asked = ["--targets", "mine.toml", "--storms", "sequential", "--schedules", "2", "--json"]
+    assert main(["matrix", *asked]) == 0
+    real, simulated = json.loads(capsys.readouterr().out)["rows"]
+    assert "no [start]" in real["skipped"] and not real["cells"]
+    assert [one["verdict"] for one in simulated["cells"]] == ["safe"]
+
+
 def test_storms_in_which_only_headers_went_wrong_share_a_section() -> None:
     names = ("parallel", "replaying")
     cells = tuple(cell(name, [violated(findings=(HEADERS,))], COMMAND) for name in names)

@@ -84,13 +84,18 @@ class _Job(Job):
 def execute(request: Request) -> int:
     """Run it all; the exit code. UsageError for what was asked wrongly, before anything starts."""
     from patchstorm.target.installing import not_installed
+    from patchstorm.worlds.registry import world_of
 
     _check(request)
     targets = _targets(request.targets)
     scenarios = chosen(request.storms)
     if request.out is not None:
         writable_dir(request.out, "--out")
-    missing = {name: not_installed(target) for name, target in targets.items()}
+    started = world_of("processes")
+    missing = {
+        name: started.cannot_run(target) or not_installed(target)
+        for name, target in targets.items()
+    }
     there = {name: target for name, target in targets.items() if missing[name] is None}
     began = time.monotonic()
     played = _all_played(request, there, scenarios)
