@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from book import ADDRESSED, Book, fired
+from book import ADDRESSED, Book, fired, run
 
 from patchstorm.history.model import UploadInfo
 
@@ -93,3 +95,33 @@ def test_a_name_is_lost_to_who_may_have_been_published_and_to_nobody_else(
     book.patch(0, 32, status=409, upload="v")
     told = [one for one in fired(book.history()) if one == "refusal"]
     assert bool(told) is not explained
+
+
+def both_complete(*, last: int = 200, shown: bool = True, named: bool = True) -> Book:
+    """Of a sequential target, where to be complete is one thing and to be published another."""
+    names = [UploadInfo(id=one, size=64, target="t") for one in "uv"]
+    told = ("sequential", "creation", *(["named-targets"] * named))
+    book = Book(uploads=tuple(names), sequential=True, capabilities=told)
+    for one in "uv":
+        book.create(upload=one)
+    book.patch(0, 64, 64)
+    book.patch(0, 64, 64, upload="v")
+    if shown:
+        book.sight()
+    book.head(64 if last == 200 else None, status=last, upload="v")
+    book.final()
+    book.final(run(0, 64, upload="u"), upload="v")
+    return book
+
+
+def test_who_lost_the_name_is_not_told_to_the_last_that_all_is_there() -> None:
+    assert "publication" in fired(both_complete().history())
+
+
+@pytest.mark.parametrize(
+    "truth", [{"last": 409}, {"last": 410}, {"shown": False}, {"named": False}], ids=str
+)
+def test_who_is_told_or_did_not_ask_since_or_has_no_name_of_his_own_accuses_nobody(
+    truth: dict[str, Any],
+) -> None:
+    assert not fired(both_complete(**truth).history())

@@ -59,12 +59,20 @@ def untold(case: Case, name: str) -> Iterator[Finding]:
 
 
 def _winner(case: Case, upload: UploadCase) -> UploadCase | None:
-    """The upload that was first announced under this one's name; None while it may still get it itself."""
-    if upload.info.overwrite or upload.announcer is not None or upload.owner == upload.id:
+    """The upload that was first announced under this one's name; None while it may still get it itself.
+
+    Where to be complete is one thing and to be published another, who was told the full length may have lost
+    the name all the same: whose bytes stand under it in the end tells.
+    """
+    announced = upload.announcer is not None
+    if upload.info.overwrite or upload.owner == upload.id or (announced and not case.sequential):
         return None
     told = [case.uploads[rival] for rival in upload.rivals]
     told = [one for one in told if one.announced < FAR and one.delete_invoked == FAR]
-    return min(told, key=lambda one: one.announced, default=None)
+    first = min(told, key=lambda one: one.announced, default=None)
+    if first is not None and announced:
+        return first if first.id == upload.owner and first.announced < upload.announced else None
+    return first
 
 
 def _asks(case: Case, operation: Operation, since: int) -> bool:

@@ -35,6 +35,7 @@ def _find(case: Case) -> Iterator[Finding]:
         seen = sorted((one for member in family for one in member.sightings), key=_looked)
         yield from _too_early(case, family, seen)
         yield from _two_winners(case, family)
+        yield from _told_in_vain(case, family, seen)
         if case.can("publishes-atomically"):
             yield from _first(case, family, seen)
             yield from _changed(case, family, seen)
@@ -105,6 +106,34 @@ def _two_winners(case: Case, family: list[UploadCase]) -> Iterator[Finding]:
         upload=told[-1],
         causes=causes,
     )
+
+
+def _told_in_vain(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterator[Finding]:
+    """Who is told to the last that all of his is there, though another's file stands under the name.
+
+    Where to be complete is one thing and to be published another, two may be complete; but once the name was
+    seen to be taken, whoever asks for the other one is owed the truth.
+    """
+    taken = min((one.time_ns for one in seen if one.present), default=FAR)
+    if not case.sequential or not case.can("named-targets") or _removable(case, family, family[0]):
+        return
+    for upload in family:
+        if upload.info.overwrite or upload.owner in (None, upload.id) or upload.damages:
+            continue
+        asked = [one for one in upload.by_invocation if one.call.kind in ("append", "query")]
+        last = asked[-1] if asked else None
+        if last is None or last.end is None or last.outcome != "ok":
+            continue
+        if last.call.time_ns > taken and last.end.offset == upload.size > 0:
+            yield finding(
+                case,
+                NAME,
+                f"upload {upload.id} was told to the last that it is complete, and the file under its name"
+                f" is that of upload {upload.owner}",
+                upload=upload,
+                causes={last.op: "is told that everything is there"},
+            )
+            return
 
 
 def _first(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterator[Finding]:
