@@ -218,3 +218,9 @@ def test_a_task_names_its_choices_by_its_own_steps() -> None:
 def test_the_dull_value_is_the_first() -> None:
     assert value_of(DullChooser(), "x", Spread(among=(7, 1))) == 7
     assert value_of(DullChooser(), "x", Spread(low=3, high=9)) == 3
+
+
+def test_a_trigger_of_several_paths_and_calls_draws_one_of_each() -> None:
+    drawn = [plan("crash-replacing", 1, index).faults for index in range(40)]
+    seen = {(one.trigger.path, one.trigger.op) for faults in drawn for one in faults}
+    assert {("single.bin", "link"), ("single.bin", "replace")} <= seen

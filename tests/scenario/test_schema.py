@@ -100,7 +100,7 @@ def test_everything_can_be_said() -> None:
     assert scenario.uploads[0].chunk == Spread(low=1024, high=4096)
     assert scenario.clients[0].options["writers"] == Spread(low=2, high=5)
     assert scenario.clients[0].start_ms == Spread(among=(0, 1000))
-    assert scenario.faults[0].when is not None and scenario.faults[0].when.op == "replace"
+    assert scenario.faults[0].when is not None and scenario.faults[0].when.op == always("replace")
     assert scenario.faults[1].for_ms == Spread(among=(50, 2000))
 
 

@@ -262,7 +262,11 @@ def _trigger(
         return _any_moment(chooser, name, row, uploads)
     nth = _number(chooser, f"{name}/nth", when.nth) + strike  # every strike waits for the next one
     if when.kind == "path":
-        return Trigger(kind="path", path=when.path, op=when.op, nth=nth)
+        path, op = (
+            None if spread is None else str(value_of(chooser, f"{name}/{key}", spread))
+            for key, spread in (("path", when.path), ("op", when.op))
+        )
+        return Trigger(kind="path", path=path, op=op, nth=nth)
     if when.kind == "phase":
         assert when.phase is not None
         phase = str(value_of(chooser, f"{name}/phase", when.phase))

@@ -125,7 +125,8 @@ def _fault(fault: Fault) -> Schema:
 def _when(kind: TriggerKind) -> Schema:
     nth = _spread("count")
     if kind == "path":
-        return _table({"path": _TEXT, "op": {"enum": OPS}, "nth": nth}, required=("path",))
+        path, op = _spread("word"), _spread("word", tuple(OPS))
+        return _table({"path": path, "op": op, "nth": nth}, required=("path",))
     if kind == "phase":
         return _table({"phase": _spread("word", tuple(PHASES)), "nth": nth}, required=("phase",))
     unit: Unit = "bytes" if kind == "after_bytes" else "ms" if kind == "after_ms" else "count"

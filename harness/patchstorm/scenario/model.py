@@ -105,8 +105,8 @@ class TriggerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: TriggerKind
     number: Spread | None = None  # of step, after_bytes, after_requests, after_ms
-    path: str | None = None
-    op: str | None = None
+    path: Spread | None = None
+    op: Spread | None = None
     phase: Spread | None = None
     nth: Spread = always(1)
 

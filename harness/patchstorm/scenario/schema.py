@@ -282,9 +282,12 @@ def _trigger(table: Table, fault: Fault) -> TriggerSpec | None:
 def _trigger_spec(when: Table, kind: TriggerKind) -> TriggerSpec:
     nth = _spread(when, "nth", _option("count", 1), 1) if kind in ("path", "phase") else always(1)
     if kind == "path":
-        op = when.word("op", OPS) if when.has("op") else None
-        path = when.text("path")
-        _inside(when, "path", path)
+        op = when.spread("op", _option("word", words=tuple(OPS))) if when.has("op") else None
+        path = when.spread("path", _option("word"))
+        for one in path.values if path is not None else ():
+            if not one:
+                when.fail("path", "expected a string that is not empty, not ''")
+            _inside(when, "path", str(one))
         return TriggerSpec(kind=kind, path=path, op=op, nth=nth)
     if kind == "phase":
         phase = when.spread("phase", _option("word", words=tuple(PHASES)))
