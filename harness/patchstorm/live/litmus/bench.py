@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import sys
 from collections.abc import Collection
 from typing import Final
@@ -19,10 +21,16 @@ AGENT: Final = "patchstorm.live.litmus.agent"
 ANSWER_S_MAX: Final = 90.0
 WAITS_S: Final = 4.0
 """A call that may wait, and does so for this long, is said to wait."""
+LOCK_S_MAX: Final = 30.0
+"""For a lock that a race waits for. Its holder has a step or two to go, unless they wait for each other."""
 LINE_BYTES_MAX: Final = 1 << 24
 PACE_S: Final = 0.03
 """Between two steps: more than a tick of the clock that stamps files, as in the model. Else version 3
 could pass for having missed a change, where it did not."""
+
+
+class UnansweredError(InconclusiveError):
+    """A step did not end."""
 
 
 class Agent:
@@ -55,11 +63,13 @@ class Agent:
         return json.loads(line)
 
     async def stop(self) -> None:
-        """SIGKILL."""
+        """SIGKILL, not by ``Process.kill``: that may reap the process, which asyncio does elsewhere, and says
+        that it was somebody else."""
         if self._waiting is not None:
             self._waiting.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
 
@@ -103,9 +113,12 @@ class Bench:
                 else:
                     results.append(await self._step(part, directory))
                 await asyncio.sleep(PACE_S)
+        except InconclusiveError:
+            await self._stop_all()
+            raise
         except TimeoutError:
             await self._stop_all()
-            raise InconclusiveError(f"{program.name}: a step did not end; left out") from None
+            raise UnansweredError(f"a process did not begin within {ANSWER_S_MAX:.0f} s") from None
         for host, name in sorted(self._begun):
             if name == directory:
                 self._begun.discard((host, name))
@@ -150,12 +163,12 @@ class Bench:
             return None
         agent = await self._agent(step.host, directory)
         waits = _waits(step)
+        wait_s = ANSWER_S_MAX if waits is None else WAITS_S
         try:
-            wait_s = ANSWER_S_MAX if waits is None else WAITS_S
             return await agent.ask(program=directory, step=step.commands, wait_s=wait_s)
         except TimeoutError:
             if waits is None:
-                raise
+                raise _unanswered(step, wait_s) from None
             return waits
 
     async def _event(self, host: str, event: str) -> None:
@@ -169,15 +182,35 @@ class Bench:
     async def _race(self, race: Race, directory: str) -> list[Value]:
         hosts = dict.fromkeys(step.host for step in race.steps)
         found = {host: await self._agent(host, directory) for host in hosts}
-        answers = [
-            asyncio.ensure_future(found[step.host].ask(program=directory, step=step.commands))
-            for step in race.steps
-        ]
+        wait_s = (
+            LOCK_S_MAX if any("lockwait" in step.commands for step in race.steps) else ANSWER_S_MAX
+        )
+
+        async def answer(step: Step) -> Value:
+            try:
+                agent = found[step.host]
+                return await agent.ask(program=directory, step=step.commands, wait_s=wait_s)
+            except TimeoutError:
+                raise _unanswered(step, wait_s) from None
+
+        answers = [asyncio.ensure_future(answer(step)) for step in race.steps]
         try:
             return list(await asyncio.gather(*answers))
         finally:
-            for answer in answers:
-                answer.cancel()
+            for one in answers:
+                one.cancel()
+
+
+def _unanswered(step: Step, wait_s: float) -> UnansweredError:
+    remedy = ""
+    if "lockwait" in step.commands:
+        remedy = (
+            "; a lock that it waits for may never be free: take locks in one order, and close or `unlock` "
+            "what a race waits for"
+        )
+    return UnansweredError(
+        f"`{step.host} {step.commands}` did not end within {wait_s:.0f} s{remedy}"
+    )
 
 
 def _waits(step: Step) -> Value:
