@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import json
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from patchstorm.campaign.litmus import MountReport
 from patchstorm.cli import main
 from patchstorm.commands.litmus_told import UNSEEN_SHOWN, litmus_code
+from patchstorm.live.litmus.bench import AGENT, Agent
 from patchstorm.storage.litmus import judge as judging
 from patchstorm.storage.litmus import runner
 from patchstorm.storage.litmus.judge import Judged, judge
@@ -252,3 +257,40 @@ def test_a_step_that_does_not_end_is_named_and_the_others_are_run(
     assert [one["program"] for one in report["programs"]] == ["other"]
     assert "`B lockwait q` did not end" in report["left_out"]["own"]
     assert "take locks in one order" in report["left_out"]["own"]
+
+
+class Dead:
+    """In place of a process that has just died, and that asyncio is about to reap."""
+
+    returncode = None
+    pid = 1 << 22  # more than the system gives out
+
+    def kill(self) -> None:
+        raise AssertionError("`Popen.kill` may reap it")
+
+    async def wait(self) -> int:
+        return -9
+
+
+def test_a_process_that_has_just_died_is_left_to_who_reaps_it() -> None:
+    asyncio.run(Agent(cast(asyncio.subprocess.Process, Dead())).stop())
+
+
+def test_a_process_that_waits_for_a_lock_goes_with_who_asked(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    asked = [
+        {"program": "p", "root": str(tmp_path)},
+        {"program": "p", "step": "open q f rw; lockwait q"},
+    ]
+    with open(tmp_path / "f", "r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = subprocess.Popen(
+            [sys.executable, "-m", AGENT], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        assert process.stdin is not None
+        process.stdin.write(b"".join(json.dumps(one).encode() + b"\n" for one in asked))
+        process.stdin.close()
+        try:
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()

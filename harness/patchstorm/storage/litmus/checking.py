@@ -135,6 +135,7 @@ class _Checker:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], str] = {}
         self._crashed: set[str] = set()
+        self._cut: set[str] = set()
         self._race: int | None = None
         """How many commands the race has that is being read; None outside."""
         self._steps = 0
@@ -178,6 +179,10 @@ class _Checker:
             shown = 0
         elif host in self._crashed:
             raise ValueError(f"{host} has crashed; write `{host} reboot` before")
+        elif host in self._cut and self._race is not None:
+            raise ValueError(
+                f"{host} is cut off, and a race would wait for it; write `{host} heal` before `par`"
+            )
         else:
             shown = sum(self._command(host, command) for command in commands)
         if arrow:
@@ -203,6 +208,10 @@ class _Checker:
             self._crashed.add(host)
         elif word == "reboot":
             self._crashed.discard(host)
+        elif word == "cut":
+            self._cut.add(host)
+        elif word == "heal":
+            self._cut.discard(host)
 
     def _command(self, host: str, text: str) -> bool:
         """Whether it shows its value."""

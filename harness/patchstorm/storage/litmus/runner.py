@@ -259,6 +259,11 @@ class _Run:
         thread.busy = True
         try:
             releases = thread.advance()
+        except WouldBlock as wait:
+            if wait.until_ns is None:
+                raise
+            self.clock.now_ns = max(wait.until_ns, self.clock.now_ns + 1)  # a grace period, say
+            releases = False
         finally:
             thread.busy = False
         if releases:
