@@ -15,7 +15,10 @@ import pytest
 from patchstorm.campaign.litmus import MountReport
 from patchstorm.cli import main
 from patchstorm.commands.litmus_told import UNSEEN_SHOWN, litmus_code
-from patchstorm.live.litmus.bench import AGENT, Agent
+from patchstorm.errors import InconclusiveError
+from patchstorm.live.litmus import bench as bench_module
+from patchstorm.live.litmus.bench import AGENT, Agent, Bench
+from patchstorm.live.litmus.stand import LocalStand
 from patchstorm.storage.litmus import judge as judging
 from patchstorm.storage.litmus import runner
 from patchstorm.storage.litmus.judge import Judged, judge
@@ -294,3 +297,17 @@ def test_a_process_that_waits_for_a_lock_goes_with_who_asked(tmp_path: Path) -> 
             assert process.wait(timeout=60) == 0
         finally:
             process.kill()
+
+
+def test_a_process_that_died_is_replaced_for_the_next_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> list[Any]:
+        async with Bench(LocalStand(tmp_path)) as bench:
+            monkeypatch.setattr(bench_module, "AGENT", "keyword")  # which says nothing, and ends
+            with pytest.raises(InconclusiveError, match="died"):
+                await bench.run(program("A = exists f -> ~"))
+            monkeypatch.undo()
+            return list(await bench.run(program("A = exists f -> ~")))
+
+    assert asyncio.run(run()) == [False]

@@ -29,8 +29,6 @@ SIZE_BYTES: Final = (1 << 16, 1 << 26)
 def check_local(mount: str) -> None:
     """UsageError for what is no ``tmpfs``, ``tmpfs,size=16MiB`` or ``dir:PATH``."""
     size_bytes = parse_storage(mount)[1]
-    if mount.startswith(DIRECTORY):
-        _check_directory(mount)
     least, most = SIZE_BYTES
     if size_bytes is not None and (
         not least <= size_bytes <= most or size_bytes % PAGE_BYTES or mount.startswith(DIRECTORY)
@@ -41,8 +39,10 @@ def check_local(mount: str) -> None:
         )
 
 
-def _check_directory(mount: str) -> None:
-    """Really tried, not guessed."""
+def check_directory(mount: str) -> None:
+    """UsageError for a ``dir:PATH`` in which no file can be made: really tried, not guessed."""
+    if not mount.startswith(DIRECTORY):
+        return
     try:
         with TemporaryDirectory(prefix=PREFIX, dir=mount.removeprefix(DIRECTORY) or "."):
             return

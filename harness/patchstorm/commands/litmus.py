@@ -52,6 +52,7 @@ def execute(request: Request) -> int:
         parse_mounts,
     )
     from patchstorm.campaign.litmus_file import read_files
+    from patchstorm.campaign.litmus_local import check_directory
     from patchstorm.commands.litmus_told import litmus_code, litmus_document, print_litmus
     from patchstorm.worlds.nfs.guests import Guests
 
@@ -66,6 +67,8 @@ def execute(request: Request) -> int:
     )
     check_names(choice)
     mounts = tuple(mount for text in request.mounts for mount in parse_mounts(text))
+    for mount in mounts:
+        check_directory(mount)
     if not mounts:
         mounts, reason = mounts_here()
         if reason is not None:

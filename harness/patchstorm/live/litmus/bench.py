@@ -40,6 +40,7 @@ class Agent:
         self._process = process
         self._turn = asyncio.Lock()
         self._waiting: asyncio.Task[bytes] | None = None
+        self.died = False
 
     async def ask(self, *, wait_s: float = ANSWER_S_MAX, **request: str) -> Value:
         """The answer. TimeoutError when there is none in time; it is then waited for next time."""
@@ -51,7 +52,8 @@ class Agent:
             await self._answer(self._waiting, ANSWER_S_MAX)
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        await self._process.stdin.drain()
+        with contextlib.suppress(ConnectionError):  # of one that died no line comes, either
+            await self._process.stdin.drain()
         self._waiting = asyncio.ensure_future(self._process.stdout.readline())
         return await self._answer(self._waiting, wait_s)
 
@@ -59,6 +61,7 @@ class Agent:
         line = await asyncio.wait_for(asyncio.shield(waiting), wait_s)
         self._waiting = None
         if not line:
+            self.died = True
             raise InconclusiveError("a process of a litmus program died")
         return json.loads(line)
 
@@ -113,8 +116,11 @@ class Bench:
                 else:
                     results.append(await self._step(part, directory))
                 await asyncio.sleep(PACE_S)
-        except InconclusiveError:
+        except UnansweredError:
             await self._stop_all()
+            raise
+        except InconclusiveError:
+            await self._stop_dead()
             raise
         except TimeoutError:
             await self._stop_all()
@@ -136,6 +142,13 @@ class Bench:
         self._begun.clear()
         for agent in agents:
             await agent.stop()
+
+    async def _stop_dead(self) -> None:
+        """Of a process that died, and no other: programs side by side would take each other down in turn."""
+        for host, agent in list(self._agents.items()):
+            if agent.died and self._agents.pop(host, None) is not None:
+                self._begun = {begun for begun in self._begun if begun[0] != host}
+                await agent.stop()
 
     async def _agent(self, host: str, directory: str) -> Agent:
         async with self._starting:
