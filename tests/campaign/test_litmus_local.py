@@ -75,7 +75,9 @@ def test_a_wrong_claim_about_room_is_told(
 
     sized(document["mounts"][0]["left_out"])
     assert code == 1
-    assert "spent r gave 409600" in document["mounts"][0]["programs"][0]["forbidden"][0]
+    program = document["mounts"][0]["programs"][0]
+    assert "A = spent r: expected 409601, and it gave 409600" in program["unexpected"][0]
+    assert program["forbidden"] == []
 
 
 def test_a_directory_that_others_write_to_settles_no_room(

@@ -28,6 +28,15 @@ A close p; = pread q 9 0; mtime t f; truncate f 1; = newer t f -> {expected}
 S = rd f
 '''
 """
+DEADLOCK = """
+A open p f rw,creat; open q g rw,creat
+B open p f rw,creat; open q g rw,creat
+par
+A lockwait p; lockwait q; close q; close p
+B lockwait q; lockwait p; close p; close q
+end
+"""
+LONG = f"par\nA w f x{'; w f x' * 100}\nend"
 ONE = "[[program]]\nname='x'\nsteps='A w f x'\n"
 SEEN = """
 [[program.seen]]
@@ -61,7 +70,10 @@ def test_what_was_not_expected_is_told(tmp_path: Path, capsys: pytest.CaptureFix
     path = file(tmp_path, PROGRAM.format(expected='["two", true]'))
 
     assert run(path) == 1
-    assert "gave ['one', True]" in capsys.readouterr().out
+
+    (one,) = json.loads(capsys.readouterr().out)["mounts"][0]["programs"]
+    assert "expected ['two', True], and it gave ['one', True]" in one["unexpected"][0]
+    assert one["forbidden"] == []
 
 
 @pytest.mark.parametrize(("last", "code"), [("o", 0), ("x", 1)])
@@ -79,7 +91,21 @@ def test_an_outcome_that_was_recorded_is_judged(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "program"),
+        ("", "`program` is one or more tables, each begun with [[program]]"),
+        ("[program]\nname='x'\nsteps='A w f x'", "`program` is one or more tables"),
+        ("title='x'\n" + ONE, "unknown key `title`: use one of: program"),
+        (ONE + "colour='red'", "program `x`: unknown key `colour`: use one of: name, steps, about"),
+        ("[[program]]\nname='x'", "program `x`: `steps` is missing"),
+        (ONE + "[[program]]\nsteps='A w f x'", "program 2: `name` is missing"),
+        ("[[program]]\nname='x'\nsteps=['A w f x']", "program `x`: `steps`: Expected `str`"),
+        (f"{ONE}mounts=[3]", "program `x`: `mounts`: Expected `str`"),
+        (f"{ONE}mounts=[]", "program `x`: `mounts` names none"),
+        (f"{ONE}mounts=['nfs9']", "program `x`: `mounts`: storage 'nfs9'"),
+        (f"{ONE}[[program.seen]]\nmount='nfs9'\noutcome='[null]'", "`mount` of [[program.seen]]"),
+        (f"{ONE}[[program.seen]]\nmount='nfs3'", "[[program.seen]] 1: `outcome` is missing"),
+        (f"{ONE}seen=3", "each begun with [[program.seen]]"),
+        (f"[[program]]\nname='x'\nsteps='''{DEADLOCK}'''", "and `B lockwait q; lockwait p"),
+        (f"[[program]]\nname='x'\nsteps='''{LONG}'''", "at most 100 commands"),
         ("[[program]]\nname='x'\nsteps='A rdd f'", "no command `rdd`"),
         ("[[program]]\nname='x'\nsteps='A pread p 9'", "`pread` takes NAME COUNT OFFSET"),
         ("[[program]]\nname='x'\nsteps='A pread p 9 x'", "OFFSET is a number"),

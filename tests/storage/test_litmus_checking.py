@@ -81,6 +81,7 @@ WRONG = {
     "": "there is no step",
     "par\nend": "steps before it",
     "par\nA w f x\npar\nB w f x\nend\nend": "within a `par`",
+    "A cut\npar\nA w f x\nend": "write `A heal` before `par`",
     "par\nS restart\nA w f x\nend": "cannot be part of a race",
     "par\nA sleep 1\nend": "cannot be part of a race",
 }
@@ -105,6 +106,7 @@ def test_what_is_wrong_is_said_with_its_step(text: str) -> None:
         "A = rd f -> a*4096+b*9 @ nfs&!L, nfs4.2 | waits for partition | ~",
         "par\nA w f x; + w g y\nB open l l rw; lockwait l\nend",
         "A open p f rw; seek p -1 end; range p; range p 0 9; lock p; lock p sh",
+        "A cut\npar\nB w f x\nend\nA heal\npar\nA w f x\nend",
         "A sleep 0.5\nS restart\nA kill\nS kill\nB reboot",
     ],
 )  # fmt: skip
@@ -207,3 +209,14 @@ def test_a_number_that_could_not_be_had_is_an_errno(text: str, result: str, tmp_
     shell = Shell(RealClient(), str(tmp_path))
     assert [run_step(shell, line.removeprefix("A ")) for line in lines] == list(outcome)
     assert outcome[-1] == result
+
+
+def test_a_race_in_a_grace_period_waits_for_its_end() -> None:
+    lines = ["A open p f rw,creat; lock p", "S restart", "par", "B open q f rw; = lock q", "end"]
+    program = parse_program(
+        "one", "", "\n".join(f"{one} -> ~" if " " in one else one for one in lines), ()
+    )
+
+    ends = {outcome[-1] for outcome, _ in run_model(program, "nfs4.2").outcomes.values()}
+
+    assert ends and ends <= {"locked", "EAGAIN"}

@@ -9,8 +9,9 @@ import pytest
 
 from patchstorm.live.litmus.drawing import drawn, lines_of, of_lines
 from patchstorm.storage.litmus.catalogue import PROGRAMS
+from patchstorm.storage.litmus.program import Program, parse_program
 from patchstorm.storage.litmus.runner import run_model
-from patchstorm.storage.litmus.search import find
+from patchstorm.storage.litmus.search import deadlock, find
 from patchstorm.storage.parse import kernel_like
 
 
@@ -87,3 +88,28 @@ def test_kernels_are_told_apart_by_what_they_do() -> None:
     assert [kernel_like(text) for text in ("5.10", "6.1.176", "6.9", "6.12.1", "6.19", "7.2.7", "8.0")] == [
         "6.1", "6.1", "6.1", "6.12", "6.12", "7.2", "7.2",
     ]  # fmt: skip
+
+
+def race(of_a: str, of_b: str) -> Program:
+    opened = ["A open p f rw,creat; open q g rw,creat", "B open p f rw,creat; open q g rw,creat"]
+    lines = [*opened, "par", f"A {of_a}", f"B {of_b}", "end"]
+    return parse_program("locks", "", "\n".join(lines), ())
+
+
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "hosts"),
+    [
+        ("lockwait p; lockwait q; close q; close p", "lockwait p; lockwait q; close q; close p", ""),
+        ("lockwait p; lockwait q; close q; close p", "lockwait q; lockwait p; close p; close q", "AB"),
+        ("lockwait p; unlock p", "lockwait p; unlock p", ""),
+        ("lockwait p; lock p un", "lockwait p; unlock p", ""),
+        ("lockwait p", "lockwait p; unlock p", "B"),
+    ],
+)  # fmt: skip
+def test_a_race_that_may_never_end_is_seen_in_the_model(of_a: str, of_b: str, hosts: str) -> None:
+    assert "".join(step.host for step in deadlock(race(of_a, of_b), "tmpfs")) == hosts
+
+
+def test_no_race_of_the_catalogue_waits_for_ever() -> None:
+    for program in PROGRAMS.values():
+        assert deadlock(program, program.runs_on[0]) == ()

@@ -33,17 +33,28 @@ from patchstorm.worlds.nfs.machine import find_machine
 
 NFS: Final = ("nfs3", "nfs4.0", "nfs4.1", "nfs4.2")
 QUICK_S: Final = 5.0
+MOUNTS_SHOWN: Final = 6
 TICK: Final = "tick=0.01"  # of the kernel that a guest boots
 
 
 @dataclass(slots=True, kw_only=True)
 class MountReport:
-    """What one mount did. ``left_out`` says of programs why they were not run; ``missing`` of it all."""
+    """What one mount did. ``left_out`` says of programs why they were not run; ``missing`` of it all.
+
+    ``unended`` are those of them that were begun, ``elsewhere`` those that are for other mounts.
+    """
 
     mount: str
     judged: list[Judged] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     missing: str | None = None
+    unended: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was asked for is for other mounts."""
+        return not self.missing and bool(self.elsewhere) and self.left_out.keys() == self.elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +72,19 @@ class Choice:
         """All there are, by name."""
         return PROGRAMS if self.own is None else {program.name: program for program in self.own}
 
-    def of(self, mount: str, events: Collection[str]) -> tuple[list[Program], dict[str, str]]:
-        """The programs to run on ``mount``, and why others are not."""
-        programs, left_out = [], {}
+    def of(self, report: MountReport, flavour: str, events: Collection[str]) -> list[Program]:
+        """The programs to run on a mount of this ``flavour``; ``report`` is told why others are not.
+
+        Of the catalogue that is told of programs that were asked for: much of it is for few mounts.
+        """
+        programs = []
         for program in self.programs.values():
             if self.names and program.name not in self.names:
                 continue
-            if (program.runs_on or self.own is None) and not applies(program, mount):
+            if (program.runs_on or self.own is None) and not applies(program, flavour):
+                if self.names or self.own is not None:
+                    report.left_out[program.name] = _elsewhere(program)
+                    report.elsewhere.add(program.name)
                 continue
             reason = runnable(program, events)
             if reason is None and self.quick and not _quick(program):
@@ -75,8 +92,14 @@ class Choice:
             if reason is None:
                 programs.append(program)
             else:
-                left_out[program.name] = reason
-        return programs, left_out
+                report.left_out[program.name] = reason
+        return programs
+
+
+def _elsewhere(program: Program) -> str:
+    shown = ", ".join(program.runs_on[:MOUNTS_SHOWN])
+    more = ", ..." if len(program.runs_on) > MOUNTS_SHOWN else ""
+    return f"as it is for other mounts than this one ({shown}{more}; `--mount` gives one)"
 
 
 def _quick(program: Program) -> bool:
@@ -152,10 +175,13 @@ async def _local(report: MountReport, choice: Choice, told: Callable[[str], None
     mount = report.mount
     try:
         flavour = await flavour_here(mount)
-        programs, report.left_out = choice.of(flavour, events_of(mount))
+        programs = choice.of(report, flavour, events_of(mount))
         async with aclosing(run_here(mount, programs, choice.repeat)) as ended:
             async for program, found in ended:
-                if isinstance(found, str):
+                if isinstance(found, InconclusiveError):
+                    report.left_out[program.name] = str(found)
+                    report.unended.add(program.name)
+                elif isinstance(found, str):
                     report.left_out[program.name] = found
                 else:
                     report.judged.append(await asyncio.to_thread(judge, program, flavour, found))
@@ -183,7 +209,7 @@ async def _remote(
 ) -> None:
     chosen = {}
     for report in reports:
-        programs, report.left_out = choice.of(report.mount, EVENTS_HERE)
+        programs = choice.of(report, report.mount, EVENTS_HERE)
         chosen[report.mount] = {program.name: program for program in programs}
     outcomes: dict[tuple[str, str], list[Outcome]] = {}
     late: set[tuple[str, str]] = set()
@@ -193,6 +219,7 @@ async def _remote(
         mount, name = message["mount"], message["program"]
         if "left_out" in message:
             by_mount[mount].left_out[name] = message["left_out"]
+            by_mount[mount].unended.add(name)
             return
         outcomes.setdefault((mount, name), []).append(tuple(message["outcome"]))
         if message["late"]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
-from patchstorm.errors import UsageError
+from patchstorm.errors import InconclusiveError, UsageError
 from patchstorm.live.litmus.bench import Bench
 from patchstorm.live.litmus.stand import LOCAL_EVENTS, SIZED_EVENTS, LocalStand
-from patchstorm.live.storage import UnavailableStorage, opened, parse_storage
+from patchstorm.live.storage import PREFIX, UnavailableStorage, opened, parse_storage
 from patchstorm.storage.constants import PAGE_BYTES
 from patchstorm.storage.litmus.program import OF_DISKS, Program, verbs
 from patchstorm.storage.litmus.runner import DISK_BYTES, Outcome
@@ -38,6 +39,20 @@ def check_local(mount: str) -> None:
         )
 
 
+def check_directory(mount: str) -> None:
+    """UsageError for a ``dir:PATH`` in which no file can be made: really tried, not guessed."""
+    if not mount.startswith(DIRECTORY):
+        return
+    try:
+        with TemporaryDirectory(prefix=PREFIX, dir=mount.removeprefix(DIRECTORY) or "."):
+            return
+    except OSError as error:
+        raise UsageError(
+            f"--mount {mount}: cannot be written ({error.strerror}). "
+            "Give a directory that exists and that you may write to."
+        ) from None
+
+
 def events_of(mount: str) -> tuple[str, ...]:
     """What can be brought about on ``mount``; only a tmpfs can be had in a size of its own."""
     return LOCAL_EVENTS if mount.startswith(DIRECTORY) else SIZED_EVENTS
@@ -53,21 +68,31 @@ async def flavour_here(mount: str) -> str:
 
 async def run_here(
     mount: str, programs: list[Program], repeat: int
-) -> AsyncGenerator[tuple[Program, list[Outcome] | str], None]:
-    """Each program with its outcomes as soon as it has ended, or with the reason why it could not be run.
+) -> AsyncGenerator[tuple[Program, list[Outcome] | str | InconclusiveError], None]:
+    """Each program with its outcomes as soon as it has ended, or with why it could not be run: a text; or did
+    not end: an error.
 
     UnavailableStorage where there is no such mount at all.
     """
     async with _stand(mount) as stand, Bench(stand) as bench:
         for program in programs:
             if not verbs(program) & OF_DISKS:
-                yield program, [await bench.run(program) for _ in range(repeat)]
+                try:
+                    found = [await bench.run(program) for _ in range(repeat)]
+                except InconclusiveError as error:
+                    yield program, error
+                else:
+                    yield program, found
     for program in programs:
         if verbs(program) & OF_DISKS:
             try:
-                yield program, [await _on_its_own(mount, program) for _ in range(repeat)]
+                found = [await _on_its_own(mount, program) for _ in range(repeat)]
             except UnavailableStorage as error:
                 yield program, str(error)
+            except InconclusiveError as error:
+                yield program, error
+            else:
+                yield program, found
 
 
 async def _on_its_own(mount: str, program: Program) -> Outcome:

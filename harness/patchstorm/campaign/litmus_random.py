@@ -99,6 +99,9 @@ async def _here(one: Hunted, programs: list[Program], tell: Callable[[Hunted], N
         async with aclosing(run_here(one.mount, programs, 1)) as ended:
             async for program, outcomes in ended:
                 assert not isinstance(outcomes, str), "a random program asks for no disk of its own"
+                if isinstance(outcomes, InconclusiveError):
+                    one.missing = f"{program.name}: {outcomes}"
+                    return
                 for outcome in outcomes:
                     await _judge(one, flavour, program, outcome)
                 tell(one)

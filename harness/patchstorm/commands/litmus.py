@@ -1,7 +1,8 @@
 """``patchstorm litmus``: the storage model against real mounts.
 
-Programs are those of the catalogue, of files of one's own, or drawn at random. Exit code 0 when no mount
-did what the model forbids, 1 when one did, 2 when something could not be run.
+Programs are those of the catalogue, of files of one's own, or drawn at random. Exit code 0 when every mount
+did what the model gives and the programs expect, 1 when one did not, 2 when something could not be run or
+judged.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from patchstorm.report.ticker import Ticker
 from patchstorm.scenario.bounds import between
 
 if TYPE_CHECKING:
-    from patchstorm.campaign.litmus import MountReport
     from patchstorm.campaign.litmus_random import Hunted
 
 REPEAT_MAX = 1_000
@@ -51,20 +51,24 @@ def execute(request: Request) -> int:
         mounts_here,
         parse_mounts,
     )
-    from patchstorm.campaign.litmus_file import read_programs
+    from patchstorm.campaign.litmus_file import read_files
+    from patchstorm.campaign.litmus_local import check_directory
+    from patchstorm.commands.litmus_told import litmus_code, litmus_document, print_litmus
     from patchstorm.worlds.nfs.guests import Guests
 
     between("--repeat", request.repeat, 1, REPEAT_MAX)
-    own = [read_programs(path) for path in request.files]
+    own = read_files(request.files)
     names = tuple(name for text in request.programs for name in text.split(","))
     choice = Choice(
         names=names,
         quick=request.quick,
         repeat=request.repeat,
-        own=tuple(program for one in own for program in one.programs) if own else None,
+        own=None if own is None else own.programs,
     )
     check_names(choice)
     mounts = tuple(mount for text in request.mounts for mount in parse_mounts(text))
+    for mount in mounts:
+        check_directory(mount)
     if not mounts:
         mounts, reason = mounts_here()
         if reason is not None:
@@ -76,17 +80,20 @@ def execute(request: Request) -> int:
     try:
         with Guests() as guests, Ticker() as ticker:
             asyncio.run(litmus(reports, choice, guests, ticker.tell))
-        reports += elsewhere(seen for one in own for seen in one.seen)
+        reports += elsewhere(own.seen if own else ())
     except KeyboardInterrupt:
         interrupted = True
+    code = litmus_code(reports)
     if request.json:
-        sys.stdout.write(json.dumps(_document(reports, interrupted=interrupted)) + "\n")
+        verdict = _verdict(code, interrupted)
+        document = litmus_document(reports, verdict, interrupted=interrupted, own=own is not None)
+        sys.stdout.write(json.dumps(document) + "\n")
     else:
-        _tell(reports)
+        print_litmus(reports, own=own is not None)
     if interrupted:
         ended = sum(len(report.judged) for report in reports)
         return _interrupted(f"{ended} programs")
-    return _exit_code(reports)
+    return code
 
 
 def _interrupted(after: str) -> int:
@@ -173,90 +180,6 @@ def _tell_hunted(hunted: list[Hunted], seed: int) -> None:
                 sys.stdout.write(f"  {step.host} {step.commands}{shown}{mark}\n")
 
 
-def _exit_code(reports: list[MountReport]) -> int:
-    if any(judged.forbidden for report in reports for judged in report.judged):
-        return 1
-    return 2 if any(report.missing or not report.judged for report in reports) else 0
-
-
 def _verdict(code: int, interrupted: bool) -> str:
     """What had not ended by Ctrl-C agrees with nothing."""
     return VERDICTS[2 if interrupted and code == 0 else code]
-
-
-def _document(reports: list[MountReport], *, interrupted: bool) -> dict[str, Any]:
-    return {
-        "verdict": _verdict(_exit_code(reports), interrupted),
-        "interrupted": interrupted,
-        "mounts": [
-            {
-                "mount": report.mount,
-                "missing": report.missing,
-                "programs": [
-                    {
-                        "program": judged.program,
-                        "seen": [list(outcome) for outcome in judged.seen],
-                        "possible": judged.possible,
-                        "forbidden": list(judged.forbidden),
-                        "unseen": [
-                            {"host": host, "commands": commands, "result": result}
-                            for host, commands, result in judged.unseen
-                        ],
-                    }
-                    for judged in report.judged
-                ],
-                "left_out": report.left_out,
-            }
-            for report in reports
-        ],
-    }
-
-
-def _tell(reports: list[MountReport]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from patchstorm.report.console import console_on
-
-    console = console_on(sys.stdout)
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("mount", "programs", "outcomes seen", "of the model's", "forbidden", "left out"):
-        grid.add_column(title, no_wrap=True)
-    for report in reports:
-        counts = (
-            len(report.judged),
-            sum(len(judged.seen) for judged in report.judged),
-            sum(judged.possible for judged in report.judged),
-            sum(len(judged.forbidden) for judged in report.judged),
-            len(report.left_out),
-        )
-        grid.add_row(Text(report.mount), *(Text(str(count)) for count in counts))
-    console.print(grid)
-    for line in _lines(reports):
-        console.print(Text(line), soft_wrap=True)
-
-
-def _lines(reports: list[MountReport]) -> list[str]:
-    lines = []
-    for report in reports:
-        if report.missing:
-            lines += ["", f"{report.mount} was not run to the end: {report.missing}"]
-        for judged in report.judged:
-            for text in judged.forbidden:
-                lines += ["", f"forbidden: {report.mount} {judged.program}: {text}"]
-    unseen: dict[str, list[str]] = {}
-    for report in reports:
-        for judged in report.judged:
-            for host, commands, result in judged.unseen:
-                what = f"{judged.program}: {host} {commands} -> {json.dumps(result)}"
-                unseen.setdefault(what, []).append(report.mount)
-    if unseen:
-        lines += ["", "allowed by the model, and not seen (rare, or impossible):"]
-        lines += [f"  {what}  ({', '.join(mounts)})" for what, mounts in unseen.items()]
-    reasons: dict[str, set[str]] = {}
-    for report in reports:
-        for name, reason in report.left_out.items():
-            reasons.setdefault(reason, set()).add(name)
-    for reason, names in reasons.items():
-        lines += ["", f"left out, {reason}:", f"  {', '.join(sorted(names))}"]
-    return lines

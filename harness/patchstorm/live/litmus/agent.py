@@ -11,8 +11,10 @@ import ctypes
 import fcntl
 import json
 import os
+import select
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from patchstorm.storage.litmus.shell import Busy, Shell, error_name, split
@@ -87,8 +89,8 @@ class RealClient:
         fcntl.ioctl(target, FICLONE, source)
 
 
-def run_step(shell: Shell, text: str) -> Any:
-    """A step; a lock that must be waited for is tried again."""
+def run_step(shell: Shell, text: str, forsaken: Callable[[], bool] = lambda: False) -> Any:
+    """A step; a lock that must be waited for is tried again, until ``forsaken`` by who asked."""
     shown: list[Any] = []
     try:
         for command in split(text):
@@ -97,12 +99,21 @@ def run_step(shell: Shell, text: str) -> Any:
                     shell.command(command.removeprefix("+").strip(), shown)
                     break
                 except Busy:
+                    if forsaken():
+                        raise SystemExit(0) from None
                     time.sleep(0.0005)
     except OSError as error:
         return error_name(error)
     if not shown:
         return None
     return shown[0] if len(shown) == 1 else shown
+
+
+def _forsaken() -> bool:
+    """Whether whoever asks has gone: nobody else would end a process that waits for a lock."""
+    poll = select.poll()
+    poll.register(sys.stdin.fileno(), 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 def main() -> None:
@@ -114,7 +125,7 @@ def main() -> None:
         if "root" in request:
             shells[name] = Shell(RealClient(), request["root"])
         elif "step" in request:
-            answer = run_step(shells[name], request["step"])
+            answer = run_step(shells[name], request["step"], _forsaken)
         else:
             shells.pop(name).client.close_all()
         sys.stdout.write(json.dumps(answer) + "\n")

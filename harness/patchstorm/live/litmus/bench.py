@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import sys
 from collections.abc import Collection
 from typing import Final
@@ -19,10 +21,16 @@ AGENT: Final = "patchstorm.live.litmus.agent"
 ANSWER_S_MAX: Final = 90.0
 WAITS_S: Final = 4.0
 """A call that may wait, and does so for this long, is said to wait."""
+LOCK_S_MAX: Final = 30.0
+"""For a lock that a race waits for. Its holder has a step or two to go, unless they wait for each other."""
 LINE_BYTES_MAX: Final = 1 << 24
 PACE_S: Final = 0.03
 """Between two steps: more than a tick of the clock that stamps files, as in the model. Else version 3
 could pass for having missed a change, where it did not."""
+
+
+class UnansweredError(InconclusiveError):
+    """A step did not end."""
 
 
 class Agent:
@@ -32,6 +40,7 @@ class Agent:
         self._process = process
         self._turn = asyncio.Lock()
         self._waiting: asyncio.Task[bytes] | None = None
+        self.died = False
 
     async def ask(self, *, wait_s: float = ANSWER_S_MAX, **request: str) -> Value:
         """The answer. TimeoutError when there is none in time; it is then waited for next time."""
@@ -43,7 +52,8 @@ class Agent:
             await self._answer(self._waiting, ANSWER_S_MAX)
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        await self._process.stdin.drain()
+        with contextlib.suppress(ConnectionError):  # of one that died no line comes, either
+            await self._process.stdin.drain()
         self._waiting = asyncio.ensure_future(self._process.stdout.readline())
         return await self._answer(self._waiting, wait_s)
 
@@ -51,15 +61,18 @@ class Agent:
         line = await asyncio.wait_for(asyncio.shield(waiting), wait_s)
         self._waiting = None
         if not line:
+            self.died = True
             raise InconclusiveError("a process of a litmus program died")
         return json.loads(line)
 
     async def stop(self) -> None:
-        """SIGKILL."""
+        """SIGKILL, not by ``Process.kill``: that may reap the process, which asyncio does elsewhere, and says
+        that it was somebody else."""
         if self._waiting is not None:
             self._waiting.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
 
@@ -103,9 +116,15 @@ class Bench:
                 else:
                     results.append(await self._step(part, directory))
                 await asyncio.sleep(PACE_S)
+        except UnansweredError:
+            await self._stop_all()
+            raise
+        except InconclusiveError:
+            await self._stop_dead()
+            raise
         except TimeoutError:
             await self._stop_all()
-            raise InconclusiveError(f"{program.name}: a step did not end; left out") from None
+            raise UnansweredError(f"a process did not begin within {ANSWER_S_MAX:.0f} s") from None
         for host, name in sorted(self._begun):
             if name == directory:
                 self._begun.discard((host, name))
@@ -123,6 +142,13 @@ class Bench:
         self._begun.clear()
         for agent in agents:
             await agent.stop()
+
+    async def _stop_dead(self) -> None:
+        """Of a process that died, and no other: programs side by side would take each other down in turn."""
+        for host, agent in list(self._agents.items()):
+            if agent.died and self._agents.pop(host, None) is not None:
+                self._begun = {begun for begun in self._begun if begun[0] != host}
+                await agent.stop()
 
     async def _agent(self, host: str, directory: str) -> Agent:
         async with self._starting:
@@ -150,12 +176,12 @@ class Bench:
             return None
         agent = await self._agent(step.host, directory)
         waits = _waits(step)
+        wait_s = ANSWER_S_MAX if waits is None else WAITS_S
         try:
-            wait_s = ANSWER_S_MAX if waits is None else WAITS_S
             return await agent.ask(program=directory, step=step.commands, wait_s=wait_s)
         except TimeoutError:
             if waits is None:
-                raise
+                raise _unanswered(step, wait_s) from None
             return waits
 
     async def _event(self, host: str, event: str) -> None:
@@ -169,15 +195,35 @@ class Bench:
     async def _race(self, race: Race, directory: str) -> list[Value]:
         hosts = dict.fromkeys(step.host for step in race.steps)
         found = {host: await self._agent(host, directory) for host in hosts}
-        answers = [
-            asyncio.ensure_future(found[step.host].ask(program=directory, step=step.commands))
-            for step in race.steps
-        ]
+        wait_s = (
+            LOCK_S_MAX if any("lockwait" in step.commands for step in race.steps) else ANSWER_S_MAX
+        )
+
+        async def answer(step: Step) -> Value:
+            try:
+                agent = found[step.host]
+                return await agent.ask(program=directory, step=step.commands, wait_s=wait_s)
+            except TimeoutError:
+                raise _unanswered(step, wait_s) from None
+
+        answers = [asyncio.ensure_future(answer(step)) for step in race.steps]
         try:
             return list(await asyncio.gather(*answers))
         finally:
-            for answer in answers:
-                answer.cancel()
+            for one in answers:
+                one.cancel()
+
+
+def _unanswered(step: Step, wait_s: float) -> UnansweredError:
+    remedy = ""
+    if "lockwait" in step.commands:
+        remedy = (
+            "; a lock that it waits for may never be free: take locks in one order, and close or `unlock` "
+            "what a race waits for"
+        )
+    return UnansweredError(
+        f"`{step.host} {step.commands}` did not end within {wait_s:.0f} s{remedy}"
+    )
 
 
 def _waits(step: Step) -> Value:

@@ -27,6 +27,8 @@ OFFSET_MAX: Final = 1 << 40
 """Less than any file system's largest file."""
 PATH_BYTES_MAX: Final = 1000
 """The mount's own path stands before it, and PATH_MAX is 4096."""
+RACE_COMMANDS_MAX: Final = 100
+"""The ways of a race grow with the factorial of its commands."""
 
 Complaint = str | None
 
@@ -133,8 +135,9 @@ class _Checker:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], str] = {}
         self._crashed: set[str] = set()
+        self._cut: set[str] = set()
         self._race: int | None = None
-        """How many steps the race has that is being read; None outside."""
+        """How many commands the race has that is being read; None outside."""
         self._steps = 0
 
     def line(self, line: str) -> None:
@@ -164,13 +167,22 @@ class _Checker:
         if host not in HOSTS or not commands:
             raise ValueError("a step is A, B or S and its commands, as in `A w f x`")
         self._steps += 1
-        self._race = None if self._race is None else self._race + 1
+        if self._race is not None:
+            self._race += len(commands)
+            if self._race > RACE_COMMANDS_MAX:
+                raise ValueError(
+                    f"a race has at most {RACE_COMMANDS_MAX} commands; make it shorter"
+                )
         word = text.split()[0]
         if word in EVENTS or word == "sleep":
             self._alone(host, text.split())
             shown = 0
         elif host in self._crashed:
             raise ValueError(f"{host} has crashed; write `{host} reboot` before")
+        elif host in self._cut and self._race is not None:
+            raise ValueError(
+                f"{host} is cut off, and a race would wait for it; write `{host} heal` before `par`"
+            )
         else:
             shown = sum(self._command(host, command) for command in commands)
         if arrow:
@@ -196,6 +208,10 @@ class _Checker:
             self._crashed.add(host)
         elif word == "reboot":
             self._crashed.discard(host)
+        elif word == "cut":
+            self._cut.add(host)
+        elif word == "heal":
+            self._cut.discard(host)
 
     def _command(self, host: str, text: str) -> bool:
         """Whether it shows its value."""

@@ -58,6 +58,12 @@ class Allowed:
             for words in self.where
         )
 
+    def means(self, value: Value) -> bool:
+        """Whether ``value`` is this result; a text is so as a word and as the JSON that it may be."""
+        return self.result == value or (
+            isinstance(value, str) and self.result == parse_value(value)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -70,8 +76,7 @@ class Step:
     def permits(self, result: Value, tags: frozenset[str]) -> bool:
         if self.allowed is None:
             return True
-        values = (result, parse_value(result)) if isinstance(result, str) else (result,)
-        return any(item.result in values and item.applies(tags) for item in self.allowed)
+        return any(item.means(result) and item.applies(tags) for item in self.allowed)
 
 
 @dataclass(frozen=True, slots=True)

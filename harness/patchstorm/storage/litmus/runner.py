@@ -26,7 +26,10 @@ STEP_NS = 20_000_000
 
 RUNS_MAX = 200_000
 _TURNS_MAX = 400
-_RELEASING = frozenset(("close", "unlock"))
+NEVER = "never finished"
+"""The result of a step of a race that waits and goes on waiting."""
+_RELEASING = frozenset(("close", "unlock", "lock"))
+"""``lock FD un`` and ``lock FD sh`` let go of what ``lock FD`` took."""
 DISK_BYTES = 1 << 20
 """Of the disk of a program that asks for it, unless the flavour says so; that of others is never full."""
 
@@ -238,7 +241,7 @@ class _Run:
         self.server.pause = None
         for thread in everyone:
             for index, _commands in thread.steps:
-                self.results[index] = "never finished"
+                self.results[index] = NEVER
             self.results.update(thread.finished)
 
     def _others(self, everyone: list[_Thread]) -> None:
@@ -256,6 +259,11 @@ class _Run:
         thread.busy = True
         try:
             releases = thread.advance()
+        except WouldBlock as wait:
+            if wait.until_ns is None:
+                raise
+            self.clock.now_ns = max(wait.until_ns, self.clock.now_ns + 1)  # a grace period, say
+            releases = False
         finally:
             thread.busy = False
         if releases:
