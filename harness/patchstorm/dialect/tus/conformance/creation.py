@@ -15,7 +15,13 @@ from patchstorm.dialect.cases.claims import (
     success,
 )
 from patchstorm.dialect.cases.model import Case, Expect, Rule, View
-from patchstorm.dialect.tus.conformance.core import NOT_THERE, accepted, holding
+from patchstorm.dialect.tus.conformance.core import (
+    HEAD_TRUE,
+    NOT_THERE,
+    accepted,
+    holding,
+    true_length,
+)
 from patchstorm.dialect.tus.conformance.fields import offset, pairs
 from patchstorm.dialect.tus.conformance.requests import (
     base64,
@@ -210,10 +216,12 @@ CASES = (
                 options(),
                 create("a", Expect(rule=LARGE, claim=client_error),
                        Expect(rule=LIMIT_TOLD, claim=_limit_told, when=_too_large), length=value),
+                head("a", Expect(rule=HEAD_TRUE, claim=true_length, when=ok)),
             ),
         )
         for name, value, says in (
             ("large", 1 << 50, "an Upload-Length of a pebibyte"),
+            ("odd", (1 << 53) + 1, "an Upload-Length of 2^53 + 1, which no double holds"),
             ("huge", HUGE, "an Upload-Length of 2^63 - 1"),
             ("astronomic", "9" * 30, "an Upload-Length of thirty digits"),
         )
