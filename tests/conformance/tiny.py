@@ -261,8 +261,9 @@ class Tiny:
             if stored.length is not None or _number(length) < offset + len(asked.body):
                 raise Refused(400)
             self._check_max(_number(length))
-            stored.length = _number(length)
         self._check_body(asked, stored, offset)
+        if length is not None:
+            stored.length = _number(length)
         stored.data += asked.body
         if not asked.whole:
             return None

@@ -6,13 +6,15 @@ A few break more rules than the one they stand for; none may leave its own unbro
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote
 
-from .tiny import BASE, EXTENSIONS, TYPE, Asked, Said, Spoil, Stored, Tiny
+from .tiny import BASE, EXTENSIONS, TYPE, Asked, Said, Spoil, Stored, Tiny, digest
 
 UNFINISHED = (*EXTENSIONS, "concatenation-unfinished")
 When = Callable[[Asked, Said], bool]
@@ -411,6 +413,102 @@ def part_at_large(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -
     return Said(status=201, headers={"tus-resumable": "1.0.0", "location": f"{BASE}/passwd"})
 
 
+def _retold(tiny: Tiny, asked: Asked, **changed: str) -> Said:
+    """The answer to the request with some of its headers changed."""
+    headers = {**asked.headers, **{name.replace("_", "-"): [new] for name, new in changed.items()}}
+    answer = tiny.serve(replace(asked, headers=headers))
+    assert answer is not None
+    return answer
+
+
+def _reading(read: Callable[[str], int]) -> Spoil:
+    """Numbers are whatever ``read`` takes for one."""
+
+    def spoil(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+        for name in ("upload-length", "upload-offset"):
+            text = asked.get(name)
+            if said.status != 400 or text is None or text.isdigit():
+                continue
+            with suppress(ValueError):
+                if (number := read(text.encode("latin-1").decode())) >= 0:
+                    return _retold(tiny, asked, **{name: str(number)})
+        return said
+
+    return spoil
+
+
+read_as_source = _reading(int)
+"""Numbers are what Python's ``int`` takes: 1_1, +5, digits of all scripts."""
+signs_read = _reading(lambda text: int(text, 16) if text.startswith("0x") else -1)
+
+
+def finished_welcomes(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """A PATCH of a complete upload before its end is answered 204 with the offset that it has."""
+    if said.status != 409 or stored is None or len(stored.data) != stored.length:
+        return said
+    return said.but(204, upload_offset=str(stored.length))
+
+
+def floating(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """Lengths are kept as doubles."""
+    length = said.headers.get("upload-length")
+    return said if length is None else said.but(upload_length=str(int(float(length))))
+
+
+def length_before_sum(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """The length that a PATCH brings is noted before its checksum is looked at."""
+    if said.status == 460 and stored is not None and asked.get("upload-length") is not None:
+        stored.length = int(asked.get("upload-length") or 0)
+    return said
+
+
+def blank_unverified(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """An empty Upload-Checksum is none."""
+    if said.status != 400 or asked.get("upload-checksum") != "" or stored is None:
+        return said
+    stored.data += asked.body
+    return said.but(204, upload_offset=str(len(stored.data)))
+
+
+def _trusting(enough: Callable[[str, bytes, bytes], bool]) -> Spoil:
+    """A checksum is right where ``enough`` says so of its algorithm, the digest sent and the true one."""
+
+    def spoil(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+        if said.status != 460 or stored is None:
+            return said
+        algorithm, _, value = (asked.get("upload-checksum") or "").partition(" ")
+        if not enough(algorithm, base64.b64decode(value), digest(algorithm, asked.body)):
+            return said
+        stored.data += asked.body
+        return said.but(204, upload_offset=str(len(stored.data)))
+
+    return spoil
+
+
+first_bytes_of_sum = _trusting(lambda algorithm, sent, true: sent[:8] == true[:8])
+sums_of_one_kind = _trusting(lambda algorithm, sent, true: algorithm != "sha1")
+
+
+def _named_parts(asked: Asked) -> list[str]:
+    return (asked.get("upload-concat") or "").partition(";")[2].split()
+
+
+def inherited(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """A final upload that has no metadata of its own has those of its first part."""
+    if stored is None or not stored.final or stored.metadata is not None or not head(asked, said):
+        return said
+    return said.but(upload_metadata=tiny.uploads[stored.parts[0]].metadata)
+
+
+def named_once(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
+    """A part that is named twice is joined once."""
+    if stored is not None and stored.final and created(asked, said):
+        parts = dict.fromkeys(stored.parts)
+        stored.data = bytearray(b"".join(bytes(tiny.uploads[part].data) for part in parts))
+        stored.length = len(stored.data)
+    return said
+
+
 def alike_fails(tiny: Tiny, asked: Asked, said: Said, stored: Stored | None) -> Said:
     """A second creation of equal metadata ends in a violated constraint that nobody maps to 4xx."""
     others = (one.metadata for one in tiny.uploads.values() if one is not stored)
@@ -435,6 +533,10 @@ _collection = lambda asked, said: asked.path == BASE and asked.method in ("PATCH
 _joins = lambda asked, said: (asked.get("upload-concat") or "").startswith("final")  # noqa: E731
 _bare_type = all_of(  # a creation that says a type and has no body of it
     created, lambda asked, said: not asked.body and asked.get("content-type") not in (None, TYPE)
+)
+_before_its_end = lambda asked, said: asked.get("upload-offset") == "6"  # noqa: E731
+_twice_the_same = lambda asked, said: (  # noqa: E731
+    _joins(asked, said) and len(set(_named_parts(asked))) < len(_named_parts(asked))
 )
 _climbing = lambda asked, said: "etc%" in asked.path  # noqa: E731
 _large = lambda asked, said: len(asked.get("upload-metadata") or "") > 50_000  # noqa: E731
@@ -485,6 +587,7 @@ WRONG: dict[str, Wrong] = {
     "patch.unmodified": wrong(doing(answered(409), store)),
     "patch.offset-invalid": wrong(taken(all_of(answered(400, "PATCH"), lacking("upload-length")))),
     "patch.unknown": wrong(when(not_there("PATCH"), 400)),
+    "number.sign": wrong(signs_read),
     "patch.past-end": wrong(when(answered(413, "PATCH"), 507)),
     "patch.bounded": wrong(too_much),
     "patch.finished": wrong(finished_grows),
@@ -513,6 +616,7 @@ WRONG: dict[str, Wrong] = {
     "creation.too-large": wrong(when(answered(413, "POST"), 400)),
     "options.max-size-told": wrong(when(options, tus_max_size=None)),
     "creation.large": wrong(when(_long, 500)),
+    "creation.large-told": wrong(floating, max_size=None),
     "metadata.taken": wrong(when(all_of(created, lacking("upload-concat")), 500)),
     "metadata.told": wrong(when(head, upload_metadata=None)),
     "metadata.literal": wrong(other_order),
@@ -588,7 +692,9 @@ WRONG: dict[str, Wrong] = {
     "concat.final-literal": wrong(absolute_parts),
     "concat.sum": wrong(final_only("upload_length", "10")),
     "concat.order": wrong(doing(created, swap)),
-    "concat.patch-final": wrong(when(answered(403, "PATCH"), 409)),
+    "concat.patch-final": wrong(when(answered(403, "PATCH"), 400)),
+    "concat.closed-first": wrong(when(all_of(answered(403, "PATCH"), _before_its_end), 409)),
+    "concat.repeated": wrong(when(_twice_the_same, 500)),
     "concat.unmodified": wrong(doing(answered(403, "PATCH"), store)),
     "concat.metadata": wrong(parts_metadata),
     "concat.own-metadata": wrong(final_only("upload_metadata", None)),
@@ -615,8 +721,8 @@ WRONG: dict[str, Wrong] = {
     "http.both-framings": wrong(when(_both, upload_offset="3")),
     "http.method": wrong(when(answered(405), 200)),
     "http.repeated": wrong(when(_repeated, 500)),
-    "http.identity": wrong(when(all_of(carrying("content-encoding", "Identity"), patched), 415)),
-    "http.origin": wrong(when(all_of(carrying("origin"), created), 403)),
+    "http.identity": wrong(when(all_of(carrying("content-encoding", "Identity"), patched), 500)),
+    "http.origin": wrong(when(all_of(carrying("origin"), created), 500)),
     "http.after": wrong(doing(_framed, store)),
     "paths.outside": wrong(when(_climbing, 200, upload_offset="0")),
     "paths.refused": wrong(when(_climbing, 500)),
@@ -632,6 +738,18 @@ ALSO: tuple[tuple[str, Wrong], ...] = (
     ("concat.urls", wrong(when(lambda a, s: "final;files" in (a.get("upload-concat") or ""), 400))),
     ("concat.order", wrong(body_of_final)),
     ("metadata.told", wrong(when(_tells_capitals, upload_metadata="X-NOTE WFhX,MA"))),
+    ("patch.mismatch", wrong(when(all_of(_empty, answered(409)), 204, upload_offset="5"))),
+    ("patch.mismatch", wrong(finished_welcomes)),
+    ("patch.offset-invalid", wrong(read_as_source)),
+    ("creation.length-invalid", wrong(read_as_source)),
+    ("number.sign", wrong(read_as_source)),
+    ("defer.untouched", wrong(length_before_sum)),
+    ("checksum.malformed", wrong(blank_unverified)),
+    ("checksum.verified", wrong(first_bytes_of_sum)),
+    ("checksum.verified", wrong(sums_of_one_kind)),
+    ("concat.patch-final", wrong(when(all_of(answered(403, "PATCH"), _before_its_end), 204))),
+    ("concat.metadata", wrong(inherited)),
+    ("concat.sum", wrong(named_once)),
     ("max.final", wrong(sum_unchecked, max_size=100, extensions=UNFINISHED)),
 )
 """Other servers that break a rule, each by another mistake of the same kind."""

@@ -14,12 +14,17 @@ READINGS = ("offset-addressed", "sequential")
 """A target's file names exactly one of them."""
 
 
-class Probed(msgspec.Struct, frozen=True, kw_only=True):
-    """One capability. ``does`` is None where no probe can tell; ``says`` is what was seen."""
+class Probed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One capability. ``does`` is None where no probe can tell; ``says`` is what was seen.
+
+    ``announced`` is whether it was announced where it was tried, if that was a server that was started in
+    another way than the one whose announcement is known.
+    """
 
     capability: str
     does: bool | None
     says: str
+    announced: bool | None = None
 
 
 class Announced(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,20 +76,24 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
             return tuple(declared)
         found = {one.capability: one.does for one in self.probed if one.capability not in pinned}
         kept = [name for name in declared if found.get(name) is not False]
-        new = [
-            name for name, does in found.items() if does and name not in kept and self._due(name)
-        ]
+        due = {one.capability for one in self.probed if self._due(one)}
+        new = [name for name, does in found.items() if does and name not in kept and name in due]
         return _of_one_reading(declared, (*kept, *new), pinned)
 
-    def _due(self, capability: str) -> bool:
-        return not self.announced.withholds(capability)
+    def _due(self, one: Probed) -> bool:
+        if one.announced is not None:
+            return one.announced
+        return not self.announced.withholds(one.capability)
+
+    def _announced(self, one: Probed) -> bool | None:
+        return self.announced.about(one.capability) if one.announced is None else one.announced
 
     @property
     def contradictions(self) -> tuple[str, ...]:
         """What is announced and not done, and what is done and not announced."""
         told = []
         for one in self.probed:
-            announced = self.announced.about(one.capability)
+            announced = self._announced(one)
             if announced and one.does is False:
                 told.append(f"{one.capability} is announced and not done: {one.says}")
             if announced is False and one.does:
@@ -95,7 +104,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     def broken_promises(self) -> bool:
         """Whether something is announced that is not done, or nothing can be relied on."""
         return self.unsound is not None or any(
-            one.does is False and self.announced.about(one.capability) for one in self.probed
+            one.does is False and self._announced(one) for one in self.probed
         )
 
 

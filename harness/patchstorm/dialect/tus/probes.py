@@ -209,9 +209,11 @@ def own_name(internal: Iterable[str]) -> str:
 def nobodys(wire: Wire, url: str) -> str:
     """A URL of the same shape that no upload has: the last letters and digits of its name changed."""
     path, mark, query = url.partition("?")
-    if wire.id == "path" or not query:
+    name = wire.id.partition(":")[0] + "="
+    pairs = query.split("&")
+    if wire.id == "path" or not any(pair.startswith(name) for pair in pairs):
         return _changed(path.rstrip("/")) + mark + query
-    return path + mark + _changed(query)
+    return path + mark + "&".join(_changed(one) if one.startswith(name) else one for one in pairs)
 
 
 def _changed(text: str) -> str:

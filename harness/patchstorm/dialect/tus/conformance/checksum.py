@@ -73,10 +73,21 @@ _NEEDS = ("creation", "checksum")
 
 
 def checksum(algorithm: str, data: bytes) -> str:
-    """The value of Upload-Checksum. CRC-32 as its four bytes, most significant first."""
+    """The value of Upload-Checksum."""
+    return f"{algorithm} {base64(_digest(algorithm, data))}"
+
+
+def _digest(algorithm: str, data: bytes) -> bytes:
+    """CRC-32 as its four bytes, most significant first."""
     if algorithm == "crc32":
-        return f"{algorithm} {base64(zlib.crc32(data).to_bytes(4, 'big'))}"
-    return f"{algorithm} {base64(hashlib.new(algorithm, data).digest())}"
+        return zlib.crc32(data).to_bytes(4, "big")
+    return hashlib.new(algorithm, data).digest()
+
+
+def _almost(algorithm: str, data: bytes) -> str:
+    """A checksum that is right up to its last byte."""
+    digest = _digest(algorithm, data)
+    return f"{algorithm} {base64(digest[:-1] + bytes((digest[-1] ^ 1,)))}"
 
 
 def _summed(value: str) -> dict[str, str | None]:
@@ -120,6 +131,16 @@ def _trailing(value: str, *expects: Expect) -> Step:
     )  # fmt: skip
 
 
+_NOTHING = Case(
+    name="checksum-nothing", chapter="checksum", needs=_NEEDS,
+    says="a PATCH with an Upload-Checksum that is empty: what nothing is verified against is left open",
+    steps=(
+        create("a"),
+        patch("a", 0, b"hello", Expect(rule=MALFORMED, claim=status(400, 460)), more=_summed("")),
+        head("a", _UNTOUCHED),
+    ),
+)  # fmt: skip
+
 CASES = (
     Case(
         name="checksum-options", chapter="checksum", needs=("checksum",),
@@ -142,6 +163,19 @@ CASES = (
                 patch("a", 5, b" world", *_right(11),
                       more=_summed(checksum(algorithm, b" world"))),
                 head("a", complete(11)),
+            ),
+        )
+        for algorithm in ALGORITHMS
+    ),
+    *(
+        Case(
+            name=f"checksum-{algorithm}-last", chapter="checksum",
+            needs=("creation", f"checksum:{algorithm}"),
+            says=f"a PATCH with a {algorithm} of which the last byte alone is wrong",
+            steps=(
+                create("a"),
+                patch("a", 0, b"hello", _VERIFIED, _460, more=_summed(_almost(algorithm, b"hello"))),
+                head("a", _UNTOUCHED),
             ),
         )
         for algorithm in ALGORITHMS
@@ -179,6 +213,7 @@ CASES = (
         ),
     ),
     _malformed("no-value", "sha1"),
+    _NOTHING,
     _malformed("not-base64", "sha1 %%%"),
     _malformed("short", "sha1 " + base64(b"short")),
     Case(

@@ -15,7 +15,7 @@ from patchstorm.dialect.cases.claims import (
     status,
     success,
 )
-from patchstorm.dialect.cases.model import UNKNOWN, Case, Expect, Holds, Rule, View
+from patchstorm.dialect.cases.model import UNKNOWN, Case, Claim, Expect, Holds, Rule, View
 from patchstorm.dialect.tus.conformance.fields import offset, offset_at_most
 from patchstorm.dialect.tus.conformance.requests import (
     create,
@@ -68,8 +68,8 @@ PATCH_TYPE_RULE = Rule(
 )  # fmt: skip
 PATCH_MISMATCH = Rule(
     name="patch.mismatch", level="must", section="Requests, PATCH",
-    says="a PATCH at another than the current offset is answered 409 (not of targets that address "
-    "offsets)",
+    says="a PATCH at another than the current offset is answered 409, with bytes or without; of a complete "
+    "upload with that or another refusal (not of targets that address offsets)",
 )  # fmt: skip
 MISMATCH_OFFSET = Rule(
     name="patch.mismatch-offset", level="open", section="Requests, PATCH; Headers, Upload-Offset",
@@ -106,6 +106,7 @@ PATCH_EMPTY = Rule(
     says="a PATCH without bytes is answered 204, or refused with 4xx",
 )  # fmt: skip
 KEEPS_PARTIAL = "keeps-partial-body"
+TOLD_AT_THE_END = "head-after-finish"
 PATCH_CUT = Rule(
     name="patch.cut", level="must", section="Requests, PATCH",
     says="after a body that broke off the offset counts no byte that was not sent",
@@ -151,6 +152,16 @@ def complete(size: int) -> Expect:
     return Expect(rule=HEAD_COMPLETE, claim=_complete(size))
 
 
+def away(view: View) -> bool:
+    """A complete upload that is not to be found, of a target that does not say it can be."""
+    return view.status in NOT_THERE and not view.terms.offers(f"own:{TOLD_AT_THE_END}")
+
+
+def unless_away(claim: Claim) -> Claim:
+    """The claim about a complete upload, where its server has not moved it away."""
+    return lambda view: None if away(view) else claim(view)
+
+
 def holding(data: bytes = b"hello world", resource: str = "a") -> tuple[Holds, ...]:
     """The file of a complete upload."""
     return (Holds(rule=PATCH_BYTES, resource=resource, data=data),)
@@ -165,7 +176,7 @@ def _complete(size: int) -> Callable[[View], str | None]:
     return claim
 
 
-def _true_length(view: View) -> str | None:
+def true_length(view: View) -> str | None:
     wanted = next(
         (one.request("Upload-Length") for one in view.before if one.step.acts_as == "POST"), None
     )
@@ -187,7 +198,7 @@ _BAD_TYPE = Expect(rule=PATCH_TYPE_RULE, claim=status(415))
 _BAD_OFFSET = Expect(rule=PATCH_NO_OFFSET, claim=not_accepted)
 
 
-def _conflict(current: int) -> tuple[Expect, ...]:
+def conflict(current: int) -> tuple[Expect, ...]:
     """409; and the offset that it need not tell is none but the current one."""
     told = Expect(
         rule=MISMATCH_OFFSET,
@@ -214,7 +225,7 @@ CASES = (
         steps=(
             create("a"),
             head("a", Expect(rule=HEAD_ZERO, claim=all_of(success, offset(0))),
-                 Expect(rule=HEAD_TRUE, claim=_true_length)),
+                 Expect(rule=HEAD_TRUE, claim=true_length)),
         ),
     ),
     Case(
@@ -239,7 +250,7 @@ CASES = (
         steps=(
             create("a"),
             patch("a", 0, b"hel", *accepted(3)),
-            head("a", stands_at(3), Expect(rule=HEAD_TRUE, claim=_true_length)),
+            head("a", stands_at(3), Expect(rule=HEAD_TRUE, claim=true_length)),
             patch("a", 3, b"lo", *accepted(5)),
             head("a", stands_at(5)),
             patch("a", 5, b" worl", *accepted(10)),
@@ -270,7 +281,7 @@ CASES = (
         reading="sequential",
         steps=(
             create("a"),
-            patch("a", 5, b"world", *_conflict(0)),
+            patch("a", 5, b"world", *conflict(0)),
             head("a", unmodified(0)),
             patch("a", 0, b"hello", *accepted(5)),
         ),
@@ -281,9 +292,9 @@ CASES = (
         steps=(
             create("a"),
             patch("a", 0, b"hello", *accepted(5)),
-            patch("a", 0, b"HELLO", *_conflict(5)),
+            patch("a", 0, b"HELLO", *conflict(5)),
             head("a", unmodified(5)),
-            patch("a", 3, b"XX", *_conflict(5)),
+            patch("a", 3, b"XX", *conflict(5)),
             head("a", unmodified(5)),
             patch("a", 5, b" world", *accepted(11)),
             head("a", complete(11)),

@@ -15,7 +15,12 @@ from patchstorm.dialect.cases.claims import (
     success,
 )
 from patchstorm.dialect.cases.model import Case, Expect, Rule, View
-from patchstorm.dialect.tus.conformance.core import NOT_THERE, accepted, holding
+from patchstorm.dialect.tus.conformance.core import (
+    NOT_THERE,
+    accepted,
+    holding,
+    true_length,
+)
 from patchstorm.dialect.tus.conformance.fields import offset, pairs
 from patchstorm.dialect.tus.conformance.requests import (
     base64,
@@ -62,6 +67,10 @@ LARGE = Rule(
     name="creation.large", level="open", section="Creation, POST",
     says="a very large Upload-Length is accepted, or refused with 4xx",
 )  # fmt: skip
+LARGE_TOLD = Rule(
+    name="creation.large-told", level="must", section="Requests, HEAD; Headers, Upload-Length",
+    says="HEAD of an upload that was created with a very large length gives that length, to its last digit",
+)  # fmt: skip
 METADATA_TAKEN = Rule(
     name="metadata.taken", level="open", section="Creation, POST; Upload-Metadata",
     says="metadata is accepted, or refused with 4xx: the server may decide to reject it",
@@ -101,7 +110,7 @@ ANY_TYPE = Rule(
 
 RULES = (
     INDEPENDENT, ALIKE, ANY_TYPE,
-    CREATED, LOCATION, FRESH, NO_LENGTH, BAD_LENGTH, ZERO, TOO_LARGE, LIMIT_TOLD, LARGE,
+    CREATED, LOCATION, FRESH, NO_LENGTH, BAD_LENGTH, ZERO, TOO_LARGE, LIMIT_TOLD, LARGE, LARGE_TOLD,
     METADATA_TAKEN, METADATA_TOLD, METADATA_LITERAL, METADATA_BAD, UNSUPPORTED,
 )  # fmt: skip
 
@@ -210,10 +219,12 @@ CASES = (
                 options(),
                 create("a", Expect(rule=LARGE, claim=client_error),
                        Expect(rule=LIMIT_TOLD, claim=_limit_told, when=_too_large), length=value),
+                head("a", Expect(rule=LARGE_TOLD, claim=true_length, when=ok), silence=True),
             ),
         )
         for name, value, says in (
             ("large", 1 << 50, "an Upload-Length of a pebibyte"),
+            ("odd", (1 << 53) + 1, "an Upload-Length of 2^53 + 1, which no double holds"),
             ("huge", HUGE, "an Upload-Length of 2^63 - 1"),
             ("astronomic", "9" * 30, "an Upload-Length of thirty digits"),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha1
 from typing import Literal
 
 from patchstorm.dialect.cases.claims import (
@@ -29,6 +30,7 @@ from patchstorm.dialect.tus.conformance.core import (
 from patchstorm.dialect.tus.conformance.creation import LATER, REFUSED_LENGTH, UNSUPPORTED
 from patchstorm.dialect.tus.conformance.fields import offset_at_most
 from patchstorm.dialect.tus.conformance.requests import (
+    base64,
     create,
     head,
     patch,
@@ -76,8 +78,9 @@ AGAIN = Rule(
     says="the PATCH that brings the last bytes and the length changes nothing when it is sent once more",
 )  # fmt: skip
 UNTOUCHED = Rule(
-    name="defer.untouched", level="must", section="Requests, PATCH; Creation, POST (b)",
-    says="a PATCH that is refused with 409 sets no length either: it leaves the upload as it was",
+    name="defer.untouched", level="must", section="Requests, PATCH; Creation, POST (b); Checksum",
+    says="a PATCH that is refused with 409, or for its checksum with 460 or 400, sets no length either: it "
+    "leaves the upload as it was",
 )  # fmt: skip
 
 RULES = (
@@ -89,6 +92,11 @@ RULES = (
 def _after_conflict(view: View) -> bool:
     """The request before this one was not at the current offset."""
     return view.last.status == 409
+
+
+def _after_mismatch(view: View) -> bool:
+    """The request before this one was refused for its checksum."""
+    return view.last.status in (400, 460)
 
 
 _still_open = all_of(success, says("Upload-Defer-Length", "1"), lacks("Upload-Length"))
@@ -194,6 +202,17 @@ CASES = (
         patch("a", 5, b" world", *accepted(11), more={"Upload-Length": "11"}),
         head("a", complete(11)),
         reading="sequential",
+        holds=holding(),
+    ),
+    _defer(
+        "defer-refused-sum", "a length that comes with a PATCH whose checksum is wrong",
+        create("a", length=None, more=dict(LATER)),
+        patch("a", 0, b"hello", Expect(rule=UNTOUCHED, claim=client_refusal),
+              more={"Upload-Length": "5", "Upload-Checksum": f"sha1 {base64(sha1(b'HELLO').digest())}"}),
+        head("a", Expect(rule=UNTOUCHED, claim=_still_open, when=_after_mismatch)),
+        patch("a", 0, b"hello world", *accepted(11), more={"Upload-Length": "11"}),
+        head("a", complete(11)),
+        needs=(*_DEFER, "checksum"),
         holds=holding(),
     ),
     _defer(

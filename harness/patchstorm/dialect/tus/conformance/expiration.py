@@ -19,8 +19,9 @@ EXPIRES_PATCH = Rule(
     says="every PATCH of an upload that is going to expire is answered with Upload-Expires",
 )  # fmt: skip
 EXPIRES_POST = Rule(
-    name="expires.post", level="must", section="Expiration, Upload-Expires",
-    says="the creation of an upload whose expiry is known then is answered with Upload-Expires",
+    name="expires.post", level="open", section="Expiration, Upload-Expires",
+    says="the creation of an upload that will expire is answered with Upload-Expires, unless only a "
+    "PATCH settles when",
 )  # fmt: skip
 EXPIRES_FUTURE = Rule(
     name="expires.future", level="should", section="Expiration, Upload-Expires",
@@ -43,7 +44,7 @@ def _going_to_expire(view: View) -> bool:
 
 
 def _known_at_creation(view: View) -> bool:
-    """A lifetime was asked for: what expires in a second expires from its creation on."""
+    """A lifetime was asked for; that the first PATCH only settles when it ends is left to the server."""
     return view.here.ok and view.terms.lifetime
 
 

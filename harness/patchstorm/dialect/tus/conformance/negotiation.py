@@ -54,7 +54,8 @@ OPTIONS_IGNORES = Rule(
 )  # fmt: skip
 ANNOUNCED = Rule(
     name="options.announces", level="must", section="Protocol Extensions",
-    says="what the target's description claims stands in Tus-Extension",
+    says="what the target's description claims stands in Tus-Extension (expiration where a "
+    "lifetime was asked for)",
 )  # fmt: skip
 VERSION_REFUSED = Rule(
     name="version.refused", level="must", section="Headers, Tus-Resumable",
@@ -86,6 +87,10 @@ RULES = (
 def _announced(view: View) -> str | None:
     found = set(listed(view.header("Tus-Extension") or ""))
     wanted = {name for name in view.terms.claimed if ":" not in name}
+    if not view.terms.lifetime:
+        wanted.discard(
+            "expiration"
+        )  # a server may have it only where it was started to expire uploads
     missing = sorted(wanted - found)
     return f"was answered without {', '.join(missing)} in Tus-Extension" if missing else None
 

@@ -19,20 +19,22 @@ from patchstorm.dialect.tus.conformance import (
     defer_length,
     exact,
     expiration,
+    finals,
     http,
     lengths,
     limits,
     minted,
     names,
     negotiation,
+    numbers,
     paths,
     termination,
     with_upload,
 )
 
 _MODULES = (
-    negotiation, core, collection, creation, defer_length, limits, with_upload, expiration, checksum,
-    termination, concatenation, http, paths, names, contract, lengths, exact, minted,
+    negotiation, core, numbers, collection, creation, defer_length, limits, with_upload, expiration, checksum,
+    termination, concatenation, finals, http, paths, names, contract, lengths, exact, minted,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {
@@ -55,8 +57,8 @@ def terms_of(
     """What is known of a target: its description's capabilities, and the headers of its answer to OPTIONS."""
     claimed = {_EXTENSION_OF[word] for word in capabilities if word in _EXTENSION_OF}
     claimed |= {f"own:{word}" for word in capabilities if word in contract.OWN}
-    if core.KEEPS_PARTIAL in capabilities:
-        claimed.add(f"own:{core.KEEPS_PARTIAL}")
+    further = {core.KEEPS_PARTIAL, core.TOLD_AT_THE_END}
+    claimed |= {f"own:{word}" for word in further.intersection(capabilities)}
     sums = {word.removeprefix(CHECKSUM) for word in capabilities if word.startswith(CHECKSUM)}
     if sums:
         claimed |= {"checksum", *(f"checksum:{name}" for name in sums)}

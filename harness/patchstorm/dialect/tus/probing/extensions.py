@@ -10,6 +10,7 @@ from patchstorm.dialect.exchange import Reply
 from patchstorm.dialect.ground import Ground
 from patchstorm.dialect.probed import Probed
 from patchstorm.dialect.tus.codec import created_url
+from patchstorm.dialect.tus.probing import core
 from patchstorm.dialect.tus.probing.bench import Bench, Made, described, offset_of
 
 ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
@@ -170,15 +171,16 @@ async def _kept(ground: Ground) -> Probed:
     async with ground.shortlived(LIFETIME_MS) as other:
         other.wire = ground.wire
         short = Bench(other)
+        announced = (await core.announced(short)).about(name)
         made = await short.create(SIZE)
         told = await _told(short, made)
         if told is None:
             says = "no Upload-Expires on PATCH or HEAD, with start.lifetime"
-            return Probed(capability=name, does=False, says=says)
+            return Probed(capability=name, does=False, says=says, announced=announced)
         async for _ in other.turns(EXPIRED_WITHIN_S):
             status = (await short.ask("HEAD", made.url)).status
             if status in (403, 404, 410):
                 says = f"after a lifetime of {LIFETIME_MS} ms HEAD: {status}"
-                return Probed(capability=name, does=True, says=says)
+                return Probed(capability=name, does=True, says=says, announced=announced)
     says = f"{EXPIRED_WITHIN_S:.0f} s after a lifetime of {LIFETIME_MS} ms HEAD: {status}"
-    return Probed(capability=name, does=False, says=says)
+    return Probed(capability=name, does=False, says=says, announced=announced)
