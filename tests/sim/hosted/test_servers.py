@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from patchstorm.api import parse_scenario
 from patchstorm.campaign.keeping import keep_failure, small_of, story_of, write_small
+from patchstorm.campaign.schedules import Search, Session
 from patchstorm.campaign.simulated import digests
 from patchstorm.campaign.skipping import session_skip_reason
 from patchstorm.scenario.library import names
@@ -162,3 +164,28 @@ def test_who_waits_for_a_sweeper_at_work_when_all_is_over_is_no_deadlock() -> No
 def test_who_waits_for_a_lock_that_is_kept_for_ever_is_one() -> None:
     needs("flask")
     assert "deadlock" in accused(found("keeping_flask", "sequential", 4, until="deadlock"))
+
+
+EARLY = """
+title = "The disk fails from the first moment on"
+why = "Tests."
+[[upload]]
+size = "4KiB"
+chunk = "1KiB"
+[[client]]
+kind = "sequential"
+[[fault]]
+kind = "eio"
+whom = "all"
+of = "write"
+when = { after_ms = 0 }
+"""
+
+
+def test_no_call_fails_before_a_fleet_has_come_up() -> None:
+    needs("flask")
+    storm = parse_scenario(EARLY)
+    target = str(SERVERS / "preparing_flask.toml")
+    early = Session.of(Search(scenario=storm, target=target, seed=1, storage="tmpfs"))
+    told = [early.tell(index) for index in range(4)]
+    assert {(one.verdict, one.unknown) for one in told} == {("safe", None)}

@@ -86,10 +86,11 @@ def _hits(active: Active, replica: int, call: str, path: str) -> bool:
 
 
 class Injections(InForce, Observer):
-    """What is in force now."""
+    """What is in force now. ``spared`` says of a replica that nothing is to strike it yet."""
 
-    def __init__(self, kernel: Kernel, server: Server) -> None:
+    def __init__(self, kernel: Kernel, server: Server, spared: Callable[[int], bool]) -> None:
         super().__init__()
+        self._spared = spared
         self._kernel = kernel
         self._server = server
         self._silly = 0
@@ -101,7 +102,7 @@ class Injections(InForce, Observer):
     ) -> Callable[[], Any] | None:
         relative = path[len(ROOT) + 1 :]
         for active in self._active:
-            if _hits(active, replica, call, relative):
+            if _hits(active, replica, call, relative) and not self._spared(replica):
                 self.hit(active)
                 task = self._kernel.current
                 if task is not None and len(self.struck) < STRUCK_MAX:

@@ -79,6 +79,11 @@ class Replica:
         """Whether there is a process now."""
         return self.app is not None or self.process is not None
 
+    @property
+    def comes_up_first(self) -> bool:
+        """Whether its first process has still to listen: a storm strikes at a fleet that serves."""
+        return self.starts == 1 and self.process is not None and not self.process.listened
+
     def start(self) -> None:
         """A new process. Nothing, if there is one already, or the host has no power."""
         if self.runs or not self._powered:

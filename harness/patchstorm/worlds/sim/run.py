@@ -140,7 +140,7 @@ class _SimRun(Run):
                 raise UsageError(reason)
             self.server.settings.described = recognised
         self.view = ModelView(self.server, epoch_ns=EPOCH_NS)
-        self.injections = Injections(kernel, self.server)
+        self.injections = Injections(kernel, self.server, self._comes_up)
         if flavour.nfs is not None:
             self.server.pause = self._storage_pause
         make_root(self.server)
@@ -378,6 +378,9 @@ class _SimRun(Run):
         self._sweep_at_most_every(0)
         yield Until(lambda: not remembered(self.server, self.places), settle.sweep_ms)
         return remembered(self.server, self.places)
+
+    def _comes_up(self, replica: int) -> bool:
+        return self.replicas[replica].comes_up_first
 
     def _sweep_at_most_every(self, resting_ms: int) -> None:
         """For a minute in which nothing else happens: three hundred sweeps find no more than some."""
