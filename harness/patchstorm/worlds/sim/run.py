@@ -57,6 +57,7 @@ from patchstorm.worlds.sim.scale import cannot_describe, is_described
 from patchstorm.worlds.sim.sealed import sealed
 from patchstorm.worlds.sim.stamps import Stamps
 from patchstorm.worlds.sim.triggers import SimTriggers
+from patchstorm.worlds.sim.waits import waiting_for_good
 from patchstorm.worlds.sim.watched import Observer, WatchedPort, watching
 from patchstorm.worlds.sim.workers import Workers
 
@@ -68,8 +69,6 @@ HOSTILE_PATIENCE_MS = 60_000
 REST_POLL_MS = 20
 GRACE_MS_MAX = 600_000
 FORGET_MS_MAX = 120_000  # of nothing but sweeps
-HOLDER_MS_MAX = 2_000
-"""So long a lock may be held by somebody who is at work, when nobody else is."""
 
 
 def run_schedule(
@@ -269,18 +268,7 @@ class _SimRun(Run):
                 self._heal()
             elif isinstance(act, Fetch):
                 self._look()
-        self._wait_for_holders()
-
-    def _wait_for_holders(self) -> None:
-        """Who waits for a lock when all is over may wait for a sweeper at work, which is no deadlock."""
-        waits = self._waits()
-        if waits:
-            self._until(lambda: not waits & self._waits(), HOLDER_MS_MAX)
-            self.stuck = tuple(path for path, _ in sorted(waits & self._waits()))
-
-    def _waits(self) -> frozenset[tuple[str, int]]:
-        """The waits for a lock that have no bound: the task, and how far it has come."""
-        return frozenset((task.path, task.local) for task in self.kernel.stuck)
+        self.stuck = waiting_for_good(self.kernel, self._until)
 
     def _drive(self, workload: Workload, phase: str) -> None:
         machine = Machine(workload, client=phase, first_op=self.next_op)
