@@ -14,6 +14,7 @@ from patchstorm.campaign.explore import explore
 from patchstorm.cli import main
 
 STEP = re.compile(r"^step +(\d+)  replica (\d+)  (\S+) (.*)$")
+STEPS = re.compile(r"^step .*$", re.MULTILINE)
 STORE = Path(__file__).parents[1] / "sim" / "naive_store.py"
 
 
@@ -51,6 +52,17 @@ def test_every_step_is_shown_with_the_line_of_the_store(
 
     source = Path(str(chunkstore.variants.__file__)).read_text().splitlines()
     assert "write" in source[int(place[1]) - 1]
+
+
+def test_the_steps_of_a_simulated_server_are_shown_with_the_lines_of_its_files(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("flask")
+    server = STORE.parent / "hosted/servers/race_flask.toml"
+    found = explore("replaying", str(server), seed=1, schedules=40, out_dir=tmp_path)
+    shown = STEPS.findall(typed(found.failures[0], "", "--trace").stdout)
+    assert len(shown) > 20
+    assert any("(store.py:" in line for line in shown)
 
 
 def test_a_debugger_opens_in_the_task_before_the_call_and_the_run_goes_on(

@@ -47,8 +47,10 @@ def execute(
     if said is not None:
         sys.stderr.write(f"{said}\n")
 
+    out = sys.stdout  # while a server's own code runs, the name stands for the server's output
+
     def tell(line: str) -> None:
-        sys.stdout.write(f"{legible_line(line)}\n")
+        out.write(f"{legible_line(line)}\n")
 
     stepped = step_through(
         failure,
