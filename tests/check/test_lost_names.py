@@ -97,16 +97,26 @@ def test_a_name_is_lost_to_who_may_have_been_published_and_to_nobody_else(
     assert bool(told) is not explained
 
 
-def both_complete(*, last: int = 200, shown: bool = True, named: bool = True) -> Book:
+def both_complete(
+    *,
+    last: int = 200,
+    shown: bool = True,
+    named: bool = True,
+    late: bool = False,
+    telling: bool = False,
+) -> Book:
     """Of a sequential target, where to be complete is one thing and to be published another."""
     names = [UploadInfo(id=one, size=64, target="t") for one in "uv"]
     told = ("sequential", "creation", *(["named-targets"] * named))
+    told += ("tells-lost-names",) * telling
     book = Book(uploads=tuple(names), sequential=True, capabilities=told)
     for one in "uv":
         book.create(upload=one)
+    if shown and not late:
+        book.sight()
     book.patch(0, 64, 64)
     book.patch(0, 64, 64, upload="v")
-    if shown:
+    if late:
         book.sight()
     book.head(64 if last == 200 else None, status=last, upload="v")
     book.final()
@@ -119,9 +129,16 @@ def test_who_lost_the_name_is_not_told_to_the_last_that_all_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "truth", [{"last": 409}, {"last": 410}, {"shown": False}, {"named": False}], ids=str
+    "truth",
+    [{"last": 409}, {"last": 410}, {"shown": False}, {"named": False}, {"late": True}],
+    ids=str,
 )
-def test_who_is_told_or_did_not_ask_since_or_has_no_name_of_his_own_accuses_nobody(
+def test_who_is_told_or_may_still_be_told_or_has_no_name_of_his_own_accuses_nobody(
     truth: dict[str, Any],
 ) -> None:
     assert not fired(both_complete(**truth).history())
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_who_promised_to_tell_does_so_though_the_upload_was_told_complete(late: bool) -> None:
+    assert ("availability" in fired(both_complete(telling=True, late=late).history())) is not late

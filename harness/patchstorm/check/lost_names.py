@@ -62,7 +62,7 @@ def _winner(case: Case, upload: UploadCase) -> UploadCase | None:
     """The upload that was first announced under this one's name; None while it may still get it itself.
 
     Where to be complete is one thing and to be published another, who was told the full length may have lost
-    the name all the same: whose bytes stand under it in the end tells.
+    the name all the same: whose bytes stand under it in the end tells, if they did when that was announced.
     """
     announced = upload.announcer is not None
     if upload.info.overwrite or upload.owner == upload.id or (announced and not case.sequential):
@@ -70,9 +70,12 @@ def _winner(case: Case, upload: UploadCase) -> UploadCase | None:
     told = [case.uploads[rival] for rival in upload.rivals]
     told = [one for one in told if one.announced < FAR and one.delete_invoked == FAR]
     first = min(told, key=lambda one: one.announced, default=None)
-    if first is not None and announced:
-        return first if first.id == upload.owner and first.announced < upload.announced else None
-    return first
+    if first is None or not announced:
+        return first
+    seen = any(one.present and one.time_ns <= first.announced for one in first.sightings)
+    return (
+        first if seen and first.id == upload.owner and first.announced < upload.announced else None
+    )
 
 
 def _asks(case: Case, operation: Operation, since: int) -> bool:

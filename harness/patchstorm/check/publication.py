@@ -112,7 +112,8 @@ def _told_in_vain(case: Case, family: list[UploadCase], seen: list[Sighting]) ->
     """Who is told to the last that all of his is there, though another's file stands under the name.
 
     Where to be complete is one thing and to be published another, two may be complete; but once the name was
-    seen to be taken, whoever asks for the other one is owed the truth.
+    seen to be taken, whoever asks for the other one is owed the truth. Of a target whose files come only
+    after it was said that all is there, nobody knows when it finds out: it is not judged.
     """
     taken = min((one.time_ns for one in seen if one.present), default=FAR)
     if not case.sequential or not case.can("named-targets") or _removable(case, family, family[0]):
@@ -124,7 +125,8 @@ def _told_in_vain(case: Case, family: list[UploadCase], seen: list[Sighting]) ->
         last = asked[-1] if asked else None
         if last is None or last.end is None or last.outcome != "ok":
             continue
-        if last.call.time_ns > taken and last.end.offset == upload.size > 0:
+        eager = taken <= case.uploads[upload.owner].announced
+        if eager and last.call.time_ns > taken and last.end.offset == upload.size > 0:
             yield finding(
                 case,
                 NAME,
