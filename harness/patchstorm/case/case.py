@@ -97,6 +97,11 @@ class UploadCase:
         """From here on its file may be gone: somebody asked for that, or a join may have taken it away."""
         return min(self.delete_invoked, self.consumed)
 
+    @property
+    def shown_from(self) -> int:
+        """The earliest look that saw a file under its name; FAR where none did, or nobody looked."""
+        return min((one.time_ns for one in self.sightings if one.present), default=FAR)
+
     @cached_property
     def by_invocation(self) -> list[Operation]:
         """All requests in the order in which they were sent."""

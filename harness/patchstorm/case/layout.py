@@ -161,7 +161,7 @@ def _unpublished_parts(case: Case) -> None:
     """
     for upload in case.uploads.values():
         there = upload.final is not None and upload.final.present
-        if upload.info.partial and not (there or any(one.present for one in upload.sightings)):
+        if upload.info.partial and not there and upload.shown_from == FAR:
             upload.final = None
             upload.sightings = []
 

@@ -72,7 +72,7 @@ def _winner(case: Case, upload: UploadCase) -> UploadCase | None:
     first = min(told, key=lambda one: one.announced, default=None)
     if first is None or not announced:
         return first
-    seen = any(one.present and one.time_ns <= first.announced for one in first.sightings)
+    seen = first.shown_from <= first.announced
     return (
         first if seen and first.id == upload.owner and first.announced < upload.announced else None
     )

@@ -35,7 +35,7 @@ def _find(case: Case) -> Iterator[Finding]:
         seen = sorted((one for member in family for one in member.sightings), key=_looked)
         yield from _too_early(case, family, seen)
         yield from _two_winners(case, family)
-        yield from _told_in_vain(case, family, seen)
+        yield from _told_in_vain(case, family)
         if case.can("publishes-atomically"):
             yield from _first(case, family, seen)
             yield from _changed(case, family, seen)
@@ -108,14 +108,14 @@ def _two_winners(case: Case, family: list[UploadCase]) -> Iterator[Finding]:
     )
 
 
-def _told_in_vain(case: Case, family: list[UploadCase], seen: list[Sighting]) -> Iterator[Finding]:
+def _told_in_vain(case: Case, family: list[UploadCase]) -> Iterator[Finding]:
     """Who is told to the last that all of his is there, though another's file stands under the name.
 
     Where to be complete is one thing and to be published another, two may be complete; but once the name was
     seen to be taken, whoever asks for the other one is owed the truth. Of a target whose files come only
     after it was said that all is there, nobody knows when it finds out: it is not judged.
     """
-    taken = min((one.time_ns for one in seen if one.present), default=FAR)
+    taken = min(one.shown_from for one in family)
     if not case.sequential or not case.can("named-targets") or _removable(case, family, family[0]):
         return
     for upload in family:

@@ -105,10 +105,7 @@ def _beside(case: Case) -> list[Beside]:
     """What showed, but for files that an upload has whose address nobody was told."""
     seen = [event for event in case.history.events if isinstance(event, Beside)]
     unknown = any(event.alike for event in seen) and any(
-        _unnamed(upload, one)
-        for upload in (*case.uploads.values(), *case.apart.values())
-        for one in upload.operations
-        if one.call.kind == "create"
+        _unnamed(upload, one) for upload in _uploads(case) for one in _creations(upload)
     )
     return [event for event in seen if not (event.alike and unknown)]
 
@@ -161,13 +158,19 @@ def _expression(pattern: str) -> re.Pattern[str]:
 def _unfinished(case: Case) -> bool:
     return any(
         not _finished(upload)
-        or any(
-            _unnamed(upload, one) or _undone_badly(case, one)
-            for one in upload.operations
-            if one.call.kind == "create"
-        )
-        for upload in (*case.uploads.values(), *case.apart.values())
+        or any(_unnamed(upload, one) or _undone_badly(case, one) for one in _creations(upload))
+        for upload in _uploads(case)
     )
+
+
+def _uploads(case: Case) -> Iterator[UploadCase]:
+    """All of them, also those that other checkers leave aside."""
+    yield from case.uploads.values()
+    yield from case.apart.values()
+
+
+def _creations(upload: UploadCase) -> Iterator[Operation]:
+    return (one for one in upload.operations if one.call.kind == "create")
 
 
 def _unnamed(upload: UploadCase, creation: Operation) -> bool:

@@ -87,10 +87,8 @@ RULES = (
 def _announced(view: View) -> str | None:
     found = set(listed(view.header("Tus-Extension") or ""))
     wanted = {name for name in view.terms.claimed if ":" not in name}
-    if not view.terms.lifetime:
-        wanted.discard(
-            "expiration"
-        )  # a server may have it only where it was started to expire uploads
+    if not view.terms.lifetime:  # a server may have it only where it was started to expire uploads
+        wanted.discard("expiration")
     missing = sorted(wanted - found)
     return f"was answered without {', '.join(missing)} in Tus-Extension" if missing else None
 
